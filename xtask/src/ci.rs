@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use crate::docs;
 use crate::engines::{self, Engine};
@@ -23,14 +24,7 @@ const STATIC: &[Step<'_>] = &[
     (
         "clippy",
         &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
+            "clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings",
         ],
     ),
     (
@@ -41,13 +35,7 @@ const STATIC: &[Step<'_>] = &[
     (
         "package",
         &[
-            "package",
-            "--workspace",
-            "--exclude",
-            "xtask",
-            "--no-verify",
-            "--allow-dirty",
-            "--quiet",
+            "package", "--workspace", "--exclude", "xtask", "--no-verify", "--allow-dirty", "--quiet",
         ],
     ),
 ];
@@ -66,13 +54,13 @@ const DYNAMIC: &[Step<'_>] = &[
     ("examples", &["xtask", "examples"]),
 ];
 
-/// How many faults are injected into the connection to an engine: as many as fit into three minutes.
+/// The number of faults injected into the connection to an engine, which takes about three minutes.
 const FAULTS: &str = "300";
 
 /// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
-/// A failed test or check is rerun once, alone. Two failures are red. A pass on the rerun is listed as flaky,
-/// and more than three flaky ones are also red.
+/// A failed test or check is rerun once, alone. A second failure is red. A pass on the rerun is listed as
+/// flaky; more than three flaky ones are red.
 ///
 /// Engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull from, are first installed and
 /// started unless they already run. The engines started here are stopped at the end.
@@ -126,7 +114,7 @@ fn required() -> Result<Vec<Engine>> {
     let names = require::names();
     let mut engines = names
         .iter()
-        .map(|name| name.parse())
+        .map(|name| Engine::from_str(name, false).map_err(anyhow::Error::msg))
         .collect::<Result<Vec<Engine>>>()?;
     if !engines.is_empty() && !engines.contains(&Engine::Registry) {
         engines.push(Engine::Registry);
@@ -161,12 +149,7 @@ fn oldest_rust(
 ) -> Result<Option<(&'static str, bool, Duration)>> {
     let version = supported_rust()?;
     let install = [
-        "toolchain",
-        "install",
-        version,
-        "--profile",
-        "minimal",
-        "--no-self-update",
+        "toolchain", "install", version, "--profile", "minimal", "--no-self-update",
     ];
     let installed = Command::new("rustup")
         .args(install)
@@ -184,20 +167,12 @@ fn oldest_rust(
         return Ok(None);
     }
     let check = [
-        "run",
-        version,
-        "cargo",
-        "check",
-        "-p",
-        "driver-interface",
-        "--all-features",
-        "--locked",
+        "run", version, "cargo", "check", "-p", "driver-interface", "--all-features", "--locked",
     ];
     timed(root, &(MSRV, &check), required, second).map(Some)
 }
 
-/// Tests disk limits on an engine that supports them: one with its own file system, which not every machine
-/// allows.
+/// Tests disk limits on an engine with its own file system, which not every machine allows.
 fn disk_limits(
     root: &Path,
     required: &[Engine],
@@ -211,7 +186,7 @@ fn disk_limits(
         Ok(started) => started.first().context("nothing was started")?.endpoint.clone(),
         Err(reason) if required.contains(&Engine::DockerQuota) => return Err(reason),
         Err(reason) => {
-            println!("==> disk limits: not run, because no engine can have them here: {reason:#}");
+            println!("==> disk limits: not run, because no engine supports them on this host: {reason:#}");
             second
                 .not_run
                 .push("disk limits: no engine supports them on this host".to_owned());
@@ -221,19 +196,13 @@ fn disk_limits(
     let out = root.join("target/conformance-disk");
     let out = out.to_str().context("the path of the workspace is not UTF-8")?;
     let on_it = [
-        "xtask",
-        "conformance",
-        "--driver",
-        &endpoint,
-        "--out",
-        out,
-        "--filter",
+        "xtask", "conformance", "--driver", &endpoint, "--out", out, "--filter",
     ];
     let steps = [
         ("disk limits", [&on_it[..], &["limits/*"]].concat()),
         (
             "disk self-test",
-            [&on_it[..], &["limits/disk-holds", "--self-test"]].concat(),
+            [&on_it[..], &["limits/disk-enforced", "--self-test"]].concat(),
         ),
     ];
     steps
@@ -242,14 +211,14 @@ fn disk_limits(
         .collect()
 }
 
-/// Returns a notice if the engines here declare other capabilities than the README's table has. Engines of another
-/// version or kernel may; on the engines of CI, the page is out of date.
+/// Returns a notice if the capabilities of the local engines differ from the README's table. With the engine
+/// versions and the kernel of CI, the page is then out of date.
 fn stale_capabilities(root: &Path) -> Result<Option<String>> {
     let read = |path: &str| std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned());
     let (report, readme) = (read("target/conformance/report.md")?, read("README.md")?);
     let same = docs::capabilities(&report) == docs::capabilities(&readme);
-    let notice = "README: the engines here declare other capabilities than its table; renew docs/CONFORMANCE.md and run \
-                  `cargo xtask docs`";
+    let notice = "README: capabilities of the local engines differ from the table; regenerate docs/CONFORMANCE.md \
+                  and run `cargo xtask docs`";
     Ok((!same).then(|| notice.to_owned()))
 }
 

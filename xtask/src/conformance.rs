@@ -1,5 +1,6 @@
 //! `cargo xtask conformance`: runs the suite on drivers and writes reports.
 
+mod inside;
 mod killed;
 mod output;
 mod prove;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use driver_interface::{InternalError, codes};
 use driver_interface_conformance::render::catalogue;
@@ -22,7 +23,7 @@ use driver_interface_conformance::{
 
 use self::output::Output;
 use self::targets::{Clock, Subject};
-use crate::engines::registry_port;
+use crate::engines::{Engine, registry_port};
 use crate::engines_command::target_dir;
 use crate::require;
 
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// mocks and every engine that responds.
     #[arg(long = "driver", value_name = "URI")]
     drivers: Vec<String>,
+    /// An engine of `cargo xtask engines` to check, such as `docker-28`, in its network namespace. It must be running.
+    #[arg(long = "engine", value_name = "ENGINE")]
+    engines: Vec<Engine>,
     /// Only checks of this area.
     #[arg(long = "area", value_name = "AREA")]
     areas: Vec<String>,
@@ -110,13 +114,20 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let cancellation = Cancellation::default();
     on_interrupt(&cancellation)?;
     if args.self_test {
+        ensure!(
+            args.engines.is_empty(),
+            "--self-test takes --driver, not --engine"
+        );
         return prove::prove(args, &selected, &output, cancellation);
     }
     let seed = args.seed.unwrap_or_else(targets::random_seed);
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
-    let (subjects, absent) = subjects(&args.drivers)?;
+    let (subjects, absent) = match args.drivers.is_empty() && !args.engines.is_empty() {
+        true => Default::default(),
+        false => subjects(&args.drivers)?,
+    };
     for target in &absent {
         output.absent(target);
     }
@@ -164,6 +175,16 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         }
     }
 
+    for engine in &args.engines {
+        if let Some(reason) = over(&report, args.bail, &cancellation) {
+            report.not_run.push(NotRun::new(engine.name(), reason, true));
+            continue;
+        }
+        let checked = inside::check(*engine, args, seed, &output)?;
+        report.drivers.extend(checked.drivers);
+        report.not_run.extend(checked.not_run);
+    }
+
     output.finish(&report)?;
     if cancellation.is_cancelled() {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -171,7 +192,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(report.verdict().exit_code()))
 }
 
-/// Returns an entry for a required driver most of whose checks could not run because there was no image.
+/// Returns an entry for a required driver whose checks were not run for lack of an image.
 fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     let (count, reason) = driver.without_image()?;
     required.then(|| {
@@ -183,7 +204,7 @@ fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     })
 }
 
-/// Returns why the run starts no further driver, if it stops here.
+/// Returns the reason why the run starts no further driver, if any.
 fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
     let failed = || {
         report
@@ -204,7 +225,7 @@ fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'st
 fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverReport, RunError> {
     let target = Arc::clone(&subject.target);
     let run = driver_interface_conformance::run(target, options, output.observer());
-    // The effect of an interrupted request may appear only after the run has looked.
+    // The effect of an interrupted request may appear only after the run's own cleanup.
     in_its_time(subject, output, run, |report| {
         report.leaks.is_empty() && !report.cancelled
     })
@@ -236,7 +257,7 @@ fn in_its_time<T>(
             .map_err(|error| failed(format!("{error:#}")))?;
     }
     let done = runtime.block_on(work);
-    // The next run looks again for resources that this one could not remove.
+    // The next run removes the resources that this one could not remove.
     if let Some(engine) = &subject.engine
         && done.as_ref().is_ok_and(cleared)
     {
@@ -346,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_has_to_run_fails_without_an_image() {
+    fn required_driver_fails_without_image() {
         assert_eq!(report(false).verdict(), RunVerdict::Ok);
         let report = report(true);
         assert_eq!(report.verdict(), RunVerdict::NotConformant);

@@ -10,7 +10,7 @@ use driver_interface_conformance::{Check, checks};
 
 use crate::tidy::workspace;
 
-/// The page of the results, which holds what the drivers declared when it was generated.
+/// The results page, with the capabilities that drivers declared when it was generated.
 const RESULTS: &str = "docs/CONFORMANCE.md";
 /// The lines around the table of capabilities.
 const BEGIN: &str = "<!-- capabilities -->\n";
@@ -26,8 +26,8 @@ pub(crate) fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the generated files with their content. Nothing here needs an engine: the results of drivers are those
-/// of the page in the repository.
+/// Returns the generated files with their content. Needs no engine: the results of drivers are those of the
+/// page in the repository.
 pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, String)>> {
     let schemas = json_schema_files().into_iter();
     let mut files: Vec<(PathBuf, String)> = schemas

@@ -1,25 +1,27 @@
-//! Real engines for the tests: `cargo xtask engines up|down|status [docker] [podman] [registry] [docker-quota]`.
+//! Real engines for the tests: `cargo xtask engines up|down|status [ENGINE…]`.
 //!
 //! [`up`] makes each requested engine available at its usual address. An engine that already responds is used
 //! as it is. Otherwise one is started from the distribution's packages, with all its files under the state
 //! directory. [`down`] stops exactly the engines that [`up`] started. The code is designed for a bare machine:
-//! no systemd, root, and possibly the remains of killed engines.
+//! no systemd, run as root, possibly with leftovers of killed engines.
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 pub(crate) use self::layout::registry_port;
 
 use self::http::Address;
 use self::layout::Layout;
 use self::process::Record;
+use self::root::Release;
 
 mod host;
 mod http;
@@ -28,6 +30,7 @@ mod launch;
 mod layout;
 mod process;
 mod quota;
+pub(crate) mod root;
 mod stop;
 
 /// How long a started engine may take to respond.
@@ -35,7 +38,7 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// The polling interval for a starting engine; both engines respond within a third of a second on an idle
 /// machine.
 const START_POLL: Duration = Duration::from_millis(50);
-/// How many of the last log lines an engine's failure shows.
+/// The number of log lines shown when an engine fails.
 const LOG_TAIL: usize = 20;
 
 /// An engine or registry that the tests use.
@@ -50,11 +53,31 @@ pub(crate) enum Engine {
     /// A second Docker Engine that can enforce disk limits, on a socket that [`up`] reports. It needs a kernel
     /// with btrfs and loop devices. Its networks are isolated from the host's and have no outside access.
     DockerQuota,
+    /// Docker Engine 28, in its own root, like the following engines.
+    Docker28,
+    /// Docker Engine 28 with containerd's image store, the default of Docker 29.
+    Docker28Containerd,
+    /// Docker Engine 26.
+    Docker26,
+    /// Podman 5.8 or newer.
+    Podman5,
+    /// Podman 5.4.
+    Podman54,
 }
 
 impl Engine {
     /// Every engine, in the order in which they are started.
-    pub(crate) const ALL: [Self; 4] = [Self::Registry, Self::Docker, Self::Podman, Self::DockerQuota];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Registry,
+        Self::Docker,
+        Self::Podman,
+        Self::DockerQuota,
+        Self::Docker28,
+        Self::Docker28Containerd,
+        Self::Docker26,
+        Self::Podman5,
+        Self::Podman54,
+    ];
     /// The default engines if none is named: those that run wherever containers do.
     pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
 
@@ -65,6 +88,31 @@ impl Engine {
             Self::Podman => "podman",
             Self::Registry => "registry",
             Self::DockerQuota => "docker-quota",
+            Self::Docker28 => "docker-28",
+            Self::Docker28Containerd => "docker-28-containerd",
+            Self::Docker26 => "docker-26",
+            Self::Podman5 => "podman-5",
+            Self::Podman54 => "podman-5.4",
+        }
+    }
+
+    /// Returns the release whose root the engine runs in; `None` if it runs on the host.
+    fn release(self) -> Option<Release> {
+        match self {
+            Self::Docker28 | Self::Docker28Containerd | Self::Podman5 => Some(Release::Forky),
+            Self::Docker26 | Self::Podman54 => Some(Release::Trixie),
+            Self::Docker | Self::Podman | Self::Registry | Self::DockerQuota => None,
+        }
+    }
+
+    /// Returns the required prefix of the engine's version: a root's release may have newer packages.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Docker28 | Self::Docker28Containerd => "28.",
+            Self::Docker26 => "26.",
+            Self::Podman5 => "5.",
+            Self::Podman54 => "5.4.",
+            Self::Docker | Self::Podman | Self::Registry | Self::DockerQuota => "",
         }
     }
 }
@@ -75,14 +123,13 @@ impl fmt::Display for Engine {
     }
 }
 
-impl FromStr for Engine {
-    type Err = anyhow::Error;
+impl ValueEnum for Engine {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|engine| engine.name() == name)
-            .ok_or_else(|| anyhow!("unknown engine {name:?}: use docker, podman, registry or docker-quota"))
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 
@@ -129,7 +176,7 @@ pub(crate) struct Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answer = self.version.as_deref().unwrap_or("does not answer");
+        let answer = self.version.as_deref().unwrap_or("does not respond");
         let whose = if self.owned { "  started by xtask" } else { "" };
         write!(f, "{:<12}  {}  {answer}{whose}", self.engine, self.endpoint)
     }
@@ -138,8 +185,8 @@ impl fmt::Display for Status {
 /// Makes every engine in `required` available, starting those that do not respond.
 ///
 /// A started engine keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
-/// Calling it again changes nothing for engines that respond. An engine whose predecessor was killed finds the
-/// predecessor's images again. The call waits while another process is in this function or in [`down`].
+/// Calling it again changes nothing for engines that respond. An engine that was killed finds its images
+/// again. The call waits while another process is in this function or in [`down`].
 ///
 /// # Errors
 ///
@@ -156,6 +203,11 @@ pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result
         .filter(|engine| required.contains(engine))
         .map(|engine| up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not start")))
         .collect()
+}
+
+/// Returns the path of the network namespace of an engine that has its own.
+pub(crate) fn network_namespace(engine: Engine, state_dir: &Path) -> Result<PathBuf> {
+    Ok(root::namespace(&Layout::new(engine, &absolute(state_dir)?)))
 }
 
 /// Stops the engines that [`up`] started from `state_dir`, removes their containers and networks, and deletes
@@ -197,7 +249,7 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
 
 /// Returns the status of every engine, for display.
 pub(crate) fn status(state_dir: &Path) -> Vec<Status> {
-    // A state directory that does not exist holds no record: any engine that responds is someone else's.
+    // Without a state directory, there are no records: `xtask` started none of the engines that respond.
     let state_dir = absolute(state_dir).unwrap_or_else(|_| state_dir.to_path_buf());
     Engine::ALL
         .into_iter()
@@ -231,7 +283,7 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     let mut child = None;
     if record.is_none() {
         install::ensure_programs(engine, install)?;
-        // Installing a package may have started its service, whatever the policy file said.
+        // Installing a package may have started its service, despite the policy file.
         if let Some(version) = ask_version(engine, &address)? {
             return Ok(found(version, false));
         }
@@ -241,7 +293,10 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
         child = Some(process);
     }
     match wait_until_it_answers(&layout, &address, child) {
-        Ok(version) => Ok(found(version, true)),
+        Ok(version) if version.starts_with(engine.version()) => Ok(found(version, true)),
+        Ok(version) => {
+            bail!("the packages are those of version {version}; remove the root to renew it, or change xtask")
+        }
         Err(error) => {
             // An engine that does not respond is useless and would block the next attempt.
             if let Some(record) = record {
@@ -252,7 +307,7 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     }
 }
 
-/// Returns the engine's address: the one that our live process was started to listen on, else the usual one.
+/// Returns the address of the engine's live process, or else the usual one.
 fn address_of(layout: &Layout, record: Option<&Record>) -> Address {
     record
         .and_then(|record| record.endpoint.parse().ok())
@@ -277,10 +332,7 @@ fn ask_version(engine: Engine, address: &Address) -> Result<Option<String>> {
     };
     if engine == Engine::Registry {
         let is_registry = answer.header("docker-distribution-api-version").is_some();
-        ensure!(
-            is_registry,
-            "something that is not an image registry answers on {address}"
-        );
+        ensure!(is_registry, "the listener on {address} is not an image registry");
         return Ok(Some(layout::registry_version()));
     }
     if answer.status != 200 {
@@ -308,7 +360,7 @@ fn wait_until_it_answers(layout: &Layout, address: &Address, mut child: Option<C
             Some(exit) => format!("it exited immediately ({exit})"),
             None if Instant::now() > deadline => {
                 format!(
-                    "it does not answer on {address} after {} s",
+                    "it does not respond on {address} after {} s",
                     START_DEADLINE.as_secs()
                 )
             }
@@ -345,15 +397,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_is_found_by_the_name_it_prints() {
+    fn engine_name_round_trips() {
         for engine in Engine::ALL {
-            assert_eq!(engine.to_string().parse::<Engine>().unwrap(), engine);
+            assert_eq!(Engine::from_str(engine.name(), false).unwrap(), engine);
         }
-        assert!("Docker".parse::<Engine>().is_err());
+        assert!(Engine::from_str("Docker", false).is_err());
     }
 
     #[test]
-    fn going_down_where_nothing_was_started_does_nothing() {
+    fn down_without_engines_does_nothing() {
         let nowhere = Path::new("/nonexistent/engines");
         assert_eq!(down(nowhere).unwrap(), []);
         assert!(status(nowhere).iter().all(|engine| !engine.owned));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use crate::engines::{self, Engine};
 
@@ -22,7 +22,7 @@ enum Action {
     /// Start engines; one that is already running is used as it is.
     Up {
         /// The engines to start; docker, podman and a registry if none is named.
-        engines: Vec<Name>,
+        engines: Vec<Engine>,
         /// Install missing programs from the distribution's packages.
         #[arg(long)]
         install: bool,
@@ -33,26 +33,6 @@ enum Action {
     Status,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Name {
-    Docker,
-    Podman,
-    Registry,
-    /// A second Docker Engine whose storage can limit a container's disk space.
-    DockerQuota,
-}
-
-impl From<Name> for Engine {
-    fn from(name: Name) -> Self {
-        match name {
-            Name::Docker => Self::Docker,
-            Name::Podman => Self::Podman,
-            Name::Registry => Self::Registry,
-            Name::DockerQuota => Self::DockerQuota,
-        }
-    }
-}
-
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     match &args.action {
         Action::Up {
@@ -61,7 +41,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         } => {
             let required: Vec<Engine> = match names.as_slice() {
                 [] => Engine::USUAL.to_vec(),
-                names => names.iter().copied().map(Engine::from).collect(),
+                names => names.to_vec(),
             };
             for started in engines::up(&required, *install, &args.state_dir)? {
                 anstream::println!("{started}");
@@ -86,7 +66,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// Returns `target/engines` of this workspace, regardless of the working directory.
-fn default_state_dir() -> PathBuf {
+pub(crate) fn default_state_dir() -> PathBuf {
     target_dir().join("engines")
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 const DIRECTORY: &str = "crates/driver-interface/examples";
-/// How long one program may take.
+/// The timeout of a program.
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -157,7 +157,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
         let problem = match ended(child, LONGEST)? {
             Some(status) if status.success() => None,
             Some(status) => Some(status.to_string()),
-            None => Some(format!("not done after {} s", LONGEST.as_secs())),
+            None => Some(format!("timed out after {} s", LONGEST.as_secs())),
         };
         match problem {
             None => println!("    ok, {:.1} s", began.elapsed().as_secs_f64()),
@@ -170,7 +170,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
     Ok(failed)
 }
 
-/// Waits for a program. Returns its exit status, or none if it ran too long and was killed.
+/// Waits for a program. Returns its exit status, or `None` if it timed out and was killed.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {
@@ -191,20 +191,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_are_found_by_name() {
+    fn finds_examples_by_name() {
         let names = names(&workspace().join(DIRECTORY)).unwrap();
         assert_eq!(names, ["files", "follow", "run_script", "session", "web_server"]);
     }
 
     #[test]
-    fn a_directory_without_examples_is_an_error_and_not_a_success() {
+    fn directory_without_examples_is_an_error() {
         assert!(names(&workspace().join("docs")).is_err());
         assert!(names(&workspace().join("nowhere")).is_err());
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_program_that_hangs_is_killed() {
+    fn hanging_program_is_killed() {
         let child = Command::new("sleep").arg("60").spawn().unwrap();
         assert_eq!(ended(child, Duration::from_millis(50)).unwrap(), None);
         let child = Command::new("false").spawn().unwrap();

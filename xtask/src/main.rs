@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    about = "The project's runner",
+    about = "The project's task runner",
     version
 )]
 struct Cli {

@@ -65,12 +65,12 @@ fn take(browser: &str, page: &Path, picture: &Path, size: &str, scheme: u8) -> R
         if Instant::now() >= end {
             child.kill()?;
             child.wait()?;
-            bail!("{browser} took no picture within {LONGEST:?}");
+            bail!("{browser} took no screenshot within {LONGEST:?}");
         }
         std::thread::sleep(Duration::from_millis(100));
     }
     if !picture.exists() {
-        bail!("{browser} took no picture of {}", page.display());
+        bail!("{browser} took no screenshot of {}", page.display());
     }
     Ok(())
 }

@@ -26,13 +26,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     (
         "driver-interface",
         &[
-            "errors",
-            "types",
-            "validation",
-            "kit",
-            "mock",
-            "docker",
-            "conformance",
+            "errors", "types", "validation", "kit", "mock", "docker", "conformance",
         ],
     ),
 ];
@@ -47,8 +41,8 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
-/// What uses every field of a container's config, how it names the field, and whether it may refuse fields that need
-/// a capability.
+/// The code that uses every field of a container's config, the prefix of the field there, and whether the code
+/// may refuse fields that need a capability.
 const FIELD_USERS: &[(&str, &str, bool)] = &[
     ("driver-interface-conformance/src/checks", ".", false),
     ("driver-interface-docker/src", "config.", true),
@@ -112,6 +106,16 @@ const NAMES: &[(&str, &str)] = &[
     ("decoy", "lookalike"),
     ("logins", "credentials"),
     ("rerecord", "convert"),
+];
+
+/// Further words that identifiers outside of tests do not contain.
+const SOURCE_NAMES: &[(&str, &str)] = &[
+    ("asked", "requested"),
+    ("told", "reported"),
+    ("tell", "report"),
+    ("tells", "reports"),
+    ("stray", "leftover"),
+    ("misfit", "mismatch"),
 ];
 
 /// Directories whose identifiers and texts are not checked, only their comments.
@@ -200,7 +204,7 @@ fn dependency_direction(metadata: &Value, wrong: &mut Vec<String>) -> Result<()>
         }
         let Some(allowed) = rules.get(name) else {
             wrong.push(format!(
-                "{name}: not listed in xtask/src/tidy.rs; say there what it may depend on"
+                "{name}: not listed in xtask/src/tidy.rs; list its allowed dependencies there"
             ));
             continue;
         };
@@ -224,20 +228,13 @@ fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (crate_name, banned) in NEVER_BUILDS {
         // `cargo metadata` unites the features that all crates use; a user of this crate gets only its own.
         let tree = [
-            "tree",
-            "--locked",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--package",
-            crate_name,
+            "tree", "--locked", "--edges", "normal", "--prefix", "none", "--package", crate_name,
         ];
         let output = cargo(root, &tree)?;
         let built: BTreeSet<&str> = output.lines().filter_map(|line| line.split(' ').next()).collect();
         for name in banned.iter().filter(|name| built.contains(*name)) {
             wrong.push(format!(
-                "{crate_name} builds {name}, which its users must not pay for"
+                "{crate_name} builds {name}, which its users must not have to build"
             ));
         }
     }
@@ -330,7 +327,6 @@ fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     section.split('`').skip(1).step_by(2)
 }
 
-/// Verifies that the results page matches this suite: same rules, same version.
 /// Reports generated pages that are out of date, and results of another suite.
 fn generated_pages(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Result<()> {
     for (path, content) in docs::generated(root, checks)? {
@@ -375,13 +371,17 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
             continue;
         }
         let old = OLD_NAMES.iter().any(|old| path.starts_with(root.join(old)));
+        let source_lines = source_lines(path.strip_prefix(root).unwrap_or(&path), &text);
         for (number, line) in text.lines().enumerate() {
             if let Some(comment) = line.trim_start().strip_prefix("//") {
                 misused(&path, number, comment, wrong);
             } else if !old {
                 let (code, texts) = split(line);
                 misused(&path, number, &texts, wrong);
-                misnamed(&path, number, &code, wrong);
+                misnamed(&path, number, &code, NAMES, wrong);
+                if number < source_lines {
+                    misnamed(&path, number, &code, SOURCE_NAMES, wrong);
+                }
             }
         }
     }
@@ -399,8 +399,16 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Splits a line into its code and its string literals. A literal of several lines counts as code except for its
-/// first line, which is enough here: it only misses words.
+/// Returns the number of lines before the tests of a file; 0 for a file of tests.
+fn source_lines(path: &Path, text: &str) -> usize {
+    if path.iter().any(|part| part == "tests" || part == "tests.rs") {
+        return 0;
+    }
+    let tests = text.lines().position(|line| line.ends_with("mod tests {"));
+    tests.unwrap_or(usize::MAX)
+}
+
+/// Splits a line into its code and its string literals. Further lines of a multi-line literal count as code.
 fn split(line: &str) -> (String, String) {
     let (mut code, mut texts) = (String::new(), String::new());
     let (mut inside, mut escaped) = (false, false);
@@ -433,12 +441,12 @@ fn misused(path: &Path, number: usize, line: &str, wrong: &mut Vec<String>) {
     }
 }
 
-/// Reports identifiers in a line of code that contain a word of [`NAMES`].
-fn misnamed(path: &Path, number: usize, code: &str, wrong: &mut Vec<String>) {
+/// Reports identifiers in a line of code that contain one of the words.
+fn misnamed(path: &Path, number: usize, code: &str, names: &[(&str, &str)], wrong: &mut Vec<String>) {
     let identifiers = code.split(|c: char| !c.is_alphanumeric() && c != '_');
     for identifier in identifiers.filter(|name| name.chars().any(char::is_alphabetic)) {
         let words = words(identifier);
-        for (word, instead) in NAMES.iter().filter(|(word, _)| words.iter().any(|w| w == word)) {
+        for (word, instead) in names.iter().filter(|(word, _)| words.iter().any(|w| w == word)) {
             let (path, number) = (path.display(), number + 1);
             wrong.push(format!(
                 "{path}:{number}: rename `{identifier}`: say {instead:?}, not {word:?}"
@@ -463,7 +471,7 @@ fn words(identifier: &str) -> Vec<String> {
     words
 }
 
-/// The workspace's own files with this extension, and what is in them.
+/// Returns the workspace's files with this extension, and their content.
 fn files(root: &Path, extension: &str) -> Result<Vec<(PathBuf, String)>> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
@@ -493,7 +501,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_the_glossary_are_found_where_they_begin() {
+    fn finds_glossary_words_at_word_start() {
         let wrong_in = |line: &str| {
             let mut wrong = Vec::new();
             misused(Path::new("a.rs"), 6, line, &mut wrong);
@@ -503,11 +511,11 @@ mod tests {
             wrong_in(" Copies the Folders"),
             ["a.rs:7: say \"directory\", not \"folder\""]
         );
-        assert!(wrong_in("`folder` in `files/folder-is-no-file`, entwined sub_folder names").is_empty());
+        assert!(wrong_in("`folder` in `files/folder-mode`, entwined sub_folder names").is_empty());
     }
 
     #[test]
-    fn words_of_identifiers_and_texts_are_found() {
+    fn finds_words_in_identifiers_and_texts() {
         assert_eq!(words("NoSuchFolder"), ["no", "such", "folder"]);
         let (code, texts) = split(r#"let folder = "a \" folder of";"#);
         assert_eq!(
@@ -515,7 +523,8 @@ mod tests {
             ("let folder =   ;", true)
         );
         let mut wrong = Vec::new();
-        misnamed(Path::new("a.rs"), 6, "let (host_folders, x) = TWIN;", &mut wrong);
+        let code = "let (host_folders, x) = TWIN;";
+        misnamed(Path::new("a.rs"), 6, code, NAMES, &mut wrong);
         assert_eq!(
             wrong,
             [
@@ -526,14 +535,14 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_used_under_its_name_or_that_of_an_item() {
+    fn field_use_matches_name_or_singular() {
         let code = "body.user=config.user;plain().port(80)";
         assert!(is_used(code, "config.", "user") && is_used(code, ".", "ports"));
         assert!(!is_used(code, "config.", "ports") && !is_used(code, ".", "dns"));
     }
 
     #[test]
-    fn check_ids_are_read_from_their_section_only() {
+    fn reads_check_ids_only_from_their_section() {
         let docs = "does `x/y`\n# Conformance\n`a/b`, `c/d`\n# Errors\n`e/f`\n";
         assert_eq!(ids_under_conformance(docs).collect::<Vec<_>>(), ["a/b", "c/d"]);
     }

@@ -1,4 +1,4 @@
-//! The command `conformance` as people and build servers call it. No engine is touched.
+//! The command line of `cargo xtask conformance`, without any engine.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,13 +32,13 @@ impl Run {
     }
 }
 
-/// How many checks the area has that these tests run, because it is quick and needs no engine.
+/// Returns the number of checks in the `health` area, which is fast and needs no engine.
 fn health_checks() -> usize {
     let all = driver_interface_conformance::checks::all();
     all.iter().filter(|check| check.area() == "health").count()
 }
 
-/// Runs the command where no engine can be found.
+/// Runs the command in an environment without engines.
 fn conformance(test: &str, args: &[&str], env: &[(&str, &str)]) -> Run {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
     let nowhere = "unix:///nonexistent/engine.sock";
@@ -57,7 +57,7 @@ fn conformance(test: &str, args: &[&str], env: &[(&str, &str)]) -> Run {
 }
 
 #[test]
-fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
+fn mocks_run_and_absent_engines_are_reported() {
     let run = conformance("absent", &["--area", "health"], &[]);
     let text = run.stdout();
     assert_eq!(run.code(), 0, "{text}{}", run.stderr());
@@ -82,7 +82,7 @@ fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
 }
 
 #[test]
-fn a_required_engine_that_is_absent_is_a_failure() {
+fn absent_required_engine_fails() {
     let run = conformance(
         "required",
         &["--area", "health"],
@@ -100,7 +100,7 @@ fn a_required_engine_that_is_absent_is_a_failure() {
 }
 
 #[test]
-fn a_named_driver_that_is_absent_is_a_failure() {
+fn absent_named_driver_fails() {
     let run = conformance("named", &["--driver", "podman:", "--area", "health"], &[]);
     assert_eq!(run.code(), 1, "{}", run.stdout());
     let run = conformance("named", &["--driver", "containerd:", "--area", "health"], &[]);
@@ -109,7 +109,7 @@ fn a_named_driver_that_is_absent_is_a_failure() {
 }
 
 #[test]
-fn selections_that_select_nothing_are_errors_with_the_areas() {
+fn empty_selection_is_an_error_listing_areas() {
     for args in [
         ["--area", "lifecicle"],
         ["--filter", "lifecicle/**"],
@@ -127,7 +127,7 @@ fn selections_that_select_nothing_are_errors_with_the_areas() {
 }
 
 #[test]
-fn the_list_names_every_check_and_runs_none() {
+fn list_prints_checks_without_running() {
     let run = conformance("list", &["--list", "--area", "logs"], &[]);
     let text = run.stdout();
     assert_eq!(run.code(), 0);
@@ -136,37 +136,20 @@ fn the_list_names_every_check_and_runs_none() {
 }
 
 #[test]
-fn formats_for_programs_have_standard_output_to_themselves() {
+fn machine_formats_own_standard_output() {
     let args = [
-        "--driver",
-        "mock-local:",
-        "--filter",
-        "health/*",
-        "--seed",
-        "7",
-        "--format",
-        "json",
+        "--driver", "mock-local:", "--filter", "health/*", "--seed", "7", "--format", "json",
     ];
     let run = conformance("json", &args, &[]);
     let report: serde_json::Value = serde_json::from_str(&run.stdout()).unwrap();
     assert_eq!((&report["seed"], &report["partial"]), (&7.into(), &true.into()));
     assert_eq!(report["drivers"][0]["summary"]["passed"], health_checks());
     let args = [
-        "--driver",
-        "mock-local:",
-        "--filter",
-        "health/*",
-        "--format",
-        "junit",
+        "--driver", "mock-local:", "--filter", "health/*", "--format", "junit",
     ];
     assert!(conformance("junit", &args, &[]).stdout().starts_with("<?xml"));
     let args = [
-        "--driver",
-        "mock-local:",
-        "--filter",
-        "health/*",
-        "--format",
-        "markdown",
+        "--driver", "mock-local:", "--filter", "health/*", "--format", "markdown",
     ];
     assert!(
         conformance("markdown", &args, &[])
@@ -174,28 +157,16 @@ fn formats_for_programs_have_standard_output_to_themselves() {
             .starts_with("# Conformance")
     );
     let args = [
-        "--driver",
-        "mock-local:",
-        "--filter",
-        "health/*",
-        "--format",
-        "html",
+        "--driver", "mock-local:", "--filter", "health/*", "--format", "html",
     ];
     let run = conformance("html", &args, &[]);
     assert!(run.stdout().starts_with("<!doctype html>") && run.stdout().trim_end().ends_with("</html>"));
 }
 
 #[test]
-fn a_run_can_be_repeated_with_other_seeds() {
+fn repeat_uses_consecutive_seeds() {
     let args = [
-        "--driver",
-        "mock-local:",
-        "--area",
-        "health",
-        "--seed",
-        "7",
-        "--repeat",
-        "2",
+        "--driver", "mock-local:", "--area", "health", "--seed", "7", "--repeat", "2",
     ];
     let run = conformance("repeat", &args, &[]);
     let text = run.stdout();
@@ -234,7 +205,7 @@ fn shards_list_every_check_once() {
     assert_eq!(run.code(), 2);
     let run = conformance(
         "shard",
-        &["--filter", "health/counts-match-the-list", "--shard", "9/9"],
+        &["--filter", "health/counts-match-list", "--shard", "9/9"],
         &[],
     );
     assert_eq!(run.code(), 2, "a part that has nothing is an error");

@@ -12,9 +12,9 @@ const VARIABLE: &str = "DRIVER_INTERFACE_BUSYBOX";
 const PULLED: &str = "docker.io/library/busybox:stable";
 
 impl TestImage {
-    /// Builds an image from the first available of: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static
-    /// busybox on the path, one that an earlier call has put into `cache`, and Debian's package, which is
-    /// downloaded into `cache`. Otherwise uses an image that the engine pulls.
+    /// Builds an image from the first available busybox: the file that `DRIVER_INTERFACE_BUSYBOX` names, a
+    /// static busybox on the path, one that an earlier call has put into `cache`, or Debian's package,
+    /// downloaded into `cache`. Otherwise, uses an image that the engine pulls.
     ///
     /// This call blocks: it reads files and runs `apt-get download`.
     pub fn find(cache: &Path) -> Self {
@@ -55,8 +55,8 @@ fn on_path() -> Vec<PathBuf> {
 
 /// Downloads and unpacks Debian's package, which does not need root. Returns whether it succeeded.
 ///
-/// Several processes may do so concurrently: each works in its own directory, and the first to finish provides
-/// the result.
+/// Processes may do so concurrently: each works in its own directory, and the first to finish provides the
+/// result.
 fn fetch(cache: &Path) -> bool {
     let directory = cache.join(std::process::id().to_string());
     let done = unpack(&directory);

@@ -1,5 +1,5 @@
-//! A call of any operation, for checks of what all operations have in common. It is generated from the contract's
-//! table of operations.
+//! A call of any operation, for checks of behaviour that all operations share. It is generated from the
+//! contract's table of operations.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl<T> Drain for DriverStream<T> {
 
 impl Drain for ExecSession {
     async fn drain(mut self) -> Result<()> {
-        // What the output ends with is the session's outcome too.
+        // `wait` returns the error of the output, too.
         let _ = self.stdout.read_to_end(&mut Vec::new()).await;
         self.wait().await.map(drop)
     }
@@ -81,8 +81,8 @@ impl Drain for ExecSession {
 macro_rules! calls {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// Calls an operation with valid arguments on resources of this name, and reads what it returns to its end.
-        /// For tests of what all operations of a driver have in common.
+        /// Calls an operation with valid arguments on resources of this name, and reads a returned stream to
+        /// its end. For tests of behaviour that all operations share.
         ///
         /// ```
         /// use driver_interface_conformance::call;

@@ -40,18 +40,18 @@ pub struct Check {
     pub operations: &'static [Operation],
     /// The features of a config a driver must declare for the rule to apply to it.
     pub config: &'static [ConfigFeature],
-    /// What an engine must enforce for the rule to apply to it.
+    /// The guarantees an engine must enforce for the rule to apply to it.
     pub guarantees: &'static [Guarantee],
     /// The properties an engine's containers must have for the rule to apply to it.
     pub properties: &'static [Property],
-    /// Whether the check observes what the containers' programs do. It applies only to drivers that declare
+    /// Whether the check observes the containers' programs. It then applies only to drivers that declare
     /// [`Property::RunsPrograms`].
     pub programs: bool,
-    /// What the environment must provide.
+    /// The prerequisites that the environment must provide.
     pub needs: &'static [Need],
     /// The rule, in one sentence.
     pub statement: &'static str,
-    /// The reason for the rule, or how it was decided where engines differ; may be empty.
+    /// The reason for the rule, or for its choice where engines differ; may be empty.
     pub rationale: &'static str,
     /// Whether other checks may run concurrently.
     pub isolation: Isolation,
@@ -120,7 +120,7 @@ impl Check {
         self
     }
 
-    /// Sets what an engine must enforce for the rule to apply to it.
+    /// Sets the guarantees an engine must enforce for the rule to apply to it.
     #[must_use]
     pub const fn guarantees(mut self, guarantees: &'static [Guarantee]) -> Self {
         self.guarantees = guarantees;
@@ -148,7 +148,7 @@ impl Check {
         operations.chain(config).chain(guarantees).chain(properties)
     }
 
-    /// Sets what the environment must provide, in place of the test image.
+    /// Sets the prerequisites of the check, in place of the test image.
     #[must_use]
     pub const fn needs(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
@@ -161,8 +161,8 @@ impl Check {
         self.without_programs().needs(&[])
     }
 
-    /// Declares that the check needs the test image only to create containers from it. It does not observe what their
-    /// programs do, except that a started container runs until it is stopped.
+    /// Declares that the check needs the test image only to create containers from it. It does not observe
+    /// their programs, except that a started container runs until it is stopped.
     #[must_use]
     pub const fn without_programs(mut self) -> Self {
         self.programs = false;
@@ -213,7 +213,7 @@ pub(crate) fn area_of(id: &str) -> &str {
 pub enum Level {
     /// A driver that fails the check is not conformant.
     Must,
-    /// Users will miss the behaviour.
+    /// A driver that fails the check lacks expected behaviour.
     Should,
     /// The result is informational.
     May,
@@ -244,7 +244,7 @@ impl FromStr for Level {
             "must" => Ok(Self::Must),
             "should" => Ok(Self::Should),
             "may" => Ok(Self::May),
-            _ => Err(format!("no level is called {text:?}: must, should or may")),
+            _ => Err(format!("unknown level {text:?}: use must, should or may")),
         }
     }
 }

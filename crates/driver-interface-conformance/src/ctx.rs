@@ -27,7 +27,7 @@ pub(crate) const UNMANAGED: &str = "unmanaged";
 
 /// A script that prints `ready`, exits on `SIGTERM`, and otherwise runs until stopped.
 ///
-/// The shell waits for its child in the `wait` builtin, which a signal interrupts at once.
+/// The shell waits for its child in the `wait` builtin, which a signal interrupts immediately.
 pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
 /// A script that prints `ready` and ignores the stop signal.
@@ -157,7 +157,7 @@ impl Ctx {
         Ok(Link { proxy, driver })
     }
 
-    /// Returns the namespace of the run that no correct driver works in. It labels unmanaged resources.
+    /// Returns the run's namespace for unmanaged resources, which no correct driver uses.
     pub(crate) fn unmanaged_namespace(&self) -> String {
         format!("{}-{UNMANAGED}", self.0.shared.namespace)
     }
@@ -175,8 +175,8 @@ impl Ctx {
         Ok(TrackedDriver::new(driver, label, journal, ledger))
     }
 
-    /// Returns the target's client for unmanaged resources. The suite removes the resources it created for the
-    /// check when the check is over.
+    /// Returns the target's client for unmanaged resources. After the check, the suite removes the resources
+    /// that the client created.
     pub fn unmanaged_resources(&self) -> CheckResult<Arc<dyn UnmanagedResources>> {
         let none = || Verdict::NotApplicable("the target cannot create unmanaged resources".to_owned());
         self.ledger()
@@ -283,8 +283,8 @@ impl Ctx {
         let missing = || {
             Failure::new(
                 format!("container {id}"),
-                "to be there",
-                "get_container returns none",
+                "to exist",
+                "get_container returned `None`",
             )
         };
         Ok(self.driver().get_container(id).await?.ok_or_else(missing)?)
@@ -333,7 +333,7 @@ impl Ctx {
     {
         let limit = limit.mul_f64(self.0.shared.target.time_scale().max(0.1));
         let end = Instant::now() + limit;
-        let mut latest = "no answer".to_owned();
+        let mut latest = "no result".to_owned();
         let mut pause = Duration::from_millis(20);
         loop {
             match timeout_at(end, ask()).await {
@@ -363,7 +363,7 @@ impl Ctx {
         let mut done = Vec::with_capacity(count);
         while let Some(result) = tasks.join_next().await {
             done.push(
-                result.map_err(|error| Verdict::Broken(format!("a task of the check ended: {error}")))?,
+                result.map_err(|error| Verdict::Broken(format!("a task of the check failed: {error}")))?,
             );
         }
         Ok(done)
@@ -407,7 +407,7 @@ impl Ctx {
         }
     }
 
-    /// Asserts that the time elapsed lies within a window, with a tolerance of 50 ms below.
+    /// Asserts that the elapsed time is at least `least`, with a tolerance of 50 ms, and at most `most`.
     pub fn took(&self, about: impl Display, since: Instant, least: Duration, most: Duration) -> CheckResult {
         self.counted();
         let took = since.elapsed();

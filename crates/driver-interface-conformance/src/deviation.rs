@@ -12,14 +12,14 @@ use crate::{Check, CheckReport, Outcome};
 /// If a check with a declared deviation fails or times out, its outcome is [`Outcome::Deviates`] and it does
 /// not fail the run. If it passes, the run fails, so that no declaration outlives its reason. The run also
 /// fails if the check still fails in a driver whose
-/// [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer, whatever the check's
-/// level: the declaration has expired.
+/// [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer, regardless of the
+/// check's level: the declaration has expired.
 ///
 /// ```
 /// use driver_interface_conformance::Deviation;
 ///
-/// let known = Deviation::new("lifecycle/stop/graceful", "acme kills at once, acme#12", "2.0.0");
-/// assert_eq!(known.to_string(), "acme kills at once, acme#12 (until 2.0.0)");
+/// let known = Deviation::new("lifecycle/stop/graceful", "acme kills immediately, acme#12", "2.0.0");
+/// assert_eq!(known.to_string(), "acme kills immediately, acme#12 (until 2.0.0)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

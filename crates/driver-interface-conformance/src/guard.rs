@@ -1,5 +1,5 @@
-//! The suite's own calls to a driver, which no check's limit covers. A call that panics or hangs affects
-//! nothing else.
+//! The suite's own calls to a driver, which no check's limit covers. A call that panics or hangs does not
+//! affect the suite.
 
 use std::any::Any;
 use std::fmt;
@@ -22,7 +22,7 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(text) => write!(f, "the driver panicked: {text}"),
-            Self::Late(limit) => write!(f, "no answer within {limit:?}"),
+            Self::Late(limit) => write!(f, "timed out after {limit:?}"),
         }
     }
 }
@@ -37,8 +37,8 @@ impl Lost {
     }
 }
 
-/// Runs a call in its own task with a timeout, so that even a call that blocks its thread does not delay the
-/// caller further. The call is dropped on timeout, and also if the caller is dropped.
+/// Runs a call in its own task with a timeout, which holds even for a call that blocks its thread. The call
+/// is dropped on timeout, or if the caller is dropped.
 pub(crate) async fn call<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
@@ -74,7 +74,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(5);
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_panics_or_hangs_ends_nothing_but_itself() {
+    async fn panicking_and_hanging_calls_are_contained() {
         assert_eq!(call(LIMIT, async { 1 }).await, Ok(1));
         let panicked = call(LIMIT, async { panic!("oops") as () }).await;
         assert_eq!(panicked, Err(Lost::Panicked("oops".to_owned())));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_call_that_blocks_its_thread_is_not_waited_for() {
+    async fn blocking_call_times_out() {
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let limit = Duration::from_millis(50);
         let late = call(limit, async move { ended.recv().is_err() }).await;

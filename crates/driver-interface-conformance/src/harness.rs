@@ -47,21 +47,22 @@ const INTERRUPTED: i32 = 130;
 /// All standard test arguments work, such as `cargo test --test conformance lifecycle/stop`. nextest works too
 /// and runs each check in its own process. A test's name consists of the check's level and id.
 ///
-/// | a check | its test |
+/// | check | test |
 /// |---|---|
-/// | passed | passes |
-/// | of level MUST failed or timed out | fails; so does a less strict level, down to [`fail_on`](Self::fail_on) |
-/// | of another level failed or timed out, or deviates as [declared](Self::deviation) | is ignored, and says so |
-/// | is declared to deviate but passed, or the declaration has expired | fails |
-/// | does not apply to the driver | is ignored, with the reason |
-/// | is not run, because there is no image or the run was interrupted | is ignored, as not run, with the reason |
-/// | left resources on the engine, or was inconclusive | fails |
+/// | passed | pass |
+/// | failed or timed out (MUST, or a level down to [`fail_on`](Self::fail_on)) | fail |
+/// | failed or timed out (other levels) | ignored, with the reason |
+/// | [declared deviation](Self::deviation) | ignored, with the reason |
+/// | declared deviation that passed or has expired | fail |
+/// | not applicable to the driver | ignored, with the reason |
+/// | not run: no image, or an interrupted run | ignored, with the reason |
+/// | leaked resources, or inconclusive | fail |
 ///
 /// nextest shows the checks that do not apply to the driver as skipped. It shows the other ignored ones as
-/// passed, because it learns of them too late; `--success-output final` prints their reasons.
+/// passed, because they are known only after they ran; `--success-output final` prints their reasons.
 ///
 /// Each process connects when its first check starts. It cleans up and looks for leaks after its last check,
-/// also after an interrupt. `DRIVER_INTERFACE_SEED` reproduces an earlier run.
+/// even after an interrupt. `DRIVER_INTERFACE_SEED` reproduces an earlier run.
 ///
 /// The last line of output is the driver's [verdict](crate::DriverVerdict). If checks lacked an image, it is
 /// "passed in part" with the number of those checks; "conformant" requires an [`image`](Self::image).
@@ -109,7 +110,7 @@ impl Harness {
         self
     }
 
-    /// Declares that the driver has no image to run programs from. The checks that need one are not run, for
+    /// Declares that the driver has no image to run programs from. The checks that need one are not run, with
     /// this reason, and the driver passes in part at best.
     pub fn without_image(self, reason: impl Into<String>) -> Self {
         self.image(TestImage::Missing(reason.into()))
@@ -245,7 +246,7 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
 
-/// Waits, outside the runtime, for a future that runs in it. Returns none if the future panicked.
+/// Waits, outside the runtime, for a future that runs in it. Returns `None` if the future panicked.
 fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (done, result) = mpsc::sync_channel(1);
     handle.spawn(async move {
@@ -291,7 +292,7 @@ struct Run {
 
 impl Run {
     fn new(harness: &Harness) -> Result<Self, String> {
-        // The image is set when it is needed, because finding one may take a while.
+        // The image is set on first use, because finding one may take a while.
         let mut options = Options::new(TestImage::Missing(String::new()));
         options.deviations.clone_from(&harness.deviations);
         options.cancellation = harness.cancellation.clone();
@@ -364,7 +365,7 @@ impl Run {
             Outcome::Passed => Ok(Completion::Completed),
             Outcome::Skipped => Ok(Completion::ignored_with(message)),
             Outcome::NotRun => Ok(Completion::ignored_with(format!("not run: {message}"))),
-            Outcome::Deviates => Ok(Completion::ignored_with(format!("it deviates {message}"))),
+            Outcome::Deviates => Ok(Completion::ignored_with(format!("deviates {message}"))),
             _ if check.is_fatal() || check.level <= self.fail_on => {
                 let report = Report::new(self.options.seed, true);
                 Err(Pretty::new(false)

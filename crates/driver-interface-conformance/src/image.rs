@@ -14,7 +14,7 @@ pub enum TestImage {
     /// A root file system as a tar archive. The suite imports it under a name specific to the run and removes
     /// it afterwards.
     Root(Bytes),
-    /// No image. The checks that need one are not run, for this reason.
+    /// No image. The checks that need one are not run, with this reason.
     Missing(String),
 }
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn only_programs_without_a_loader_are_static() {
+    fn program_with_loader_is_not_static() {
         assert!(is_static_executable(&elf(1)));
         assert!(!is_static_executable(&elf(3)), "it requires a loader");
         assert!(!is_static_executable(b"#!/bin/sh\n"));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_file_system_has_programs_users_and_directories_and_no_link_to_itself() {
+    fn root_filesystem_is_complete_without_self_links() {
         let TestImage::Root(root) = TestImage::from_busybox(&elf(1)).unwrap() else {
             panic!("no root file system");
         };

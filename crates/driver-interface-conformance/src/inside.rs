@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{CheckResult, Ctx, Failure, Verdict};
 
-/// How long a call that should return promptly may take.
+/// The timeout of a call that should return promptly.
 const JOIN: Duration = Duration::from_secs(30);
 
 /// Returns a script that appends a line to a file every second for as long as it runs.
@@ -65,7 +65,7 @@ impl Ctx {
         .await
     }
 
-    /// Asserts that the process running [`heartbeat_script`] was alive, and that it exits within a short time.
+    /// Asserts that the heartbeat process has run and exits within 20 s.
     pub(crate) async fn assert_exits(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let first = self.heartbeat_count(id, path).await?;
         self.ensure(format!("{path} was written to"), first > 0, first)?;
@@ -92,7 +92,7 @@ impl Ctx {
         self.completes(about, task)
             .await
             .inspect_err(|_| abort.abort())?
-            .map_err(|error| Verdict::Broken(format!("a task of the check ended: {error}")))
+            .map_err(|error| Verdict::Broken(format!("a task of the check failed: {error}")))
     }
 
     /// Waits for a future that should complete promptly.

@@ -19,7 +19,7 @@ const LONGEST_TEXT: usize = 300;
 pub struct Step {
     /// The start time, in milliseconds since the start of the check.
     pub at_ms: u64,
-    /// The duration in milliseconds; none if the call did not return.
+    /// The duration in milliseconds; `None` if the call did not return.
     pub took_ms: Option<u64>,
     /// The operation and its arguments.
     pub call: String,
@@ -44,7 +44,7 @@ pub(crate) struct Pending {
     answered: bool,
 }
 
-const PENDING: &str = "no answer yet";
+const PENDING: &str = "no result yet";
 const PANICKED: &str = "panicked";
 const DROPPED: &str = "dropped before it returned";
 
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_unanswered_call_says_why() {
+    async fn dropped_call_is_recorded_as_dropped() {
         let journal = Journal::new();
         let pending = journal.begin("start_container(a)".to_owned());
         assert_eq!(journal.pending(), ["start_container(a)"]);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_many_steps_the_first_and_the_last_are_kept() {
+    async fn long_journal_keeps_first_and_last_steps() {
         let journal = Journal::new();
         for number in 0..100 {
             journal.begin(format!("call {number}")).answer("ok");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn polling_is_one_step() {
+    async fn identical_polls_are_merged() {
         let journal = Journal::new();
         for answer in ["running", "running", "running", "stopped"] {
             journal.begin("get_container(a)".to_owned()).answer(answer);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_cut_and_nothing_else_is() {
+    fn only_ids_are_shortened() {
         let id = "0123456789abcdef".repeat(4);
         assert_eq!(
             compact(&format!("get({id}) größe {id}0")),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_keeps_both_ends() {
+    fn long_text_is_shortened_in_the_middle() {
         let text = shortened(&format!("a{}z", "é".repeat(1000)));
         assert!(
             text.starts_with('a') && text.ends_with('z') && text.contains("702 more characters"),

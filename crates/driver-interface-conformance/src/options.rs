@@ -15,7 +15,7 @@ use crate::{Check, Deviation, Level, TestImage};
 pub struct Selection {
     /// The areas to run; empty means all.
     pub areas: Vec<String>,
-    /// Globs of which a check's id must match at least one; empty means all checks.
+    /// Globs; a check's id must match at least one. Empty means all checks.
     pub globs: Vec<String>,
     /// The least strict level to run.
     pub level: Option<Level>,
@@ -23,8 +23,8 @@ pub struct Selection {
     pub shard: Option<Shard>,
 }
 
-/// One of several parts of a selection, so that several machines can share a run. Together the shards run every
-/// check exactly once.
+/// A part of a selection, so that several machines can share a run. Together, the shards run every check
+/// exactly once.
 ///
 /// The shard of a check depends only on the ids of the selected checks, so all machines must use the same
 /// selection. Written `2/4`, counted from 1.
@@ -64,7 +64,7 @@ impl FromStr for Shard {
     }
 }
 
-/// An invalid selection, and what could be selected instead.
+/// An invalid selection, with the valid choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectionError(String);
 
@@ -190,53 +190,21 @@ impl Options {
         }
     }
 
-    /// Sets the checks to run.
-    #[must_use]
-    pub fn selection(mut self, selection: Selection) -> Self {
-        self.selection = selection;
-        self
-    }
-
-    /// Sets the seed. The same seed gives the same order.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets how many checks run concurrently.
-    #[must_use]
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs.max(1);
-        self
-    }
-
-    /// Sets how many times every check runs.
-    #[must_use]
-    pub fn repeat(mut self, times: usize) -> Self {
-        self.repeat = times.max(1);
-        self
-    }
-
-    /// Sets whether the run stops starting checks after the first failure that is fatal to the run.
-    #[must_use]
-    pub fn bail(mut self, bail: bool) -> Self {
-        self.bail = bail;
-        self
-    }
-
-    /// Declares a known deviation: a rule that the driver is known to break.
-    #[must_use]
-    pub fn deviation(mut self, deviation: Deviation) -> Self {
-        self.deviations.push(deviation);
-        self
-    }
-
-    /// Sets the switch that can stop the run.
-    #[must_use]
-    pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
-        self.cancellation = cancellation;
-        self
+    driver_interface_types::setters! {
+        /// Sets the checks to run.
+        selection(self, selection: Selection) { self.selection = selection; }
+        /// Sets the seed. The same seed gives the same order.
+        seed(self, seed: u64) { self.seed = seed; }
+        /// Sets how many checks run concurrently.
+        jobs(self, jobs: usize) { self.jobs = jobs.max(1); }
+        /// Sets how many times every check runs.
+        repeat(self, times: usize) { self.repeat = times.max(1); }
+        /// Sets whether the run stops starting checks after the first failure that is fatal to the run.
+        bail(self, bail: bool) { self.bail = bail; }
+        /// Declares a known deviation: a rule that the driver is known to break.
+        deviation(self, deviation: Deviation) { self.deviations.push(deviation); }
+        /// Sets the switch that can stop the run.
+        cancellation(self, cancellation: Cancellation) { self.cancellation = cancellation; }
     }
 }
 
@@ -267,7 +235,7 @@ impl Cancellation {
     /// Waits until the run is stopped.
     pub async fn cancelled(&self) {
         let mut receiver = self.0.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
+        // `self` owns the sender, so waiting cannot fail.
         let _ = receiver.wait_for(|cancelled| *cancelled).await;
     }
 }

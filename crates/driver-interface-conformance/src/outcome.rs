@@ -14,8 +14,8 @@ pub type CheckResult<T = ()> = Result<T, Verdict>;
 pub enum Verdict {
     /// The driver breaks the rule.
     Failed(Failure),
-    /// The rule does not apply to this driver, for a reason that only its configuration shows. A driver that
-    /// returns "unsupported" for an operation it declares is not such a reason: that is a failure.
+    /// The rule does not apply to this driver, for a reason that only its configuration shows. "Unsupported"
+    /// for a declared operation is a failure instead.
     NotApplicable(String),
     /// The check was inconclusive: the engine or the suite is at fault.
     Broken(String),
@@ -61,8 +61,8 @@ impl From<Failure> for Verdict {
     }
 }
 
-/// Converts the error of a call that should have succeeded. Whatever the error, the driver failed: a declared
-/// operation that returns "unsupported" must not count as one that need not be checked.
+/// Converts the error of a call that should have succeeded into a failure. This includes "unsupported": the
+/// driver declared the operation.
 impl From<DriverError> for Verdict {
     fn from(error: DriverError) -> Self {
         let operation = error.context().operation().unwrap_or("a call").to_owned();
@@ -146,7 +146,7 @@ impl Outcome {
         }
     }
 
-    /// Ranks outcomes by how much they say against the driver. A check that did not run ranks lowest.
+    /// Ranks outcomes by severity. A check that did not run ranks lowest.
     pub(crate) fn severity(self) -> u8 {
         match self {
             Self::NotRun => 0,

@@ -14,7 +14,7 @@ use crate::guard::Lost;
 use crate::outcome::describe as describe_error;
 use crate::{Check, DriverReport, Need, Outcome, Target, TestImage, guard};
 
-/// The start of the reason for which a check that needs the test image does not run.
+/// The prefix of the reason why checks that need the test image are not run.
 pub(crate) const NO_IMAGE: &str = "no test image";
 /// The timeout for each of these steps: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -35,7 +35,7 @@ pub(crate) enum Image {
     Imported(ImageRef),
     /// The image is unavailable; the checks that need it are not run.
     Missing(String),
-    /// The image should exist: the driver declares that it can import one, but failed.
+    /// The import failed, although the driver declares it.
     Broken {
         reason: String,
         /// An image that may exist nevertheless.
@@ -68,8 +68,7 @@ pub(crate) async fn capabilities(driver: &Arc<dyn ContainerDriver>) -> Result<Ca
     guard::call(CONNECT_DEADLINE, async move { driver.capabilities() }).await
 }
 
-/// Returns the identity of the driver and its engine. If the driver does not report a value, it is missing and
-/// the report says why.
+/// Returns the identity of the driver and its engine. The report lists the reason for each missing value.
 pub(crate) async fn describe(
     target: &dyn Target,
     driver: &Arc<dyn ContainerDriver>,
@@ -100,7 +99,7 @@ pub(crate) fn namespace_of(run_id: &str) -> Result<Namespace, ConfigurationError
     Namespace::new(format!("{PREFIX}{run_id}"))
 }
 
-/// Returns the image that the run in this namespace imports; none if the namespace is not a run's own.
+/// Returns the image that the run in this namespace imports; `None` if the namespace is not a run's own.
 pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
     let run_id = namespace.as_str().strip_prefix(PREFIX)?;
     ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
@@ -167,13 +166,13 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
             // The sweep reports a leftover container.
             let _ = guard::call(DEADLINE, removal).await;
         }
-        // Any other problem is left to the checks.
+        // The checks report any other problem.
         Ok(Err(_)) | Err(_) => {}
     }
     Image::Found(reference.clone())
 }
 
-/// Removes the image that [`import`] created. Returns any leftover.
+/// Removes the image that [`import`] created. Returns it if it could not be removed.
 pub(crate) async fn remove(
     driver: &Arc<dyn ContainerDriver>,
     capabilities: &Capabilities,
@@ -201,7 +200,7 @@ pub(crate) async fn remove(
     Some(format!("image {reference}: {problem}"))
 }
 
-/// Returns why a check does not run, if so.
+/// Returns the outcome and the reason of a check that does not run.
 pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<(Outcome, String)> {
     let missing: Vec<String> = check
         .required()

@@ -12,7 +12,7 @@
 //! // … connect a driver to `proxy.uri()` and create a container …
 //! let lost = Fault::Break(Position::BeforeResponse, Break::Fin);
 //! let rule = proxy.inject(Rule::on("POST */start").times(1).fault(lost));
-//! // … start the container: the engine starts it, and the driver does not learn of it …
+//! // … start the container: the engine starts it, and the driver gets no response …
 //! assert_eq!(rule.hits(), 1);
 //! proxy.clear()?;
 //! # Ok(())
@@ -69,7 +69,7 @@ pub struct Exchange {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The status of the engine's response; none if the engine did not respond or did not receive the request.
+    /// The status of the engine's response; `None` if the engine received no request or did not respond.
     pub status: Option<u16>,
     /// How the body of the engine's response is delimited.
     pub framing: Option<Framing>,
@@ -104,7 +104,8 @@ impl FaultProxy {
         Self::run(Engine::parse(engine)?, false)
     }
 
-    /// Starts a proxy on a TCP port of the loopback interface instead. Every program on this host can reach it.
+    /// Starts a proxy on a loopback TCP port instead of a Unix socket. Every program on this host can
+    /// reach it.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -112,8 +113,8 @@ impl FaultProxy {
         Self::run(Engine::parse(engine)?, true)
     }
 
-    /// Starts a server on a Unix socket in a temporary directory that responds from a script, without an
-    /// engine.
+    /// Starts a server that responds from a script instead of an engine, on a Unix socket in a temporary
+    /// directory.
     ///
     /// ```
     /// use driver_interface_conformance::proxy::{Answer, FaultProxy};
@@ -191,7 +192,7 @@ impl FaultProxy {
         injected
     }
 
-    /// Removes all rules and listens normally again. Connections that a fault has affected stay as they are.
+    /// Removes all rules and listens normally again. Connections with an injected fault keep it.
     ///
     /// # Errors
     /// As [`set_endpoint`](Self::set_endpoint).
@@ -229,7 +230,7 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        // The receiver is gone if the thread has already ended.
+        // This fails if the thread has already ended.
         let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

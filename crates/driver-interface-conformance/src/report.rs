@@ -73,7 +73,7 @@ pub struct DriverReport {
     pub engine: Option<EngineInfo>,
     /// The capabilities that the driver declares.
     pub capabilities: Capabilities,
-    /// The image that containers were created from; none if the checks that need one were not run.
+    /// The image that containers were created from; `None` if the checks that need one were not run.
     pub image: Option<String>,
     /// The wall-clock time from connecting to the end of the sweep.
     pub wall_ms: u64,
@@ -84,8 +84,8 @@ pub struct DriverReport {
     pub seeds: Vec<u64>,
     /// The number of checks by outcome.
     pub summary: Summary,
-    /// Leftover resources on the engine, resources that could not be listed, and calls by the suite itself that
-    /// the driver did not answer.
+    /// Leftover resources on the engine, resources that could not be listed, and calls by the suite itself
+    /// that panicked or timed out.
     pub leaks: Vec<String>,
     /// Every selected check, in the order of the catalogue.
     pub checks: Vec<CheckReport>,
@@ -117,7 +117,7 @@ pub struct CheckReport {
     pub duration_ms: u64,
     /// The number of assertions made.
     pub assertions: usize,
-    /// The reason why the check did not pass; none if it passed.
+    /// The reason why the check did not pass; `None` if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The expected and the actual value, if an assertion failed.
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_are_added_to_the_check_that_they_are_of() {
+    fn repetitions_are_merged_by_check() {
         let mut first = report(&[("a", Outcome::Passed), ("b", Outcome::Passed)]);
         first.begin_repetitions(1);
         first.add(2, report(&[("b", Outcome::Failed), ("c", Outcome::Passed)]));

@@ -355,7 +355,7 @@ impl Runner {
         }
     }
 
-    /// Runs a check and returns its report and its leftover resources. It returns a report in every case.
+    /// Runs a check and returns its report and its leftover resources, even if the check panics.
     async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         let run = AssertUnwindSafe(self.try_run_one(index, check)).catch_unwind();
         run.await.unwrap_or_else(|payload| {

@@ -1,5 +1,4 @@
-//! The final sweep: any resource still in a run's namespaces is a leak, and is removed. The same for a run that
-//! could not sweep itself.
+//! The sweep after a run, or after a killed run: reports and removes what is left in the run's namespaces.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 /// The timeout for one query or removal: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How many namespaces are swept concurrently.
+/// The number of namespaces that are swept concurrently.
 const AT_ONCE: usize = 8;
 
 /// Finds leftover resources in these namespaces, over a new connection to each, and removes them. Returns the
@@ -46,10 +45,11 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
 /// resources that the run is using.
 ///
 /// # Errors
-/// A description of what could not be removed; everything else is. Sweep again when the engine can be reached.
+/// A description of what could not be removed; all other resources are removed. Sweep again when the engine
+/// can be reached.
 ///
 /// # Cancel safety
-/// Dropping the future leaves the resources not yet removed; sweep again.
+/// If the future is dropped, some resources remain; sweep again.
 pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
     let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async {
         let swept = sweep_abandoned(&target, &namespace).await;
@@ -177,7 +177,7 @@ enum Removed {
     Not(String),
 }
 
-/// A new connection to a namespace. A failure on it does not stop the rest.
+/// A new connection to a namespace, for its sweep.
 struct Sweeper {
     driver: Arc<dyn ContainerDriver>,
     capabilities: Capabilities,

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use driver_interface_errors::UnsupportedError;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// Connects drivers to one engine. If connecting is all there is to it, [`target_fn`] builds a target from a
-/// function.
+/// Connects drivers to one engine. [`target_fn`] builds a target from a function that connects, without
+/// further options.
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Returns the target's name in reports and on the command line, such as `docker:` or `mock-local:`.
@@ -22,8 +22,8 @@ pub trait Target: Send + Sync {
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>>;
 
     /// Returns a client that creates unmanaged resources on the engine, bypassing the driver. Each check that
-    /// needs one calls this method again. Without it, the suite skips the checks that a driver leaves unmanaged
-    /// resources alone.
+    /// needs one calls this method again. Without it, the suite skips the checks that a driver does not touch
+    /// unmanaged resources.
     fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         None
     }
@@ -156,8 +156,8 @@ pub trait UnmanagedResources: Send + Sync {
     /// The engine's error, as free text.
     async fn inventory(&self) -> Result<Vec<String>, String>;
 
-    /// Removes every resource added. The suite calls it after each check, whatever the outcome, and again if it
-    /// fails. A resource that no longer exists is not an error.
+    /// Removes every resource added. The suite calls it after each check, regardless of the outcome, and again
+    /// if it fails. A resource that no longer exists is not an error.
     ///
     /// # Errors
     /// The engine's error, as free text.

@@ -72,7 +72,7 @@ impl TrackedDriver {
             .iter()
             .flat_map(|argument| argument.creates(operation))
             .collect();
-        // A driver that does not support the operation creates nothing, and need not be able to remove it.
+        // A driver that does not support the operation creates nothing.
         if !created.is_empty() && self.inner.capabilities().supports(operation) {
             created.into_iter().for_each(|created| self.note(created));
         }
@@ -138,12 +138,12 @@ fn json_words(filter: &impl serde::Serialize) -> String {
     serde_json::to_string(filter).unwrap_or_default()
 }
 
-/// An argument of a call: how a step shows it, and what the call may create with it.
+/// An argument of a call: its text in a step, and the resources that the call may create with it.
 trait Argument {
-    /// Returns the argument in a few words; empty if it is left out.
+    /// Returns the text of the argument in a step; empty if the step omits it.
     fn words(&self) -> String;
 
-    /// Returns what the operation may create, for the cleanup.
+    /// Returns the resources that the operation may create, for the cleanup.
     fn creates(&self, _: Operation) -> Vec<CreatedResource> {
         Vec::new()
     }
@@ -151,7 +151,7 @@ trait Argument {
 
 /// A value that a call returns.
 trait Answer {
-    /// Returns the value in a few words.
+    /// Returns the text of the value in a step.
     fn words(&self) -> String;
 }
 
@@ -245,7 +245,7 @@ impl Argument for ImageRef {
     }
 }
 
-/// Answers that are shown by what they are alone.
+/// Results displayed as `ok`.
 macro_rules! plain_answers {
     ($($Type:ty),+) => { $(impl Answer for $Type {
         fn words(&self) -> String {
@@ -254,7 +254,7 @@ macro_rules! plain_answers {
     })+ };
 }
 
-/// Answers that are shown whole.
+/// Results displayed in full.
 macro_rules! whole_answers {
     ($($Type:ty),+) => { $(impl Answer for $Type {
         fn words(&self) -> String {

@@ -1,5 +1,4 @@
-//! What the suite itself asks of a driver and its engine, outside of any check: what panics, hangs or refuses there loses
-//! no report, and keeps nothing else from being removed.
+//! Driver calls outside of any check: panics, hangs and refusals lose no report and do not stop the cleanup.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +28,7 @@ async fn passes(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
 }
 
-async fn makes_things(ctx: Ctx) -> CheckResult {
+async fn creates(ctx: Ctx) -> CheckResult {
     ctx.ready(&ctx.script(SERVE)).await?;
     ctx.ready(&ctx.script(SERVE)).await?;
     ctx.driver().create_volume(&ctx.volume()).await?;
@@ -37,9 +36,9 @@ async fn makes_things(ctx: Ctx) -> CheckResult {
 }
 
 const PASSES: Check = Check::must("a/passes", "It passes.", run!(passes));
-const MAKES_THINGS: Check = Check::must("a/makes-things", "It cleans up.", run!(makes_things));
+const CREATES: Check = Check::must("a/creates", "It cleans up.", run!(creates));
 
-/// What a driver does instead of what it is asked.
+/// How a faulty driver fails an operation.
 #[derive(Clone, Copy, Debug)]
 enum Instead {
     Panics,
@@ -57,7 +56,7 @@ impl Instead {
     }
 }
 
-/// A driver that breaks down in some operations, and about some objects alone if any are named.
+/// A driver that fails some operations.
 #[derive(Debug)]
 struct Broken {
     inner: Arc<dyn ContainerDriver>,
@@ -101,7 +100,7 @@ impl LayeredDriver for Broken {
 
     async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let done = self.inner().import_image(image, root).await;
-        // The image exists, and the response is lost.
+        // The image was imported, but the response is lost.
         self.happens("import_image").await?;
         done
     }
@@ -148,25 +147,25 @@ async fn report_on(target: Arc<dyn Target>, checks: &[Check]) -> DriverReport {
         .unwrap()
 }
 
-fn tells(report: &DriverReport, parts: &[&str]) -> bool {
+fn leaked(report: &DriverReport, parts: &[&str]) -> bool {
     let mut leaks = report.leaks.iter();
     leaks.any(|leak| parts.iter().all(|part| leak.contains(part)))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_clean_up_is_told_and_loses_no_report() {
+async fn cleanup_panic_does_not_lose_the_report() {
     let target = broken(Instead::Panics, &["remove_container"]);
-    let report = report_on(target.clone(), &[MAKES_THINGS, PASSES]).await;
+    let report = report_on(target.clone(), &[CREATES, PASSES]).await;
     assert_eq!(report.summary.passed, 2, "{report:#?}");
-    let of_the_check = ["a/makes-things: container conf-", "the driver panicked: oops"];
-    assert!(tells(&report, &of_the_check), "{:?}", report.leaks);
+    let of_the_check = ["a/creates: container conf-", "the driver panicked: oops"];
+    assert!(leaked(&report, &of_the_check), "{:?}", report.leaks);
     let of_the_sweep = ["could not be swept: container conf-", "the driver panicked: oops"];
-    assert!(tells(&report, &of_the_sweep), "{:?}", report.leaks);
+    assert!(leaked(&report, &of_the_sweep), "{:?}", report.leaks);
     assert!(target.engine().volumes().is_empty(), "the rest is removed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_report() {
+async fn driver_panic_outside_checks_does_not_lose_the_report() {
     for (operation, reported) in [
         ("name", "reading its name and version: the driver panicked: oops"),
         (
@@ -183,12 +182,12 @@ async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_r
         let operations: &[&str] = Vec::leak(vec![operation]);
         let report = report_on(broken(Instead::Panics, operations), &[PASSES.without_image()]).await;
         assert_eq!(report.summary.passed, 1, "{operation}: {report:#?}");
-        assert!(tells(&report, &[reported]), "{operation}: {:?}", report.leaks);
+        assert!(leaked(&report, &[reported]), "{operation}: {:?}", report.leaks);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_import_that_nobody_hears_of_again_leaves_no_image() {
+async fn failed_import_leaves_no_image() {
     for instead in [Instead::Panics, Instead::Hangs, Instead::Refuses] {
         let target = broken(instead, &["import_image"]);
         let before = target.engine().images();
@@ -199,7 +198,7 @@ async fn an_import_that_nobody_hears_of_again_leaves_no_image() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_that_panics_or_hangs_when_it_connects_is_unreachable() {
+async fn connect_panic_or_hang_is_unreachable() {
     struct Connects(Instead);
 
     #[async_trait]
@@ -234,22 +233,22 @@ async fn a_driver_that_panics_or_hangs_when_it_connects_is_unreachable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_removed_keeps_nothing_else_on_the_engine() {
+async fn removal_failure_does_not_block_other_removals() {
     for (instead, reported) in [
         (Instead::Panics, "the driver panicked: oops"),
-        (Instead::Hangs, "no answer within"),
+        (Instead::Hangs, "timed out after"),
         (Instead::Refuses, "not now"),
     ] {
         let target = broken(instead, &["remove_first_container", "list_volumes"]);
-        let report = report_on(target.clone(), &[MAKES_THINGS, PASSES]).await;
+        let report = report_on(target.clone(), &[CREATES, PASSES]).await;
         assert_eq!(report.summary.passed, 2, "{report:#?}");
         assert!(
-            tells(&report, &["a/makes-things: container conf-", reported]),
+            leaked(&report, &["a/creates: container conf-", reported]),
             "{:?}",
             report.leaks
         );
         assert!(
-            tells(&report, &["its volumes could not be listed", reported]),
+            leaked(&report, &["its volumes could not be listed", reported]),
             "{:?}",
             report.leaks
         );
@@ -259,7 +258,7 @@ async fn what_cannot_be_removed_keeps_nothing_else_on_the_engine() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_goes_on_past_what_it_cannot_remove_and_tells_all_of_it() {
+async fn sweep_continues_after_failures_and_reports_them() {
     let target = broken(Instead::Refuses, &["remove_first_container"]);
     let namespaces = ["conf-00000001", "conf-00000002"].map(|name| Namespace::new(name).unwrap());
     for namespace in &namespaces {
@@ -287,7 +286,7 @@ async fn a_sweep_goes_on_past_what_it_cannot_remove_and_tells_all_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_whose_runner_panics_is_an_error_and_the_others_go_on() {
+async fn runner_panic_is_an_error_and_other_checks_run() {
     struct PanicsAt(&'static str);
 
     impl Observer for PanicsAt {
@@ -297,18 +296,18 @@ async fn a_check_whose_runner_panics_is_an_error_and_the_others_go_on() {
     }
 
     let options = Options::new(TestImage::simulated());
-    let checks = [PASSES, MAKES_THINGS];
+    let checks = [PASSES, CREATES];
     let target = Arc::new(MockTarget::docker());
-    let report = run_checks(&checks, target, &options, Arc::new(PanicsAt(MAKES_THINGS.id)))
+    let report = run_checks(&checks, target, &options, Arc::new(PanicsAt(CREATES.id)))
         .await
         .unwrap();
     assert_eq!((report.summary.total, report.summary.passed), (2, 1));
-    let failed = report.check(MAKES_THINGS.id).unwrap();
+    let failed = report.check(CREATES.id).unwrap();
     assert_eq!(failed.outcome, Outcome::Error);
     assert!(failed.message.as_deref().unwrap().contains("oops"), "{failed:?}");
 }
 
-/// Ends as soon as its sender is dropped, and blocks its thread until then.
+/// Blocks the check's thread until the sender is dropped.
 static BLOCKED: Mutex<Option<std::sync::mpsc::Receiver<()>>> = Mutex::new(None);
 
 async fn blocks(_: Ctx) -> CheckResult {
@@ -318,7 +317,7 @@ async fn blocks(_: Ctx) -> CheckResult {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_check_that_blocks_its_thread_does_not_hold_up_the_run() {
+async fn blocking_check_does_not_delay_the_run() {
     const BLOCKS: Check = Check::must("b/blocks", "It blocks.", run!(blocks)).limit(1);
     let (end, blocked) = std::sync::mpsc::channel();
     *BLOCKED.lock().unwrap() = Some(blocked);
@@ -328,19 +327,19 @@ async fn a_check_that_blocks_its_thread_does_not_hold_up_the_run() {
     let report = report.unwrap();
     assert_eq!((report.summary.timed_out, report.summary.passed), (1, 1));
     assert!(
-        tells(&report, &["b/blocks: the check is still running"]),
+        leaked(&report, &["b/blocks: the check is still running"]),
         "{:?}",
         report.leaks
     );
 }
 
-/// A target whose objects of other programs are counted.
+/// A target that counts unmanaged resources.
 struct OtherResources {
     mock: MockTarget,
     there: Arc<AtomicUsize>,
 }
 
-/// What was made for one check.
+/// The unmanaged resources of one check.
 struct Counted {
     there: Arc<AtomicUsize>,
     own: AtomicUsize,
@@ -397,7 +396,7 @@ impl UnmanagedResources for Counted {
     }
 }
 
-async fn has_neighbours(ctx: Ctx) -> CheckResult {
+async fn has_resources(ctx: Ctx) -> CheckResult {
     ctx.unmanaged_resources()?.add_volume("theirs").await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
     ctx.equal(
@@ -407,17 +406,19 @@ async fn has_neighbours(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn hangs_among_neighbours(ctx: Ctx) -> CheckResult {
+async fn hangs_with_resources(ctx: Ctx) -> CheckResult {
     ctx.unmanaged_resources()?.add_volume("theirs").await.unwrap();
     std::future::pending().await
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_other_programs_have_is_removed_however_the_check_ends() {
+async fn unmanaged_resources_are_always_removed() {
     const CHECKS: &[Check] = &[
-        Check::must("c/one", "It has neighbours.", run!(has_neighbours)).needs(&[Need::UnmanagedResources]),
-        Check::must("c/two", "It has neighbours.", run!(has_neighbours)).needs(&[Need::UnmanagedResources]),
-        Check::must("c/hangs", "It hangs.", run!(hangs_among_neighbours)).needs(&[Need::UnmanagedResources]),
+        Check::must("c/one", "It has unmanaged resources.", run!(has_resources))
+            .needs(&[Need::UnmanagedResources]),
+        Check::must("c/two", "It has unmanaged resources.", run!(has_resources))
+            .needs(&[Need::UnmanagedResources]),
+        Check::must("c/hangs", "It hangs.", run!(hangs_with_resources)).needs(&[Need::UnmanagedResources]),
     ];
     for cancelled_after in [None, Some(5), Some(30)] {
         let there = Arc::new(AtomicUsize::new(0));
@@ -450,7 +451,7 @@ async fn what_other_programs_have_is_removed_however_the_check_ends() {
     }
 }
 
-/// Calls something whenever a run begins, with how many did before.
+/// Invokes a callback at the start of each run, with the number of earlier runs.
 struct AtEachRun<F> {
     mock: MockTarget,
     runs: Mutex<Vec<Namespace>>,
@@ -473,7 +474,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
             })
         };
         if let Err(error) = began.map_or(Ok(()), &self.call) {
-            // An engine that has gone is noticed late.
+            // The loss of an engine is detected late.
             tokio::time::sleep(Duration::from_secs(1)).await;
             return Err(error);
         }
@@ -483,7 +484,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
 
 const JOBS: usize = 4;
 
-/// Tries the faults of some checks, calling something whenever a run begins. Returns how many did as well.
+/// Runs a self-test with a callback at the start of each run. Also returns the number of runs.
 async fn self_test_with(
     cancellation: Cancellation,
     call: impl Fn(usize) -> Result<()> + Send + Sync + 'static,
@@ -504,7 +505,7 @@ async fn self_test_with(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_self_test_that_is_cancelled_tries_no_further_fault_and_says_which() {
+async fn cancelled_self_test_lists_untried_faults() {
     let (whole, _, all) = self_test_with(Cancellation::default(), |_| Ok(())).await;
     let whole = whole.unwrap();
     assert!(whole.not_tried.is_empty() && all > 20, "{all}");
@@ -543,7 +544,7 @@ async fn a_self_test_that_is_cancelled_tries_no_further_fault_and_says_which() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_self_test_whose_engine_goes_away_ends_what_is_being_tried() {
+async fn self_test_stops_when_engine_is_lost() {
     let images = MockEngine::new().images();
     for at in 6..12 {
         let (found, engine, runs) = self_test_with(Cancellation::default(), move |number| {

@@ -1,4 +1,4 @@
-//! What a driver's author sees in `cargo test`: which tests fail, which are ignored and why, and how the program ends.
+//! The `cargo test` output that a driver author sees: failures, ignored tests with reasons, exit status.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,12 +27,12 @@ async fn fails(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 2)
 }
 
-async fn makes_a_container(ctx: Ctx) -> CheckResult {
+async fn creates_a_container(ctx: Ctx) -> CheckResult {
     ctx.ready(&ctx.script(SERVE)).await?;
     ctx.equal("one", 1, 1)
 }
 
-/// Creates a container after the check was finished and cleaned up.
+/// Creates a container after its check has been cleaned up.
 async fn leaks(ctx: Ctx) -> CheckResult {
     let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
     tokio::spawn(async move {
@@ -42,26 +42,26 @@ async fn leaks(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
 }
 
-/// Keeps the run going until the container is there.
-async fn takes_its_time(ctx: Ctx) -> CheckResult {
+/// Keeps the run alive until the leaked container exists.
+async fn sleeps(ctx: Ctx) -> CheckResult {
     tokio::time::sleep(Duration::from_secs(5)).await;
     ctx.equal("one", 1, 1)
 }
 
 const CHECKS: &[Check] = &[
     Check::must("mine/passes", "It passes.", run!(passes)),
-    Check::must("mine/container", "It makes one.", run!(makes_a_container)).exclusive(),
+    Check::must("mine/container", "It creates one.", run!(creates_a_container)).exclusive(),
     Check::must("mine/skipped", "It needs a kernel.", run!(passes)).properties(&[Property::RealProcesses]),
     Check::should("mine/should", "It fails.", run!(fails)),
     Check::must("mine/fails", "It fails.", run!(fails)),
 ];
 
-/// Runs the checks whose ids contain `filter`, and returns how the program ended and what it printed.
+/// Runs the checks whose ids contain `filter`. Returns whether the program succeeded, and its output.
 fn run_with(harness: Harness, filter: &str, args: &[&str]) -> (bool, String) {
-    run_as_it_is(harness.image(TestImage::simulated()), filter, args)
+    run_as_configured(harness.image(TestImage::simulated()), filter, args)
 }
 
-fn run_as_it_is(harness: Harness, filter: &str, args: &[&str]) -> (bool, String) {
+fn run_as_configured(harness: Harness, filter: &str, args: &[&str]) -> (bool, String) {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut all: Vec<OsString> = vec!["conformance".into(), "--logfile".into(), log.path().into()];
     all.extend(args.iter().map(OsString::from));
@@ -71,7 +71,7 @@ fn run_as_it_is(harness: Harness, filter: &str, args: &[&str]) -> (bool, String)
     (code == ExitCode::SUCCESS, printed)
 }
 
-/// The line of one test, without what lines it up.
+/// Returns the line of one test without its padding.
 fn line(printed: &str, id: &str) -> String {
     let line = printed
         .lines()
@@ -84,7 +84,7 @@ fn line(printed: &str, id: &str) -> String {
 }
 
 #[test]
-fn each_check_is_a_test_and_only_a_must_fails() {
+fn each_check_is_a_test_and_only_musts_fail() {
     let (well, printed) = run_with(Harness::of(MockTarget::docker()).checks(CHECKS), "mine/", &[]);
     assert!(!well);
     assert_eq!(line(&printed, "mine/passes"), "test [MUST] mine/passes ... ok");
@@ -114,7 +114,7 @@ fn each_check_is_a_test_and_only_a_must_fails() {
 }
 
 #[test]
-fn a_should_fails_where_that_is_asked_for() {
+fn fail_on_should_fails_should_checks() {
     let harness = Harness::of(MockTarget::docker())
         .checks(CHECKS)
         .fail_on(Level::Should);
@@ -126,7 +126,7 @@ fn a_should_fails_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_filter_runs_exactly_one_check_and_cleans_up_after_it() {
+fn exact_filter_runs_one_check_and_cleans_up() {
     let target = MockTarget::docker();
     let engine = target.engine().clone();
     let harness = Harness::of(target).checks(CHECKS);
@@ -147,7 +147,7 @@ fn a_filter_runs_exactly_one_check_and_cleans_up_after_it() {
 }
 
 #[test]
-fn those_that_do_not_concern_the_driver_can_be_asked_for() {
+fn ignored_flag_selects_inapplicable_checks() {
     let harness = Harness::of(MockTarget::docker()).checks(CHECKS);
     let (well, printed) = run_with(harness, "mine/", &["--ignored"]);
     assert!(
@@ -157,19 +157,19 @@ fn those_that_do_not_concern_the_driver_can_be_asked_for() {
 }
 
 #[test]
-fn without_an_image_checks_are_ignored_as_not_run() {
+fn checks_are_ignored_without_image() {
     let harness = || {
         Harness::of(MockTarget::docker())
             .checks(CHECKS)
             .without_image("none here")
     };
     let not_run = "ignored (not run: no test image: none here)";
-    let (well, printed) = run_as_it_is(harness(), "mine/container", &["--exact"]);
+    let (well, printed) = run_as_configured(harness(), "mine/container", &["--exact"]);
     assert!(
         well && line(&printed, "mine/container").ends_with(not_run),
         "{printed}"
     );
-    let (well, printed) = run_as_it_is(harness(), "mine/", &["--ignored"]);
+    let (well, printed) = run_as_configured(harness(), "mine/", &["--ignored"]);
     assert!(
         well && printed.contains("0 passed; 0 failed; 5 ignored"),
         "{printed}"
@@ -177,13 +177,13 @@ fn without_an_image_checks_are_ignored_as_not_run() {
 }
 
 #[test]
-fn a_run_of_which_every_check_is_ignored_is_no_success() {
+fn run_with_only_ignored_checks_fails() {
     let harness = || {
         Harness::of(MockTarget::docker())
             .checks(CHECKS)
             .without_image("none here")
     };
-    let (well, printed) = run_as_it_is(harness(), "mine/", &[]);
+    let (well, printed) = run_as_configured(harness(), "mine/", &[]);
     assert!(
         !well && printed.contains("0 passed; 0 failed; 5 ignored"),
         "{printed}"
@@ -198,7 +198,7 @@ async fn interrupts(ctx: Ctx) -> CheckResult {
 }
 
 #[test]
-fn what_an_interrupt_leaves_is_told_as_not_run_and_the_program_fails() {
+fn interrupt_marks_remaining_checks_not_run_and_fails() {
     const CHECKS: &[Check] = &[
         Check::must("mine/1-passes", "It passes.", run!(passes)),
         Check::must("mine/2-interrupts", "It ends the run.", run!(interrupts)),
@@ -220,7 +220,7 @@ fn what_an_interrupt_leaves_is_told_as_not_run_and_the_program_fails() {
 }
 
 #[test]
-fn a_declared_deviation_is_ignored_until_it_passes_or_expires() {
+fn declared_deviation_holds_until_it_passes_or_expires() {
     let declared = |check, until| {
         let harness = Harness::of(MockTarget::docker()).checks(CHECKS);
         harness.deviation(Deviation::new(check, "acme#1", until))
@@ -232,7 +232,7 @@ fn a_declared_deviation_is_ignored_until_it_passes_or_expires() {
         "{printed}"
     );
 
-    // The mock is 0.1.0. What a SHOULD was excused for fails as well once the excuse is over.
+    // The mock's version is 0.1.0. An expired deviation fails even for a SHOULD.
     for (check, until, why) in [
         (
             "mine/fails",
@@ -262,10 +262,10 @@ fn a_declared_deviation_is_ignored_until_it_passes_or_expires() {
 }
 
 #[test]
-fn a_leak_makes_the_program_fail() {
+fn leak_fails_the_program() {
     const LEAKS: &[Check] = &[
         Check::must("mine/leaks", "It leaks.", run!(leaks)),
-        Check::must("mine/takes-its-time", "It waits.", run!(takes_its_time)),
+        Check::must("mine/sleeps", "It waits.", run!(sleeps)),
     ];
     let target = MockTarget::docker();
     let engine = target.engine().clone();
@@ -275,7 +275,7 @@ fn a_leak_makes_the_program_fail() {
 }
 
 #[test]
-fn nothing_is_connected_to_when_no_check_is_asked_for() {
+fn no_connection_when_no_check_is_selected() {
     let connect = |_| async { Err::<MockDockerDriver, _>(ConnectionError::new("no engine").into()) };
     let (well, printed) = run_with(Harness::new("acme:", connect), "some_other_test", &[]);
     assert!(well && printed.contains("0 passed; 0 failed"), "{printed}");

@@ -1,4 +1,4 @@
-//! The whole suite on `mock-docker:`, a test for each check: what a driver's author writes, and nothing may fail.
+//! The whole suite on `mock-docker:`, one test per check, as a driver author would write it.
 
 use std::process::ExitCode;
 

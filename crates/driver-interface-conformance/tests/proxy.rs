@@ -1,4 +1,4 @@
-//! The fault proxy, held against a server of the test's own: each fault does on the wire what it says.
+//! The fault proxy in front of a test server: each fault has its documented effect on the wire.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The runner itself: checks that panic, hang, leak or assert nothing, cancelled runs, targets that are not there.
+//! The runner: checks that panic, hang, leak or assert nothing, cancelled runs, unreachable targets.
 
 #![allow(
     clippy::unwrap_used,
@@ -41,7 +41,7 @@ async fn asserts_nothing(_: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Creates a container after the check was finished and cleaned up.
+/// Creates a container after its check has been cleaned up.
 async fn leaks(ctx: Ctx) -> CheckResult {
     let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
     tokio::spawn(async move {
@@ -51,12 +51,12 @@ async fn leaks(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
 }
 
-async fn takes_its_time(ctx: Ctx) -> CheckResult {
+async fn sleeps(ctx: Ctx) -> CheckResult {
     tokio::time::sleep(Duration::from_secs(5)).await;
     ctx.equal("one", 1, 1)
 }
 
-async fn makes_things(ctx: Ctx) -> CheckResult {
+async fn creates(ctx: Ctx) -> CheckResult {
     ctx.ready(&ctx.script(SERVE)).await?;
     let volume = ctx.driver().create_volume(&ctx.volume()).await?;
     ctx.driver().create_network(&ctx.network()).await?;
@@ -66,8 +66,7 @@ async fn makes_things(ctx: Ctx) -> CheckResult {
 async fn claims_to_be_unsupported(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)?;
     Err(DriverError::from(driver_interface_errors::UnsupportedError::new(
-        "list_volumes",
-        "not today",
+        "list_volumes", "not today",
     ))
     .into())
 }
@@ -80,7 +79,7 @@ const CHECKS: &[Check] = &[
     Check::must("b/panics", "It panics.", run!(panics)),
     Check::must("b/hangs", "It hangs.", run!(hangs)).limit(HANG_LIMIT),
     Check::should("c/asserts-nothing", "It asserts nothing.", run!(asserts_nothing)),
-    Check::must("c/makes-things", "It cleans up.", run!(makes_things)),
+    Check::must("c/creates", "It cleans up.", run!(creates)),
     Check::must("d/real", "It needs a kernel.", run!(passes)).properties(&[Property::RealProcesses]),
     Check::must(
         "d/unsupported",
@@ -106,7 +105,7 @@ async fn one(id: &str) -> CheckReport {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_passes_or_fails_by_its_assertions() {
+async fn assertions_decide_the_outcome() {
     assert_eq!(one("a/passes").await.outcome, Outcome::Passed);
     let failed = one("a/fails").await;
     assert_eq!(failed.outcome, Outcome::Failed);
@@ -115,7 +114,7 @@ async fn a_check_passes_or_fails_by_its_assertions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_panics_is_an_error_and_the_others_go_on() {
+async fn panicking_check_is_an_error_and_others_run() {
     let report = report_on(CHECKS, Options::new(TestImage::simulated())).await;
     let panicked = report.check("b/panics").unwrap();
     assert_eq!(panicked.outcome, Outcome::Error);
@@ -131,24 +130,24 @@ async fn a_check_that_panics_is_an_error_and_the_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_hangs_times_out_and_is_cleaned_up_after() {
+async fn hanging_check_times_out_and_is_cleaned_up() {
     let hung = one("b/hangs").await;
     assert_eq!(hung.outcome, Outcome::TimedOut);
     assert!(hung.duration_ms >= HANG_LIMIT * 1000, "{}", hung.duration_ms);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_asserts_nothing_is_an_error() {
+async fn check_without_assertions_is_an_error() {
     assert_eq!(one("c/asserts-nothing").await.outcome, Outcome::Error);
 }
 
 #[tokio::test(start_paused = true)]
-async fn unsupported_is_a_failure_and_never_a_skip() {
+async fn unsupported_error_is_a_failure_not_a_skip() {
     assert_eq!(one("d/unsupported").await.outcome, Outcome::Failed);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_concern_a_driver_is_skipped_with_a_reason() {
+async fn inapplicable_check_is_skipped_with_reason() {
     let skipped = one("d/real").await;
     assert_eq!(skipped.outcome, Outcome::Skipped);
     assert_eq!(
@@ -162,7 +161,7 @@ fn no_image() -> Options {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_without_an_image_is_passed_in_part_and_says_how_many_checks_need_one() {
+async fn run_without_image_passes_in_part_with_count() {
     const NEEDS_NONE: Check = Check::must("a/needs-none", "It passes.", run!(passes)).without_image();
     let report = report_on(&[check("a/passes"), check("d/real"), NEEDS_NONE], no_image()).await;
     let lacking = report.check("a/passes").unwrap();
@@ -191,9 +190,9 @@ async fn a_run_without_an_image_is_passed_in_part_and_says_how_many_checks_need_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_that_is_not_to_be_had_is_none() {
+async fn unavailable_image_counts_as_missing() {
     let named = |image| Options::new(TestImage::existing(image).unwrap());
-    let report = report_on(&[check("c/makes-things")], named("registry.invalid/none:1")).await;
+    let report = report_on(&[check("c/creates")], named("registry.invalid/none:1")).await;
     let lacking = &report.checks[0];
     assert_eq!(lacking.outcome, Outcome::NotRun);
     let message = lacking.message.as_deref().unwrap();
@@ -201,13 +200,13 @@ async fn an_image_that_is_not_to_be_had_is_none() {
         message.starts_with("no test image: registry.invalid/none:1 is not available: IMAGE_"),
         "{message}"
     );
-    let report = report_on(&[check("c/makes-things")], named("busybox")).await;
+    let report = report_on(&[check("c/creates")], named("busybox")).await;
     assert_eq!(report.summary.passed, 1, "{:?}", report.checks[0]);
     assert!(report.leaks.is_empty(), "{:?}", report.leaks);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_registry_is_needed_for_is_not_run_without_one() {
+async fn registry_checks_need_a_registry() {
     const PULLS: Check = Check::must("f/pulls", "It pulls.", run!(passes)).needs(&[Need::Registry]);
     const ALONE: Check = Check::must("f/alone", "It passes.", run!(passes));
     let target = target_fn("alone:", |namespace| async {
@@ -223,17 +222,12 @@ async fn what_a_registry_is_needed_for_is_not_run_without_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_check_makes_is_removed() {
+async fn resources_of_a_check_are_removed() {
     let target = Arc::new(MockTarget::docker());
     let options = Options::new(TestImage::simulated());
-    let run = run_checks(
-        &[check("c/makes-things")],
-        target.clone(),
-        &options,
-        Arc::new(Silent),
-    )
-    .await
-    .unwrap();
+    let run = run_checks(&[check("c/creates")], target.clone(), &options, Arc::new(Silent))
+        .await
+        .unwrap();
     assert_eq!((run.summary.passed, run.leaks), (1, Vec::new()));
     let engine = target.engine();
     assert!(engine.containers().is_empty() && engine.volumes().is_empty() && engine.networks().is_empty());
@@ -248,9 +242,9 @@ async fn what_a_check_makes_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_is_reported_and_removed() {
+async fn leaks_are_reported_and_removed() {
     const LEAKS: Check = Check::must("e/leaks", "It leaks.", run!(leaks));
-    const SLOW: Check = Check::must("e/takes-its-time", "It waits.", run!(takes_its_time));
+    const SLOW: Check = Check::must("e/sleeps", "It waits.", run!(sleeps));
     let target = Arc::new(MockTarget::docker());
     let options = Options::new(TestImage::simulated());
     let run = run_checks(&[LEAKS, SLOW], target.clone(), &options, Arc::new(Silent))
@@ -262,7 +256,7 @@ async fn what_is_left_is_reported_and_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_run_cleans_up_and_says_what_did_not_run() {
+async fn cancelled_run_cleans_up_and_lists_checks_not_run() {
     struct CancelAtFirst(Cancellation);
 
     impl Observer for CancelAtFirst {
@@ -294,7 +288,7 @@ async fn a_cancelled_run_cleans_up_and_says_what_did_not_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_seed_decides_the_order() {
+async fn seed_determines_the_order() {
     #[derive(Default)]
     struct Order(std::sync::Mutex<Vec<&'static str>>);
 
@@ -318,7 +312,7 @@ async fn the_seed_decides_the_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_selections_name_the_areas() {
+async fn invalid_selection_lists_the_areas() {
     let target = || Arc::new(MockTarget::docker());
     let mut options = Options::new(TestImage::simulated());
     options.selection.areas = vec!["lifecicle".to_owned()];
@@ -338,7 +332,7 @@ async fn bad_selections_name_the_areas() {
         error.contains("nothing/**") && error.contains("the areas are"),
         "{error}"
     );
-    // One that matches does not hide one that does not.
+    // A matching pattern must not hide one that matches nothing.
     options.selection.globs = vec!["keys/*".to_owned(), "kyes/*".to_owned()];
     let error = run(target(), &options, Arc::new(Silent)).await.unwrap_err();
     assert!(
@@ -348,7 +342,7 @@ async fn bad_selections_name_the_areas() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn checks_that_need_unmanaged_resources_are_skipped_without_them() {
+async fn unmanaged_resource_checks_are_skipped_without_support() {
     struct Alone(MockTarget);
 
     #[async_trait]
@@ -372,14 +366,14 @@ async fn checks_that_need_unmanaged_resources_are_skipped_without_them() {
     assert_eq!(run.summary.skipped, 1);
 }
 
-/// Fails at some seeds, which is what a flaky check comes to that can be tested.
+/// Fails at odd seeds: a reproducible flaky check.
 async fn fails_at_odd_seeds(ctx: Ctx) -> CheckResult {
-    // Seeds that follow each other give a check numbers that do.
+    // Consecutive run seeds give a check consecutive seeds.
     ctx.ensure("even", ctx.seed().is_multiple_of(2), ctx.seed())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_repeated_tells_how_each_time_ended() {
+async fn repeated_run_reports_every_repetition() {
     #[derive(Default)]
     struct Seeds(std::sync::Mutex<Vec<(usize, usize, u64)>>);
 
@@ -431,15 +425,15 @@ async fn a_run_that_is_repeated_tells_how_each_time_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_bails_out_begins_nothing_after_a_failure_and_says_so() {
+async fn bail_starts_no_check_after_a_failure() {
     let checks = [
         check("a/fails"),
         check("a/passes"),
-        check("c/makes-things"),
+        check("c/creates"),
         check("d/unsupported"),
     ];
     let ends = async |bail| {
-        // With this seed the failing check is the first.
+        // Find a seed that runs the failing check first.
         let seeds = 0..100;
         for seed in seeds {
             let options = Options::new(TestImage::simulated())
@@ -474,15 +468,15 @@ async fn a_run_that_bails_out_begins_nothing_after_a_failure_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_breaks_no_must_is_no_reason_to_bail_out() {
+async fn should_failure_does_not_bail() {
     const SHOULD: Check = Check::should("a/fails", "It fails.", run!(fails));
     let options = Options::new(TestImage::simulated()).jobs(1).bail(true);
-    let report = report_on(&[SHOULD, check("a/passes"), check("c/makes-things")], options).await;
+    let report = report_on(&[SHOULD, check("a/passes"), check("c/creates")], options).await;
     assert_eq!((report.summary.failed, report.summary.not_run), (1, 0));
 }
 
 #[test]
-fn shards_have_every_selected_check_once() {
+fn shards_partition_the_selection() {
     let all = driver_interface_conformance::checks::all();
     let ids = |checks: &[Check]| checks.iter().map(|check| check.id).collect::<Vec<_>>();
     let part = |shard: &str, checks: &[Check]| {
@@ -516,7 +510,7 @@ fn shards_have_every_selected_check_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_killed_run_left_is_swept_and_nothing_else() {
+async fn sweep_removes_only_leftovers_of_killed_run() {
     struct Noting(MockTarget, std::sync::Mutex<Vec<Namespace>>);
 
     #[async_trait]
@@ -538,7 +532,7 @@ async fn what_a_killed_run_left_is_swept_and_nothing_else() {
         let options = Options::new(TestImage::simulated());
         let checks = [check("b/hangs")];
         let run = run_checks(&checks, target.clone(), &options, Arc::new(Silent));
-        // Dropping it is as good as a kill: nothing of it cleans up.
+        // Dropping the run acts like a kill: no cleanup happens.
         let killed = tokio::time::timeout(Duration::from_secs(5), run).await;
         assert!(killed.is_err());
     }

@@ -1,4 +1,4 @@
-//! Each check can fail, and for the reason it names.
+//! Each check can fail, for the reason that it states.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use driver_interface_conformance::{
 use driver_interface_types::{ContainerDriver, Namespace, ResourceFilter, VolumeConfig};
 
 #[test]
-fn faults_name_checks_that_exist_and_each_check_has_one() {
+fn every_check_has_a_fault_and_every_fault_a_check() {
     let known: BTreeSet<&str> = checks::all().iter().map(|check| check.id).collect();
     let mut names = BTreeSet::new();
     let mut named = BTreeSet::new();
@@ -35,9 +35,9 @@ fn faults_name_checks_that_exist_and_each_check_has_one() {
     assert!(unproven.is_empty(), "no fault is there for {unproven:#?}");
 }
 
-/// The checks that only an engine with real processes can pass are proven by `cargo xtask conformance --self-test`.
+/// Checks that need real processes are proven by `cargo xtask conformance --self-test`.
 #[tokio::test(start_paused = true)]
-async fn every_fault_is_noticed_by_the_checks_that_are_about_it() {
+async fn every_fault_is_detected_by_its_checks() {
     let target = Arc::new(MockTarget::docker());
     let found = self_test(target, &Options::new(TestImage::simulated()).seed(1))
         .await
@@ -55,11 +55,11 @@ async fn of_one_check(target: MockTarget) -> SelfTest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_that_makes_its_check_skipped_is_no_proof() {
+async fn skipped_check_is_no_proof() {
     let mut found = of_one_check(MockTarget::docker()).await;
     assert!(found.is_proof() && found.survivors().count() == 0, "{found:#?}");
 
-    // Another fault for the same check, which was noticed, does not excuse it.
+    // A detected fault does not excuse another, undetected one.
     let mut unnoticed = found.attempts[0].clone();
     (unnoticed.fault, unnoticed.outcome) = ("another", Outcome::Skipped);
     found.attempts.push(unnoticed.clone());
@@ -70,7 +70,7 @@ async fn a_fault_that_makes_its_check_skipped_is_no_proof() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_ran_and_is_not_proven_is_no_proof_whatever_else_is() {
+async fn unproven_check_is_no_proof() {
     let mut found = of_one_check(MockTarget::docker()).await;
     let others = checks::all();
     let other = others
@@ -90,7 +90,7 @@ async fn a_check_that_ran_and_is_not_proven_is_no_proof_whatever_else_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_without_an_image_could_not_be_tried_and_says_why() {
+async fn check_without_image_is_unproven_with_reason() {
     let mut options = Options::new(TestImage::Missing("none was found".to_owned())).seed(1);
     options.selection.globs = vec!["lifecycle/stop/graceful".to_owned()];
     let found = self_test(Arc::new(MockTarget::docker()), &options).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_check_without_an_image_could_not_be_tried_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
+async fn concurrent_one_namespace_runs_are_isolated() {
     let fault = Fault::all()
         .into_iter()
         .find(|fault| fault.name == "one-namespace")
@@ -146,8 +146,8 @@ async fn mutated(name: &str, checks: &[&str]) -> DriverReport {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_says_what_was_expected_and_what_happened() {
-    let report = mutated("stop-kills-at-once", &["lifecycle/stop/graceful"]).await;
+async fn failure_reports_expected_and_actual() {
+    let report = mutated("stop-kills-immediately", &["lifecycle/stop/graceful"]).await;
     let check = &report.checks[0];
     let failure = check.failure.as_ref().unwrap();
     assert_eq!(
@@ -159,10 +159,10 @@ async fn a_failure_says_what_was_expected_and_what_happened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_times_out_and_is_named() {
-    let checks = ["health/engine-answers", "creation/ids-are-unique"];
+async fn hanging_call_times_out_and_is_named() {
+    let checks = ["health/engine-responds", "creation/ids-are-unique"];
     let report = mutated("health-check-hangs", &checks).await;
-    let hung = report.check("health/engine-answers").unwrap();
+    let hung = report.check("health/engine-responds").unwrap();
     assert_eq!(hung.outcome, Outcome::TimedOut);
     let message = hung.message.as_deref().unwrap();
     assert!(message.contains("still waiting for health_check()"), "{message}");
@@ -171,7 +171,7 @@ async fn a_call_that_hangs_times_out_and_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_driver_is_its_failure_and_not_the_suites() {
+async fn driver_panic_fails_only_its_check() {
     let report = mutated("list-panics", &["listing/every-status"]).await;
     let check = &report.checks[0];
     assert_eq!(check.outcome, Outcome::Failed);

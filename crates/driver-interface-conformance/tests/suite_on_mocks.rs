@@ -1,4 +1,4 @@
-//! The whole suite on both mocks: nothing fails, nothing is left. See `hook.rs` also.
+//! The whole suite on both mocks: no failures, no leaks. See also `hook.rs`.
 
 #![allow(
     clippy::unwrap_used,
@@ -56,12 +56,12 @@ async fn mock_local_is_conformant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn checks_do_not_depend_on_one_another() {
+async fn checks_are_independent() {
     assert_conformant(&whole_suite(MockTarget::docker(), 1).await);
     assert_conformant(&whole_suite(MockTarget::docker(), 16).await);
 }
 
-/// Lets every call through, and notes the operations that were called and the streams that ended.
+/// Forwards every call and records the operations called and the streams ended.
 #[derive(Clone, Debug, Default)]
 struct Notes {
     called: Arc<Mutex<BTreeSet<Operation>>>,
@@ -81,7 +81,7 @@ impl Interceptor for Notes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interceptor_sees_every_operation_and_changes_nothing() {
+async fn interceptor_sees_every_operation() {
     let notes = Notes::default();
     let interceptor = notes.clone();
     let target = MockTarget::wrapped(Arc::new(move |driver| {

@@ -1,4 +1,4 @@
-//! Driver configuration: which engine to connect to, and how to work with it.
+//! Driver configuration.
 
 mod address;
 mod context;
@@ -39,12 +39,12 @@ pub struct DockerConfig {
 }
 
 impl DockerConfig {
-    /// Detects the default engine: the one the environment names, or else the first well-known socket that
-    /// answers.
+    /// Detects the default engine: the one that the environment names, or else the first well-known socket
+    /// that responds.
     ///
     /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`;
     /// `$XDG_RUNTIME_DIR/docker.sock`; Podman's system and user sockets; Colima, OrbStack, Rancher Desktop. If the
-    /// environment names an engine that does not answer, the driver does not fall back to another one.
+    /// environment names an engine that does not respond, the driver does not fall back to another one.
     ///
     /// # Errors
     /// - `ConfigurationError`: the environment names an invalid address or an unknown context.
@@ -100,75 +100,44 @@ impl DockerConfig {
         }
     }
 
-    /// Sets the namespace. The driver sees and changes only resources that were created in this namespace.
-    #[must_use]
-    pub fn namespace(mut self, namespace: Namespace) -> Self {
-        self.namespace = namespace;
-        self
-    }
-
-    /// Sets the owner label, from which a sweep determines which process created a resource. The default is `host.pid.random`.
-    #[must_use]
-    pub fn owner(mut self, owner: impl Into<String>) -> Self {
-        self.owner = Some(owner.into());
-        self
-    }
-
-    /// Sets the deadlines of calls.
-    #[must_use]
-    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
-        self.deadlines = deadlines;
-        self
-    }
-
-    /// Sets which host paths may be mounted and which capabilities may be added. By default no host path may be
-    /// mounted.
-    ///
-    /// The driver extends the policy so that the engine's own storage and socket can never be mounted. If the
-    /// engine is reached over a local socket, the driver resolves symbolic links: their targets must be allowed
-    /// too, and the engine receives the resolved path. The driver checks again before each start. Anyone who can
-    /// replace a directory of that path by a link between this check and the engine's own lookup still decides
-    /// what is mounted, so do not allow directories whose parents others can write to.
-    ///
-    /// ```
-    /// use driver_interface_docker::DockerConfig;
-    /// use driver_interface_validation::ValidationPolicy;
-    ///
-    /// # fn example() -> driver_interface_types::Result<()> {
-    /// let policy = ValidationPolicy::default().allow_bind_root("/srv/builds");
-    /// let config = DockerConfig::detect()?.policy(policy);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn policy(mut self, policy: ValidationPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Sets the name of the driver's default network. On Podman, where each session has its own network, this is
-    /// the prefix of the name. The default is `di-` followed by the namespace. All drivers of a namespace should
-    /// use the same name.
-    #[must_use]
-    pub fn default_network(mut self, name: impl Into<String>) -> Self {
-        self.network = Some(name.into());
-        self
-    }
-
-    /// Sets the file with registry credentials, in the format of the `docker` command's `config.json`. It can
-    /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is that
-    /// command's own file, so the driver can pull whatever `docker pull` can.
-    #[must_use]
-    pub fn registry_credentials_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.credentials = Some(file.into());
-        self
-    }
-
-    /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
-    /// file and runs no credential helper.
-    #[must_use]
-    pub fn without_registry_credentials(mut self) -> Self {
-        self.credentials = None;
-        self
+    driver_interface_types::setters! {
+        /// Sets the namespace. The driver sees and changes only resources that were created in this namespace.
+        namespace(self, namespace: Namespace) { self.namespace = namespace; }
+        /// Sets the owner label, by which a sweep identifies the process that created a resource. The default is
+        /// `host.pid.random`.
+        owner(self, owner: impl Into<String>) { self.owner = Some(owner.into()); }
+        /// Sets the deadlines of calls.
+        deadlines(self, deadlines: Deadlines) { self.deadlines = deadlines; }
+        /// Sets which host paths may be mounted and which capabilities may be added. By default no host path may be
+        /// mounted.
+        ///
+        /// The engine's own storage and socket can never be mounted, even if the policy allows them. If the
+        /// engine is reached over a local socket, the driver resolves symbolic links: their targets must be
+        /// allowed too, and the engine receives the resolved path. The driver checks again before each start.
+        /// Between this check and the engine's own lookup, a directory of the path can still be replaced by a
+        /// link. Therefore do not allow directories whose parents others can write to.
+        ///
+        /// ```
+        /// use driver_interface_docker::DockerConfig;
+        /// use driver_interface_validation::ValidationPolicy;
+        ///
+        /// # fn example() -> driver_interface_types::Result<()> {
+        /// let policy = ValidationPolicy::default().allow_bind_root("/srv/builds");
+        /// let config = DockerConfig::detect()?.policy(policy);
+        /// # Ok(())
+        /// # }
+        /// ```
+        policy(self, policy: ValidationPolicy) { self.policy = policy; }
+        /// Sets the name of the driver's default network. On Podman, where each session has its own network, this
+        /// is the prefix of the name. The default is derived from the namespace: `di2-ci` for the namespace `ci`.
+        /// All drivers of a namespace should use the same name.
+        default_network(self, name: impl Into<String>) { self.network = Some(name.into()); }
+        /// Sets the file with registry credentials, in the format of the `docker` command's `config.json`. It can
+        /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is the file
+        /// of the `docker` command, so the driver can pull every image that `docker pull` can.
+        registry_credentials_file(self, file: impl Into<PathBuf>) { self.credentials = Some(file.into()); }
+        /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
+        /// file and runs no credential helper.
+        without_registry_credentials(self) { self.credentials = None; }
     }
 }

@@ -1,4 +1,4 @@
-//! The differences between Docker and Podman that no status code reveals, as facts about each of the two.
+//! The differences between Docker and Podman that their responses do not reveal.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use driver_interface_types::VolumeOwner;
 
 use crate::translate::exec::{ExecRecord, Phase};
 
-/// The facts in which one kind of engine differs from the other. Code asks for the fact that it needs, never for
-/// the kind.
+/// The behaviour of one kind of engine where Docker and Podman differ. Code checks the behaviour that it
+/// needs, never the kind of engine.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and all combinations are valid"
+    reason = "they are independent, and all combinations are valid"
 )]
 pub(crate) struct Dialect {
     pub(crate) product: &'static str,
@@ -21,11 +21,11 @@ pub(crate) struct Dialect {
 
     /// Whether networks reliably isolate their containers from other networks.
     ///
-    /// On Docker they do, and no two containers of the default network can reach each other. Podman has no such
-    /// option. There, each session has its own network, and every network is marked `isolate`. Podman's network
-    /// backend drops the rule behind that mark whenever the last container of *any* isolated network exits, until
-    /// the next one starts (seen with netavark 1.4 and iptables). In between, containers of different networks can
-    /// reach each other by address.
+    /// On Docker they do, and containers of the default network cannot reach each other. Podman cannot
+    /// isolate containers within a network, so each session has its own, and every network has the option
+    /// `isolate`. When the last container of *any* isolated network exits, Podman's network backend drops the
+    /// isolation rules. Until the next container starts, containers of different networks can reach each
+    /// other by address (seen with netavark 1.4 and iptables).
     pub(crate) isolates_networks: bool,
     /// Whether each session needs a default network of its own.
     pub(crate) network_per_session: bool,
@@ -36,68 +36,68 @@ pub(crate) struct Dialect {
     /// The option of the driver's default network.
     pub(crate) default_network_option: (&'static str, &'static str),
 
-    /// Whether the engine takes the owner of a new volume as an option, which Podman does. Docker only copies the
-    /// owner of the image's directory to an empty volume, when it creates a container that mounts the volume there.
+    /// Whether the engine has an option for the owner of a new volume. Docker has none: it copies the owner
+    /// of the image's directory to an empty volume when it creates a container that mounts the volume there.
     pub(crate) takes_volume_owner: bool,
 
-    /// Whether the engine runs health checks. Podman does so with systemd timers, which most hosts of its service
-    /// lack.
+    /// Whether the engine runs health checks. Podman uses systemd timers, which are usually unavailable where
+    /// its API service runs.
     pub(crate) runs_health_checks: bool,
-    /// Whether the engine takes the text of a seccomp profile. Podman takes its path on the host of the service.
+    /// Whether the API accepts the text of a seccomp profile. Podman expects a path on its host.
     pub(crate) takes_seccomp_text: bool,
     /// Whether a container can choose its runtime.
     pub(crate) selects_runtime: bool,
-    /// Whether a tmpfs mount takes a numeric owner and group. Podman only takes whether the mount belongs to the
-    /// container's user. By default it would also copy the image's files to the mount.
+    /// Whether a tmpfs mount can have a numeric owner and group. Podman can only assign it to the container's
+    /// user. By default, Podman also copies the image's files to the mount.
     pub(crate) numeric_tmpfs_owner: bool,
-    /// The process limit to send along with any other ulimit. Otherwise Podman would set one of 1048576 itself,
-    /// and a container whose limit exceeds that of Podman's service does not start. This value is far above what
-    /// the pids limit lets a container have, and most services are allowed to set it.
+    /// The `nproc` ulimit sent whenever a config sets another ulimit. Without it, Podman applies 1048576, and
+    /// the container fails to start if that exceeds the limit of Podman's service.
     pub(crate) process_limit: Option<u64>,
-    /// What the engine writes if a creation failed because it has no init program. Podman only notices this late.
+    /// The error texts of a creation that failed because the engine has no init program. Podman does not
+    /// report this earlier.
     init_errors: &'static [&'static str],
 
-    /// Whether the engine counts whole lines from the end of a log. If a line is longer than 8 KiB or unfinished,
-    /// Podman counts wrongly and joins lines.
+    /// Whether the engine reads the end of a log correctly. If a line is longer than 8 KiB or unfinished,
+    /// Podman miscounts and joins lines.
     pub(crate) tail_works: bool,
-    /// How long after a container was seen running a followed log is guaranteed to be complete; `None` if it
-    /// always is. Podman stops its log reader a quarter of a second after the container exits, or
-    /// immediately if it is not running. The reader then skips entries at random before it stops.
+    /// How long after the container was last seen running a followed log is guaranteed complete. `None`:
+    /// always. Podman stops its log reader a quarter of a second after the container exits, or immediately if
+    /// it is not running. The reader then skips entries at random before it stops.
     pub(crate) follow_min_uptime: Option<Duration>,
 
-    /// Whether a request for events is answered before the first event. Podman does not, but keeps all events
-    /// until they are requested.
+    /// Whether the engine sends the response headers of `/events` immediately. Podman sends them with the
+    /// first event and queues events until then.
     pub(crate) sends_event_headers_early: bool,
-    /// Whether the engine may have discarded past events. Docker keeps a few hundred events and none across its
+    /// Whether the engine discards past events early. Docker keeps a few hundred events, and none across its
     /// own restart. Podman keeps all of them for a long time.
     pub(crate) discards_events: bool,
-    /// How long after a container's exit the engine may still learn that it ran out of memory; `None` if it never
-    /// learns this later. Docker is notified of the two over different channels. On a busy machine, in 5 of 100
-    /// cases it learned of the exit first and of the out-of-memory event up to half a second later (seen with
-    /// 20.10, which then no longer writes it to the container's record).
+    /// How long after a container's exit the engine may still detect that it ran out of memory. `None`:
+    /// never. Docker receives exits and out-of-memory events over different channels. On a busy host, the
+    /// out-of-memory event came up to half a second after the exit in 5 of 100 cases. Docker 20.10 then omits
+    /// it from the container's record.
     pub(crate) late_out_of_memory: Option<Duration>,
 
-    /// Whether archives contain the files' owners. Podman sets every owner to root while archiving.
+    /// Whether archives contain the files' owners. Podman archives every file as owned by root.
     pub(crate) packs_owners: bool,
-    /// Whether the engine reads and writes the tmpfs mounts of a running container. Podman enters the container's
-    /// namespaces for it. Docker sees the files underneath the mount.
+    /// Whether the engine's archive API sees tmpfs mounts of a running container. Podman enters the mount
+    /// namespace; Docker sees the directory underneath.
     pub(crate) archives_tmpfs: bool,
-    /// The kernel file systems that the engine archives as empty. Podman leaves these out of every archive.
+    /// The directories of kernel file systems that the engine archives as empty.
     left_out: &'static [&'static str],
-    /// Whether paths of files are patterns to the engine. Podman stats and archives paths by way of Go's
-    /// `filepath.Glob`.
+    /// Whether the engine interprets file paths as patterns. Podman passes the paths of stats and archives to
+    /// Go's `filepath.Glob`.
     globs_paths: bool,
 
     /// Whether the engine records the exit of a detached exec. Podman keeps reporting it as running.
     pub(crate) records_detached_exit: bool,
-    /// How long a command must have been running before its input is forwarded. Podman only begins to read a
-    /// command's output after starting it. If the command exits before all of its input is consumed, Podman stops
-    /// reading and loses the remaining output.
+    /// How long a command must have been running before its input is forwarded. Podman begins to read a
+    /// command's output only after starting it. If the command exits before all of its input is consumed,
+    /// Podman stops reading and loses the remaining output.
     pub(crate) input_delay: Option<Duration>,
-    /// Whether the engine appends a message to a command's output about its connection to the command, if it
-    /// stopped reading too early.
-    complains_in_output: bool,
-    /// Reads the phase of a command from the engine's record of it.
+    /// Whether the engine appends its own error message to a command's output if it stopped reading too
+    /// early.
+    appends_error_to_output: bool,
+    /// Returns the phase of a command from its record.
     pub(crate) exec_phase: fn(&ExecRecord) -> Phase,
 }
 
@@ -128,7 +128,7 @@ impl Dialect {
         globs_paths: false,
         records_detached_exit: true,
         input_delay: None,
-        complains_in_output: false,
+        appends_error_to_output: false,
         exec_phase: ExecRecord::phase_on_docker,
     };
 
@@ -145,6 +145,7 @@ impl Dialect {
         takes_seccomp_text: false,
         selects_runtime: false,
         numeric_tmpfs_owner: false,
+        // Far above the usual pids limits, and most services may set it.
         process_limit: Some(32_768),
         init_errors: &["catatonit", "init binary"],
         tail_works: false,
@@ -158,12 +159,18 @@ impl Dialect {
         globs_paths: true,
         records_detached_exit: false,
         input_delay: Some(Duration::from_millis(30)),
-        complains_in_output: true,
+        appends_error_to_output: true,
         exec_phase: ExecRecord::phase_on_podman,
     };
 
-    /// Returns the options with which the engine gives a new volume an owner, or `None` if it has none. Podman would
-    /// also copy the image's files to a new volume, even if the mount forbids it, unless the volume forbids it.
+    /// Returns the options that set the owner of a new volume, or `None` if the engine has none. Without
+    /// `nocopy` on the volume, Podman would copy the image's files to it, even if the mount forbids that.
+    /// Podman 5, as far as it was seen to differ from Podman 4.
+    pub(crate) const PODMAN_5: &'static Self = &Self {
+        records_detached_exit: true,
+        ..*Self::PODMAN
+    };
+
     pub(crate) fn volume_options(&self, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
         let VolumeOwner { uid, gid } = owner;
         let options = [
@@ -178,9 +185,9 @@ impl Dialect {
         self.init_errors.iter().any(|phrase| message.contains(phrase))
     }
 
-    /// Returns a path for a request that interprets it as a pattern, such that it matches only that exact name.
-    /// Podman rejects every path that contains a `*`, even an escaped one. A `*` is therefore written as "no
-    /// character but this one".
+    /// Returns a path for a request, escaped to match only itself if the engine interprets it as a pattern.
+    /// Podman rejects every path that contains a `*`, even an escaped one. A `*` is therefore replaced by a
+    /// character class that excludes all others.
     pub(crate) fn pattern_of<'a>(&self, path: &'a str) -> Cow<'a, str> {
         if !self.globs_paths || !is_pattern(path) {
             return Cow::Borrowed(path);
@@ -196,8 +203,8 @@ impl Dialect {
         Cow::Owned(pattern)
     }
 
-    /// Returns a path for a stat that does not follow a link in the last component. Podman follows such a link,
-    /// and does not always report that it did, unless that component is a pattern.
+    /// Returns a path for a stat that does not follow a link in the last component. Unless that component is
+    /// a pattern, Podman follows the link, and does not always report that it did.
     pub(crate) fn exact_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let pattern = self.pattern_of(path);
         match path.rsplit_once('/') {
@@ -209,7 +216,7 @@ impl Dialect {
         }
     }
 
-    /// Returns whether the engine archives a kernel file system's directory as empty.
+    /// Returns whether a path is on a kernel file system that the engine archives as empty.
     pub(crate) fn leaves_out(&self, path: &str) -> bool {
         let first = path.split('/').nth(1).unwrap_or_default();
         self.left_out.contains(&first)
@@ -218,7 +225,9 @@ impl Dialect {
     /// Returns the position in a command's output where the engine's own error message begins.
     pub(crate) fn engine_error(&self, output: &[u8]) -> Option<usize> {
         const BEGINS: &[u8] = b"Error: ";
-        let last = output.strip_suffix(b"\n").filter(|_| self.complains_in_output)?;
+        let last = output
+            .strip_suffix(b"\n")
+            .filter(|_| self.appends_error_to_output)?;
         let at = last.windows(BEGINS.len()).rposition(|window| window == BEGINS)?;
         let text = std::str::from_utf8(last.get(at + BEGINS.len()..)?).ok()?;
         let own = text.contains("unixpacket @->") && text.contains("/attach: ");
@@ -226,7 +235,7 @@ impl Dialect {
     }
 }
 
-/// Returns whether a path has characters that mean something in a pattern.
+/// Returns whether a path contains pattern characters.
 pub(crate) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '\\'])
 }
@@ -236,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_for_podman_fits_one_name_alone() {
+    fn podman_pattern_matches_exactly_one_name() {
         let star = "[^\u{1}-)+-\u{10ffff}]";
         for (path, pattern, exact) in [
             ("/", "/", "/"),
@@ -255,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_podman_is_distinguished_from_output_of_a_command() {
+    fn distinguishes_podman_errors_from_command_output() {
         let podman = |text: &str| Dialect::PODMAN.engine_error(text.as_bytes());
         let own = "Error: write unixpacket @->/proc/self/fd/15/attach: write: broken pipe\n";
         assert_eq!(podman(own), Some(0));

@@ -26,7 +26,7 @@ use inner::Inner;
 
 /// A driver that runs containers on Docker Engine or Podman.
 ///
-/// A clone is the same driver. Which optional operations it supports depends on the engine; see
+/// Clones share the same driver. Which optional operations it supports depends on the engine; see
 /// [`capabilities`](driver_interface_types::ContainerDriver::capabilities).
 #[derive(Clone)]
 pub struct DockerDriver {
@@ -41,8 +41,8 @@ impl DockerDriver {
     /// - `AuthorizationError`: the current user may not open the engine's socket.
     /// - `UnsupportedError`: the engine is too old, or so new that it no longer supports the driver's API
     ///   versions.
-    /// - `ConfigurationError`: the URI asks for Podman but another engine answers, or the name of the default
-    ///   network is invalid.
+    /// - `ConfigurationError`: the URI requires Podman but another engine responds, or the name of the
+    ///   default network is invalid.
     /// - `TimeoutError`: the engine did not respond in time.
     ///
     /// # Cancel safety

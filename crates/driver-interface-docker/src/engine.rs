@@ -1,5 +1,5 @@
-//! The only module that talks to the engine. Every function makes one call, or a few related ones, and returns the
-//! engine's response. `translate` interprets it, and `driver` sets deadlines.
+//! The only module that calls the engine. Every function makes one call, or a few related ones, and returns
+//! the engine's response. `translate` interprets it, and `driver` sets deadlines.
 //!
 //! Requests and responses use bollard's models if they fit, but every exchange goes through the wire module.
 //! bollard's own client has these drawbacks: it reads responses of any length into memory, treats any response
@@ -31,7 +31,7 @@ pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{SystemRecord, VersionRecord, version};
 
 use crate::dialect::Dialect;
-use crate::wire::{Address, Answer, EngineError, Payload, Query, Wire};
+use crate::wire::{Address, Answer, EngineError, Payload, Query, Refusal, Wire};
 
 /// How many times, and how far apart, to repeat a query while the engine is in a transitional state.
 const SETTLING: u32 = 50;
@@ -58,27 +58,36 @@ impl Engine {
         &self.wire
     }
 
-    /// Performs a query and reads the whole list it returns.
+    /// Performs a query and reads the whole list it returns. Some engines respond with 404 if an entry is removed
+    /// meanwhile.
     async fn ask_list(&self, target: &Query) -> Result<Answer, EngineError> {
-        settled(|| self.wire.list(target)).await
+        settled(
+            || self.wire.list(target),
+            |refusal| refusal.status == 404 || is_settling(&refusal.message),
+        )
+        .await
     }
 
-    /// Performs a query about containers, or one that may involve containers, and reads the whole response.
+    /// Performs a query that may involve containers, and reads the whole response.
     async fn ask(&self, target: &Query) -> Result<Answer, EngineError> {
-        settled(|| self.wire.call(Method::GET, target, Payload::Nothing)).await
+        settled(
+            || self.wire.call(Method::GET, target, Payload::Nothing),
+            |refusal| is_settling(&refusal.message),
+        )
+        .await
     }
 }
 
-/// Performs a query, and repeats it if the engine is caught between two states of a container. Engines inspect all
-/// containers even when only networks are requested.
-async fn settled<T, F>(ask: impl Fn() -> F) -> Result<T, EngineError>
+/// Performs a query, and repeats it while a container changes its state. Engines inspect all containers even
+/// when only networks are requested.
+async fn settled<T, F>(ask: impl Fn() -> F, is_settling: impl Fn(&Refusal) -> bool) -> Result<T, EngineError>
 where
     F: Future<Output = Result<T, EngineError>>,
 {
     let mut found = ask().await;
     for _ in 0..SETTLING {
         match &found {
-            Err(EngineError::Refused(refusal)) if is_settling(&refusal.message) => {}
+            Err(EngineError::Refused(refusal)) if is_settling(refusal) => {}
             _ => break,
         }
         sleep(SETTLING_PAUSE).await;
@@ -88,8 +97,8 @@ where
 }
 
 /// Returns whether an inspection failed only temporarily. Podman cannot inspect a container while its network is
-/// being taken down and the networks it was to join differ from those it has joined. It also fails if the main
-/// process exits while Podman is inspecting it.
+/// being taken down, because its configured and actual networks differ. An inspection also fails if the main
+/// process exits in the meantime.
 fn is_settling(message: &str) -> bool {
     let network = message.contains("network inspection mismatch");
     let process = message.contains("/proc/")
@@ -97,7 +106,7 @@ fn is_settling(message: &str) -> bool {
     network || process
 }
 
-/// Encodes one of the engine's filters with its values, in the form that every list request takes.
+/// Encodes a filter with its values for a list request.
 fn filters(name: &str, values: &[String]) -> String {
     serde_json::json!({ name: values }).to_string()
 }
@@ -135,7 +144,7 @@ mod tests {
     use std::cell::Cell;
 
     #[tokio::test(start_paused = true)]
-    async fn an_engine_between_two_states_is_asked_again_and_no_other() {
+    async fn only_transitional_state_errors_are_retried() {
         let settling = "read /proc/25459/cgroup: no such process";
         for (message, failures, requested) in [
             (settling, 3, Ok(4)),
@@ -152,7 +161,7 @@ mod tests {
                     Ok(())
                 })
             };
-            let found = settled(ask).await;
+            let found = settled(ask, |refusal| is_settling(&refusal.message)).await;
             let found = found.map(|()| count.get()).map_err(|_| count.get());
             assert_eq!(found, requested, "{message}");
         }

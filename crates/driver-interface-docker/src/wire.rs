@@ -1,8 +1,8 @@
 //! A minimal HTTP client: one HTTP/1 connection per request, over a Unix socket or TCP.
 //!
 //! This is the only module that knows the engine's address. It adds the API version, limits how much memory a
-//! response may take, distinguishes the engine's own responses from those of an intermediary, and counts the
-//! changes that were sent.
+//! response may take, distinguishes the engine's own responses from those of a proxy, and counts the changes
+//! that were sent.
 
 mod call;
 mod demux;

@@ -1,13 +1,14 @@
-//! The driver on bad links and broken engines: a fault, drawn from a seed, in one request of one operation, on real
-//! engines behind a proxy.
+//! Random faults on real engines behind a proxy. Each seed selects one operation, one request and one fault.
 //!
-//! Whatever breaks, a call ends in time, with a typed error or with what is true: nothing partial is taken for the
-//! whole, nothing that may have happened is said not to have, and nothing is left behind.
+//! With any fault, a call must end in time, return a typed error or a correct result, report the effect
+//! truthfully, and leave nothing behind. Partial output must be marked as such.
 //!
-//! `DRIVER_INTERFACE_FAULTS` says how many faults are tried on Docker (a third as many on Podman), half of them from a
-//! fixed seed and half from a fresh one; `DRIVER_INTERFACE_FAULT_FRESH` gives the fresh one, and
-//! `DRIVER_INTERFACE_FAULT_SEED` replaces both: with a count of 1 it tries again what failed.
-//! `DRIVER_INTERFACE_FAULT_OPERATION` limits it to the operations whose names contain that text.
+//! | variable | meaning |
+//! |---|---|
+//! | `DRIVER_INTERFACE_FAULTS` | number of faults on Docker; Podman gets a third. Half use fixed seeds. |
+//! | `DRIVER_INTERFACE_FAULT_FRESH` | first seed of the other half |
+//! | `DRIVER_INTERFACE_FAULT_SEED` | first seed of all; reproduces a failure with a count of 1 |
+//! | `DRIVER_INTERFACE_FAULT_OPERATION` | only operations whose names contain this text |
 
 #![cfg(unix)]
 #![allow(

@@ -1,6 +1,6 @@
-//! An engine whose answers never end, on each operation: typed errors, in bounded memory.
+//! An engine with endless responses: every operation returns a typed error in bounded memory.
 //!
-//! The measurement is of the whole process, so this test is alone in it.
+//! The test measures the memory of the whole process, so it has a binary of its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
@@ -16,12 +16,12 @@ use serde_json::json;
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const PEAK_KIB: u64 = 64 * 1024;
 
-/// What an endless answer is made of.
+/// Which responses are endless.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Every response, from the first inspection on.
+    /// Every response after the connection.
     Everything,
-    /// Lookups are answered well; what is behind them never ends.
+    /// All except lookups.
     Behind,
     /// As `Behind`, with an error status.
     Errors,
@@ -60,11 +60,11 @@ fn peak_kib() -> u64 {
 
 type Outcome = Result<(), DriverError>;
 
-/// Every operation, to the end of what it returns.
+/// Runs every operation to the end of its result.
 async fn operations(driver: &DockerDriver) -> Vec<(&'static str, Outcome)> {
     let mut done = Vec::new();
     for operation in Operation::ALL {
-        // What is created has a name, and what exists has an id.
+        // New resources need a name, existing ones an id.
         let creates = operation.kind() == OperationKind::Create || *operation == Operation::Plan;
         let name = if creates { "web-2" } else { ID };
         let ended = tokio::time::timeout(Duration::from_secs(40), call(driver, *operation, name)).await;
@@ -81,23 +81,18 @@ async fn operations(driver: &DockerDriver) -> Vec<(&'static str, Outcome)> {
     done
 }
 
-/// What needs nothing that never ends.
+/// Operations that need no endless response.
 fn answered(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Everything => &["health_check"],
         _ => &[
-            "health_check",
-            "get_container",
-            "is_container_healthy",
-            "get_image",
-            "unpause_container",
-            "plan",
+            "health_check", "get_container", "is_container_healthy", "get_image", "unpause_container", "plan",
         ],
     }
 }
 
 #[test]
-fn answers_that_never_end_are_typed_errors_in_bounded_memory() {
+fn endless_responses_are_typed_errors_in_bounded_memory() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,7 +1,7 @@
-//! Against real engines: the one that `docker:` finds and the one that `podman:` finds.
+//! Tests on the real engines that `docker:` and `podman:` find.
 //!
-//! Where there is none, a test says so and passes; name the engines in `DRIVER_INTERFACE_REQUIRE`
-//! (`docker,podman`) to make that a failure.
+//! Without an engine, a test reports this and passes. `DRIVER_INTERFACE_REQUIRE` (`docker,podman`) turns a
+//! missing engine into a failure.
 
 #![allow(
     clippy::unwrap_used,

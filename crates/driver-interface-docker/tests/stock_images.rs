@@ -1,11 +1,10 @@
-//! Images like the official ones of nginx, PostgreSQL and Redis, with the settings of `docs/STOCK_IMAGES.md`, on the
-//! real engines.
+//! Replicas of the official nginx, PostgreSQL and Redis images on real engines, with the settings of
+//! `docs/STOCK_IMAGES.md`.
 //!
-//! No registry is needed: the images are built from Debian's packages, with entrypoints that do what the official
-//! ones do. Without apt and dpkg, or without a mirror, the tests report that they were not run; on an engine that
-//! `DRIVER_INTERFACE_REQUIRE` names, this is a failure.
+//! The images are built from Debian's packages, so no registry is needed. Without apt, dpkg or a mirror, the
+//! tests report that they did not run, which fails on engines named in `DRIVER_INTERFACE_REQUIRE`.
 //!
-//! This is a test program of its own, so that tests that measure this process's memory do not see these archives.
+//! A separate test binary, so these archives do not disturb tests that measure memory.
 
 #![allow(
     clippy::unwrap_used,

@@ -12,7 +12,8 @@ pub struct Spec {
     pub(crate) effect: Effect,
 }
 
-/// The properties that every error has, whatever its class. `None` means the default of the class (or the hint).
+/// The properties that every error has, regardless of its class. `None` means the default of the class (or
+/// the hint).
 #[derive(Clone)]
 pub struct Common {
     pub(crate) message: String,

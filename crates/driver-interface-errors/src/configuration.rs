@@ -31,12 +31,12 @@ pub struct Violation {
     pub path: String,
     /// The code of the violated rule, stable and in kebab-case: `out-of-range`.
     pub code: String,
-    /// What is required instead, to be read after the path.
+    /// The requirement, to be read after the path.
     pub message: String,
 }
 
 impl Violation {
-    /// Creates a violation from its path, the code of the rule, and what is required instead.
+    /// Creates a violation from its path, the code of the rule, and the requirement.
     pub fn new(path: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -56,7 +56,8 @@ impl fmt::Display for Violation {
 }
 
 leaf! {
-    /// The error returned if an input is invalid. It lists all violations, so that they can be fixed in one go.
+    /// The error returned if an input is invalid. It lists all violations, so that they can be fixed
+    /// together.
     ///
     /// It is returned before the driver calls the engine, so nothing has changed.
     pub struct ConfigurationError(Vec<Violation>);
@@ -121,7 +122,7 @@ pub(crate) struct Unsupported {
 leaf! {
     /// The error returned if this driver, or the engine behind it, does not support an operation.
     ///
-    /// The driver's capabilities report this in advance. The call fails immediately, and nothing has changed.
+    /// The driver's capabilities report this in advance. The call fails immediately and changes nothing.
     pub struct UnsupportedError(Unsupported);
     code: UNSUPPORTED_OPERATION,
     category: "configuration",

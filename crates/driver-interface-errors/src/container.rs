@@ -57,8 +57,8 @@ impl ContainerNotFoundError {
 leaf! {
     /// The error returned if a container could not be created.
     ///
-    /// The effect is unknown, unless the cause is known to precede any work: a creation has several steps, and one
-    /// that failed half-way may have left resources behind. A retry must therefore look for them first.
+    /// The effect is unknown, unless the cause is known to precede all work: a creation that fails half-way
+    /// may leave resources. A retry must therefore check for them first.
     pub struct ContainerCreationError(());
     code: CONTAINER_CREATION_FAILED,
     category: "container",

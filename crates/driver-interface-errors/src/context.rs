@@ -12,10 +12,10 @@ const WELL_KNOWN: [&str; 6] = ["container", "image", "volume", "network", "sessi
 /// The context of an error: the driver, the operation and the ids involved.
 ///
 /// Fields have a fixed order: `container`, `image`, `volume`, `network`, `session`, `path`, then the others by
-/// name. Two errors with the same facts therefore read the same, whatever order the facts were added in.
+/// name. Two errors with the same facts therefore read the same, regardless of the order of addition.
 ///
-/// The first value set for a field is kept. Layers add what they know as an error propagates outwards, and the
-/// innermost layer knows best.
+/// The first value set for a field is kept. Layers add facts as an error propagates outwards, and the
+/// innermost layer has the most precise facts.
 ///
 /// Values of fields whose name suggests a credential (`token`, `registryPassword` …) are not kept.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,8 +62,8 @@ impl DriverError {
 
     /// Returns whether the requested container, volume, network, image, or file in a container does not exist.
     ///
-    /// This makes a removal idempotent: if a `remove_…` call returns such an error, the resource is gone, as
-    /// intended.
+    /// This makes a removal idempotent: if a `remove_…` call returns such an error, the resource does not
+    /// exist, as intended.
     pub fn is_not_found(&self) -> bool {
         matches!(
             self,
@@ -102,7 +102,7 @@ impl DriverError {
         ErrorInfo::attempts(self)
     }
 
-    /// Returns one plain sentence for end users, who know nothing about engines and ids.
+    /// Returns one plain sentence for end users, without technical terms or ids.
     pub fn user_message(&self) -> String {
         ErrorInfo::user_message(self)
     }

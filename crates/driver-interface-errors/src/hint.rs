@@ -13,10 +13,10 @@ macro_rules! hints {
     )*) => {
         /// A well-known cause of an error, with instructions for fixing it.
         ///
-        /// A hint is more than text. If set by `with_hint`, it determines what the error's class leaves open: some
-        /// causes rule out a retry ([`rules_out_retry`](Hint::rules_out_retry)), and most mean that the engine
-        /// refused the call before doing anything ([`effect`](Hint::effect)). A value set by `with_retryable` or
-        /// `with_effect` overrides both.
+        /// A hint set by `with_hint` also overrides defaults of the error's class: some causes rule out a
+        /// retry ([`rules_out_retry`](Hint::rules_out_retry)), and most mean that the engine refused the call
+        /// before doing anything ([`effect`](Hint::effect)). A value set by `with_retryable` or `with_effect`
+        /// overrides both.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
@@ -33,7 +33,7 @@ macro_rules! hints {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// Returns what to do next: a sentence that fits after "hint:", in lower case without a final period.
+            /// Returns the remedy: a sentence that fits after "hint:", in lower case without a final period.
             pub fn remedy(self) -> &'static str {
                 match self { $(Self::$name => $remedy,)* }
             }
@@ -43,12 +43,12 @@ macro_rules! hints {
                 match self { $(Self::$name => !$retry,)* }
             }
 
-            /// Returns what this cause implies about the effect of the call; `None` if it implies nothing.
+            /// Returns the effect of the call that this cause implies, if any.
             pub fn effect(self) -> Option<Effect> {
                 match self { $(Self::$name => $effect,)* }
             }
 
-            /// Returns the sentence for end users, if the cause says more than the error's class.
+            /// Returns the sentence for end users, if it is more specific than that of the error's class.
             pub(crate) fn user_sentence(self) -> Option<&'static str> {
                 match self { $(Self::$name => $user,)* }
             }
@@ -108,7 +108,7 @@ hints! {
 
     /// No process listens at the engine's address.
     ///
-    /// Does not rule out a retry: an engine that restarts is back within seconds.
+    /// Does not rule out a retry: a restarting engine listens again within seconds.
     EngineNotRunning = "engine-not-running", retry: true, effect: Some(Effect::NotApplied),
     remedy: "start the engine (`sudo systemctl start docker`, Docker Desktop, or `podman system service`), and \
              check that DOCKER_HOST points at it",
@@ -131,9 +131,10 @@ hints! {
 
     /// The host port is already in use.
     ///
-    /// Does not rule out a retry: a container that is just stopping frees its port within moments.
+    /// Does not rule out a retry: a container that is stopping frees its port within moments.
     PortInUse = "port-in-use", retry: true, effect: Some(Effect::NotApplied),
-    remedy: "publish another host port (0 picks a free one), or stop the process that listens on this one",
+    remedy: "publish another host port (if unset, the engine picks a free one), or stop the process that \
+             listens on this one",
     user: Some("A required network port is already in use.");
 
     /// The registry's rate limit for pulls is exceeded.
@@ -201,7 +202,7 @@ hints! {
 
     /// A container is using the volume, network or image.
     ///
-    /// Does not rule out a retry: a call whose error is retryable may succeed once that container is gone.
+    /// Does not rule out a retry: a call whose error is retryable may succeed once that container is removed.
     InUse = "in-use", retry: true, effect: Some(Effect::NotApplied),
     remedy: "stop and remove the containers that use it first",
     user: Some("It cannot be removed while it is in use.");

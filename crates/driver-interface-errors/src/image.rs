@@ -16,7 +16,7 @@ category! {
 }
 
 leaf! {
-    /// The error returned if an image is not present and was not to be pulled.
+    /// The error returned if an image is not present and the call does not pull it.
     pub struct ImageNotFoundError(String);
     code: IMAGE_NOT_FOUND,
     category: "image",
@@ -44,8 +44,8 @@ leaf! {
     /// The error returned if an image could not be pulled.
     ///
     /// If the image does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or
-    /// if the image is corrupt, a retry cannot help. The image is not present afterwards; layers that did arrive
-    /// are only a cache.
+    /// if the image is corrupt, a retry cannot help. The image is not present afterwards; layers that arrived
+    /// are only cached.
     pub struct ImagePullError(String);
     code: IMAGE_PULL_FAILED,
     category: "image",

@@ -83,7 +83,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         self.common().attempts
     }
 
-    /// Returns one plain sentence for end users, who know nothing about engines and ids.
+    /// Returns one plain sentence for end users, without technical terms or ids.
     fn user_message(&self) -> String {
         match self.hint().and_then(Hint::user_sentence) {
             Some(sentence) => sentence.to_owned(),

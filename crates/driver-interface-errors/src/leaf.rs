@@ -2,7 +2,7 @@
 
 /// Declares an error class: the struct, its defaults, and all shared traits and builder methods.
 ///
-/// The constructor and the accessors of its data are written by hand next to it.
+/// The constructor and the accessors of its data are written by hand.
 macro_rules! leaf {
     (
         $(#[$doc:meta])*
@@ -85,7 +85,7 @@ macro_rules! leaf {
     };
 }
 
-/// Declares an enum whose variants each hold an error of this crate and add nothing to it.
+/// Declares an enum whose variants each hold an error of this crate and delegate to it.
 macro_rules! transparent {
     (
         $(#[$doc:meta])*
@@ -155,7 +155,7 @@ macro_rules! category {
     };
 }
 
-/// Implements what leaves, categories and `DriverError` have in common.
+/// Implements the behaviour shared by leaves, categories and `DriverError`.
 macro_rules! shared {
     ($name:ident) => {
         impl $crate::ErrorInfo for $name {}
@@ -237,8 +237,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Records that the error persisted after this many attempts, which makes it final: no longer
-            /// retryable.
+            /// Records that the error persisted after this many attempts, which makes it no longer retryable.
             #[must_use]
             pub fn after_attempts(mut self, attempts: u32) -> Self {
                 $crate::common::Described::common_mut(&mut self).attempts = Some(attempts);

@@ -8,48 +8,48 @@
 //! ```
 //! use driver_interface_errors::{ContainerError, DriverError, Result};
 //!
-//! fn remove_if_there(removed: Result<()>) -> Result<()> {
+//! fn remove_if_exists(removed: Result<()>) -> Result<()> {
 //!     match removed {
 //!         Err(DriverError::Container(ContainerError::NotFound(error))) => {
-//!             println!("{} is gone already", error.container());
+//!             println!("{} does not exist", error.container());
 //!             Ok(())
 //!         }
 //!         other => other,
 //!     }
 //! }
 //! # use driver_interface_errors::ContainerNotFoundError;
-//! # assert!(remove_if_there(Err(ContainerNotFoundError::new("web").into())).is_ok());
+//! # assert!(remove_if_exists(Err(ContainerNotFoundError::new("web").into())).is_ok());
 //! ```
 //!
 //! To handle any missing resource, [`DriverError::is_not_found`] is shorter.
 //!
 //! # Deciding whether to retry
 //!
-//! Two questions matter: can a retry help, and may the first attempt have succeeded? If the effect is unknown,
-//! check the engine before repeating a call that changes something.
+//! Two questions matter: can a retry help, and may the first attempt have taken effect? If the effect is
+//! unknown, check the engine before repeating a call that changes something.
 //!
 //! ```
 //! use std::time::Duration;
 //! use driver_interface_errors::{DriverError, Effect, Hint, ConnectionError, TimeoutError};
 //!
 //! #[derive(Debug, PartialEq)]
-//! enum Next { GiveUp, Retry, LookFirst }
+//! enum Next { GiveUp, Retry, CheckFirst }
 //!
 //! fn next(error: &DriverError) -> Next {
 //!     match (error.is_retryable(), error.effect()) {
 //!         (false, _) => Next::GiveUp,
 //!         (true, Effect::NotApplied) => Next::Retry,
-//!         (true, _) => Next::LookFirst,
+//!         (true, _) => Next::CheckFirst,
 //!     }
 //! }
 //!
 //! let late = DriverError::from(TimeoutError::new("create_container", Duration::from_secs(30)));
-//! assert_eq!(next(&late), Next::LookFirst);
+//! assert_eq!(next(&late), Next::CheckFirst);
 //!
 //! let down = DriverError::from(ConnectionError::new("connection refused").with_hint(Hint::EngineNotRunning));
 //! assert_eq!(next(&down), Next::Retry);
 //!
-//! // A retry layer that has given up records it, so that outer layers do not start over.
+//! // A retry layer that has given up records this, so that outer layers do not retry again.
 //! let final_error = down.after_attempts(3);
 //! assert_eq!(next(&final_error), Next::GiveUp);
 //! assert_eq!(
@@ -67,7 +67,7 @@
 //!
 //! // For end users: one plain sentence.
 //! assert_eq!(error.user_message(), "That name is already in use.");
-//! // For operators: one line, and what to do about it.
+//! // For operators: one line with the remedy.
 //! assert_eq!(
 //!     format!("{error:#}"),
 //!     "container could not be created: name `web` is taken \
@@ -125,23 +125,23 @@
 //!
 //! # Creating an error in a driver
 //!
-//! Name the failure, add the cause, and set what the class leaves open. Constructors and builder methods reduce
-//! external text to one line and redact what looks like a credential, in messages, context and sources alike. This
-//! is only a safety net: a driver must still not put a secret into an error.
+//! Choose the class, add the cause, and set the hint or effect if known. Constructors and builder methods
+//! reduce external text to one line and redact text that looks like a credential, in messages, context and
+//! sources alike. This is only a safety net: a driver must still not put a secret into an error.
 //!
 //! ```
 //! use driver_interface_errors::{ContainerStartError, Hint, Result};
 //!
 //! fn start(container: &str) -> Result<()> {
-//!     let engine_says = std::io::Error::other("exec: \"serve\": executable file not found in $PATH");
+//!     let cause = std::io::Error::other("exec: \"serve\": executable file not found in $PATH");
 //!     Err(ContainerStartError::new(container, "no such program: `serve`")
 //!         .with_hint(Hint::CommandNotFound)
-//!         .with_source(engine_says))?
+//!         .with_source(cause))?
 //! }
 //!
 //! # fn main() {
 //! let error = start("web").unwrap_err();
-//! assert!(!error.is_retryable(), "the program will not be there next time either");
+//! assert!(!error.is_retryable(), "a retry cannot help: the program does not exist");
 //! # }
 //! ```
 

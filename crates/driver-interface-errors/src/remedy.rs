@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use crate::Hint;
 
-/// A link in the source chain of an error that has a hint. It displays as `hint: ` followed by what to do.
+/// A link in the source chain of an error that has a hint. It displays as `hint: ` and the remedy.
 ///
 /// It is the first source; its own source is the error that caused the failure. A program that prints the chain,
-/// as `anyhow`, `eyre` and most programs do under "Caused by", therefore shows the remedy without knowing this
-/// crate.
+/// as `anyhow` and `eyre` do under "Caused by", therefore shows the remedy without knowing this crate.
 ///
 /// ```
 /// use std::error::Error;

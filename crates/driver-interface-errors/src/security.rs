@@ -31,7 +31,7 @@ impl AuthenticationError {
 }
 
 leaf! {
-    /// The error returned if the caller is authenticated but not permitted to do this.
+    /// The error returned if the caller is authenticated but lacks permission.
     ///
     /// The request was refused before anything was done. The most common case is a lack of permission on the
     /// engine's socket; the hint is then [`SocketPermission`](crate::Hint::SocketPermission).
@@ -44,7 +44,7 @@ leaf! {
 }
 
 impl AuthorizationError {
-    /// Creates an error from what is not permitted.
+    /// Creates an error from the denied action.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("permission denied", &message.into()), ())
     }

@@ -24,7 +24,7 @@ category! {
 leaf! {
     /// The error returned if a driver's health could not be determined.
     ///
-    /// An engine that is down is a valid result, not this error. A health check is read-only, so nothing has
+    /// An unreachable engine is a valid result, not this error. A health check is read-only, so nothing has
     /// changed.
     pub struct DriverHealthError(());
     code: DRIVER_HEALTH_CHECK_FAILED,
@@ -51,7 +51,7 @@ pub(crate) struct Deadline {
 leaf! {
     /// The error returned if a call did not complete within its deadline.
     ///
-    /// The engine keeps working after its client has disconnected, so the effect is unknown.
+    /// The engine continues after its client has disconnected, so the effect is unknown.
     pub struct TimeoutError(Deadline);
     code: TIMEOUT_ERROR,
     category: "system",
@@ -92,9 +92,9 @@ impl TimeoutError {
 leaf! {
     /// The error returned if the connection to the engine could not be established or was cut.
     ///
-    /// The effect is unknown, because the request may have arrived. A driver that knows it has not arrived (the
-    /// connection was never established) says so with the hint [`EngineNotRunning`](crate::Hint::EngineNotRunning)
-    /// or with `with_effect`.
+    /// The effect is unknown, because the request may have arrived. If a driver knows that it has not arrived
+    /// (the connection was never established), it sets the hint
+    /// [`EngineNotRunning`](crate::Hint::EngineNotRunning) or calls `with_effect`.
     pub struct ConnectionError(());
     code: CONNECTION_ERROR,
     category: "system",
@@ -121,7 +121,8 @@ leaf! {
     /// The error returned if a file or directory could not be read or written. It has the
     /// [kind](FileSystemErrorKind) of the failure.
     ///
-    /// The effect is unknown: a write may have stopped half-way. A driver that was only reading says so.
+    /// The effect is unknown: a write may have stopped half-way. A driver that was only reading sets the
+    /// effect.
     pub struct FileSystemError(FileFailure);
     code: FILE_SYSTEM_ERROR,
     category: "system",
@@ -163,7 +164,7 @@ leaf! {
     /// The error returned if the driver reached a state that should be impossible: a bug in the driver, not a
     /// mistake of the caller.
     ///
-    /// What was done before the error is unknown.
+    /// The effect is unknown.
     pub struct InternalError(());
     code: INTERNAL_ERROR,
     category: "system",
@@ -174,7 +175,7 @@ leaf! {
 }
 
 impl InternalError {
-    /// Creates an error from what was found to be wrong.
+    /// Creates an error from a description of the bug.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("internal error", &message.into()), ())
     }

@@ -1,5 +1,5 @@
 //! Sanitises external text for errors: one line, and without the credentials that engines and registries echo
-//! back. Redaction is a last resort, not a licence: a driver must put no secret into a message.
+//! back. Redaction is a last resort: a driver must not put a secret into a message.
 
 const REDACTED: &str = "[redacted]";
 
@@ -126,16 +126,8 @@ fn redact_assignments(word: &str) -> String {
 
 fn is_secret_name(name: &str) -> bool {
     const PARTS: [&str; 10] = [
-        "password",
-        "passwd",
-        "secret",
-        "token",
-        "authorization",
-        "credential",
-        "apikey",
-        "privatekey",
-        "cookie",
-        "registryauth",
+        "password", "passwd", "secret", "token", "authorization", "credential", "apikey", "privatekey",
+        "cookie", "registryauth",
     ];
     let name: String = name
         .chars()
@@ -152,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_several_lines_becomes_one_line_without_a_final_period() {
+    fn multi_line_text_becomes_one_line_without_period() {
         assert_eq!(clean("  no such\r\n\timage \u{1b}[31m.\n"), "no such image [31m");
         assert_eq!(clean("and so on..."), "and so on...");
         assert_eq!(joined("it failed", " \n"), "it failed");
@@ -177,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_stays_as_it_is() {
+    fn ordinary_text_is_unchanged() {
         for text in [
             "no basic authentication set up",
             "a=b",
@@ -190,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cleaned_text_has_no_control_characters_and_stays_the_same_when_cleaned_again(text in ".*") {
+        fn cleaning_is_idempotent_and_strips_control_characters(text in ".*") {
             let line = field_value("message", &text);
             prop_assert!(!line.contains(char::is_control));
             prop_assert_eq!(field_value("message", &line), line);

@@ -1,4 +1,4 @@
-//! What each error class promises: code, category, retryability, effect, data, and how these can change.
+//! The guarantees of each error class: code, category, retryability, effect and data.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use driver_interface_errors::*;
 mod samples;
 use samples::one_of_each;
 
-/// The contract's table, and the default effect of each class.
-#[rustfmt::skip] // a row a class, as in the contract
+/// The contract's table, with the default effect of each class.
+#[rustfmt::skip] // one row per class
 const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("container", "ContainerNotFoundError", "CONTAINER_NOT_FOUND", false, Effect::NotApplied),
     ("container", "ContainerCreationError", "CONTAINER_CREATION_FAILED", true, Effect::Unknown),
@@ -43,7 +43,7 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
 ];
 
 #[test]
-fn every_class_has_the_code_category_retryability_and_effect_of_the_contract() {
+fn every_class_matches_the_contract_table() {
     let actual: Vec<_> = one_of_each()
         .iter()
         .map(|error| {
@@ -60,7 +60,7 @@ fn every_class_has_the_code_category_retryability_and_effect_of_the_contract() {
 }
 
 #[test]
-fn all_codes_lists_the_code_of_every_class_once_and_not_the_one_for_foreign_errors() {
+fn all_codes_lists_every_class_once() {
     let table: Vec<_> = TABLE.iter().map(|row| row.2).collect();
     assert_eq!(codes::ALL_CODES, table);
     assert!(!codes::ALL_CODES.contains(&codes::UNKNOWN_ERROR));
@@ -83,7 +83,7 @@ fn container_errors_name_their_container() {
 }
 
 #[test]
-fn volume_network_image_and_file_errors_name_what_they_are_about() {
+fn resource_errors_name_their_resource() {
     assert_eq!(VolumeCreationError::new("data", "x").volume(), "data");
     assert_eq!(VolumeNotFoundError::new("data").volume(), "data");
     assert_eq!(VolumeRemoveError::new("data", "x").volume(), "data");
@@ -118,7 +118,7 @@ fn volume_network_image_and_file_errors_name_what_they_are_about() {
 }
 
 #[test]
-fn a_resource_limit_error_gives_resource_limit_and_requested() {
+fn limit_error_has_resource_limit_and_requested() {
     let error = ResourceLimitError::new("cpu", 4.0, 8.5);
     assert_eq!(
         (error.resource(), error.limit(), error.requested()),
@@ -132,7 +132,7 @@ fn a_resource_limit_error_gives_resource_limit_and_requested() {
 }
 
 #[test]
-fn a_timeout_error_gives_operation_and_deadline() {
+fn timeout_error_has_operation_and_deadline() {
     let error = TimeoutError::new("create_container", Duration::from_millis(1500));
     assert_eq!(error.operation(), "create_container");
     assert_eq!(error.deadline(), Duration::from_millis(1500));
@@ -140,7 +140,7 @@ fn a_timeout_error_gives_operation_and_deadline() {
 }
 
 #[test]
-fn a_wait_timeout_names_the_container_what_it_had_not_done_and_the_caller_s_time() {
+fn wait_timeout_names_container_condition_and_timeout() {
     let error = WaitTimeoutError::new("web", "exited", Duration::from_secs(2));
     assert_eq!(
         (error.container(), error.timeout()),
@@ -154,7 +154,7 @@ fn a_wait_timeout_names_the_container_what_it_had_not_done_and_the_caller_s_time
 }
 
 #[test]
-fn a_wait_timeout_is_no_trouble_of_the_engine() {
+fn wait_timeout_is_not_a_system_error() {
     let error = DriverError::from(WaitTimeoutError::new("web", "exited", Duration::from_secs(2)));
     assert_ne!(error.category(), "system");
     assert_eq!(
@@ -164,7 +164,7 @@ fn a_wait_timeout_is_no_trouble_of_the_engine() {
 }
 
 #[test]
-fn an_unsupported_error_gives_operation_and_reason() {
+fn unsupported_error_has_operation_and_reason() {
     let error = UnsupportedError::new("pause_container", "the engine has no freezer");
     assert_eq!(
         (error.operation(), error.reason()),
@@ -177,7 +177,7 @@ fn an_unsupported_error_gives_operation_and_reason() {
 }
 
 #[test]
-fn a_configuration_error_lists_every_violation_on_one_line() {
+fn configuration_error_lists_violations_on_one_line() {
     let error = ConfigurationError::new(vec![
         Violation::new("resources.cpu", "out-of-range", "must be a finite number above 0"),
         Violation::new("image", "required", "must not\nbe empty."),
@@ -201,14 +201,14 @@ fn a_configuration_error_lists_every_violation_on_one_line() {
 }
 
 #[test]
-fn an_internal_error_asks_to_be_reported() {
+fn internal_error_asks_for_a_bug_report() {
     let error = InternalError::new("state `x` cannot be");
     assert_eq!(error.hint(), Some(Hint::ReportBug));
     assert!(format!("{error:#}").contains("please report it"));
 }
 
 #[test]
-fn leaf_category_and_driver_error_answer_alike() {
+fn all_error_levels_report_the_same() {
     let leaf = ContainerStopError::new("web", "still running")
         .with_driver("mock-docker")
         .after_attempts(2);
@@ -224,7 +224,7 @@ fn leaf_category_and_driver_error_answer_alike() {
 }
 
 #[test]
-fn a_leaf_and_a_category_become_a_driver_error_by_the_question_mark() {
+fn question_mark_converts_to_driver_error() {
     fn from_leaf() -> Result<()> {
         Err(ImageNotFoundError::new("alpine:3"))?
     }
@@ -238,17 +238,14 @@ fn a_leaf_and_a_category_become_a_driver_error_by_the_question_mark() {
 }
 
 #[test]
-fn not_found_is_told_from_everything_else() {
+fn is_not_found_matches_only_not_found_errors() {
     let found_missing: Vec<_> = one_of_each()
         .iter()
         .filter(|error| error.is_not_found())
         .map(DriverError::name)
         .collect();
     let expected = [
-        "ContainerNotFoundError",
-        "VolumeNotFoundError",
-        "NetworkNotFoundError",
-        "ImageNotFoundError",
+        "ContainerNotFoundError", "VolumeNotFoundError", "NetworkNotFoundError", "ImageNotFoundError",
     ];
     assert_eq!(found_missing, expected);
     for &kind in FileSystemErrorKind::ALL {
@@ -262,7 +259,7 @@ fn not_found_is_told_from_everything_else() {
 }
 
 #[test]
-fn the_kind_of_a_file_system_error_survives_every_form() {
+fn file_error_kind_survives_every_form() {
     for &kind in FileSystemErrorKind::ALL {
         let error = FileSystemError::new("/x", kind, "x");
         assert_eq!(error.kind(), kind);
@@ -289,7 +286,7 @@ fn the_kind_of_a_file_system_error_survives_every_form() {
 }
 
 #[test]
-fn a_hint_whose_cause_persists_rules_a_retry_out() {
+fn persistent_causes_rule_out_retry() {
     let persisting: Vec<_> = Hint::ALL
         .iter()
         .filter(|hint| hint.rules_out_retry())
@@ -298,27 +295,11 @@ fn a_hint_whose_cause_persists_rules_a_retry_out() {
     assert_eq!(
         persisting,
         [
-            "image-unavailable",
-            "pull-forbidden",
-            "not-found-here",
-            "unknown-runtime",
-            "disk-quota-unsupported",
-            "socket-permission",
-            "api-too-old",
-            "api-too-new",
-            "name-taken",
-            "no-command",
-            "command-not-found",
-            "command-not-executable",
-            "working-dir-not-found",
-            "permission-denied",
-            "read-only-root",
-            "ulimit-refused",
-            "user-not-found",
-            "raise-limit",
-            "report-bug",
-            "missing-mount-source",
-            "missing-network",
+            "image-unavailable", "pull-forbidden", "not-found-here", "unknown-runtime",
+            "disk-quota-unsupported", "socket-permission", "api-too-old", "api-too-new", "name-taken",
+            "no-command", "command-not-found", "command-not-executable", "working-dir-not-found",
+            "permission-denied", "read-only-root", "ulimit-refused", "user-not-found", "raise-limit",
+            "report-bug", "missing-mount-source", "missing-network",
         ]
     );
     for &hint in Hint::ALL {
@@ -328,7 +309,7 @@ fn a_hint_whose_cause_persists_rules_a_retry_out() {
 }
 
 #[test]
-fn a_hint_never_makes_an_error_retryable() {
+fn hint_never_makes_an_error_retryable() {
     for &hint in Hint::ALL {
         assert!(
             !ContainerRemoveError::new("web", "x")
@@ -340,14 +321,14 @@ fn a_hint_never_makes_an_error_retryable() {
 }
 
 #[test]
-fn a_taken_name_means_that_nothing_was_created() {
+fn name_taken_means_not_applied() {
     let error = VolumeCreationError::new("data", "exists").with_hint(Hint::NameTaken);
     assert_eq!(error.effect(), Effect::NotApplied);
     assert!(!error.is_retryable());
 }
 
 #[test]
-fn what_is_set_explicitly_wins_over_the_hint_in_either_order() {
+fn explicit_values_override_the_hint() {
     let before = ContainerStartError::new("web", "x")
         .with_retryable(true)
         .with_effect(Effect::Applied)
@@ -363,7 +344,7 @@ fn what_is_set_explicitly_wins_over_the_hint_in_either_order() {
 }
 
 #[test]
-fn an_error_that_stayed_after_retries_is_final_and_says_so() {
+fn error_after_retries_is_final() {
     let error = DriverError::from(ConnectionError::new("reset"))
         .with_retryable(true)
         .after_attempts(3);
@@ -383,7 +364,7 @@ fn an_error_that_stayed_after_retries_is_final_and_says_so() {
 }
 
 #[test]
-fn the_innermost_driver_operation_and_field_stay() {
+fn innermost_context_is_kept() {
     let error = DriverError::from(ImagePullError::new("alpine:3", "reset"))
         .with_driver("docker")
         .with_operation("pull_image")
@@ -406,7 +387,7 @@ fn the_innermost_driver_operation_and_field_stay() {
 }
 
 #[test]
-fn the_source_is_the_error_that_was_given() {
+fn source_is_the_given_error() {
     let error = DriverError::from(FileSystemError::new(
         "/x",
         FileSystemErrorKind::Other,
@@ -425,7 +406,7 @@ fn the_source_is_the_error_that_was_given() {
 }
 
 #[test]
-fn no_form_of_an_error_shows_a_credential() {
+fn no_form_shows_credentials() {
     let echoed = "GET https://joe:hunter2@registry.test/v2/ with REGISTRY_TOKEN=hunter2";
     let error = DriverError::from(ImagePullError::new(
         "https://joe:hunter2@registry.test/app",
@@ -448,7 +429,7 @@ fn no_form_of_an_error_shows_a_credential() {
 }
 
 #[test]
-fn every_error_is_small_and_can_be_shared_between_threads() {
+fn errors_are_small_and_thread_safe() {
     fn shareable<T: Clone + Send + Sync + 'static>() {}
     shareable::<DriverError>();
     shareable::<ContainerError>();

@@ -1,4 +1,4 @@
-//! How every error reads: Display, Debug and JSON, held by snapshots.
+//! Snapshots of every error as Display, Debug and JSON.
 
 use driver_interface_errors::*;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn lines(form: impl Fn(&DriverError) -> String) -> String {
     one_of_each().iter().map(form).collect::<Vec<_>>().join("\n")
 }
 
-/// An error with everything that an error can carry.
+/// Returns an error with every optional part.
 fn full() -> DriverError {
     DriverError::from(ContainerStartError::new("web", "no such program: `serve`"))
         .with_driver("docker")
@@ -24,27 +24,27 @@ fn full() -> DriverError {
 }
 
 #[test]
-fn the_display_of_every_error() {
+fn display_of_every_error() {
     insta::assert_snapshot!(lines(|error| error.to_string()));
 }
 
 #[test]
-fn the_debug_of_every_error() {
+fn debug_of_every_error() {
     insta::assert_snapshot!(lines(|error| format!("{error:?}")));
 }
 
 #[test]
-fn the_json_of_every_error() {
+fn json_of_every_error() {
     insta::assert_json_snapshot!(one_of_each());
 }
 
 #[test]
-fn the_user_message_of_every_error() {
+fn user_message_of_every_error() {
     insta::assert_snapshot!(lines(DriverError::user_message));
 }
 
 #[test]
-fn every_hint_with_its_remedy() {
+fn remedy_of_every_hint() {
     let hints: Vec<_> = Hint::ALL
         .iter()
         .map(|hint| format!("{hint}: {}", hint.remedy()))
@@ -53,22 +53,22 @@ fn every_hint_with_its_remedy() {
 }
 
 #[test]
-fn an_error_with_everything_on_one_line_with_its_remedy() {
+fn full_error_on_one_line() {
     insta::assert_snapshot!(format!("{:#}", full()));
 }
 
 #[test]
-fn an_error_with_everything_as_the_whole_story() {
+fn full_error_as_pretty_debug() {
     insta::assert_snapshot!(format!("{:#?}", full()));
 }
 
 #[test]
-fn an_error_with_everything_as_json() {
+fn full_error_as_json() {
     insta::assert_json_snapshot!(full());
 }
 
 #[test]
-fn every_report_survives_json_as_text_and_as_a_value() {
+fn every_report_round_trips_through_json() {
     for error in one_of_each().into_iter().chain([full()]) {
         let text = serde_json::to_string(&error).unwrap();
         assert_eq!(
@@ -84,7 +84,7 @@ fn every_report_survives_json_as_text_and_as_a_value() {
 }
 
 #[test]
-fn a_report_of_a_later_version_can_be_read() {
+fn reads_reports_of_later_versions() {
     let mut value = serde_json::to_value(full()).unwrap();
     value["severity"] = "high".into();
     value["hint"]["code"] = "a-hint-of-tomorrow".into();
@@ -96,7 +96,7 @@ fn a_report_of_a_later_version_can_be_read() {
 }
 
 #[test]
-fn a_limit_that_is_no_finite_number_is_left_out_of_the_report() {
+fn report_omits_non_finite_limits() {
     let error = ResourceLimitError::new("cpu", 4.0, f64::INFINITY);
     let report: ErrorReport = serde_json::from_str(&serde_json::to_string(&error).unwrap()).unwrap();
     assert_eq!(report, error.to_report());
@@ -118,7 +118,7 @@ fn effect_and_hint_serialise_as_their_documented_names() {
 }
 
 #[test]
-fn every_display_is_one_lower_case_line_without_a_final_period() {
+fn display_is_one_lowercase_line_without_period() {
     for error in one_of_each() {
         let line = error.to_string();
         assert!(!line.contains('\n') && !line.ends_with('.'), "{line}");
@@ -127,7 +127,7 @@ fn every_display_is_one_lower_case_line_without_a_final_period() {
 }
 
 #[test]
-fn every_user_message_is_one_plain_sentence() {
+fn user_message_is_one_sentence() {
     let of_hints = Hint::ALL
         .iter()
         .map(|&hint| DriverError::from(ContainerCreationError::new("x")).with_hint(hint));
@@ -142,7 +142,7 @@ fn every_user_message_is_one_plain_sentence() {
 }
 
 #[test]
-fn every_remedy_fits_on_a_line_after_the_word_hint() {
+fn remedy_is_one_lowercase_line_without_period() {
     for &hint in Hint::ALL {
         let remedy = hint.remedy();
         assert!(remedy.starts_with(|c: char| c.is_lowercase()), "{remedy}");
@@ -155,7 +155,7 @@ fn every_remedy_fits_on_a_line_after_the_word_hint() {
 
 proptest! {
     #[test]
-    fn whatever_the_text_an_error_stays_on_one_line_and_its_report_survives_json(
+    fn any_text_stays_on_one_line_and_round_trips(
         id in ".*", message in ".*", key in ".*", value in ".*",
     ) {
         let error = DriverError::from(ContainerStartError::new(id.clone(), message))

@@ -1,4 +1,4 @@
-//! How the functions on `&dyn Error` find our errors inside others.
+//! Finding driver errors inside other errors.
 
 use std::error::Error;
 use std::fmt;
@@ -30,14 +30,14 @@ fn assert_found(error: &(dyn Error + 'static)) {
 }
 
 #[test]
-fn leaf_category_and_driver_error_are_found_as_they_are() {
+fn finds_errors_of_every_level() {
     assert_found(&reset());
     assert_found(&SystemError::from(reset()));
     assert_found(&DriverError::from(reset()));
 }
 
 #[test]
-fn every_class_is_found_on_every_level() {
+fn finds_every_class_on_every_level() {
     macro_rules! leaf_of {
         ($error:expr, $($category:ident::$kind:ident { $($variant:ident)+ })+) => {
             match $error {
@@ -68,7 +68,7 @@ fn every_class_is_found_on_every_level() {
 }
 
 #[test]
-fn shared_and_boxed_errors_are_found() {
+fn finds_shared_and_boxed_errors() {
     assert_found(&Arc::new(DriverError::from(reset())));
     assert_found(&Box::new(DriverError::from(reset())));
     assert_found(&Arc::new(reset()));
@@ -82,7 +82,7 @@ fn shared_and_boxed_errors_are_found() {
 }
 
 #[test]
-fn an_error_inside_an_io_error_is_found() {
+fn finds_errors_inside_io_errors() {
     let inside = || io::Error::other(DriverError::from(reset()));
     assert_found(&inside());
     assert_found(&Arc::new(inside()));
@@ -103,7 +103,7 @@ enum AppError {
 }
 
 #[test]
-fn an_error_below_another_type_is_found_however_deep() {
+fn finds_errors_nested_in_other_types() {
     assert_found(&AppError::from(DriverError::from(reset())));
     assert_found(&AppError::Read(io::Error::other(AppError::from(
         DriverError::from(reset()),
@@ -111,7 +111,7 @@ fn an_error_below_another_type_is_found_however_deep() {
 }
 
 #[test]
-fn an_error_below_anyhow_is_found_with_and_without_context() {
+fn finds_errors_inside_anyhow() {
     let error = anyhow::Error::from(DriverError::from(reset()));
     assert_found(error.as_ref());
     let error = error.context("deploying").context("releasing");
@@ -120,8 +120,8 @@ fn an_error_below_anyhow_is_found_with_and_without_context() {
 }
 
 #[test]
-fn a_transparent_wrapper_hides_what_it_holds_but_not_what_lies_below() {
-    // `#[error(transparent)]` passes on the source of the error it holds: it is documented as a limit.
+fn transparent_wrapper_hides_only_its_own_error() {
+    // `#[error(transparent)]` forwards to the source of its error, a documented limit.
     let hidden = AppError::Transparent(reset().into());
     assert!(!is_driver_error(&hidden));
     assert_found(&AppError::Transparent(
@@ -130,7 +130,7 @@ fn a_transparent_wrapper_hides_what_it_holds_but_not_what_lies_below() {
 }
 
 #[test]
-fn the_outermost_of_our_errors_answers() {
+fn outermost_driver_error_is_used() {
     let error = ContainerCreationError::new("no answer")
         .with_source(reset())
         .after_attempts(3);
@@ -139,7 +139,7 @@ fn the_outermost_of_our_errors_answers() {
 }
 
 #[test]
-fn a_foreign_error_is_unknown_not_retryable_and_speaks_for_itself() {
+fn other_errors_are_unknown_and_not_retryable() {
     #[derive(Debug)]
     struct Foreign;
     impl fmt::Display for Foreign {

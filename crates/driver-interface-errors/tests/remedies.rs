@@ -1,4 +1,4 @@
-//! That the remedy of an error reaches people however a program prints errors.
+//! The remedy appears in every way to print an error.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ fn refused() -> DriverError {
         .with_hint(Hint::CommandNotFound)
 }
 
-/// What a program prints that knows nothing but the standard library, and what `eyre` prints by default.
+/// Prints an error like a program that uses only the standard library, or `eyre` by default.
 fn printed(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -33,7 +33,7 @@ fn printed(error: &dyn Error) -> String {
 }
 
 #[test]
-fn a_plain_chain_of_sources_shows_the_remedy_once_and_then_the_cause() {
+fn source_chain_shows_remedy_once_before_the_cause() {
     assert_eq!(
         printed(&taken()),
         format!("container could not be created: name `web` is taken\ncaused by: {REMEDY}")
@@ -53,7 +53,7 @@ fn a_plain_chain_of_sources_shows_the_remedy_once_and_then_the_cause() {
 }
 
 #[test]
-fn anyhow_shows_the_remedy_on_one_line_and_under_caused_by() {
+fn anyhow_shows_the_remedy() {
     let error = anyhow::Error::from(taken()).context("deploying");
     assert_eq!(
         format!("{error:#}"),
@@ -73,7 +73,7 @@ fn anyhow_shows_the_remedy_on_one_line_and_under_caused_by() {
 }
 
 #[test]
-fn our_own_forms_show_the_remedy_once() {
+fn own_forms_show_the_remedy_once() {
     let remedy = Hint::CommandNotFound.remedy();
     let json = serde_json::to_string(&refused()).unwrap();
     for form in [format!("{:#}", refused()), format!("{:?}", refused()), json] {
@@ -84,7 +84,7 @@ fn our_own_forms_show_the_remedy_once() {
 }
 
 #[test]
-fn the_remedy_of_a_class_is_there_by_itself_and_a_later_hint_takes_its_place() {
+fn later_hint_replaces_the_default_remedy() {
     let hint = |error: &dyn Error| error.source().and_then(|it| it.downcast_ref()).map(Remedy::hint);
     let missing = ContainerNotFoundError::new("web");
     assert_eq!(hint(&missing), Some(Hint::NotFoundHere));
@@ -97,7 +97,7 @@ fn the_remedy_of_a_class_is_there_by_itself_and_a_later_hint_takes_its_place() {
 }
 
 #[test]
-fn what_lies_below_a_remedy_is_still_found() {
+fn finds_errors_below_a_remedy() {
     let outer = taken().with_source(ConnectionError::new("reset"));
     let below = outer.source().and_then(Error::source);
     assert_eq!(below.map(get_error_code), Some(codes::CONNECTION_ERROR));

@@ -1,9 +1,9 @@
 //! The drivers' own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
 //! down. All drivers of a process share it, so nothing on it may block.
 //!
-//! The engine carries out a request whether or not anyone waits for its response. If the waiting task lived on the
-//! caller's runtime, shutting that runtime down would drop the task, and with it the only knowledge of what must
-//! be rolled back or killed.
+//! The engine carries out a request even if no task waits for its response. If the waiting task ran on the
+//! caller's runtime, shutting that runtime down would drop the task, and the resources to roll back or kill
+//! would be unknown.
 
 use std::future::{Future, pending};
 use std::sync::OnceLock;
@@ -46,7 +46,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn work_goes_on_when_the_caller_s_runtime_is_gone_and_where_there_is_none() {
+    fn work_continues_without_the_caller_runtime() {
         let (done, finished) = mpsc::channel();
         let begin = |name: &'static str| {
             let done = done.clone();

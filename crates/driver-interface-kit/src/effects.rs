@@ -1,12 +1,12 @@
-//! Tracks the changes that one operation has requested from the engine. This decides whether an error says
-//! `NotApplied` or `Unknown`.
+//! Tracks the changes that one operation has requested from the engine. They decide whether an error has the
+//! effect `NotApplied` or `Unknown`.
 //!
-//! Every request that may change something counts from the moment it is sent until the engine itself rejects it.
-//! While the count is not zero, no later failure (a lost response, a failed lookup, a later step) may claim that
-//! nothing was applied.
+//! Every request that may change something counts from the moment it is sent until the engine itself rejects
+//! it. While the count is not zero, no later failure (a lost response, a failed lookup, a later step) may
+//! report that nothing was applied.
 //!
-//! The driver calls [`request_sent`] and [`request_refused`] where it talks to its engine, and [`qualify`] where it
-//! creates errors. [`Runner::change`](crate::Runner::change) tracks the operation.
+//! The driver calls [`request_sent`] and [`request_refused`] where it sends requests, and [`qualify`] where
+//! it creates errors. [`Runner::change`](crate::Runner::change) tracks the operation.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_change_counts_until_the_engine_refuses_it() {
+    async fn change_counts_until_refused() {
         let seen = track(async {
             let before = may_have_changed();
             request_sent();

@@ -6,7 +6,7 @@ use driver_interface_types::{ContainerConfig, Namespace, label};
 use crate::Labels;
 
 /// The operation key that identifies the creation of a container. It is part of the container's labels, and of its
-/// name unless the config has one, so that the container can be found again whatever happens to the request.
+/// name unless the config has one, so that the container can be found even if the request fails.
 ///
 /// ```
 /// use driver_interface_kit::{CreationKey, Ownership};
@@ -45,7 +45,7 @@ impl CreationKey {
         &self.text
     }
 
-    /// Returns whether the caller set the key, and so expects to get the container of an earlier attempt.
+    /// Returns whether the caller set the key, and so expects the container of an earlier attempt.
     pub fn is_given(&self) -> bool {
         self.is_given
     }
@@ -55,10 +55,10 @@ impl CreationKey {
         labels.get(label::OPERATION) == Some(&self.text)
     }
 
-    /// Checks that the container with these labels, which was created with this key, was created from the same config.
+    /// Checks that the container with these labels was created from the same config.
     ///
     /// # Errors
-    /// `ConfigurationError` with the code `key-reused`: it was created from a different config.
+    /// `ConfigurationError` with the code `key-reused`: it was created with this key from a different config.
     pub fn check_config(&self, config: &ContainerConfig, labels: &Labels) -> Result<(), ConfigurationError> {
         let found = labels.get(label::FINGERPRINT);
         if found.is_some_and(|text| config.has_fingerprint(text)) {
@@ -71,7 +71,7 @@ impl CreationKey {
         Err(ConfigurationError::single("operationKey", "key-reused", problem))
     }
 
-    /// Returns the config's name for the container, or else one that is derived from the key.
+    /// Returns the config's name for the container, or else a name derived from the key.
     pub fn container_name(&self, config: &ContainerConfig, namespace: &Namespace) -> String {
         let derived = || format!("{}-{}", namespace.name_prefix(), self.text);
         config.name.clone().unwrap_or_else(derived)

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// One lock per key. With operation keys, a retried creation waits until the outcome of the earlier attempt is
-/// settled.
+/// One lock per key. With operation keys, a retried creation waits for the outcome of the earlier attempt.
 ///
 /// ```
 /// use driver_interface_kit::KeyLocks;
@@ -57,7 +56,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_key_is_held_once_and_different_keys_do_not_wait() {
+    async fn lock_is_exclusive_per_key() {
         let locks = KeyLocks::default();
         let first = locks.lock("a").await;
         let _other = locks.lock("b").await;

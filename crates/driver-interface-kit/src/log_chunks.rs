@@ -13,8 +13,8 @@ const LONGEST_STAMP: usize = 64;
 /// Converts the entries of an engine's log to chunks, and leaves out those that the options exclude. It buffers no
 /// more than the beginning of a line, and only for a terminal.
 ///
-/// If [`needs_times`] says so, each entry begins with its time and a space, which is removed. A terminal's output has
-/// no entries; there, each line begins with its time.
+/// If [`needs_times`] returns `true`, each entry begins with its time and a space, which are removed. A
+/// terminal's output has no entries; there, each line begins with its time.
 ///
 /// ```
 /// use driver_interface_kit::{LogChunks, time};
@@ -31,7 +31,7 @@ const LONGEST_STAMP: usize = 64;
 #[derive(Debug)]
 pub struct LogChunks {
     options: LogStreamOptions,
-    /// How many lines to skip at the beginning.
+    /// The number of lines to skip at the beginning.
     skip: u64,
     lines: u64,
     stdout: Line,
@@ -71,12 +71,13 @@ impl LogChunks {
         }
     }
 
-    /// Returns how many of the received lines match the requested streams and times. An unfinished line counts.
+    /// Returns the number of received lines that match the requested streams and times. An unfinished line
+    /// counts.
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Converts an entry, or a part of one, to chunks. `starts` says whether it is the beginning of an entry.
+    /// Converts an entry, or a part of one, to chunks. `starts` is `true` at the beginning of an entry.
     pub fn push(&mut self, source: LogSource, starts: bool, mut data: Bytes) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let wanted = match source {
@@ -103,7 +104,7 @@ impl LogChunks {
         let line = self.line(source);
         let in_dropped = line.open && line.dropped;
         if !stamped && self.lines >= self.skip && !in_dropped {
-            // Nothing is left to skip, so line boundaries do not matter.
+            // No line is left to skip, so line boundaries do not matter.
             out.extend(LogChunkSplitter::new(source, data, None));
             return out;
         }
@@ -114,7 +115,7 @@ impl LogChunks {
         out
     }
 
-    /// Returns what is still buffered at the end.
+    /// Returns the chunks that are still buffered at the end.
     pub fn finish(&mut self) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let held = self.stdout.held.split().freeze();
@@ -282,7 +283,7 @@ mod tests {
     const ALL: fn() -> LogStreamOptions = LogStreamOptions::default;
 
     #[test]
-    fn lines_are_filtered_by_time_and_have_it() {
+    fn lines_are_filtered_by_time_and_timestamped() {
         let at = |text: &str| time::parse(text).unwrap();
         let options = ALL()
             .since(at("2026-11-24T08:17:05Z"))
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn older_lines_are_left_out_with_all_their_parts() {
+    fn older_lines_are_skipped_with_all_parts() {
         let since = |entries: &[(LogSource, &[u8])]| {
             let options = ALL().since(time::parse("2026-11-24T08:17:05.5Z").unwrap());
             text(&all(&mut LogChunks::new(options, 0), entries), Stdout)
@@ -322,13 +323,13 @@ mod tests {
             (Stdout, b"2026-11-24T08:17:06Z new\n"),
         ];
         assert_eq!(since(entries), "exact\nnew\n");
-        // Whole seconds cannot tell, so the lines are kept.
+        // Whole seconds are too coarse, so the lines are kept.
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:05Z maybe\n")]), "maybe\n");
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:04Z no\n")]), "");
     }
 
     #[test]
-    fn lines_are_counted_and_left_out_at_the_beginning() {
+    fn leading_lines_are_counted_and_skipped() {
         let entries: &[(LogSource, &[u8])] = &[(Stdout, b"a\nb"), (Stderr, b"e\n"), (Stdout, b"\nc")];
         let mut counting = LogChunks::new(ALL(), u64::MAX);
         all(&mut counting, entries);
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_s_lines_have_times_wherever_they_are_cut() {
+    fn terminal_lines_are_timestamped_at_any_chunking() {
         let whole = b"2026-11-24T08:17:05.1Z one\r\n2026-11-24T08:17:06.1Z two\r\n2026-11-24T08:17:07.1Z x";
         for cut in 0..whole.len() {
             let (first, second) = whole.split_at(cut);
@@ -355,7 +356,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn without_options_every_byte_comes_through_in_chunks_of_bounded_size(
+        fn all_bytes_pass_in_bounded_chunks(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..30),
             big in 0usize..200_000,
         ) {

@@ -6,8 +6,8 @@ use driver_interface_types::{LogChunk, LogSource};
 
 use crate::time;
 
-/// Joins chunks into lines. Parts of a line may be interleaved with the other stream. A line counts once it is
-/// complete, and is only decoded then, so that no character is split.
+/// Joins chunks into lines. Parts of a line may be interleaved with the other stream. A line is counted and
+/// decoded once it is complete, so that no character is split.
 ///
 /// ```
 /// use driver_interface_kit::LogText;
@@ -32,7 +32,7 @@ pub struct LogText {
 }
 
 impl LogText {
-    /// Creates an empty text that keeps the last lines, or all of them.
+    /// Creates an empty text that keeps this many of the last lines, or all of them.
     pub fn new(last: Option<u64>) -> Self {
         Self {
             last,
@@ -88,7 +88,7 @@ impl LogText {
         }
     }
 
-    /// Returns how many complete lines were received, including those not kept.
+    /// Returns the number of complete lines received, including those not kept.
     pub fn completed(&self) -> u64 {
         self.completed
     }
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_character_cut_by_a_chunk_of_the_other_stream_is_whole() {
+    fn character_split_across_chunks_is_joined() {
         let chunks: &[(LogSource, &[u8])] = &[(Stdout, b"a\xc3"), (Stderr, b"err\n"), (Stdout, b"\xa9\n")];
         assert_eq!(text(None, chunks), "err\na\u{e9}\n");
     }
 
     #[test]
-    fn what_two_streams_left_open_makes_no_character() {
+    fn partial_characters_of_two_streams_are_not_joined() {
         assert_eq!(
             text(None, &[(Stdout, b"a\xc3"), (Stderr, b"\xa9b")]),
             "a\u{fffd}\u{fffd}b"
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_bytes_become_replacement_characters_and_nothing_else_is_lost() {
+    fn invalid_bytes_become_replacement_characters() {
         assert_eq!(
             text(None, &[(Stdout, b"a\n\xff\xfe\nb")]),
             "a\n\u{fffd}\u{fffd}\nb"
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_time_of_its_beginning_in_utc() {
+    fn line_has_its_start_time_in_utc() {
         let at = |text: &str| time::parse(text).unwrap();
         let mut text = LogText::new(None);
         text.push(&LogChunk::new(Stdout, &b"yyy"[..]).timestamp(at("2026-11-24T10:17:05+02:00")));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_lines_are_kept() {
+    fn keeps_only_the_last_lines() {
         let chunks: &[(LogSource, &[u8])] = &[(Stdout, b"a\nb\n"), (Stdout, b"c\n"), (Stdout, b"d")];
         for (last, expected) in [(0, ""), (1, "d"), (2, "c\nd"), (9, "a\nb\nc\nd")] {
             assert_eq!(text(Some(last), chunks), expected);
@@ -177,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_of_a_stream_comes_back(
+        fn keeps_every_byte(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..30),
         ) {
             let mut text = LogText::new(None);

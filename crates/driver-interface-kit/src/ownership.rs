@@ -38,8 +38,8 @@ impl Ownership {
         &self.namespace
     }
 
-    /// Returns the labels of a new resource: the user's, and those by which drivers find it again. The drivers' labels
-    /// win, though validation has already rejected such keys.
+    /// Returns the labels of a new resource: the user's and the drivers'. The drivers' labels take
+    /// precedence, although validation has already rejected such keys.
     pub fn labels(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = user.clone();
         let mut mark = |key: &str, value: &str| labels.insert(key.to_owned(), value.to_owned());
@@ -53,7 +53,7 @@ impl Ownership {
         labels
     }
 
-    /// Returns the labels of a new container: also those by which a second attempt recognises it.
+    /// Returns the labels of a new container, including those by which a second attempt recognises it.
     pub fn container_labels(&self, config: &ContainerConfig, key: &CreationKey) -> Labels {
         let mut labels = self.labels(&config.labels, Some(&config.session_id), key.as_str());
         labels.insert(label::FINGERPRINT.to_owned(), config.fingerprint());
@@ -109,7 +109,7 @@ pub fn process_owner(random: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok());
-    // With what follows it has at most 63 characters and no slash.
+    // The whole label has at most 63 characters and no slash.
     let host: String = host
         .unwrap_or_default()
         .trim()
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_config_cannot_forge_the_drivers_labels() {
+    fn config_cannot_forge_driver_labels() {
         let ownership = Ownership::new(Namespace::default(), "host.1.x");
         let config = ContainerConfig::new("s1", "busybox")
             .label(label::SESSION, "other")
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn another_namespace_s_labels_and_an_image_s_are_not_ours() {
+    fn labels_of_other_namespaces_and_images_are_not_owned() {
         let ownership = |namespace: &str| Ownership::new(Namespace::new(namespace).unwrap(), "host.1.x");
         let mut labels = ownership("a").labels(&Labels::new(), None, "op");
         assert!(ownership("a").owns(&labels));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_a_label_value_of_every_engine() {
+    fn owner_is_a_valid_label_value() {
         let owner = process_owner("0123abcd");
         assert!(owner.len() <= 63 && owner.ends_with(".0123abcd"), "{owner}");
         let valid = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);

@@ -1,4 +1,4 @@
-//! Removing what was created for a caller who is gone.
+//! Rolling back creations whose caller no longer waits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,9 +13,9 @@ use crate::background;
 /// still be completed if the engine responds late.
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// A resource that was created for a caller who may be gone by now. Unless it is [kept](Self::keep), the creation
-/// is rolled back in the [background]. Return it from the work of a [change](crate::Runner::change), whose output is
-/// dropped if nobody takes it.
+/// A new resource whose caller may no longer wait for it. Unless it is [kept](Self::keep), the creation is
+/// rolled back in the [background]. Return it from the work of a [change](crate::Runner::change), which drops
+/// the output if its caller no longer waits.
 #[must_use = "dropping it removes the resource"]
 pub struct Rollback<T> {
     value: T,
@@ -40,7 +40,7 @@ impl<T> Rollback<T> {
         }
     }
 
-    /// Wraps a resource that existed before. It is kept even if the caller is gone.
+    /// Wraps a resource that existed before. It is kept even if the caller no longer waits.
     pub fn existing(value: T) -> Self {
         Self {
             value,
@@ -57,7 +57,7 @@ impl<T> Rollback<T> {
         self
     }
 
-    /// Keeps the resource, for a caller that is there to take it.
+    /// Keeps the resource, because its caller receives it.
     pub fn keep(self) -> T {
         let Self { value, mut guard } = self;
         guard.undo = None;
@@ -72,7 +72,7 @@ impl Drop for Guard {
         };
         let key = self.key.take();
         background::spawn(async move {
-            // If this times out, a sweep by labels finds the leftovers.
+            // If this times out, a sweep by labels finds the leftover resources.
             let _ = timeout(SETTLE_TIME, undo).await;
             drop(key);
         });

@@ -42,15 +42,16 @@ impl Runner {
             .map_err(|error| self.located(error, operation))
     }
 
-    /// Runs an operation that changes something. It runs in the [background] and continues there if the caller is
-    /// gone, its runtime is shut down or the deadline passes. An engine carries out a request once it is sent, so the
-    /// response must be awaited. Return a [`Rollback`](crate::Rollback) from work that creates something.
+    /// Runs an operation that changes something. It runs in the [background] and continues there if the
+    /// caller no longer waits, its runtime is shut down or the deadline passes. An engine carries out a
+    /// request once it is sent, so the response must be awaited. Return a [`Rollback`](crate::Rollback) from
+    /// work that creates something.
     ///
-    /// The work must end by itself: five minutes after the deadline it is dropped.
+    /// The work must end on its own: five minutes after the deadline it is dropped.
     ///
     /// # Errors
     /// - `TimeoutError`: the deadline passed. The change may still be applied.
-    /// - `InternalError`: the work panicked, or there is no thread for it.
+    /// - `InternalError`: the work panicked, or no thread could be started for it.
     /// - Those of the work, with the effect `Unknown` where [`effects`] requires it.
     ///
     /// # Cancel safety
@@ -66,8 +67,8 @@ impl Runner {
             .map_err(|error| self.located(error, operation))
     }
 
-    /// Like [`change`](Self::change), but lets the work know when its caller has gone, either by dropping this future
-    /// or because the deadline passed.
+    /// Like [`change`](Self::change), but lets the work check whether its caller still waits. It no longer
+    /// does if this future was dropped or the deadline passed.
     ///
     /// # Errors
     /// Those of [`change`](Self::change).
@@ -138,8 +139,8 @@ pub async fn within<T>(
     done.unwrap_or_else(|_| Err(TimeoutError::new(operation, deadline).into()))
 }
 
-/// The caller of a change that takes several requests. Once the caller has gone, send no further request, because the
-/// next caller must be able to rely on the state it finds.
+/// The caller of a change that takes several requests. Once it no longer waits, send no further request: the
+/// next caller relies on the state that it finds.
 #[derive(Clone, Debug)]
 pub struct Caller(Weak<()>);
 
@@ -165,7 +166,7 @@ mod tests {
         (Arc::clone(&flag), flag)
     }
 
-    async fn making(undone: Arc<AtomicBool>) -> Result<Rollback<u8>> {
+    async fn create(undone: Arc<AtomicBool>) -> Result<Rollback<u8>> {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Ok(Rollback::new(
             7,
@@ -173,17 +174,17 @@ mod tests {
         ))
     }
 
-    async fn is_undone(seen: &AtomicBool) {
+    async fn wait_for_rollback(seen: &AtomicBool) {
         while !seen.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     #[tokio::test]
-    async fn what_is_kept_stays() {
+    async fn kept_result_is_not_rolled_back() {
         let (undone, seen) = flag();
         let made = RUNNER
-            .change("test", Duration::from_secs(9), making(undone))
+            .change("test", Duration::from_secs(9), create(undone))
             .await
             .unwrap();
         assert_eq!(made.keep(), 7);
@@ -192,17 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_for_a_runtime_that_is_gone_is_undone() {
+    fn lost_runtime_rolls_back() {
         let (undone, seen) = flag();
         let runtime = || {
             let mut builder = tokio::runtime::Builder::new_current_thread();
             builder.enable_time().build().unwrap()
         };
         let caller = runtime();
-        let call = RUNNER.change("test", Duration::from_secs(9), making(undone));
+        let call = RUNNER.change("test", Duration::from_secs(9), create(undone));
         assert!(caller.block_on(timeout_of(call)).is_err());
         drop(caller);
-        runtime().block_on(is_undone(&seen));
+        runtime().block_on(wait_for_rollback(&seen));
     }
 
     async fn timeout_of<T>(call: impl Future<Output = T>) -> Result<T, tokio::time::error::Elapsed> {
@@ -210,27 +211,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_made_after_the_caller_left_is_undone() {
+    async fn dropped_call_rolls_back() {
         let (undone, seen) = flag();
-        let call = RUNNER.change("test", Duration::from_secs(9), making(undone));
+        let call = RUNNER.change("test", Duration::from_secs(9), create(undone));
         assert!(timeout_of(call).await.is_err());
-        is_undone(&seen).await;
+        wait_for_rollback(&seen).await;
     }
 
     #[tokio::test]
-    async fn what_is_made_after_the_deadline_is_undone() {
+    async fn late_result_rolls_back() {
         let (undone, seen) = flag();
         let error = RUNNER
-            .change("test", Duration::from_millis(10), making(undone))
+            .change("test", Duration::from_millis(10), create(undone))
             .await
             .err()
             .unwrap();
         assert_eq!((error.code(), error.effect()), ("TIMEOUT_ERROR", Effect::Unknown));
-        is_undone(&seen).await;
+        wait_for_rollback(&seen).await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_read_that_is_late_changed_nothing() {
+    async fn late_read_is_not_applied() {
         let never = std::future::pending::<Result<()>>();
         let error = RUNNER
             .read("test", Duration::from_millis(10), never)
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_inside_is_an_error_outside() {
+    async fn panic_becomes_an_internal_error() {
         let error = RUNNER
             .change::<()>("test", Duration::from_secs(9), async { panic!("bug") })
             .await
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_is_there_until_it_drops_the_call_or_its_deadline_passes() {
+    async fn caller_is_present_until_drop_or_deadline() {
         let minute = Duration::from_secs(60);
         for (deadline, dropped_after, expected) in [
             (minute, minute, true),

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_both_engines_write() {
+    fn parses_times_of_both_engines() {
         let expected = UNIX_EPOCH + Duration::new(1_795_508_224, 597_699_654);
         for text in [
             "2026-11-24T08:17:04.597699654Z",
@@ -60,14 +60,9 @@ mod tests {
     }
 
     #[test]
-    fn never_and_nonsense_are_none() {
+    fn zero_and_invalid_times_are_none() {
         for text in [
-            "0001-01-01T00:00:00Z",
-            "",
-            "Z",
-            "yesterday",
-            "2026-11-24T08:17:04",
-            "+02:00",
+            "0001-01-01T00:00:00Z", "", "Z", "yesterday", "2026-11-24T08:17:04", "+02:00",
             "\u{e9}\u{e9}\u{e9}\u{e9}",
         ] {
             assert_eq!(parse(text), None, "{text}");
@@ -75,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_what_it_reads() {
+    fn format_round_trips() {
         let text = "2026-11-24T08:17:04.597699654Z";
         assert_eq!(parse(text).map(format).as_deref(), Some(text));
     }

@@ -9,7 +9,7 @@ use crate::driver::{DriverOptions, MockDriver};
 use crate::profile::Kind;
 use crate::{Latency, MockCommand, MockEngine};
 
-/// The default deadline of a call, not counting the grace period of a stop and the following of logs.
+/// The default deadline of a call. The grace period of a stop is added; following logs has its own deadline.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A builder for mock drivers.
@@ -49,70 +49,30 @@ impl<K: Kind> MockBuilder<K> {
         }
     }
 
-    /// Sets the latency of operations, in tokio's time. The default is the latency of the kind of driver.
-    #[must_use]
-    pub fn latency(mut self, latency: Latency) -> Self {
-        self.options.latency = latency;
-        self
-    }
-
-    /// Sets the seed of everything random; 0 by default. An engine passed to [`engine`](Self::engine) has its own
-    /// seed.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.options.seed = seed;
-        self
-    }
-
-    /// Sets the namespace whose resources the driver sees and changes.
-    #[must_use]
-    pub fn namespace(mut self, namespace: Namespace) -> Self {
-        self.options.namespace = namespace;
-        self
-    }
-
-    /// Connects the driver to a shared engine. By default each driver gets its own.
-    #[must_use]
-    pub fn engine(mut self, engine: &MockEngine) -> Self {
-        self.engine = Some(engine.clone());
-        self
-    }
-
-    /// Sets which bind mounts are accepted.
-    #[must_use]
-    pub fn policy(mut self, policy: ValidationPolicy) -> Self {
-        self.options.policy = policy;
-        self
-    }
-
-    /// Sets how long a call may take before it fails with `TimeoutError`; 60 s by default. The grace period of a
-    /// stop is added to it, and following logs has a deadline of an hour.
-    #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = deadline;
-        self
-    }
-
-    /// Adds an image that the engine has from the start.
-    #[must_use]
-    pub fn image(mut self, image: ImageRef) -> Self {
-        self.images.push(image);
-        self
-    }
-
-    /// Adds an image to the registries, which from then on contain only the images added. Without this call they
-    /// contain every image [except those whose name says otherwise](crate#images).
-    #[must_use]
-    pub fn registry_image(mut self, image: ImageRef) -> Self {
-        self.registry.push(image);
-        self
-    }
-
-    /// Adds a program that every container of the engine can run, or replaces one.
-    #[must_use]
-    pub fn command(mut self, name: impl Into<String>, command: impl MockCommand) -> Self {
-        self.commands.push((name.into(), Arc::new(command)));
-        self
+    driver_interface_types::setters! {
+        /// Sets the latency of operations, in tokio's time. The default depends on the kind of driver.
+        latency(self, latency: Latency) { self.options.latency = latency; }
+        /// Sets the seed of all randomness; 0 by default. An engine passed to [`engine`](Self::engine) has its
+        /// own seed.
+        seed(self, seed: u64) { self.options.seed = seed; }
+        /// Sets the namespace whose resources the driver sees and changes.
+        namespace(self, namespace: Namespace) { self.options.namespace = namespace; }
+        /// Connects the driver to a shared engine. By default each driver gets its own.
+        engine(self, engine: &MockEngine) { self.engine = Some(engine.clone()); }
+        /// Sets which bind mounts are accepted.
+        policy(self, policy: ValidationPolicy) { self.options.policy = policy; }
+        /// Sets the deadline of a call, after which it fails with `TimeoutError`; 60 s by default. The grace
+        /// period of a stop is added; following logs has a deadline of an hour.
+        deadline(self, deadline: Duration) { self.options.deadline = deadline; }
+        /// Adds an image that the engine has from the start.
+        image(self, image: ImageRef) { self.images.push(image); }
+        /// Adds an image to the registries, which then contain only added images. Without this call, they contain
+        /// every image, [with few exceptions](crate#images).
+        registry_image(self, image: ImageRef) { self.registry.push(image); }
+        /// Adds a program that every container of the engine can run, or replaces one.
+        command(self, name: impl Into<String>, command: impl MockCommand) {
+            self.commands.push((name.into(), Arc::new(command)));
+        }
     }
 
     /// Builds the driver.

@@ -12,8 +12,8 @@ use crate::sync::lock;
 pub struct RecordedCall {
     /// The operation called.
     pub operation: Operation,
-    /// The id or name of the container, volume, network or image, as given by the caller. `None` for calls that
-    /// concern none of them, or one that has no name yet.
+    /// The id or name of the container, volume, network or image, as given by the caller. `None` if the call
+    /// names none.
     pub target: Option<String>,
     /// A summary of the arguments. It contains neither the values of environment variables and labels, nor the
     /// arguments of a command after the first word.

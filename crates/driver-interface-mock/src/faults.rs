@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use crate::Operation;
 use crate::sync::lock;
 
-/// Scripted faults. Each fault concerns one operation. If several match a call, the one scripted first is used.
+/// Scripted faults. Each applies to one operation. If several match a call, the one scripted first is used.
 ///
 /// ```
 /// use driver_interface_errors::ContainerStartError;
@@ -77,8 +77,7 @@ impl Faults {
         self.add(operation, When::After(position), Failure::Instead(error.into()));
     }
 
-    /// Makes the `n`-th call of the operation from now on fail without changing anything. The next call is number
-    /// 1.
+    /// Makes the `n`-th next call of the operation fail without changing anything, counted from 1.
     pub fn fail_nth(&self, operation: Operation, n: u64, error: impl Into<DriverError>) {
         self.add(
             operation,
@@ -166,7 +165,7 @@ impl Faults {
 }
 
 impl Script {
-    /// Returns how many calls from now the first one is that has no fault scripted yet.
+    /// Returns the number of calls before the first one without a scripted fault.
     fn next_free(&self, operation: Operation) -> u64 {
         let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
         let taken: Vec<u64> = waiting

@@ -1,4 +1,4 @@
-//! Creating containers: checked first, then made once or not at all.
+//! Creating containers: validation first, then creation once or not at all.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ fn both() -> [Arc<dyn ContainerDriver>; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_taken_for_everyone_on_the_engine() {
+async fn name_is_unique_across_the_engine() {
     let engine = MockEngine::new();
     let builder = || MockDockerDriver::builder().engine(&engine);
     let ours = builder().build();
@@ -62,7 +62,7 @@ async fn a_name_is_taken_for_everyone_on_the_engine() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_operation_key_gives_the_same_container() {
+async fn operation_key_returns_the_same_container() {
     let driver = instant_driver();
     let config = script("true").operation_key("op-1");
     let first = driver.create_container(&config).await.unwrap();
@@ -81,7 +81,7 @@ async fn the_same_operation_key_gives_the_same_container() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn racing_creations_of_one_name_or_key_have_one_result() {
+async fn concurrent_creates_of_a_name_or_key_create_one() {
     let driver = MockDockerDriver::new();
     let create = |config: ContainerConfig| {
         let driver = driver.clone();
@@ -105,7 +105,7 @@ async fn racing_creations_of_one_name_or_key_have_one_result() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_creation_leaves_nothing() {
+async fn dropped_create_leaves_nothing() {
     let driver = MockDockerDriver::new();
     for millis in 0..100 {
         let config = script("true").name("dropped");
@@ -117,7 +117,7 @@ async fn a_dropped_creation_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_are_those_of_the_kind() {
+async fn cpu_limit_depends_on_the_driver() {
     for (driver, most) in both().into_iter().zip([4.0, 2.0]) {
         assert_eq!(driver.capabilities().bounds.max_cpu, Some(most));
         driver.create_container(&script("true").cpu(most)).await.unwrap();
@@ -134,7 +134,7 @@ async fn limits_are_those_of_the_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_input_is_refused_at_once_with_every_violation() {
+async fn invalid_config_lists_every_violation() {
     for driver in both() {
         let config = ContainerConfig::new("", "Not An Image")
             .name("-x")
@@ -150,7 +150,7 @@ async fn bad_input_is_refused_at_once_with_every_violation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_disk_limit_is_not_enforced_and_says_so() {
+async fn unenforced_disk_limit_warns_or_is_refused() {
     for driver in both() {
         assert!(
             !driver
@@ -174,7 +174,7 @@ async fn the_disk_limit_is_not_enforced_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_mock_local_refuses_writable_mounts_in_a_read_only_container() {
+async fn only_mock_local_refuses_writable_mounts() {
     let policy = || ValidationPolicy::default().allow_bind_root("/srv");
     let docker = MockDockerDriver::builder().policy(policy()).build();
     let local = MockLocalDriver::builder().policy(policy()).build();
@@ -196,7 +196,7 @@ async fn only_mock_local_refuses_writable_mounts_in_a_read_only_container() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn images_come_by_the_pull_policy() {
+async fn pull_policy_is_honoured() {
     let driver = instant_driver();
     let create = |image: &str, policy| {
         let config = ContainerConfig::new("s", image).pull_policy(policy);
@@ -233,7 +233,7 @@ async fn images_come_by_the_pull_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drivers_of_one_engine_make_different_keys() {
+async fn drivers_generate_different_operation_keys() {
     let engine = MockEngine::new();
     let create = async || {
         let driver = MockDockerDriver::builder()

@@ -22,7 +22,7 @@ async fn exec(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> Exe
     driver.exec(id, ExecConfig::shell(line)).await.unwrap()
 }
 
-/// How many processes of a container have this name.
+/// Returns the number of processes of a container with this name.
 async fn count(driver: &dyn ContainerDriver, id: &ContainerId, name: &str) -> usize {
     let listed = exec(driver, id, "ps").await;
     listed
@@ -33,7 +33,7 @@ async fn count(driver: &dyn ContainerDriver, id: &ContainerId, name: &str) -> us
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_gets_input_environment_directory_and_user() {
+async fn exec_applies_stdin_env_directory_and_user() {
     let driver = instant_driver();
     let id = ready(&driver, &server().env("A", "container").env("B", "container")).await;
     let config = ExecConfig::shell("cat; echo $A $B; pwd; id -u; id -g")
@@ -52,7 +52,7 @@ async fn a_command_gets_input_environment_directory_and_user() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_kills_the_whole_tree_and_nothing_else() {
+async fn timeout_kills_only_the_process_tree() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let before = count(&driver, &id, "sleep").await;
@@ -72,7 +72,7 @@ async fn a_timeout_kills_the_whole_tree_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_exec_kills_what_it_started() {
+async fn dropped_exec_kills_its_processes() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let before = count(&driver, &id, "sleep").await;
@@ -93,7 +93,7 @@ async fn a_dropped_exec_kills_what_it_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
+async fn exec_reports_oom_kill_and_container_removal() {
     let driver = instant_driver();
     let mut events = driver
         .events(&EventFilter::default().kind(EventKind::OutOfMemory))
@@ -125,7 +125,7 @@ async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_is_resized() {
+async fn terminal_can_be_resized() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let config = ExecConfig::shell("trap 'stty size; exit 0' WINCH; echo up; while true; do sleep 1; done");
@@ -150,7 +150,7 @@ async fn a_terminal_is_resized() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_detached_command_runs_on_and_has_a_status() {
+async fn detached_exec_keeps_running_with_status() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let detached = driver
@@ -179,7 +179,7 @@ async fn a_detached_command_runs_on_and_has_a_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_count_towards_the_limit_of_processes() {
+async fn exec_counts_towards_pids_limit() {
     let driver = instant_driver();
     let id = ready(&driver, &script("echo ready; sleep 1000").pids(3)).await;
     let sleeping = ExecConfig::new(["sleep", "100"]);
@@ -189,7 +189,7 @@ async fn commands_count_towards_the_limit_of_processes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_own_program_can_be_talked_to() {
+async fn custom_program_supports_interactive_exec() {
     async fn echo_upper(process: MockProcess) -> u8 {
         while let Some(line) = process.read_line().await {
             let _ = process.print(line.to_uppercase()).await;

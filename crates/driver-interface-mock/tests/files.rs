@@ -47,7 +47,7 @@ async fn sh(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> Strin
 }
 
 #[tokio::test(start_paused = true)]
-async fn files_go_in_and_out_whatever_the_container_does() {
+async fn files_are_copied_in_every_container_state() {
     let driver = instant_driver();
     let id = driver.create_container(&writable()).await.unwrap().id;
     driver
@@ -73,7 +73,7 @@ async fn files_go_in_and_out_whatever_the_container_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn owner_and_permissions_are_those_given_and_hold() {
+async fn owner_and_mode_are_applied_and_enforced() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let secret = WriteFile::new("secret").mode(0o600).owner(0, 0);
@@ -121,7 +121,7 @@ async fn owner_and_permissions_are_those_given_and_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_is_a_file_system_error() {
+async fn impossible_operations_are_file_system_errors() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let write = async |path: &str, file| driver.write_file(&id, &at(path), file).await.unwrap_err().code();
@@ -174,7 +174,7 @@ async fn what_cannot_be_is_a_file_system_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
+async fn read_only_root_still_allows_writing_to_mounts() {
     let driver = instant_driver();
     driver.create_volume(&VolumeConfig::new("data")).await.unwrap();
     let config = server().mount(VolumeMount::volume("data", "/data"));
@@ -211,7 +211,7 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn links_stay_inside() {
+async fn symlinks_stay_inside_the_container() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let created = "cd /tmp; ln -s ../../../../etc/passwd up; ln -s /tmp/up again; ln -s loop loop; readlink again; cat again | head -n 1";
@@ -229,7 +229,7 @@ async fn links_stay_inside() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_archive_comes_back_as_it_went_in() {
+async fn archive_round_trips() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let name = "n".repeat(150);
@@ -265,7 +265,7 @@ async fn an_archive_comes_back_as_it_went_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hundred_mebibytes_go_in_and_out() {
+async fn large_files_are_copied() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let piece = Bytes::from(vec![b'x'; 1 << 20]);
@@ -283,7 +283,7 @@ async fn hundred_mebibytes_go_in_and_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn directories_in_memory_have_their_size_and_are_empty_at_each_start() {
+async fn tmpfs_is_limited_and_empty_at_each_start() {
     let driver = instant_driver();
     let config = script("echo ready; sleep 100")
         .tmpfs("/run", 1)
@@ -310,7 +310,7 @@ async fn directories_in_memory_have_their_size_and_are_empty_at_each_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_has_its_kind() {
+async fn each_failure_has_its_error_kind() {
     use FileSystemErrorKind as Kind;
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
@@ -364,7 +364,7 @@ async fn each_failure_has_its_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_is_written_through_links_also_to_where_nothing_is() {
+async fn files_are_written_through_symlinks_even_dangling() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let created = "cd /tmp; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /tmp/near chain; \
@@ -405,7 +405,7 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn directories_are_listed_with_their_own_modes() {
+async fn directory_listing_shows_modes() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let created = "cd /tmp; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
@@ -427,14 +427,14 @@ async fn directories_are_listed_with_their_own_modes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hard_links_and_long_names_of_archives_are_unpacked() {
+async fn hard_links_and_long_names_are_unpacked() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let long = format!("{}/{}", "d".repeat(200), "n".repeat(200));
     let pax = format!("path={long}\n");
     let pax = format!("{} {pax}", pax.len() + 4);
     let mut archive = Vec::new();
-    // A long name as GNU's programs write it, one as POSIX has it, and links to both.
+    // A long name in GNU format, one in pax format, and links to both.
     archive.extend(entry("././@LongLink", b'L', long.as_bytes(), ""));
     archive.extend(entry("cut", b'0', b"gnu", ""));
     archive.extend(entry("././@LongLink", b'K', long.as_bytes(), ""));
@@ -471,7 +471,7 @@ async fn hard_links_and_long_names_of_archives_are_unpacked() {
     assert_eq!(read(&driver, &again, &format!("/srv/{long}")).await, "gnu");
 }
 
-/// One entry of an archive, with its content.
+/// Returns one entry of an archive.
 fn entry(name: &str, kind: u8, content: &[u8], link: &str) -> Vec<u8> {
     let mut block = [0; 512];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);

@@ -1,4 +1,4 @@
-//! The first process of a container, signals that stop and interrupt, and who may signal whom.
+//! PID 1, stop and interrupt signals, and signal permissions.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ fn sleeper(init: bool) -> ContainerConfig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_process_that_handles_no_signal_is_ended_by_none_but_a_kill() {
+async fn pid_1_without_handlers_is_ended_only_by_kill() {
     let driver = instant_driver();
     let id = started(&driver, &sleeper(false)).await;
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::SEGV] {
@@ -54,7 +54,7 @@ async fn a_first_process_that_handles_no_signal_is_ended_by_none_but_a_kill() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_process_cannot_be_killed_or_stopped_from_within() {
+async fn pid_1_cannot_be_killed_or_stopped_from_inside() {
     let text = "kill -9 $$; kill -STOP $$; kill -TERM $$; echo alive; exit 3";
     let ran = run(&script(text).init(false)).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (3, "alive\n"));
@@ -74,7 +74,7 @@ async fn a_first_process_cannot_be_killed_or_stopped_from_within() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shell_takes_an_interrupt_after_the_command_before_it_also_as_the_first_process() {
+async fn shell_handles_interrupt_after_the_current_command() {
     let driver = instant_driver();
     for init in [false, true] {
         let config = script("echo ready; while true; do sleep 4; done").init(init);
@@ -86,7 +86,7 @@ async fn a_shell_takes_an_interrupt_after_the_command_before_it_also_as_the_firs
         tokio::time::sleep(3 * SECOND).await;
         assert_eq!(exit_code(&driver, &id).await, Some(130), "init: {init}");
     }
-    // A program that is the last command of `-c` is what gets it.
+    // The last command of `-c` replaces the shell and receives the signal.
     let id = ready(&driver, &script("echo ready; sleep 600").init(false)).await;
     tokio::time::sleep(SECOND).await;
     driver.kill_container(&id, Signal::INT).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_shell_takes_an_interrupt_after_the_command_before_it_also_as_the_firs
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_stopped_stands_still_until_it_goes_on() {
+async fn stopped_process_pauses_until_continued() {
     let driver = instant_driver();
     let id = ready(&driver, &script("echo ready; sleep 2; echo later; sleep 600")).await;
     tokio::time::sleep(SECOND).await;
@@ -111,7 +111,7 @@ async fn what_is_stopped_stands_still_until_it_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn processes_of_other_users_are_signalled_only_with_the_capability() {
+async fn signalling_other_users_requires_the_capability() {
     let driver = instant_driver();
     let kill = |user: &str| ExecConfig::shell("kill -9 7; echo $?").user(user);
     let id = started(&driver, &sleeper(true)).await;

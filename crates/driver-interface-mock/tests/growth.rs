@@ -1,4 +1,4 @@
-//! That an engine with many containers is as quick as one with few.
+//! The time of a call does not grow with the number of containers.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use support::instant_driver;
 
 const FEW: usize = 250;
 const MANY: usize = 8000;
-/// Work on all containers would take 32 times as long with many of them as with few.
+/// The allowed slowdown. A call that visits all containers would take 32 times as long.
 const MOST: f64 = 8.0;
 
 fn config(number: usize) -> ContainerConfig {
@@ -34,7 +34,7 @@ async fn grow(driver: &MockDockerDriver, numbers: std::ops::Range<usize>) {
     }
 }
 
-/// The shortest of several times, which is the one that nothing else was in the way of.
+/// Returns the shortest of several times, which has the least interference.
 async fn shortest(mut work: impl AsyncFnMut()) -> Duration {
     let mut times = Vec::new();
     for _ in 0..10 {
@@ -45,7 +45,7 @@ async fn shortest(mut work: impl AsyncFnMut()) -> Duration {
     times.into_iter().min().unwrap()
 }
 
-/// How long some calls take on an engine: each with its name.
+/// Measures some calls, each with its name.
 async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Duration)> {
     let mut next = count;
     let create = shortest(async || {
@@ -82,7 +82,7 @@ async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Du
 }
 
 #[tokio::test]
-async fn calls_take_as_long_with_many_containers_as_with_few() {
+async fn call_time_is_independent_of_container_count() {
     let driver = instant_driver();
     grow(&driver, 0..FEW).await;
     let few = times(&driver, FEW).await;

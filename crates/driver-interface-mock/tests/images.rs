@@ -46,7 +46,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_tells_how_it_gets_on_and_ends_with_the_image() {
+async fn pull_reports_progress_and_ends_with_the_image() {
     let driver = instant_driver();
     let steps = driver
         .pull_image(&image("nginx:1.27"), PullOptions::default())
@@ -87,7 +87,7 @@ async fn a_pull_tells_how_it_gets_on_and_ends_with_the_image() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_that_cannot_be_says_why() {
+async fn failed_pull_reports_the_reason() {
     let driver = instant_driver();
     let refused = async |name: &str, options: PullOptions| {
         let error = driver.pull_image(&image(name), options).await.unwrap_err();
@@ -148,7 +148,7 @@ async fn images_are_listed_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_saved_image_is_loaded_with_its_config_and_layers() {
+async fn load_applies_config_and_layers() {
     let driver = instant_driver();
     let digest = "ab".repeat(32);
     let config = br#"{"created":"2024-05-06T07:08:09Z","config":{"Entrypoint":["sh","-c"],
@@ -192,7 +192,7 @@ async fn a_saved_image_is_loaded_with_its_config_and_layers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_saved_image_is_not_loaded() {
+async fn load_rejects_invalid_archives() {
     let driver = instant_driver();
     for broken in [
         Vec::new(),
@@ -217,7 +217,7 @@ async fn what_is_no_saved_image_is_not_loaded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn figures_are_plausible() {
+async fn stats_are_plausible() {
     let driver = instant_driver();
     let busy = ready(
         &driver,
@@ -255,7 +255,7 @@ async fn figures_are_plausible() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn figures_come_each_second_until_the_end() {
+async fn stats_stream_every_second_until_exit() {
     let driver = instant_driver();
     let id = started(&driver, &script("sleep 5")).await;
     let stream = driver.stream_container_stats(&id).await.unwrap();

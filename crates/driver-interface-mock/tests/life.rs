@@ -1,4 +1,4 @@
-//! Waiting, signals, freezing, restarting, and the events of all that.
+//! Wait, kill, pause, restart, and their events.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
@@ -26,7 +26,7 @@ async fn kinds(stream: &mut EventStream, count: usize) -> Vec<EventKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_ends_with_its_timeout_and_not_with_the_deadline() {
+async fn wait_ends_at_its_timeout_not_the_deadline() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let start = Instant::now();
@@ -41,7 +41,7 @@ async fn a_wait_ends_with_its_timeout_and_not_with_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_ends_when_the_engine_goes_down() {
+async fn wait_ends_when_the_engine_goes_down() {
     let engine = MockEngine::new();
     let driver = driver_interface_mock::MockDockerDriver::builder()
         .engine(&engine)
@@ -56,7 +56,7 @@ async fn a_wait_ends_when_the_engine_goes_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_container_stands_still() {
+async fn paused_container_makes_no_progress() {
     let driver = instant_driver();
     let id = ready(
         &driver,
@@ -97,7 +97,7 @@ async fn a_paused_container_stands_still() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_container_can_be_stopped_and_killed() {
+async fn paused_container_can_be_stopped_and_killed() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     driver.pause_container(&id).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_paused_container_can_be_stopped_and_killed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_are_no_longer_kept_leave_a_gap() {
+async fn discarded_events_report_a_gap() {
     let driver = instant_driver();
     let mut stream = driver.events(&EventFilter::default()).await.unwrap();
     for _ in 0..600 {
@@ -141,7 +141,7 @@ async fn events_that_are_no_longer_kept_leave_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_new_operations_take_faults_and_are_recorded() {
+async fn optional_operations_support_faults_and_recording() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     driver.faults().drop_next_response(Operation::PauseContainer);

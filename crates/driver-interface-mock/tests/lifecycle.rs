@@ -1,4 +1,4 @@
-//! Containers from creation to removal, as both mocks do it.
+//! The container lifecycle on both mocks.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ fn both() -> [Arc<dyn ContainerDriver>; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn operations_take_the_time_of_their_kind() {
+async fn latency_depends_on_the_driver() {
     let expected = [("mock-docker", 100..=200), ("mock-local", 200..=300)];
     for (driver, (name, millis)) in both().into_iter().zip(expected) {
         assert_eq!(driver.name(), name);
@@ -46,7 +46,7 @@ async fn operations_take_the_time_of_their_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_ended_runs_again_with_its_files_and_logs() {
+async fn restarted_container_keeps_files_and_logs() {
     let driver = instant_driver();
     let mut config =
         script("n=$(cat /tmp/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /tmp/n; echo run $n; exit $n");
@@ -63,7 +63,7 @@ async fn a_container_that_ended_runs_again_with_its_files_and_logs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_start_says_why_and_stays_created() {
+async fn failed_start_reports_the_reason_and_stays_created() {
     let driver = instant_driver();
     let no_user = {
         let mut config = script("true");
@@ -98,7 +98,7 @@ async fn what_cannot_start_says_why_and_stays_created() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exit_codes_become_the_status_of_the_contract() {
+async fn exit_codes_map_to_the_contract_status() {
     let cases = [
         ("exit 0", 0, ContainerStatus::Stopped),
         ("exit 42", 42, ContainerStatus::Exited),
@@ -116,7 +116,7 @@ async fn exit_codes_become_the_status_of_the_contract() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unmanaged_container_is_neither_listed_nor_touched_whatever_its_labels() {
+async fn unmanaged_container_is_neither_listed_nor_touched() {
     let driver = instant_driver();
     let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
     let id = driver
@@ -149,7 +149,7 @@ async fn an_unmanaged_container_is_neither_listed_nor_touched_whatever_its_label
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_racing_removals_one_wins_and_of_racing_starts_all_do() {
+async fn concurrent_starts_succeed_and_one_removal_succeeds() {
     let driver = MockDockerDriver::new();
     let id = driver.create_container(&server()).await.unwrap().id;
     let starts: Vec<_> = (0..8)
@@ -180,7 +180,7 @@ async fn of_racing_removals_one_wins_and_of_racing_starts_all_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_without_a_command_of_the_config_idles_until_it_is_stopped() {
+async fn container_without_command_idles_until_stopped() {
     let driver = instant_driver();
     let id = started(&driver, &ContainerConfig::new("s", "postgres:17")).await;
     tokio::time::sleep(Duration::from_secs(100_000)).await;

@@ -1,4 +1,4 @@
-//! Logs as a stream.
+//! Log streams.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
@@ -31,7 +31,7 @@ async fn now(driver: &dyn ContainerDriver, id: &ContainerId, options: LogStreamO
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_ends_with_what_is_there() {
+async fn stream_without_follow_ends_after_existing_lines() {
     let driver = instant_driver();
     let id = ready(
         &driver,
@@ -54,7 +54,7 @@ async fn a_look_ends_with_what_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_waits_for_the_start_and_spans_one_run() {
+async fn follow_waits_for_start_and_ends_after_one_run() {
     let driver = instant_driver();
     let id = driver
         .create_container(&script("echo one; sleep 5; printf two"))
@@ -81,7 +81,7 @@ async fn following_waits_for_the_start_and_spans_one_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_ends_with_the_removal() {
+async fn follow_ends_on_removal() {
     let driver = instant_driver();
     let follow = LogStreamOptions::default().follow(true);
     let never = driver.create_container(&server()).await.unwrap().id;
@@ -102,7 +102,7 @@ async fn following_ends_with_the_removal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_select_and_are_told() {
+async fn since_until_and_timestamps_apply() {
     let driver = instant_driver();
     let id = started(
         &driver,
@@ -143,7 +143,7 @@ async fn times_select_and_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_lines_come_in_pieces() {
+async fn long_lines_are_split_into_chunks() {
     let driver = instant_driver();
     let id = started(&driver, &script("head -c 200000 /dev/zero; echo")).await;
     driver.wait_container(&id, WaitOptions::default()).await.unwrap();
@@ -165,7 +165,7 @@ async fn long_lines_come_in_pieces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_is_one_source() {
+async fn terminal_output_has_one_source() {
     let driver = instant_driver();
     let id = started(&driver, &script("test -t 1 && echo out; echo err >&2").tty(true)).await;
     driver.wait_container(&id, WaitOptions::default()).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_terminal_is_one_source() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_followed_container_can_be_stopped() {
+async fn stop_works_while_following() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let stream = driver

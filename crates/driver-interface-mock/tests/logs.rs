@@ -1,4 +1,4 @@
-//! What containers have written.
+//! Container logs.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use driver_interface_types::{ContainerDriver, LogOptions, RemoveOptions};
 use support::{instant_driver, ready, script, server, started};
 
 #[tokio::test(start_paused = true)]
-async fn streams_tails_and_times_are_as_asked_for() {
+async fn options_select_streams_tail_and_times() {
     let driver = instant_driver();
     let id = started(&driver, &script("echo a; sleep 10; echo b >&2; sleep 10; echo c")).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -60,7 +60,7 @@ fn humantime_like(time: &str) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_ends_with_the_container() {
+async fn follow_ends_with_the_container() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let (other, same) = (driver.clone(), id.clone());

@@ -1,4 +1,4 @@
-//! Random sequences of operations agree with a small model of what the contract says.
+//! Random sequences of operations agree with a small model of the contract.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,21 +20,21 @@ use proptest::prelude::*;
 use support::{instant_driver, script, server, stubborn};
 use tokio::time::sleep;
 
-/// The containers and volumes a sequence is about.
+/// The number of containers and volumes in a sequence.
 const SLOTS: usize = 3;
 const VOLUMES: usize = 2;
-/// How long a short container runs: no sum of the whole seconds that the rest takes.
+/// The run time of a short container. All other times are whole seconds, so its exit coincides with none.
 const SHORT: f64 = 4.5;
-/// The grace of its stops.
+/// The grace of the stops.
 const GRACE: f64 = 5.0;
 
 #[derive(Clone, Copy, Debug)]
 enum Program {
-    /// Ends with 0 when asked to.
+    /// Exits with 0 on SIGTERM.
     Server,
-    /// Does not listen.
+    /// Ignores SIGTERM.
     Stubborn,
-    /// Ends by itself with 3.
+    /// Exits with 3 without a signal.
     Short,
 }
 
@@ -90,11 +90,11 @@ struct Container {
     program: Program,
     volume: Option<usize>,
     phase: Phase,
-    /// When it was made, among the others.
+    /// The creation order.
     number: usize,
 }
 
-/// What the contract says should be.
+/// The expected state according to the contract.
 #[derive(Debug, Default)]
 struct Model {
     now: f64,
@@ -115,7 +115,7 @@ impl Model {
         }
     }
 
-    /// The code an operation fails with, or what it returns.
+    /// Returns the expected result of an operation, or its error code.
     fn apply(&mut self, step: &Step) -> std::result::Result<String, &'static str> {
         match *step {
             Step::Wait(seconds) => self.pass(seconds as f64),
@@ -240,7 +240,7 @@ async fn perform(driver: &MockDockerDriver, step: &Step) -> Result<String> {
         }
         Step::Start(slot) => {
             let outcome = driver.start_container(&id(slot).await).await?;
-            // Time to set its traps, as every program needs.
+            // Give the program time to set its traps.
             sleep(Duration::from_millis(10)).await;
             return Ok(format!("{outcome:?}"));
         }

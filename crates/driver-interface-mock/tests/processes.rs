@@ -1,4 +1,4 @@
-//! What the simulated processes see: users, files, limits, signals.
+//! The environment of simulated processes: users, files, limits, signals.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ fn as_root(text: &str) -> ContainerConfig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn words_and_environment_reach_the_process_unchanged() {
+async fn arguments_and_environment_are_unchanged() {
     let words = ["printf", "<%s>", "a b", "", "$HOME", "*", "'\"\\", "größe"];
     let ran = run(&ContainerConfig::new("s", "busybox").command(words)).await;
     assert_eq!(ran.stdout, "<a b><><$HOME><*><'\"\\><größe>");
@@ -41,7 +41,7 @@ async fn words_and_environment_reach_the_process_unchanged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_user_is_the_one_asked_for() {
+async fn process_runs_as_the_configured_user() {
     assert_eq!(run_script("id -u; id -g").await.stdout, "1000\n1000\n");
     for (user, ids) in [
         ("0", "0 0"),
@@ -55,7 +55,7 @@ async fn the_user_is_the_one_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_only_root_can_be_written_nowhere_but_in_tmp() {
+async fn read_only_root_allows_writing_only_to_tmp() {
     let text =
         "for d in / /bin /etc /home /usr /var /tmp; do touch $d/probe 2>/dev/null && echo $d; done; true";
     assert_eq!(run(&as_root(text)).await.stdout, "/tmp\n");
@@ -70,7 +70,7 @@ async fn a_read_only_root_can_be_written_nowhere_but_in_tmp() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn security_shows_in_proc() {
+async fn proc_shows_security_options() {
     let status = run_script("grep -E '^Cap|^No' /proc/self/status").await;
     assert!(
         status.stdout.contains("CapBnd:\t0000000000000000"),
@@ -89,7 +89,7 @@ async fn security_shows_in_proc() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tmp_has_its_size_and_is_new_in_every_run() {
+async fn tmp_is_limited_and_empty_in_every_run() {
     let fill =
         |mib: u64| format!("dd if=/dev/zero of=/tmp/f bs=1M count={mib} status=none && echo ok || echo full");
     assert_eq!(
@@ -109,14 +109,14 @@ async fn tmp_has_its_size_and_is_new_in_every_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn memory_beyond_the_limit_kills_and_is_told() {
+async fn exceeding_memory_limit_is_an_oom_kill() {
     let tail = ContainerConfig::new("s", "busybox")
         .command(["tail", "/dev/zero"])
         .memory(32);
     let ran = run(&tail).await;
     assert_eq!((ran.code, ran.instance.status), (137, ContainerStatus::Exited));
     assert_eq!(ran.instance.exit.unwrap().oom_killed, Some(true));
-    // A child that is killed for memory does not kill the container.
+    // The OOM kill of a child does not end the container.
     let ran = run(&script("tail /dev/zero; echo $?").memory(32)).await;
     assert_eq!(
         (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
@@ -129,7 +129,7 @@ async fn memory_beyond_the_limit_kills_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_processes_than_the_limit() {
+async fn pids_limit_is_enforced() {
     let text = "i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i+1)); echo $i; done; echo all";
     let ran = run(&script(text).pids(20)).await;
     assert!(!ran.stdout.contains("all"));
@@ -144,7 +144,7 @@ async fn no_more_processes_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenth_of_a_core_takes_ten_times_as_long() {
+async fn cpu_limit_slows_down_processes() {
     let text = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; times | head -n 1 | cut -d' ' -f1";
     let (whole, tenth) = (
         run(&script(text).cpu(1.0)).await,
@@ -205,7 +205,7 @@ async fn volumes_are_shared_and_outlive_containers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_ends_with_the_main_process() {
+async fn all_processes_end_with_the_main_process() {
     let driver = instant_driver();
     driver.create_volume(&VolumeConfig::new("beat")).await.unwrap();
     let mount = VolumeMount::volume("beat", "/beat");
@@ -220,7 +220,7 @@ async fn everything_ends_with_the_main_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_of_ones_own_runs_like_any_other() {
+async fn custom_command_runs_like_any_other() {
     async fn service(process: MockProcess) -> u8 {
         process.on_signal(Signal::Term, SignalAction::Catch);
         let name = process.env("NAME").unwrap_or("nobody").to_owned();
@@ -268,7 +268,7 @@ async fn a_command_of_ones_own_runs_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_is_killed_is_not_asked() {
+async fn kill_cannot_be_ignored() {
     let driver = MockDockerDriver::builder()
         .latency(Latency::Off)
         .command("forever", |process: MockProcess| async move {
@@ -288,7 +288,7 @@ async fn a_program_that_is_killed_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn root_has_no_more_capabilities_than_its_container() {
+async fn root_is_limited_to_container_capabilities() {
     let text = "chown 5 /tmp/f && echo gave; cat /tmp/secret && echo read; ping localhost && echo pinged";
     let line = format!("touch /tmp/f; echo x > /tmp/secret; chmod 000 /tmp/secret; {text}; true");
     let without = run(&as_root(&line)).await;
@@ -324,7 +324,7 @@ async fn root_has_no_more_capabilities_than_its_container() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn files_are_not_given_away_by_their_owner() {
+async fn owner_cannot_chown_files_to_another_user() {
     let ran = run_script("touch /tmp/f; chown 0 /tmp/f; echo $?; chown 1000 /tmp/f; echo $?").await;
     assert_eq!(
         (ran.stdout.as_str(), ran.stderr.as_str()),
@@ -333,7 +333,7 @@ async fn files_are_not_given_away_by_their_owner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_reads_in_blocks_leaves_nothing_of_a_pipe_to_the_next() {
+async fn block_reader_consumes_the_whole_pipe() {
     let ran = run_script("seq 1 5 | (head -n 1; cat); seq 1 3 > /tmp/f; (head -n 1; cat) < /tmp/f").await;
     assert_eq!(ran.stdout, "1\n1\n2\n3\n");
     assert_eq!(run_script("seq 1 3 | (read x; cat)").await.stdout, "2\n3\n");

@@ -15,7 +15,7 @@ use driver_interface_types::{
 };
 use support::{instant_driver, logs, ready, run, script, server, started};
 
-/// A container's files may be written anywhere, and it runs as root.
+/// Makes the root writable and runs the container as root.
 fn writable(config: ContainerConfig) -> ContainerConfig {
     config.security(SecurityOptions::default().user("0:0").read_only(false))
 }
@@ -29,7 +29,7 @@ async fn put(driver: &dyn ContainerDriver, id: &ContainerId, path: &str, text: &
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_that_was_written_into_a_container_runs_by_its_path() {
+async fn written_script_runs_by_path() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     put(
@@ -54,7 +54,7 @@ async fn a_script_that_was_written_into_a_container_runs_by_its_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_is_a_containers_command_or_entrypoint() {
+async fn script_can_be_command_or_entrypoint() {
     let driver = instant_driver();
     let plain = || writable(ContainerConfig::new("test", "busybox"));
     for config in [
@@ -80,17 +80,14 @@ async fn a_script_is_a_containers_command_or_entrypoint() {
     }
 }
 
-/// What Docker does with a file as main process behind an init process, without one, and as a command.
+/// Docker's results for a file as main process with and without init, and as an exec command.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_run_fails_as_it_does_on_docker() {
+async fn unrunnable_files_fail_like_on_docker() {
     const TINI: &str = "[FATAL tini (7)] exec /x failed: ";
     let driver = instant_driver();
     let cases = [
         (
-            "#!/nope\n",
-            127,
-            "No such file or directory\n",
-            "no such file or directory\n",
+            "#!/nope\n", 127, "No such file or directory\n", "no such file or directory\n",
         ),
         (
             "#!/x\n",
@@ -130,7 +127,7 @@ async fn what_cannot_be_run_fails_as_it_does_on_docker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_may_run_is_refused_before_anything_runs() {
+async fn unrunnable_programs_are_refused_before_start() {
     let driver = instant_driver();
     let id = ready(&driver, &writable(server())).await;
     put(&driver, &id, "/x", "#!/bin/sh\necho hi\n", 0o644).await;
@@ -158,25 +155,19 @@ async fn what_nobody_may_run_is_refused_before_anything_runs() {
     }
 }
 
-/// Recorded from busybox 1.35 in a Docker container.
+/// Recorded with busybox 1.35 in a Docker container.
 #[tokio::test(start_paused = true)]
-async fn a_shell_runs_scripts_as_on_linux() {
+async fn shell_runs_scripts_like_linux() {
     let cases = [
         (r"#!/bin/sh\necho hi $1 $0\n", "755", "hi a /tmp/x.sh\n= 0\n", ""),
         (
-            r"#!/nope\necho hi\n",
-            "755",
-            "= 127\n",
-            "sh: /tmp/x.sh: not found\n",
+            r"#!/nope\necho hi\n", "755", "= 127\n", "sh: /tmp/x.sh: not found\n",
         ),
         (r"echo hi $1 $0\n", "755", "hi a /tmp/x.sh\n= 0\n", ""),
         (r"", "755", "= 0\n", ""),
         (r"#!/bin/sh -e\nfalse\necho no\n", "755", "= 1\n", ""),
         (
-            r"#! /bin/echo a b c\nfalse\n",
-            "755",
-            "a b c /tmp/x.sh a b\n= 0\n",
-            "",
+            r"#! /bin/echo a b c\nfalse\n", "755", "a b c /tmp/x.sh a b\n= 0\n", "",
         ),
         (r"#!/bin/env sh\necho env $0\n", "755", "env /tmp/x.sh\n= 0\n", ""),
         (r"#!\necho hi\n", "755", "hi\n= 0\n", ""),
@@ -188,10 +179,7 @@ async fn a_shell_runs_scripts_as_on_linux() {
         ),
         (r"#!sh\necho hi\n", "755", "= 127\n", "sh: /tmp/x.sh: not found\n"),
         (
-            r"#!/bin/sh\r\necho hi\n",
-            "755",
-            "= 127\n",
-            "sh: /tmp/x.sh: not found\n",
+            r"#!/bin/sh\r\necho hi\n", "755", "= 127\n", "sh: /tmp/x.sh: not found\n",
         ),
         (
             r"#!/etc/passwd\n",
@@ -228,7 +216,7 @@ async fn a_shell_runs_scripts_as_on_linux() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_in_one_of_the_usual_directories_goes_before_the_table() {
+async fn script_in_path_precedes_builtin_program() {
     let driver = instant_driver();
     let id = started(&driver, &writable(server())).await;
     put(&driver, &id, "/usr/local/bin/ls", "#!/bin/sh\necho mine\n", 0o755).await;

@@ -18,7 +18,7 @@ use driver_interface_types::{
 use support::{instant_driver, run_on, script, started};
 
 #[tokio::test(start_paused = true)]
-async fn of_racing_creations_one_wins_also_between_drivers() {
+async fn concurrent_creates_across_drivers_succeed_once() {
     let engine = MockEngine::new();
     let drivers = ["a", "b"].map(|name| {
         MockDockerDriver::builder()
@@ -48,7 +48,7 @@ async fn of_racing_creations_one_wins_also_between_drivers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_in_use_stays_and_gives_addresses() {
+async fn network_in_use_is_kept_and_assigns_addresses() {
     let driver = instant_driver();
     let config = script("sleep 600").network("backend");
     let missing = driver.create_container(&config).await.unwrap_err();
@@ -101,7 +101,7 @@ async fn a_network_in_use_stays_and_gives_addresses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_have_networks_of_their_own() {
+async fn each_session_has_its_own_network() {
     let driver = instant_driver();
     let mut subnets = Vec::new();
     for session in ["one", "one", "two"] {
@@ -123,7 +123,7 @@ async fn sessions_have_networks_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drivers_of_volumes_and_networks_that_cannot_be_had_are_refused_for_good() {
+async fn unknown_resource_drivers_are_not_retryable() {
     let driver = instant_driver();
     let volume = driver
         .create_volume(&VolumeConfig::new("v1").driver("nfs"))
@@ -145,7 +145,7 @@ async fn drivers_of_volumes_and_networks_that_cannot_be_had_are_refused_for_good
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_was_registered_can_be_pulled_once_something_was() {
+async fn only_registered_images_can_be_pulled() {
     let image = |name: &str| ImageRef::new(name).unwrap();
     let driver = MockDockerDriver::builder()
         .latency(Latency::Off)
@@ -183,7 +183,7 @@ fn archive(path: &str, content: &[u8]) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_imported_image_has_its_files_and_no_command() {
+async fn imported_image_has_files_but_no_command() {
     let driver = instant_driver();
     let image = ImageRef::new("localhost/own:1").unwrap();
     driver
@@ -217,7 +217,7 @@ async fn an_imported_image_has_its_files_and_no_command() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_archive_is_not_imported() {
+async fn import_rejects_invalid_archives() {
     let driver = instant_driver();
     let image = ImageRef::new("localhost/own:1").unwrap();
     let good = archive("a", b"b");

@@ -26,7 +26,7 @@ async fn containers(driver: &MockDockerDriver) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_and_exit_code_are_returned_and_the_container_is_removed() {
+async fn returns_output_and_removes_the_container() {
     let driver = MockDockerDriver::new();
     let config = shell("echo out; echo err >&2; exit 7");
     let output = driver.run(&config, RunOptions::default()).await.unwrap();
@@ -39,7 +39,7 @@ async fn output_and_exit_code_are_returned_and_the_container_is_removed() {
         (ExecOutcome::Exited(7), false)
     );
     assert_eq!(containers(&driver).await, 0);
-    // Any driver that can be kept for the removal will do.
+    // `run` also works through a shared driver.
     let shared: Arc<dyn ContainerDriver> = Arc::new(driver);
     assert!(
         shared
@@ -51,7 +51,7 @@ async fn output_and_exit_code_are_returned_and_the_container_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_kills_and_keeps_the_output() {
+async fn timeout_kills_and_keeps_the_output() {
     let driver = MockDockerDriver::new();
     let options = RunOptions::default().timeout(Duration::from_secs(5));
     let began = Instant::now();
@@ -68,7 +68,7 @@ async fn a_timeout_kills_and_keeps_the_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_fails_midway_says_that_the_command_may_have_run() {
+async fn failed_wait_leaves_effect_unknown() {
     let driver = MockDockerDriver::new();
     driver.faults().fail_next(
         Operation::WaitContainer,
@@ -83,7 +83,7 @@ async fn a_run_that_fails_midway_says_that_the_command_may_have_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_removes_has_no_exit_of_its_own() {
+async fn externally_removed_container_is_reported_gone() {
     let driver = MockDockerDriver::new();
     let other = driver.clone();
     let config = shell("echo begun; sleep 600").name("shared");
@@ -102,7 +102,7 @@ async fn what_somebody_else_removes_has_no_exit_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_beyond_the_limit_is_dropped_and_marked() {
+async fn output_over_the_limit_is_truncated_and_marked() {
     let driver = MockDockerDriver::new();
     let options = RunOptions::default().output_limit(4);
     let output = driver
@@ -117,7 +117,7 @@ async fn output_beyond_the_limit_is_dropped_and_marked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whenever_it_is_dropped_nothing_is_left() {
+async fn dropped_run_leaves_nothing() {
     for millis in [0, 1, 2, 5, 20, 100, 400, 1_000, 3_000] {
         let driver = MockDockerDriver::new();
         let config = shell("sleep 600");
@@ -129,7 +129,7 @@ async fn whenever_it_is_dropped_nothing_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_is_read_as_it_goes_and_removed_when_it_is_dropped() {
+async fn streaming_run_is_live_and_removed_on_drop() {
     let driver = MockDockerDriver::new();
     let mut run = driver
         .run_streaming(&shell("echo one; sleep 100; echo two"))
@@ -151,7 +151,7 @@ async fn a_run_is_read_as_it_goes_and_removed_when_it_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_with_the_same_key_returns_the_run_that_there_was() {
+async fn retry_with_the_same_key_returns_the_earlier_run() {
     let driver = MockDockerDriver::new();
     let config = shell("echo once; exit 4").operation_key("job-1");
     let id = driver.create_container(&config).await.unwrap().id;
@@ -166,7 +166,7 @@ async fn a_retry_with_the_same_key_returns_the_run_that_there_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_start_and_a_failed_removal_leave_nothing_and_say_so() {
+async fn failed_start_or_removal_leaves_nothing() {
     let driver = MockDockerDriver::new();
     driver.faults().fail_next(
         Operation::StartContainer,

@@ -1,4 +1,4 @@
-//! What a config sets up: the main process, ports, names, health checks; and what a plan says of it.
+//! The effects of a config: process, ports, names, health checks, plans.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ async fn sh(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> Strin
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_main_process_is_set_up_as_asked() {
+async fn process_options_are_applied() {
     let config = ContainerConfig::new("s", "busybox")
         .entrypoint([
             "sh",
@@ -55,7 +55,7 @@ async fn the_main_process_is_set_up_as_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stop_signal_is_the_configs() {
+async fn configured_stop_signal_is_used() {
     let driver = instant_driver();
     let config = script("trap 'exit 3' USR1; trap '' TERM; echo ready; while true; do sleep 1; done");
     let id = ready(&driver, &config.stop_signal(Signal::USR1)).await;
@@ -70,7 +70,7 @@ async fn the_stop_signal_is_the_configs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_init_the_main_process_is_the_first_and_is_protected() {
+async fn main_process_is_pid_1_without_init() {
     let driver = instant_driver();
     let id = ready(
         &driver,
@@ -97,7 +97,7 @@ async fn without_an_init_the_main_process_is_the_first_and_is_protected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ports_are_given_out_and_taken() {
+async fn ports_are_allocated_and_conflicts_refused() {
     let driver = instant_driver();
     let config = server()
         .port(PortMapping::new(80))
@@ -132,7 +132,7 @@ async fn ports_are_given_out_and_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_are_found_on_the_networks_of_both() {
+async fn names_resolve_on_shared_networks() {
     let driver = instant_driver();
     for name in ["front", "back"] {
         driver
@@ -208,7 +208,7 @@ async fn names_are_found_on_the_networks_of_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_volume_is_looked_up() {
+async fn get_volume_returns_the_volume() {
     let driver = instant_driver();
     let created = driver
         .create_volume(&VolumeConfig::new("data").label("a", "b"))
@@ -222,7 +222,7 @@ async fn a_volume_is_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_health_check_really_runs() {
+async fn health_check_runs_its_command() {
     let driver = instant_driver();
     let mut events = driver
         .events(
@@ -261,7 +261,7 @@ async fn a_health_check_really_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_takes_too_long_has_failed_and_a_start_period_is_lenient() {
+async fn slow_health_check_fails_after_the_start_period() {
     let driver = instant_driver();
     let slow = HealthCheck::command(["sleep", "60"])
         .interval(SECOND)
@@ -290,7 +290,7 @@ async fn a_check_that_takes_too_long_has_failed_and_a_start_period_is_lenient() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
+async fn plan_predicts_create_without_side_effects() {
     let driver = instant_driver();
     let config = ContainerConfig::new("s", "not-pulled-yet")
         .name("planned")
@@ -338,7 +338,7 @@ async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_declared_is_refused() {
+async fn undeclared_features_are_refused() {
     let driver = MockLocalDriver::new();
     let config = server().runtime("runsc");
     assert!(!driver.capabilities().supports(ConfigFeature::Runtime));

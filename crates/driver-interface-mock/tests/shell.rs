@@ -1,4 +1,4 @@
-//! The simulated shell and programs, against what busybox does.
+//! The simulated shell and programs compared with busybox.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use support::{run, run_script, script};
 
-/// The busybox that [`CASES`] are recorded with.
+/// The busybox version of the recorded [`CASES`].
 const RECORDED_WITH: &str = "BusyBox v1.35";
 
-/// Scripts with what busybox did with them. `RECORD_BUSYBOX=1` records them again.
+/// Scripts with their recorded results. `RECORD_BUSYBOX=1` records them again.
 const CASES: &str = include_str!("busybox.txt");
 
 struct Case {
@@ -46,7 +46,7 @@ fn parse_cases(text: &str) -> Vec<Case> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scripts_do_what_they_do_in_busybox() {
+async fn scripts_behave_like_busybox() {
     let cases = parse_cases(CASES);
     assert!(cases.len() > 250, "only {} cases", cases.len());
     let mut wrong = String::new();
@@ -72,9 +72,9 @@ async fn scripts_do_what_they_do_in_busybox() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Holds the recorded cases against busybox itself, of any version but where they are recorded again.
+/// Compares the recorded cases with busybox of the same version, or of any version if it records them.
 #[test]
-fn the_recorded_cases_are_what_busybox_does() {
+fn recorded_cases_match_busybox() {
     let record = std::env::var_os("RECORD_BUSYBOX").is_some();
     match Command::new("busybox").stdout(Stdio::piped()).output() {
         Ok(help) if record || String::from_utf8_lossy(&help.stdout).contains(RECORDED_WITH) => {}
@@ -91,7 +91,7 @@ fn the_recorded_cases_are_what_busybox_does() {
     assert!(installed.success());
     let mut text = String::new();
     for Case { script, .. } in parse_cases(CASES) {
-        // What this process ignores (SIGHUP, below `nohup`) its children would ignore too.
+        // Reset ignored signals (SIGHUP under `nohup`), which the children would inherit.
         let out = Command::new("/usr/bin/env")
             .args(["--default-signal", "busybox", "sh", "-c", &script])
             .env_clear()
@@ -128,7 +128,7 @@ fn the_recorded_cases_are_what_busybox_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scripts_take_the_time_they_say() {
+async fn scripts_take_their_simulated_time() {
     let cases = [
         ("sleep 60", 60.0),
         ("sleep 0.25; sleep 1m", 60.25),
@@ -151,20 +151,16 @@ async fn scripts_take_the_time_they_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loop_that_only_counts_takes_time_and_lets_others_run() {
+async fn busy_loop_takes_time_and_yields() {
     let ran = run_script("(sleep 1; kill -9 $$) & while :; do :; done").await;
     assert_eq!(ran.code, 137);
     assert!(ran.time < Duration::from_secs(3), "{:?}", ran.time);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_shell_does_not_know_is_said() {
+async fn unsupported_syntax_is_reported() {
     for text in [
-        "echo ((1))",
-        "cat <<< a",
-        "echo ${x/a/b}",
-        "exec 3>/tmp/x",
-        "[[ a = a ]] && ((x++))",
+        "echo ((1))", "cat <<< a", "echo ${x/a/b}", "exec 3>/tmp/x", "[[ a = a ]] && ((x++))",
     ] {
         let ran = run_script(text).await;
         assert_ne!(ran.code, 0, "{text}");
@@ -173,7 +169,7 @@ async fn what_the_shell_does_not_know_is_said() {
     let ran = run_script("echo ${x/a/b}").await;
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     assert!(
-        ran.stderr.contains("the mock shell does not know"),
+        ran.stderr.contains("the mock shell does not support"),
         "{}",
         ran.stderr
     );
@@ -181,7 +177,7 @@ async fn what_the_shell_does_not_know_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_nested_too_deep_breaks_the_stack() {
+async fn deep_nesting_does_not_overflow_the_stack() {
     let deep = [
         "f() { f; }; f".to_owned(),
         "f() { echo $(f); }; f".to_owned(),
@@ -204,7 +200,7 @@ async fn nothing_nested_too_deep_breaks_the_stack() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_can_come_from_a_file() {
+async fn scripts_run_from_files_and_stdin() {
     let text = "echo 'echo $0 $1; exit 3' > /tmp/script; sh /tmp/script arg; echo $?; echo 'echo piped' | sh";
     assert_eq!(run_script(text).await.stdout, "/tmp/script arg\n3\npiped\n");
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn a_graceful_stop_gives_up_and_leaves_it_running() {
+async fn graceful_stop_times_out_and_leaves_it_running() {
     let docker = MockDockerDriver::builder().latency(Latency::Off).build();
     let local = MockLocalDriver::builder().latency(Latency::Off).build();
     let drivers: [(&dyn ContainerDriver, u64); 2] = [(&docker, 10), (&local, 15)];
@@ -45,7 +45,7 @@ async fn a_graceful_stop_gives_up_and_leaves_it_running() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn force_kills_when_its_grace_is_over_and_not_before() {
+async fn forced_stop_kills_exactly_after_the_grace() {
     let driver = instant_driver();
     for (options, grace) in [
         (StopOptions::kill(), Duration::ZERO),
@@ -69,7 +69,7 @@ async fn force_kills_when_its_grace_is_over_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_stops_at_once_take_one_grace() {
+async fn concurrent_stops_share_one_grace() {
     let driver = instant_driver();
     let id = ready(&driver, &stubborn()).await;
     let start = Instant::now();
@@ -90,7 +90,7 @@ async fn many_stops_at_once_take_one_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_stop_kills_nothing_early() {
+async fn dropped_stop_does_not_kill() {
     let driver = instant_driver();
     let id = ready(&driver, &stubborn()).await;
     let stop = driver.stop_container(&id, StopOptions::kill_after(5 * SECOND));
@@ -101,7 +101,7 @@ async fn a_dropped_stop_kills_nothing_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_ends_the_stops_that_wait_and_the_processes() {
+async fn removal_ends_pending_stops_and_processes() {
     let driver = instant_driver();
     let config = script("trap '' TERM; while true; do echo tick; sleep 1; done");
     let id = ready(&driver, &config).await;
@@ -120,7 +120,7 @@ async fn a_removal_ends_the_stops_that_wait_and_the_processes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn start_against_stop_ends_in_one_of_the_two_states() {
+async fn concurrent_start_and_stop_end_consistently() {
     let driver = MockDockerDriver::new();
     let id = driver.create_container(&server()).await.unwrap().id;
     for _ in 0..30 {

@@ -1,4 +1,4 @@
-//! Terminals, as commands and those who type see them.
+//! Terminals: input, echo and output.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,9 +24,9 @@ fn in_terminal(text: &str) -> ExecConfig {
     ExecConfig::shell(text).tty(size).timeout(60 * SECOND)
 }
 
-/// Recorded from a terminal of Docker's, where the input and an end of file were typed.
+/// Recorded from a Docker terminal into which the input and an EOF were typed.
 #[tokio::test(start_paused = true)]
-async fn an_input_is_typed_shown_and_ended() {
+async fn stdin_is_echoed_and_ended_by_eof() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     for (text, input, output) in [
@@ -73,7 +73,7 @@ async fn an_input_is_typed_shown_and_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_on_which_nobody_types_keeps_its_readers_waiting() {
+async fn terminal_without_input_blocks_readers() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let waiting = driver.exec(&id, in_terminal("echo begun; cat")).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_terminal_on_which_nobody_types_keeps_its_readers_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_types_and_its_end_is_typed_too() {
+async fn session_input_ends_with_eof() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     for (text, keys, output, code) in [

@@ -1,4 +1,4 @@
-//! What the mocks have for tests of other programs: faults, recorded calls, an engine that goes down, seeds.
+//! Test aids of the mocks: faults, recorded calls, stopped engines, seeds.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use support::{instant_driver, ready, script, server, started, stubborn};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
-async fn the_next_and_the_nth_call_fail_and_change_nothing() {
+async fn fail_next_and_fail_nth_leave_no_effect() {
     let driver = instant_driver();
     let error = || ContainerCreationError::new("no room");
     driver.faults().fail_nth(Operation::CreateContainer, 3, error());
@@ -44,7 +44,7 @@ async fn the_next_and_the_nth_call_fail_and_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_is_the_same_for_the_same_seed() {
+async fn fail_rate_is_deterministic_per_seed() {
     let failures = async |seed| {
         let driver = MockDockerDriver::builder()
             .latency(Latency::Off)
@@ -67,7 +67,7 @@ async fn a_rate_is_the_same_for_the_same_seed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_has_had_its_effect() {
+async fn dropped_response_has_its_effect() {
     let driver = instant_driver();
     driver.faults().drop_next_response(Operation::CreateContainer);
     let config = script("true").operation_key("once");
@@ -82,7 +82,7 @@ async fn a_lost_answer_has_had_its_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_beyond_the_deadline_is_a_timeout() {
+async fn delay_over_the_deadline_is_a_timeout() {
     let driver = MockDockerDriver::builder()
         .latency(Latency::Off)
         .deadline(Duration::from_secs(30))
@@ -152,7 +152,7 @@ async fn calls_are_recorded_without_secrets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_goes_on_while_calls_are_cleared_is_not_mixed_up() {
+async fn clearing_calls_ignores_calls_in_flight() {
     let driver = MockDockerDriver::new();
     let other = driver.clone();
     let task = tokio::spawn(async move { other.create_volume(&VolumeConfig::new("v1")).await });
@@ -170,7 +170,7 @@ async fn a_call_that_goes_on_while_calls_are_cleared_is_not_mixed_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
+async fn stopped_engine_fails_calls_and_is_unhealthy() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
     let (other, same) = (driver.clone(), id.clone());
@@ -204,7 +204,7 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_can_be_made_to_look_ill() {
+async fn container_can_be_marked_unhealthy() {
     let driver = instant_driver();
     let id = started(&driver, &server()).await;
     assert!(driver.is_container_healthy(&id).await.unwrap());
@@ -213,7 +213,7 @@ async fn a_container_can_be_made_to_look_ill() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_drivers_on_one_engine_see_the_same() {
+async fn drivers_on_one_engine_share_state() {
     let engine = MockEngine::new();
     let docker = MockDockerDriver::builder().engine(&engine).build();
     let local = MockLocalDriver::builder().engine(&engine).build();
@@ -225,7 +225,7 @@ async fn two_drivers_on_one_engine_see_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_driver_is_as_new_and_does_the_same_again() {
+async fn reset_restores_the_initial_state() {
     let engine =
         MockEngine::with_seed_and_time(7, SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     let driver = MockDockerDriver::builder().engine(&engine).seed(7).build();
@@ -251,7 +251,7 @@ async fn a_reset_driver_is_as_new_and_does_the_same_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_are_those_of_the_simulated_clock() {
+async fn times_follow_the_simulated_clock() {
     let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let engine = MockEngine::with_seed_and_time(0, begin);
     let driver = MockDockerDriver::builder()
@@ -267,7 +267,7 @@ async fn times_are_those_of_the_simulated_clock() {
         .get_container_logs(&created.id, LogOptions::default().timestamps(true))
         .await
         .unwrap();
-    // Starting a program takes a millisecond or two.
+    // A program takes a millisecond or two to start.
     let (time, text) = logs.split_once(' ').unwrap();
     assert!(
         time.starts_with("2027-01-15T09:00:00.00") && time.ends_with('Z'),
@@ -285,7 +285,7 @@ async fn latency_can_be_scaled() {
 }
 
 #[test]
-fn a_container_ends_with_the_runtime_that_ran_it() {
+fn container_ends_with_its_runtime() {
     let driver = MockDockerDriver::builder().latency(Latency::Off).build();
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! The mocks on several threads and in real time.
+//! The mocks on several threads in real time.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod support;
@@ -9,7 +9,7 @@ use driver_interface_types::{ContainerDriver, LogOptions, RemoveOptions, StopOpt
 use support::{instant_driver, ready, script};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_containers_live_at_once_on_many_threads() {
+async fn many_containers_run_concurrently_on_threads() {
     let driver = instant_driver();
     let text = "trap 'echo bye; exit 0' TERM; for i in 1 2 3; do echo $i | cat; sleep 0.01; done; \
                 (exit 3) & wait $!; echo $?; echo ready; while true; do sleep 100 & wait $!; done";

@@ -1,4 +1,4 @@
-//! What a driver on its engine supports.
+//! The capabilities of a driver on its engine.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::text_enum::{text_enum, unknown};
 use crate::{EnforcementReport, Guarantee, Operation};
 
-/// What a driver on its engine supports, in groups. What is declared works. An operation that is not declared
-/// returns `UnsupportedError` immediately and without side effects, and so does a creation whose config has a
-/// feature that is not declared.
+/// The capabilities of a driver on its engine, in groups. Every declared capability works. An undeclared
+/// operation, or a creation whose config has an undeclared feature, returns `UnsupportedError` immediately
+/// and without side effects.
 ///
-/// Unknown names are ignored when it is read from JSON, so that an older program can read what a newer one wrote.
+/// Unknown names in JSON are ignored, so that an older program can read the JSON of a newer one.
 ///
 /// ```
 /// use driver_interface_types::{Capabilities, Operation};
@@ -35,21 +35,21 @@ pub struct Capabilities {
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub operations: BTreeSet<Operation>,
-    /// The features of a config that are applied.
+    /// The config features that the driver applies.
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub config: BTreeSet<ConfigFeature>,
-    /// For each limit and security option, whether the engine enforces it for a config that asks for it.
+    /// For each limit and security option, whether the engine enforces it.
     pub guarantees: EnforcementReport,
-    /// The values that a config may have.
+    /// The range of resource limits that the driver accepts.
     pub bounds: Bounds,
-    /// The properties of the engine's containers that not every engine's have.
+    /// The properties of containers, which differ between engines.
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub properties: BTreeSet<Property>,
 }
 
-/// The values that a driver on its engine accepts in a config.
+/// The range of resource limits that the driver accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
@@ -106,7 +106,7 @@ text_enum!(ConfigFeature, "config feature":
     Runtime = "runtime", SeccompProfile = "seccomp_profile", ApparmorProfile = "apparmor_profile",
     Devices = "devices", Gpus = "gpus");
 
-/// A property of an engine's containers that not every engine's have.
+/// A property of containers that differs between engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Property {
@@ -133,7 +133,8 @@ text_enum!(Property, "property":
     FilesWhileStopped = "files_while_stopped", LogsAcrossRuns = "logs_across_runs",
     ArchiveOwners = "archive_owners", RealProcesses = "real_processes");
 
-/// One entry of [`Capabilities`], for requirements and messages. Its text has the group: `operations.exec`.
+/// One entry of [`Capabilities`], for requirements and messages. Its text form includes the group:
+/// `operations.exec`.
 ///
 /// ```
 /// use driver_interface_types::{Capability, ConfigFeature};
@@ -148,7 +149,7 @@ text_enum!(Property, "property":
 pub enum Capability {
     /// An operation works.
     Operation(Operation),
-    /// A feature of a config is applied.
+    /// A config feature is applied.
     Config(ConfigFeature),
     /// A limit or security option is enforced.
     Guarantee(Guarantee),
@@ -245,7 +246,7 @@ impl Capabilities {
         }
     }
 
-    /// Refuses what is not declared. Drivers call it before an operation has any effect.
+    /// Refuses an undeclared capability. Drivers call it before an operation has any effect.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the operation and the capability; `subject` is the part of the call that
@@ -269,7 +270,7 @@ impl Capabilities {
         Capability::all().filter(|capability| self.supports(*capability))
     }
 
-    /// Returns what differs in another driver's capabilities, one line per entry.
+    /// Returns the differences from another driver's capabilities, one line per entry.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let (ours, theirs) = (self.lines(), other.lines());
         let differing = ours

@@ -1,4 +1,4 @@
-//! Keeping the beginning of an output.
+//! A buffer that keeps the beginning of an output.
 
 use bytes::{Bytes, BytesMut};
 
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn output_is_kept_up_to_its_limit_and_exactly_the_limit_is_all_of_it() {
+    fn keeps_output_up_to_the_limit() {
         let mut kept = CappedBuffer::new(5);
         kept.push(b"abc");
         kept.push(b"de");

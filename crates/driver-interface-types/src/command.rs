@@ -2,7 +2,8 @@
 
 /// A program and its arguments, one string each: `["echo", "hello"]`, a `Vec` or a slice.
 ///
-/// Implemented for arrays, vectors and slices of anything that becomes a `String`. Collect an iterator first.
+/// Implemented for arrays, vectors and slices of anything that converts to a `String`. Collect an iterator
+/// first.
 #[diagnostic::on_unimplemented(
     message = "a command is a list of strings, but `{Self}` is not",
     label = "expected a list of strings, such as `[\"echo\", \"hello\"]`",

@@ -21,15 +21,15 @@ use crate::{
     ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
 };
 
-/// The version of how a config's fingerprint is computed. It is raised when configs that are equal get another one,
-/// such as after a change of a default.
+/// The version of the fingerprint algorithm. It is raised whenever the fingerprint of the same config
+/// changes, for example after a change of a default.
 const FINGERPRINT_VERSION: &str = "1";
 
 /// The configuration of a container, built with [`ContainerConfig::new`] and its setters, or parsed from JSON.
 ///
-/// The defaults are safe: half a core, 512 MiB of memory, no capabilities, a non-root user, a read-only root file system
-/// with a writable `/tmp`, and a network of the session's own. An image whose entrypoint starts as root, changes owners
-/// or writes outside `/tmp` needs some of the [`SecurityOptions`] set for it.
+/// The defaults are safe: half a core, 512 MiB of memory, no capabilities, a non-root user, a read-only root
+/// file system with a writable `/tmp`, and a network on which other sessions cannot be reached. An image
+/// whose entrypoint starts as root, changes owners or writes outside `/tmp` needs other [`SecurityOptions`].
 ///
 /// Strings are stored as given. The driver (or `driver-interface-validation`) validates the config as a whole
 /// before anything reaches an engine, so that all violations are reported in one error.
@@ -116,9 +116,9 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::operation_key)))), schemars(transform = json::label_value))]
     pub operation_key: Option<String>,
-    /// The program that runs before the command and receives it as arguments, with arguments of its own. It
-    /// replaces the image's entrypoint and the image's own command. An empty list runs the command without an
-    /// entrypoint; the command must then be set, otherwise the config is refused because there is nothing to run.
+    /// A program with its own arguments, which receives the command as further arguments. It replaces the
+    /// image's entrypoint and discards the image's command. An empty list runs the command without an
+    /// entrypoint; a config without a command is then refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::entrypoint))))]
     #[debug("{:?}", entrypoint.as_deref().map(Words))]
@@ -238,22 +238,21 @@ impl ContainerConfig {
     }
 
     /// Returns a short hash that is equal for equal configs, regardless of their operation key, and (barring
-    /// collisions) different for different configs. It reveals nothing about the config that its reader could not
-    /// guess.
+    /// collisions) different for different configs. It reveals only whether a guess of the config is correct.
     pub fn fingerprint(&self) -> String {
         let mut config = self.clone();
         config.operation_key = None;
         // Serialising plain data into memory cannot fail; an empty text would at worst make different configs look
-        // alike.
+        // equal.
         let text = serde_json::to_string(&config).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
         let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("{FINGERPRINT_VERSION}-{hex}")
     }
 
-    /// Returns whether a [`fingerprint`](Self::fingerprint) is that of an equal config. One from a version of this
-    /// crate that computed it differently cannot be compared and counts as equal: a caller that repeats a creation after an
-    /// upgrade gets the container that the operation key names.
+    /// Returns whether a [`fingerprint`](Self::fingerprint) matches this config. A fingerprint of another
+    /// algorithm version cannot be compared and counts as a match, so that a creation that is repeated after
+    /// an upgrade returns the container with its operation key.
     pub fn has_fingerprint(&self, text: &str) -> bool {
         match text.split_once('-') {
             Some((FINGERPRINT_VERSION, _)) => text == self.fingerprint(),
@@ -262,62 +261,49 @@ impl ContainerConfig {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$docs:meta])+ $field:ident($value:ident: $type:ty) = $new:expr;)+) => {
-        $(
-            $(#[$docs])+
-            #[must_use]
-            pub fn $field(mut self, $value: $type) -> Self {
-                self.$field = $new;
-                self
-            }
-        )+
-    };
-}
-
 /// The setters.
 impl ContainerConfig {
-    setters! {
+    crate::setters! {
         /// Sets the container's name.
-        name(name: impl Into<String>) = Some(name.into());
+        name(self, name: impl Into<String>) { self.name = Some(name.into()); }
         /// Sets the program and its arguments, as in `["echo", "hello"]`. For a shell command line see
         /// [`shell`](Self::shell).
-        command(words: impl IntoCommand) = words.into_command();
+        command(self, words: impl IntoCommand) { self.command = words.into_command(); }
         /// Sets all limits.
-        resources(limits: ResourceLimits) = limits;
+        resources(self, limits: ResourceLimits) { self.resources = limits; }
         /// Sets the network mode.
-        network(mode: impl Into<NetworkMode>) = mode.into();
+        network(self, mode: impl Into<NetworkMode>) { self.network = mode.into(); }
         /// Sets the security options.
-        security(options: SecurityOptions) = options;
+        security(self, options: SecurityOptions) { self.security = options; }
         /// Sets when the image is pulled.
-        pull_policy(policy: PullPolicy) = policy;
+        pull_policy(self, policy: PullPolicy) { self.pull_policy = policy; }
         /// Sets how a limit that this engine cannot enforce is treated.
-        strictness(strictness: Strictness) = strictness;
+        strictness(self, strictness: Strictness) { self.strictness = strictness; }
         /// Sets the key by which a retry of this creation finds the container that an earlier attempt created.
-        operation_key(key: impl Into<String>) = Some(key.into());
-        /// Sets the program that receives the command as its arguments, with arguments of its own. An empty list runs
-        /// the command without the image's entrypoint.
-        entrypoint(words: impl IntoCommand) = Some(words.into_command());
+        operation_key(self, key: impl Into<String>) { self.operation_key = Some(key.into()); }
+        /// Sets a program with its own arguments, which receives the command as further arguments. An empty
+        /// list runs the command without the image's entrypoint.
+        entrypoint(self, words: impl IntoCommand) { self.entrypoint = Some(words.into_command()); }
         /// Sets the working directory of the main process.
-        working_dir(path: impl Into<String>) = Some(path.into());
+        working_dir(self, path: impl Into<String>) { self.working_dir = Some(path.into()); }
         /// Sets the container's host name.
-        hostname(name: impl Into<String>) = Some(name.into());
+        hostname(self, name: impl Into<String>) { self.hostname = Some(name.into()); }
         /// Sets whether the main process has a terminal.
-        tty(yes: bool) = yes;
+        tty(self, yes: bool) { self.tty = yes; }
         /// Sets the signal that asks the main process to exit.
-        stop_signal(signal: Signal) = Some(signal);
+        stop_signal(self, signal: Signal) { self.stop_signal = Some(signal); }
         /// Sets whether an init process runs as PID 1.
-        init(yes: bool) = Some(yes);
+        init(self, yes: bool) { self.init = Some(yes); }
         /// Sets the size of `/dev/shm`, in MiB.
-        shm_size(mib: u64) = Some(mib);
+        shm_size(self, mib: u64) { self.shm_size = Some(mib); }
         /// Sets the health check.
-        health_check(check: HealthCheck) = Some(check);
+        health_check(self, check: HealthCheck) { self.health_check = Some(check); }
         /// Sets the platform of the image variant to run.
-        platform(platform: impl Into<String>) = Some(platform.into());
+        platform(self, platform: impl Into<String>) { self.platform = Some(platform.into()); }
         /// Sets the engine runtime that runs the container.
-        runtime(name: impl Into<String>) = Some(name.into());
+        runtime(self, name: impl Into<String>) { self.runtime = Some(name.into()); }
         /// Sets the GPUs that the container may use.
-        gpus(request: GpuRequest) = Some(request);
+        gpus(self, request: GpuRequest) { self.gpus = Some(request); }
     }
 
     /// Sets a command line for the image's `sh`, which must exist.
@@ -333,74 +319,40 @@ impl ContainerConfig {
         self.command(["sh".to_owned(), "-c".to_owned(), line.into()])
     }
 
-    /// Sets an environment variable.
-    #[must_use]
-    pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.insert(key.into(), value.into());
-        self
-    }
-
-    /// Sets environment variables, in addition to those already set.
-    ///
-    /// ```
-    /// use driver_interface_types::ContainerConfig;
-    ///
-    /// let config = ContainerConfig::new("demo", "busybox").envs([("LANG", "C"), ("TZ", "UTC")]);
-    /// assert_eq!(config.env.len(), 2);
-    /// ```
-    #[must_use]
-    pub fn envs(mut self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
-        self.env.extend(pairs(all));
-        self
-    }
-
-    /// Sets labels, in addition to those already set.
-    #[must_use]
-    pub fn labels(mut self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
-        self.labels.extend(pairs(all));
-        self
-    }
-
-    /// Sets a label.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
-    }
-
-    /// Sets the CPU limit, in cores.
-    #[must_use]
-    pub fn cpu(mut self, cores: impl Into<f64>) -> Self {
-        self.resources.cpu = cores.into();
-        self
-    }
-
-    /// Sets the memory limit, in MiB.
-    #[must_use]
-    pub fn memory(mut self, mib: u64) -> Self {
-        self.resources.memory = mib;
-        self
-    }
-
-    /// Sets the disk limit, in MiB.
-    #[must_use]
-    pub fn disk(mut self, mib: u64) -> Self {
-        self.resources.disk = Some(mib);
-        self
-    }
-
-    /// Sets the maximum number of concurrent processes and threads.
-    #[must_use]
-    pub fn pids(mut self, count: u64) -> Self {
-        self.resources.pids = count;
-        self
-    }
-
-    /// Adds a mount of a volume or a host directory.
-    #[must_use]
-    pub fn mount(mut self, mount: VolumeMount) -> Self {
-        self.volumes.push(mount);
-        self
+    crate::setters! {
+        /// Sets an environment variable.
+        env(self, key: impl Into<String>, value: impl Into<String>) {
+            self.env.insert(key.into(), value.into());
+        }
+        /// Sets environment variables, in addition to those already set.
+        ///
+        /// ```
+        /// use driver_interface_types::ContainerConfig;
+        ///
+        /// let config = ContainerConfig::new("demo", "busybox").envs([("LANG", "C"), ("TZ", "UTC")]);
+        /// assert_eq!(config.env.len(), 2);
+        /// ```
+        envs(self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
+            self.env.extend(pairs(all));
+        }
+        /// Sets labels, in addition to those already set.
+        labels(self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
+            self.labels.extend(pairs(all));
+        }
+        /// Sets a label.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
+        /// Sets the CPU limit, in cores.
+        cpu(self, cores: impl Into<f64>) { self.resources.cpu = cores.into(); }
+        /// Sets the memory limit, in MiB.
+        memory(self, mib: u64) { self.resources.memory = mib; }
+        /// Sets the disk limit, in MiB.
+        disk(self, mib: u64) { self.resources.disk = Some(mib); }
+        /// Sets the maximum number of concurrent processes and threads.
+        pids(self, count: u64) { self.resources.pids = count; }
+        /// Adds a mount of a volume or a host directory.
+        mount(self, mount: VolumeMount) { self.volumes.push(mount); }
     }
 
     /// Adds a tmpfs mount of `mib` MiB that the container's user can write to.
@@ -409,60 +361,32 @@ impl ContainerConfig {
         self.tmpfs_mount(TmpfsMount::new(target, mib))
     }
 
-    /// Adds a tmpfs mount with its own mode, owner and options.
-    ///
-    /// ```
-    /// use driver_interface_types::{ContainerConfig, TmpfsMount};
-    ///
-    /// let private = TmpfsMount::new("/run/secrets", 1).mode(0o700).exec(false);
-    /// let config = ContainerConfig::new("s1", "alpine").tmpfs_mount(private);
-    /// assert_eq!(config.tmpfs.len(), 1);
-    /// ```
-    #[must_use]
-    pub fn tmpfs_mount(mut self, mount: TmpfsMount) -> Self {
-        self.tmpfs.push(mount);
-        self
-    }
-
-    /// Adds a ulimit: a kernel limit for each process.
-    #[must_use]
-    pub fn ulimit(mut self, name: impl Into<String>, soft: u64, hard: u64) -> Self {
-        self.ulimits.push(Ulimit::new(name, soft, hard));
-        self
-    }
-
-    /// Publishes a port on the host.
-    #[must_use]
-    pub fn port(mut self, mapping: PortMapping) -> Self {
-        self.ports.push(mapping);
-        self
-    }
-
-    /// Adds a name by which other containers on the network can resolve the container.
-    #[must_use]
-    pub fn network_alias(mut self, name: impl Into<String>) -> Self {
-        self.network_aliases.push(name.into());
-        self
-    }
-
-    /// Adds a DNS server.
-    #[must_use]
-    pub fn dns(mut self, server: impl Into<IpAddr>) -> Self {
-        self.dns.push(server.into());
-        self
-    }
-
-    /// Adds a host name and the address it resolves to.
-    #[must_use]
-    pub fn extra_host(mut self, name: impl Into<String>, address: impl Into<IpAddr>) -> Self {
-        self.extra_hosts.insert(name.into(), address.into());
-        self
-    }
-
-    /// Adds a host device that the container may use.
-    #[must_use]
-    pub fn device(mut self, device: DeviceMapping) -> Self {
-        self.devices.push(device);
-        self
+    crate::setters! {
+        /// Adds a tmpfs mount with its own mode, owner and options.
+        ///
+        /// ```
+        /// use driver_interface_types::{ContainerConfig, TmpfsMount};
+        ///
+        /// let private = TmpfsMount::new("/run/secrets", 1).mode(0o700).exec(false);
+        /// let config = ContainerConfig::new("s1", "alpine").tmpfs_mount(private);
+        /// assert_eq!(config.tmpfs.len(), 1);
+        /// ```
+        tmpfs_mount(self, mount: TmpfsMount) { self.tmpfs.push(mount); }
+        /// Adds a ulimit: a kernel limit for each process.
+        ulimit(self, name: impl Into<String>, soft: u64, hard: u64) {
+            self.ulimits.push(Ulimit::new(name, soft, hard));
+        }
+        /// Publishes a port on the host.
+        port(self, mapping: PortMapping) { self.ports.push(mapping); }
+        /// Adds a name by which other containers on the network can resolve the container.
+        network_alias(self, name: impl Into<String>) { self.network_aliases.push(name.into()); }
+        /// Adds a DNS server.
+        dns(self, server: impl Into<IpAddr>) { self.dns.push(server.into()); }
+        /// Adds a host name and the address it resolves to.
+        extra_host(self, name: impl Into<String>, address: impl Into<IpAddr>) {
+            self.extra_hosts.insert(name.into(), address.into());
+        }
+        /// Adds a host device that the container may use.
+        device(self, device: DeviceMapping) { self.devices.push(device); }
     }
 }

@@ -18,9 +18,8 @@ use crate::{
 
 /// A driver that runs containers on an engine, with the same behaviour on every engine.
 ///
-/// Programs hold a driver as `Arc<dyn ContainerDriver>`. Every driver implements the first thirteen operations.
-/// The
-/// operations after them return `UnsupportedError` unless the driver [declares](Self::capabilities) them.
+/// Programs hold a driver as `Arc<dyn ContainerDriver>`. Every driver implements the first eleven operations.
+/// The operations after them return `UnsupportedError` unless the driver [declares](Self::capabilities) them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,10 +40,10 @@ use crate::{
 /// # }
 /// ```
 ///
-/// # What holds for every operation
+/// # Common behaviour
 ///
-/// - **The engine is the source of truth.** A driver keeps no state of its own: answers come from the engine and
-///   from [labels](crate::label) set at creation, so two drivers on the same engine and namespace agree.
+/// - **The engine is the source of truth.** A driver keeps no state of its own: results come from the engine
+///   and from [labels](crate::label) set at creation, so two drivers on the same engine and namespace agree.
 /// - **Namespace isolation.** A driver sees and changes only resources of its own namespace. It reports anything
 ///   else as "not found".
 /// - **Deadlines.** Every call returns. A call that exceeds the driver's deadline fails with `TimeoutError`, whose
@@ -53,10 +52,11 @@ use crate::{
 ///   is refused before it reaches the engine, with every violation in one error; `ConnectionError` if the engine
 ///   cannot be reached; `AuthorizationError` if the engine denies access; and `TimeoutError`.
 /// - **Cancel safety.** Every future may be dropped at any await point. A change that has already begun on the
-///   engine either completes there or is undone in the background. Any resource left over carries the driver's
+///   engine either completes there or is undone in the background. Leftover resources have the driver's
 ///   labels and can be found by them.
 /// - **No panics.**
 #[async_trait]
+#[allow(unused_variables, reason = "the default methods only refuse")]
 pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Returns the driver's name, such as `docker` or `mock-local`. It is the same for every instance of the
     /// driver.
@@ -65,28 +65,29 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Returns the driver's own semantic version, not the engine's.
     fn version(&self) -> &str;
 
-    /// Returns what this driver supports on this engine beyond the thirteen operations. The answer never changes
-    /// during the life of a driver value.
+    /// Returns the capabilities of this driver on this engine. They never change during the lifetime of a
+    /// driver value.
     fn capabilities(&self) -> Capabilities;
 
     /// Creates a container without starting it.
     ///
     /// # Behaviour
     /// The driver validates the whole config, checks the limits, gets the image according to the config's
-    /// [pull policy](ContainerConfig::pull_policy), and then creates the container. The new container has status
-    /// `created` and state `terminated`, and its command has had no effect. A named volume or network that does
-    /// not exist is refused here rather than at start. Every security default of the config holds from the first
-    /// instruction. A limit that this engine cannot enforce becomes a [`Warning`](crate::Warning) on the instance,
-    /// or an error with [`Strictness::Require`](crate::Strictness::Require).
+    /// [pull policy](ContainerConfig::pull_policy), and then creates the container. The new container has
+    /// status `created` and state `terminated`, and its command has had no effect. A named volume or network
+    /// that does not exist is refused here rather than at start. Every security option of the config is in
+    /// effect from the first instruction. A limit that this engine cannot enforce becomes a
+    /// [`Warning`](crate::Warning) on the instance, or an error with
+    /// [`Strictness::Require`](crate::Strictness::Require).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid; the error lists every violation by its path. Also returned
     ///   if the operation key was already used with a different config.
-    /// - `ResourceLimitError`: a limit exceeds what this driver allows; the error names the resource, the limit
+    /// - `ResourceLimitError`: a limit exceeds this driver's maximum; the error names the resource, the limit
     ///   and the requested value.
     /// - `ImageNotFoundError`, `ImagePullError`: no such image, or the image could not be pulled.
     /// - `VolumeNotFoundError`, `NetworkNotFoundError`: the config names a volume or network that does not exist.
-    /// - `UnsupportedError`: the config has `Strictness::Require` and asks for something that cannot be enforced.
+    /// - `UnsupportedError`: the config has `Strictness::Require` and a setting that cannot be enforced.
     /// - `ContainerCreationError`: the name is taken (not retryable), or the engine failed.
     ///
     /// # Idempotency
@@ -118,8 +119,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// exited in the meantime runs again.
     ///
     /// # Cancel safety
-    /// A dropped start either completes on the engine or has no effect. It never undoes a stop that is made
-    /// through the same driver value and returns after the drop.
+    /// A dropped start either completes on the engine or has no effect. It never undoes a stop
+    /// through the same driver value that returns after the drop.
     ///
     /// # Conformance
     /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
@@ -128,9 +129,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Stops a container's main process as specified by [`StopOptions`].
     ///
     /// # Behaviour
-    /// Returns only when the process has exited, and from then on every reader sees the exit. A paused container
-    /// can be stopped too. A process that outlives a graceful stop keeps running, so work is never lost unless the
-    /// caller asks for a kill.
+    /// Returns only after the process has exited and every reader sees the exit. A paused container can be
+    /// stopped too. A process that outlives a graceful stop keeps running, so work is never lost unless the
+    /// caller requests a kill.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -141,7 +142,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `AlreadyStopped`.
     ///
     /// # Cancel safety
-    /// A dropped stop may or may not stop the process, but never kills it before its grace period is over.
+    /// A dropped stop may or may not stop the process, but never kills it before the grace period has
+    /// expired.
     ///
     /// # Conformance
     /// `lifecycle/stop/*`, `concurrency/stop`, `cancellation/stop`, `errors/not-found/stop-container*`
@@ -150,7 +152,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Removes a container with its logs and anonymous volumes. Named volumes are kept.
     ///
     /// # Behaviour
-    /// Returns when the container is gone for every reader and its name is free.
+    /// Returns once no reader sees the container any more and its name is free.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -164,15 +166,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `removal/*`, `concurrency/remove-container`, `concurrency/start-against-remove`,
+    /// `removal/*`, `concurrency/remove-container`, `concurrency/start-remove-race`,
     /// `errors/not-found/remove-container*`
     async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()>;
 
     /// Returns a container, or `None` if there is no such container.
     ///
     /// # Behaviour
-    /// Accepts an id or a name. A container that does not exist in this driver's namespace is `None`, never an
-    /// error.
+    /// Accepts only full ids; for names, use [`find_container`](crate::ContainerDriverExt::find_container). A
+    /// container that does not exist in this driver's namespace is `None`, never an error.
     ///
     /// # Errors
     /// Only those common to all operations.
@@ -184,14 +186,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `lifecycle/state/*`, `lifecycle/exit/*`, `errors/not-found/get-container`, `errors/prefix-is-not-an-id`,
-    /// `errors/name-is-no-id`
+    /// `lifecycle/state/*`, `lifecycle/exit/*`, `errors/not-found/get-container`,
+    /// `errors/prefix-is-not-an-id`, `errors/name-is-not-an-id`
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>>;
 
     /// Lists the containers that match a filter, in every status, sorted by creation time, then id.
     ///
     /// # Behaviour
-    /// Each entry equals what [`get_container`](Self::get_container) would return. A container that is removed
+    /// Each entry equals the result of [`get_container`](Self::get_container). A container that is removed
     /// during the call is omitted and never causes an error.
     ///
     /// # Errors
@@ -207,7 +209,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `listing/*`, `concurrency/list-during-churn`, `namespaces/*`
     async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>>;
 
-    /// Returns what a container has written to its standard output and standard error.
+    /// Returns a container's output: its standard output and standard error.
     ///
     /// # Behaviour
     /// Works while the container is created (the logs are empty), running or exited; after a restart the logs
@@ -244,7 +246,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `health/engine-answers`, `health/counts-*`, `namespaces/counts-apart`
+    /// `health/engine-responds`, `health/counts-*`, `namespaces/counts-isolated`
     async fn health_check(&self) -> Result<DriverHealth>;
 
     /// Returns whether a container is running and its health check, if it has one, passes.
@@ -259,7 +261,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `health/container-runs`, `health/check-*`, `errors/not-found/is-container-healthy`
+    /// `health/healthy-while-running`, `health/check-*`, `errors/not-found/is-container-healthy`
     async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool>;
 
     /// Creates an empty volume.
@@ -271,8 +273,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `ConfigurationError`: the config is invalid.
     /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. There is no
     ///   volume.
-    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is unchanged, whatever its
-    ///   owner is), or the engine failed.
+    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is unchanged), or the
+    ///   engine failed.
     ///
     /// # Idempotency
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
@@ -283,7 +285,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `volumes/round-trip`, `volumes/name-taken`, `volumes/owner*`, `volumes/default-owner`,
-    /// `config/volume-name-hostile`, `concurrency/create-volume`, `cancellation/volume-and-network`,
+    /// `config/volume-name-invalid`, `concurrency/create-volume`, `cancellation/volume-and-network`,
     /// `cancellation/volume-owner`
     async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume>;
 
@@ -300,7 +302,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `volumes/in-use-stays`, `volumes/name-free-after-removal`, `concurrency/remove-volume`,
+    /// `volumes/in-use-not-removed`, `volumes/name-reusable-after-removal`, `concurrency/remove-volume`,
     /// `errors/not-found/remove-volume`
     async fn remove_volume(&self, id: &VolumeId) -> Result<()>;
 
@@ -310,8 +312,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `NetworkCreationError`: the name is taken (not retryable; the existing network is untouched), the engine
-    ///   has no addresses left, or the engine failed.
+    /// - `NetworkCreationError`: the name is taken (not retryable; the existing network is unchanged), the
+    ///   engine has no addresses left, or the engine failed.
     ///
     /// # Idempotency
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
@@ -321,10 +323,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// it.
     ///
     /// # Conformance
-    /// `networks/*`, `config/network-name-hostile`, `concurrency/create-network`,
+    /// `networks/*`, `config/network-name-invalid`, `concurrency/create-network`,
     /// `cancellation/volume-and-network`
     async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
-        let _ = config;
         unsupported(Operation::CreateNetwork)
     }
 
@@ -343,9 +344,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `networks/in-use-stays`, `errors/not-found/remove-network`
+    /// `networks/in-use-not-removed`, `errors/not-found/remove-network`
     async fn remove_network(&self, id: &NetworkId) -> Result<()> {
-        let _ = id;
         unsupported(Operation::RemoveNetwork)
     }
 
@@ -363,9 +363,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `capability/volume-list`, `volumes/round-trip`, `namespaces/volumes-and-networks-apart`
+    /// `capability/volume-list`, `volumes/round-trip`, `namespaces/volumes-and-networks-isolated`
     async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
-        let _ = filter;
         unsupported(Operation::ListVolumes)
     }
 
@@ -384,9 +383,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `capability/network-list`, `networks/round-trip`, `namespaces/volumes-and-networks-apart`
+    /// `capability/network-list`, `networks/round-trip`, `namespaces/volumes-and-networks-isolated`
     async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
-        let _ = filter;
         unsupported(Operation::ListNetworks)
     }
 
@@ -401,10 +399,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ImageImportError`: the engine rejected the archive.
-    /// - The error that the archive's stream ended with. The engine then has no new image.
+    /// - Errors of the archive stream. The engine then has no new image.
     ///
     /// # Idempotency
-    /// Idempotent in effect: importing the same archive again yields an equal image under the same name.
+    /// Idempotent: importing the same archive again yields an equal image under the same name.
     ///
     /// # Cancel safety
     /// A dropped import either completes on the engine or has no effect; a later `remove_image` removes the image.
@@ -412,7 +410,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `capability/image-import-and-remove`
     async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
-        let _ = (image, root);
         unsupported(Operation::ImportImage)
     }
 
@@ -432,9 +429,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `capability/image-in-use-stays`, `errors/not-found/remove-image`
+    /// `capability/image-in-use-not-removed`, `errors/not-found/remove-image`
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
-        let _ = image;
         unsupported(Operation::RemoveImage)
     }
 
@@ -443,12 +439,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// If the container has already exited, the call returns the exit info immediately. For a container that was
-    /// never started or is paused, the call returns when a run exits. The result equals
+    /// If the container has already exited, the call returns the exit info immediately. For a container that
+    /// was never started or is paused, the call returns when a run exits. The result equals
     /// [`ContainerInstance::exit`] and is never lost, even if the container is removed during the wait. Only
-    /// [`oom_killed`](ExitInfo::oom_killed) may be known here and `None` there, because a wait queries the engine
-    /// beyond its record of the container. The driver's deadline does not apply: without a
-    /// [timeout](WaitOptions::timeout) the call waits indefinitely.
+    /// [`oom_killed`](ExitInfo::oom_killed) may be known here but `None` there, because a wait also consults
+    /// the engine's events. The driver's deadline does not apply: without a [timeout](WaitOptions::timeout)
+    /// the call waits indefinitely.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -462,12 +458,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `wait/exit-code`, `wait/ended-already`, `wait/created-waits-for-a-run`, `wait/removed-keeps-the-code`,
-    /// `wait/timeout`, `wait/many-waiters`, `wait/next-run`, `wait/paused`, `wait/removed-without-a-run`,
-    /// `wait/outlasts-the-deadline`, `cancellation/wait`, `errors/not-found/wait-container`,
+    /// `wait/exit-code`, `wait/already-exited`, `wait/before-start`, `wait/exit-code-after-removal`,
+    /// `wait/timeout`, `wait/many-waiters`, `wait/second-run`, `wait/paused`, `wait/removed-before-start`,
+    /// `wait/outlasts-request-deadline`, `cancellation/wait`, `errors/not-found/wait-container`,
     /// `capability/container-wait`
     async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-        let _ = (id, options);
         unsupported(Operation::WaitContainer)
     }
 
@@ -476,9 +471,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns when the signal has been sent; its effect on the process shows later. If the signal ends the
-    /// process, the container's status is as [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit)
-    /// defines. The only signal that is sent to a paused container is [`Signal::KILL`], which ends the process.
+    /// Returns when the signal has been sent; its effect may come later. If the signal ends the process,
+    /// [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit) defines the container's status. A paused
+    /// container accepts only [`Signal::KILL`], which ends the process.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -493,10 +488,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call sends the signal once or not at all.
     ///
     /// # Conformance
-    /// `kill/ends`, `kill/signal-reaches-the-process`, `kill/not-running`, `kill/paused`, `cancellation/kill`,
+    /// `kill/terminates`, `kill/signal-delivered`, `kill/not-running`, `kill/paused`, `cancellation/kill`,
     /// `errors/not-found/kill-container`, `capability/container-kill`
     async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
-        let _ = (id, signal);
         unsupported(Operation::KillContainer)
     }
 
@@ -519,11 +513,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `pause/round-trip`, `pause/already`, `pause/not-running`, `pause/processes-stand-still`,
-    /// `pause/stop-and-remove`, `concurrency/pause`, `cancellation/pause`, `errors/not-found/pause-container`,
-    /// `capability/container-pause`
+    /// `pause/round-trip`, `pause/already-paused`, `pause/not-running`, `pause/processes-frozen`,
+    /// `pause/stop-and-remove`, `concurrency/pause`, `cancellation/pause`,
+    /// `errors/not-found/pause-container`, `capability/container-pause`
     async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
-        let _ = id;
         unsupported(Operation::PauseContainer)
     }
 
@@ -549,7 +542,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`,
     /// `errors/not-found/unpause-container`
     async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
-        let _ = id;
         unsupported(Operation::UnpauseContainer)
     }
 
@@ -574,15 +566,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills the
-    /// process before the grace period is over. The start does not begin after the drop, so it never undoes a stop
-    /// that returns later through the same driver value. The same holds for a call that fails with `TimeoutError`.
+    /// process before the grace period has expired. The start does not begin after the drop, so it never
+    /// undoes a stop that returns later through the same driver value. The same holds for a call that fails
+    /// with `TimeoutError`.
     ///
     /// # Conformance
-    /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `restart/by-force`,
-    /// `restart/dropped-then-stopped`, `cancellation/restart`,
+    /// `restart/new-run`, `restart/starts-stopped`, `restart/grace-expires-without-force`,
+    /// `restart/by-force`, `restart/dropped-then-stopped`, `cancellation/restart`,
     /// `errors/not-found/restart-container`, `capability/container-restart`
     async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
-        let _ = (id, options);
         unsupported(Operation::RestartContainer)
     }
 
@@ -591,13 +583,13 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Whatever the command does is the [outcome](ExecOutput::outcome) and never an error, even if it fails, is
-    /// killed or times out. Messages from the engine are never part of the output. When the
-    /// [timeout](ExecConfig::timeout) expires, the driver kills the command and every process it has started (its
-    /// children, including those that have daemonised) and nothing else, and keeps the output up to then. The
-    /// output is complete up to the [limit](ExecConfig::output_limit). The driver's deadline does not apply while
-    /// the command runs. If the command exits by itself, processes that it leaves running are neither killed nor
-    /// waited for.
+    /// The result of the command is the [outcome](ExecOutput::outcome) and never an error, even if it fails,
+    /// is killed or times out. Messages from the engine are never part of the output. When the
+    /// [timeout](ExecConfig::timeout) expires, the driver kills the command and every process it has started
+    /// (its children, including those that have daemonised) and nothing else, and keeps the output up to
+    /// then. The output is complete up to the [limit](ExecConfig::output_limit). The driver's deadline does
+    /// not apply while the command runs. If the command exits on its own, processes that it leaves running
+    /// are neither killed nor waited for.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability, or the config has a timeout that cannot
@@ -617,12 +609,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `exec/output`, `exec/exit-code`, `exec/stdin`, `exec/environment`, `exec/signaled`, `exec/timeout-*`,
     /// `exec/output-limit`, `exec/no-such-program`, `exec/not-running`, `exec/container-gone`,
-    /// `exec/out-of-memory`, `exec/tty`, `exec/output-is-binary-safe`, `exec/output-large`, `exec/arguments`,
-    /// `exec/no-program-given`, `exec/outlasts-the-deadline`, `exec/secrets-stay-out-of-errors`,
-    /// `concurrency/exec*`, `cancellation/exec`, `cancellation/exec-at-once`, `errors/not-found/exec`,
-    /// `capability/exec`
+    /// `exec/out-of-memory`, `exec/tty`, `exec/binary-safe`, `exec/output-large`, `exec/arguments`,
+    /// `exec/empty-command`, `exec/outlasts-request-deadline`, `exec/no-secrets-in-errors`,
+    /// `concurrency/exec*`, `cancellation/exec`, `cancellation/exec-dropped-at-each-await`,
+    /// `errors/not-found/exec`, `capability/exec`
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
-        let _ = (id, config);
         unsupported(Operation::Exec)
     }
 
@@ -646,12 +637,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Dropping the future, or the session's control, kills the command and every process it has started.
     ///
     /// # Conformance
-    /// `exec-stream/conversation`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`,
-    /// `exec-stream/drop-kills`, `exec-stream/slow-reader`, `exec-stream/outcome`, `exec-stream/config-input`,
-    /// `exec-stream/resize-without-terminal`, `exec-stream/timeout`, `exec-stream/refusals`,
-    /// `errors/not-found/exec-stream`, `capability/exec-stream`
+    /// `exec-stream/request-reply`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`,
+    /// `exec-stream/drop-kills`, `exec-stream/slow-reader`, `exec-stream/outcome`,
+    /// `exec-stream/config-stdin`, `exec-stream/resize-without-tty`, `exec-stream/timeout`,
+    /// `exec-stream/refusals`, `errors/not-found/exec-stream`, `capability/exec-stream`
     async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
-        let _ = (id, config);
         unsupported(Operation::ExecStream)
     }
 
@@ -660,9 +650,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns once the command runs. Its output is discarded. A [timeout](ExecConfig::timeout), input or terminal
-    /// is refused, because the driver does not stay attached to serve it. The command ends no later than the
-    /// container.
+    /// Returns once the command runs. Its output is discarded. A [timeout](ExecConfig::timeout), input or
+    /// terminal is refused, because the driver does not stay connected to the command. The command ends no
+    /// later than the container.
     ///
     /// # Errors
     /// Same as [`exec`](Self::exec); also `ConfigurationError` for a timeout, an input or a terminal.
@@ -674,10 +664,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call starts the command once or not at all.
     ///
     /// # Conformance
-    /// `exec-detached/runs-on`, `exec-detached/status`, `exec-detached/refusals`, `cancellation/exec-detached`,
-    /// `errors/not-found/exec-detached`, `capability/exec-detached`
+    /// `exec-detached/outlives-call`, `exec-detached/status`, `exec-detached/refusals`,
+    /// `cancellation/exec-detached`, `errors/not-found/exec-detached`, `capability/exec-detached`
     async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
-        let _ = (id, config);
         unsupported(Operation::ExecDetached)
     }
 
@@ -702,21 +691,20 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `exec-detached/status`, `exec-detached/unknown-id`, `errors/not-found/exec-status`
     async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
-        let _ = (id, exec);
         unsupported(Operation::ExecStatus)
     }
 
-    /// Streams what a container has written and, with `follow`, what it writes from then on.
+    /// Streams a container's existing output and, with `follow`, its new output.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Chunks of one source are in order and without gaps; the order between the two sources is unspecified.
-    /// Chunks contain the bytes as written, provided the engine stores them so: Docker's usual log files hold
-    /// text, so bytes that are not UTF-8 are read back as U+FFFD. With [`follow`](LogStreamOptions::follow) the
-    /// stream waits for a container that has not been started yet, spans one run, and ends when the container
-    /// exits or is removed. Without it the stream ends after the logs that exist. The call returns immediately,
-    /// even if there are no logs yet.
+    /// Chunks contain the bytes as the engine stores them: Docker's default log files contain text, so bytes
+    /// that are not UTF-8 become U+FFFD. With [`follow`](LogStreamOptions::follow) the stream waits for a
+    /// container that has not been started yet, spans one run, and ends when the container exits or is
+    /// removed. Without it the stream ends after the existing logs. The call returns immediately, even if
+    /// there are no logs yet.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -734,7 +722,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`,
     /// `capability/log-stream`
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
-        let _ = (id, options);
         unsupported(Operation::StreamContainerLogs)
     }
 
@@ -743,9 +730,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running or exited. Owners and permissions are those in the archive.
-    /// Nothing is written outside the container, whatever names and links the archive contains. Memory use is
-    /// bounded, however large the archive is.
+    /// Works while the container is created, running or exited. Owners and permissions are those in the
+    /// archive. Nothing is written outside the container, regardless of the archive's names and links. Memory
+    /// use is bounded for an archive of any size.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability, or the engine cannot access the directory
@@ -757,22 +744,21 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - Errors of the archive stream.
     ///
     /// # Idempotency
-    /// Idempotent in effect: unpacking the same archive again yields the same files.
+    /// Idempotent: unpacking the same archive again yields the same files.
     ///
     /// # Cancel safety
     /// A dropped call may leave some of the files.
     ///
     /// # Conformance
-    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-hostile-names`, `files/archive-broken`,
-    /// `files/no-such-folder`, `cancellation/copy`, `errors/not-found/copy-into-container`,
-    /// `capability/file-archive`
+    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-path-traversal`,
+    /// `files/archive-invalid`, `files/no-such-directory`, `cancellation/copy`,
+    /// `errors/not-found/copy-into-container`, `capability/file-archive`
     async fn copy_into_container(
         &self,
         id: &ContainerId,
         directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
-        let _ = (id, directory, archive);
         unsupported(Operation::CopyIntoContainer)
     }
 
@@ -803,10 +789,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-owners`, `files/archive-pattern-names`,
-    /// `files/no-such-file`, `errors/not-found/copy-from-container`
+    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-owners`,
+    /// `files/archive-glob-characters`, `files/no-such-file`, `errors/not-found/copy-from-container`
     async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
-        let _ = (id, path);
         unsupported(Operation::CopyFromContainer)
     }
 
@@ -815,8 +800,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running or exited, and in images without tools. Symbolic links are
-    /// followed inside the container.
+    /// Works while the container is created, running or exited, even if the image has no tools. Symbolic
+    /// links are followed inside the container.
     ///
     /// Files in memory (on a tmpfs mount, such as `/tmp` of a read-only container) exist only while the container
     /// runs. Some engines need a shell and `cat` in the image to read them.
@@ -835,16 +820,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/folder-is-no-file`, `files/error-kinds`,
-    /// `files/pattern-names`, `files/links-stay-inside`,
-    /// `errors/not-found/read-file`, `capability/file-read`
+    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/directory-is-not-a-file`,
+    /// `files/error-kinds`, `files/glob-characters`, `files/symlinks-confined`, `errors/not-found/read-file`,
+    /// `capability/file-read`
     async fn read_file(
         &self,
         id: &ContainerId,
         path: &ContainerPath,
         options: ReadFileOptions,
     ) -> Result<Bytes> {
-        let _ = (id, path, options);
         unsupported(Operation::ReadFile)
     }
 
@@ -868,7 +852,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `files/large-round-trip`, `files/no-such-file`, `errors/not-found/read-file-stream`
     async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
-        let _ = (id, path);
         unsupported(Operation::ReadFileStream)
     }
 
@@ -877,9 +860,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running or exited, and in images without tools. Returns when the file
-    /// can be read. Memory use is bounded, however large a streamed content is. A symbolic link at the path is
-    /// followed inside the container, even if its target does not exist yet, and is kept.
+    /// Works while the container is created, running or exited, even if the image has no tools. Returns when
+    /// the file can be read. Memory use is bounded for streamed content of any size. A symbolic link at
+    /// the path is followed inside the container, even if its target does not exist yet, and is kept.
     ///
     /// Files in memory (on a tmpfs mount, such as `/tmp` of a read-only container) can be written only while the
     /// container runs. Some engines need a shell in the image for this, and the file's owner must have permission
@@ -896,17 +879,17 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - Errors of the content stream.
     ///
     /// # Idempotency
-    /// Idempotent in effect: writing the same content again yields the same file.
+    /// Idempotent: writing the same content again yields the same file.
     ///
     /// # Cancel safety
     /// A dropped call leaves the old file, the new file or a part of the new file.
     ///
     /// # Conformance
-    /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`, `files/replaced`,
-    /// `files/wrong-length`, `files/read-only-root`, `files/written-through-links`, `files/seen-inside`,
-    /// `files/in-memory-folder`, `cancellation/write-file`, `errors/not-found/write-file`, `capability/file-write`
+    /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`,
+    /// `files/replaced`, `files/content-length-mismatch`, `files/read-only-root`,
+    /// `files/write-follows-symlinks`, `files/visible-inside`, `files/tmpfs`, `cancellation/write-file`,
+    /// `errors/not-found/write-file`, `capability/file-write`
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
-        let _ = (id, path, file);
         unsupported(Operation::WriteFile)
     }
 
@@ -928,16 +911,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `AuthenticationError`, from the call or in the stream: the registry rejected the credentials.
     ///
     /// # Idempotency
-    /// Idempotent: another pull fetches what the registry has under the name at that time.
+    /// Idempotent: another pull fetches the image that the registry then has under the name.
     ///
     /// # Cancel safety
     /// Dropping the stream cancels the pull if the engine supports that; an image that arrives anyway is kept.
     ///
     /// # Conformance
-    /// `images/pull`, `images/pull-missing`, `images/pull-credentials`, `images/pull-secret-stays-secret`,
+    /// `images/pull`, `images/pull-missing`, `images/pull-credentials`, `images/no-secrets-in-errors`,
     /// `cancellation/pull`, `capability/image-pull-stream`
     async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
-        let _ = (image, options);
         unsupported(Operation::PullImage)
     }
 
@@ -960,7 +942,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `images/list`, `images/list-filter`, `capability/image-list`
     async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
-        let _ = filter;
         unsupported(Operation::ListImages)
     }
 
@@ -983,7 +964,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `images/get`, `images/get-missing`, `capability/image-inspect`
     async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
-        let _ = image;
         unsupported(Operation::GetImage)
     }
 
@@ -994,24 +974,22 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Behaviour
     /// If another image already has one of the names, the name moves to the loaded image. Loaded images belong to
     /// the engine like pulled ones, so [`remove_image`](Self::remove_image) does not remove them. Memory use is
-    /// bounded, however large the archive is.
+    /// bounded for an archive of any size.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ImageImportError`: the engine rejected the archive.
-    /// - The error that the archive's stream ended with. The engine then has no new image.
-    /// - Errors of the archive stream.
+    /// - Errors of the archive stream. The engine then has no new image.
     ///
     /// # Idempotency
-    /// Idempotent in effect: loading the same archive again yields the same images.
+    /// Idempotent: loading the same archive again yields the same images.
     ///
     /// # Cancel safety
     /// A dropped load may leave some of the images.
     ///
     /// # Conformance
-    /// `images/load`, `images/load-broken`, `capability/image-load`
+    /// `images/load`, `images/load-invalid`, `capability/image-load`
     async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
-        let _ = archive;
         unsupported(Operation::LoadImage)
     }
 
@@ -1037,7 +1015,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `stats/memory`, `stats/cpu`, `stats/pids`, `stats/limits`, `stats/not-running`,
     /// `errors/not-found/container-stats`, `capability/container-stats`
     async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
-        let _ = id;
         unsupported(Operation::ContainerStats)
     }
 
@@ -1065,20 +1042,19 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `stats/stream-*`, `cancellation/streams`, `errors/not-found/stream-container-stats`,
     /// `capability/container-stats-stream`
     async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
-        let _ = id;
         unsupported(Operation::StreamContainerStats)
     }
 
-    /// Streams the events of the containers in this driver's namespace, whatever caused them.
+    /// Streams the events of the containers in this driver's namespace, regardless of their cause.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Starting when the call returns, the stream reports each event once, in the engine's order, until it is
-    /// dropped. The driver re-establishes a broken connection transparently. [`since`](EventFilter::since) and
-    /// [`after`](EventFilter::after) also report earlier events, as far back as the engine keeps them. Wherever
-    /// events may have been lost, then or later, the stream reports a [`Gap`](crate::EventKind::Gap) in their
-    /// place; events are never lost silently.
+    /// dropped. The driver re-establishes a broken connection transparently. [`since`](EventFilter::since)
+    /// and [`after`](EventFilter::after) also report earlier events, as far back as the engine keeps them. If
+    /// events may have been lost, at the start or later, the stream reports a [`Gap`](crate::EventKind::Gap)
+    /// in their place; events are never lost silently.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -1092,11 +1068,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `events/life`, `events/exit-code`, `events/filter`, `events/since`, `events/after-without-gap-or-twin`,
-    /// `events/only-own`, `events/health`, `events/oom`, `events/pause`, `events/exec`, `events/who`,
-    /// `events/bad-cursor`, `capability/events`
+    /// `events/lifecycle`, `events/exit-code`, `events/filter`, `events/since`,
+    /// `events/cursor-without-gaps-or-duplicates`, `events/other-namespaces-excluded`, `events/health`,
+    /// `events/oom`, `events/pause`, `events/exec`, `events/event-fields`, `events/invalid-cursor`,
+    /// `capability/events`
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
-        let _ = filter;
         unsupported(Operation::Events)
     }
 
@@ -1119,7 +1095,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `volumes/get`, `errors/not-found/get-volume`, `capability/volume-inspect`
     async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
-        let _ = id;
         unsupported(Operation::GetVolume)
     }
 
@@ -1128,8 +1103,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Accepts an id or a name. A network that does not exist in this driver's namespace is `None`, never an
-    /// error.
+    /// Accepts only full ids; for names, use [`find_network`](crate::ContainerDriverExt::find_network). A
+    /// network that does not exist in this driver's namespace is `None`, never an error.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -1143,7 +1118,6 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `networks/get`, `errors/not-found/get-network`, `capability/network-inspect`
     async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
-        let _ = id;
         unsupported(Operation::GetNetwork)
     }
 
@@ -1167,15 +1141,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `networks/connect`, `networks/connect-reaches`, `networks/connect-twice`, `networks/connect-alias`,
-    /// `networks/connect-networkless`, `errors/not-found/connect-network`, `capability/network-connect`
+    /// `networks/connect`, `networks/connect-reachable`, `networks/connect-twice`, `networks/connect-alias`,
+    /// `networks/connect-without-network`, `errors/not-found/connect-network`, `capability/network-connect`
     async fn connect_network(
         &self,
         network: &NetworkId,
         container: &ContainerId,
         options: NetworkConnectOptions,
     ) -> Result<()> {
-        let _ = (network, container, options);
         unsupported(Operation::ConnectNetwork)
     }
 
@@ -1200,21 +1173,21 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `networks/disconnect`, `networks/disconnect-twice`, `errors/not-found/disconnect-network`
     async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
-        let _ = (network, container);
         unsupported(Operation::DisconnectNetwork)
     }
 
-    /// Removes unused networks that the driver itself created for containers that name no network.
+    /// Removes the driver's own unused networks, which it created for containers without a configured
+    /// network.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The driver normally removes such a network with its last container. The network is left over if another
-    /// program removes that container, or if the process is killed in between. This call removes the leftover
-    /// networks of the whole namespace and returns their number. A network with any container attached is kept,
-    /// whatever the container's status and whichever driver created it. A container that is being created concurrently
-    /// still gets its network. The call also removes the helpers that a killed process needed to create a volume
-    /// that no longer exists; they are not counted.
+    /// The driver normally removes such a network with its last container. The network is left over if
+    /// another program removes that container, or if the process is killed in between. This call removes the
+    /// leftover networks of the whole namespace and returns their number. A network with any attached
+    /// container is kept, regardless of the container's status and of the driver that created it. A container
+    /// that is being created concurrently still gets its network. The call also removes leftover helper
+    /// resources of volumes that no longer exist; they are not counted.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -1227,20 +1200,22 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call removes all, some or none of the networks.
     ///
     /// # Conformance
-    /// `cleanup/idle-networks`, `cleanup/idle-networks-at-once`, `capability/network-cleanup`
+    /// `cleanup/idle-networks`, `cleanup/idle-networks-concurrent`, `capability/network-cleanup`
     async fn remove_idle_networks(&self) -> Result<usize> {
         unsupported(Operation::RemoveIdleNetworks)
     }
 
-    /// Returns what [`create_container`](Self::create_container) would do with a config, without doing any of it.
+    /// Returns what [`create_container`](Self::create_container) would do with a config, without side
+    /// effects.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The call has no side effects: nothing is created and no image is pulled. The [plan](CreationPlan) lists by
-    /// path whatever a creation would refuse or warn about. For an invalid config the call returns a plan with
-    /// refusals, not an error. If the config is accepted and the engine has the image, the plan has the image's user,
-    /// entrypoint, command and volumes, with [advice](crate::ImageInfo::advice) on settings that do not suit them.
+    /// Nothing is created and no image is pulled. The [plan](CreationPlan) lists every refusal and warning of
+    /// the creation by path. For an invalid config the call returns a plan with refusals, not an error. If
+    /// the config is accepted and the engine has the image, the plan has the image's user, entrypoint,
+    /// command and volumes, with [advice](crate::ImageInfo::advice) on settings that are incompatible with
+    /// them.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -1253,9 +1228,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`,
-    /// `plan/beyond-the-driver`, `plan/image`, `capability/plan`
+    /// `plan/exceeds-driver-limit`, `plan/image`, `capability/plan`
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
-        let _ = config;
         unsupported(Operation::Plan)
     }
 }

@@ -16,15 +16,15 @@ pub enum Enforcement {
     /// Enforced as configured (or nothing was configured).
     #[default]
     Enforced,
-    /// Enforced in part; the text says what is not enforced and why.
+    /// Enforced in part; the text states which part is not enforced, and the reason.
     Weakened(String),
-    /// Not enforced; the text says why.
+    /// Not enforced, for this reason.
     Unsupported(String),
 }
 
 macro_rules! report {
     ($($(#[$docs:meta])+ $field:ident, $Guarantee:ident at $path:literal,)+) => {
-        /// For each limit and security option, whether this engine enforces what the config asks for.
+        /// For each limit and security option, whether the engine enforces it.
         ///
         /// An entry that is missing in JSON counts as not enforced.
         ///
@@ -62,7 +62,7 @@ macro_rules! report {
                 }
             }
 
-            /// Returns the path of the config's field that it is about, such as `resources.cpu`.
+            /// Returns the path of its config field, such as `resources.cpu`.
             pub fn path(self) -> &'static str {
                 match self {
                     $(Self::$Guarantee => $path,)+

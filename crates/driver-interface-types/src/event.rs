@@ -40,13 +40,13 @@ kinds! {
     Created = "container:created",
     /// The container's main process started.
     Started = "container:started",
-    /// The container's main process exited, for whatever reason; the event has the exit code.
+    /// The container's main process exited, for any reason; the event has the exit code.
     Stopped = "container:stopped",
     /// The container was removed.
     Removed = "container:removed",
     /// The container's health check passes (again).
     Healthy = "container:healthy",
-    /// The container's health check has failed as many times in a row as allowed.
+    /// The container's health check has failed too many times in a row.
     Unhealthy = "container:unhealthy",
     /// The container ran out of memory.
     OutOfMemory = "container:oom",
@@ -63,7 +63,7 @@ kinds! {
 
 text_form!(EventKind, "event kind");
 
-/// What happened, with the data of its kind. In JSON, `kind` has the name of the [`EventKind`].
+/// The kind of an event, with the data of that kind. In JSON, `kind` has the name of the [`EventKind`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind")]
@@ -75,7 +75,7 @@ pub enum EventData {
     /// The container's main process started.
     #[serde(rename = "container:started")]
     Started(EventContainer),
-    /// The container's main process exited, for whatever reason.
+    /// The container's main process exited, for any reason.
     #[serde(rename = "container:stopped", rename_all = "camelCase")]
     Stopped {
         /// The container.
@@ -90,7 +90,7 @@ pub enum EventData {
     /// The container's health check passes (again).
     #[serde(rename = "container:healthy")]
     Healthy(EventContainer),
-    /// The container's health check has failed as many times in a row as allowed.
+    /// The container's health check has failed too many times in a row.
     #[serde(rename = "container:unhealthy")]
     Unhealthy(EventContainer),
     /// The container ran out of memory.
@@ -140,8 +140,8 @@ impl EventContainer {
 }
 
 impl EventData {
-    /// Creates the data of an event of a container. The exit code counts for [`EventKind::Stopped`] only; a gap is
-    /// of no container.
+    /// Creates the data of a container's event. The exit code is used only for [`EventKind::Stopped`]; a gap
+    /// has no container.
     pub fn of_container(kind: EventKind, container: EventContainer, exit_code: Option<i64>) -> Self {
         match kind {
             EventKind::Created => Self::Created(container),
@@ -194,13 +194,13 @@ impl EventData {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Event {
-    /// When it happened, by the engine's clock.
+    /// When the event happened, by the engine's clock.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
     /// The position in the event stream, for [`EventFilter::after`].
     pub cursor: EventCursor,
-    /// What happened.
+    /// The kind and its data.
     #[serde(flatten)]
     pub data: EventData,
 }
@@ -284,46 +284,21 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// Selects events of a session's containers.
-    #[must_use]
-    pub fn session(mut self, session: SessionId) -> Self {
-        self.session_id = Some(session);
-        self
-    }
-
-    /// Selects events of a container.
-    #[must_use]
-    pub fn container(mut self, id: ContainerId) -> Self {
-        self.container = Some(id);
-        self
-    }
-
-    /// Adds a kind of event to select; other kinds are excluded unless added too.
-    #[must_use]
-    pub fn kind(mut self, kind: EventKind) -> Self {
-        self.kinds.push(kind);
-        self
-    }
-
-    /// Selects events of containers whose label `key` is exactly `value`.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
-    }
-
-    /// Starts at `time`.
-    #[must_use]
-    pub fn since(mut self, time: SystemTime) -> Self {
-        (self.since, self.after) = (Some(time), None);
-        self
-    }
-
-    /// Starts after the event of a cursor.
-    #[must_use]
-    pub fn after(mut self, cursor: EventCursor) -> Self {
-        (self.since, self.after) = (None, Some(cursor));
-        self
+    crate::setters! {
+        /// Selects events of a session's containers.
+        session(self, session: SessionId) { self.session_id = Some(session); }
+        /// Selects events of a container.
+        container(self, id: ContainerId) { self.container = Some(id); }
+        /// Adds a kind of event to select; other kinds are excluded unless added too.
+        kind(self, kind: EventKind) { self.kinds.push(kind); }
+        /// Selects events of containers whose label `key` is exactly `value`.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
+        /// Starts at `time`.
+        since(self, time: SystemTime) { (self.since, self.after) = (Some(time), None); }
+        /// Starts after the event of a cursor.
+        after(self, cursor: EventCursor) { (self.since, self.after) = (None, Some(cursor)); }
     }
 
     /// Returns whether an event matches, regardless of its position in the stream.

@@ -113,72 +113,39 @@ impl ExecConfig {
         Self::new(["sh".to_owned(), "-c".to_owned(), line.into()])
     }
 
-    /// Sets an environment variable.
-    #[must_use]
-    pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.insert(key.into(), value.into());
-        self
-    }
-
-    /// Sets environment variables, in addition to those already set.
-    #[must_use]
-    pub fn envs(mut self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
-        self.env.extend(pairs(all));
-        self
-    }
-
-    /// Sets the working directory.
-    #[must_use]
-    pub fn working_dir(mut self, path: impl Into<String>) -> Self {
-        self.working_dir = Some(path.into());
-        self
-    }
-
-    /// Sets the user to run as: `uid`, `uid:gid`, or a name from the image.
-    #[must_use]
-    pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
-        self
-    }
-
-    /// Sets the complete standard input.
-    #[must_use]
-    pub fn stdin(mut self, input: impl Into<Bytes>) -> Self {
-        self.stdin = Some(input.into());
-        self
-    }
-
-    /// Sets a terminal of this size.
-    #[must_use]
-    pub fn tty(mut self, size: TtySize) -> Self {
-        self.tty = Some(size);
-        self
-    }
-
-    /// Sets the maximum run time.
-    #[must_use]
-    pub fn timeout(mut self, longest: Duration) -> Self {
-        self.timeout = Some(longest);
-        self
-    }
-
-    /// Sets the maximum number of bytes to keep of each stream.
-    #[must_use]
-    pub fn output_limit(mut self, bytes: usize) -> Self {
-        self.output_limit = bytes;
-        self
+    crate::setters! {
+        /// Sets an environment variable.
+        env(self, key: impl Into<String>, value: impl Into<String>) {
+            self.env.insert(key.into(), value.into());
+        }
+        /// Sets environment variables, in addition to those already set.
+        envs(self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
+            self.env.extend(pairs(all));
+        }
+        /// Sets the working directory.
+        working_dir(self, path: impl Into<String>) { self.working_dir = Some(path.into()); }
+        /// Sets the user to run as: `uid`, `uid:gid`, or a name from the image.
+        user(self, user: impl Into<String>) { self.user = Some(user.into()); }
+        /// Sets the complete standard input.
+        stdin(self, input: impl Into<Bytes>) { self.stdin = Some(input.into()); }
+        /// Sets a terminal of this size.
+        tty(self, size: TtySize) { self.tty = Some(size); }
+        /// Sets the maximum run time.
+        timeout(self, longest: Duration) { self.timeout = Some(longest); }
+        /// Sets the maximum number of bytes to keep of each stream.
+        output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }
 
-/// How a command ended. A failing command is an outcome, never an error.
+/// The outcome of a command. A failed command is an outcome, never an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ExecOutcome {
-    /// The command exited by itself, with this exit code.
+    /// The command exited with this exit code.
     Exited(i64),
-    /// The command was ended by a signal.
+    /// The command was terminated by a signal.
     Signaled(Signal),
     /// The command exceeded its timeout and was killed with every process it had started.
     TimedOut,
@@ -189,7 +156,7 @@ pub enum ExecOutcome {
 }
 
 impl ExecOutcome {
-    /// Returns whether the command exited by itself with code 0.
+    /// Returns whether the command exited with code 0.
     pub fn success(self) -> bool {
         self == Self::Exited(0)
     }
@@ -215,7 +182,7 @@ impl ExecOutcome {
 /// assert_eq!(output.stderr_text(), "no such file\n");
 /// ```
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
-#[must_use = "`outcome` says whether the command succeeded"]
+#[must_use = "`outcome` reports whether the command succeeded"]
 #[non_exhaustive]
 pub struct ExecOutput {
     /// The standard output of the command; with a terminal, all of its output.
@@ -232,7 +199,7 @@ pub struct ExecOutput {
     /// - the engine lost the end of the output. Podman does so when a command exits without having read its input
     ///   and the input is larger than a pipe buffer.
     pub truncated: bool,
-    /// How the command ended.
+    /// The outcome of the command.
     pub outcome: ExecOutcome,
 }
 
@@ -253,7 +220,7 @@ impl ExecOutput {
         self
     }
 
-    /// Returns whether the command exited by itself with code 0.
+    /// Returns whether the command exited with code 0.
     pub fn success(&self) -> bool {
         self.outcome.success()
     }
@@ -275,7 +242,7 @@ impl ExecOutput {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ExecStatus {
-    /// How the command ended; `None` while it runs.
+    /// The outcome of the command; `None` while it runs.
     pub outcome: Option<ExecOutcome>,
     /// When the command started, if the engine knows.
     #[serde(with = "millis::optional_time", default)]

@@ -26,7 +26,7 @@ use crate::{ExecOutcome, TtySize};
 ///     session.resize(TtySize { columns: 132, rows: 43 }).await?;
 ///     session.close_stdin().await?;
 ///     let outcome = session.wait().await?;
-///     println!("the shell ended: {outcome:?}");
+///     println!("the shell exited: {outcome:?}");
 ///     Ok(())
 /// }
 /// ```
@@ -38,8 +38,8 @@ pub struct ExecSession {
     /// [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
     /// The command's standard output; with a terminal, all of its output. It ends soon after the command has
-    /// exited. It ends with an error if the connection was cut, or if it was not read while the command was being
-    /// killed and more output arrived than is buffered.
+    /// exited. It ends with an error if the connection was cut, or if more unread output than is buffered
+    /// arrived while the command was being killed.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The command's standard error; with a terminal it is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
@@ -48,7 +48,7 @@ pub struct ExecSession {
 }
 
 /// A handle that controls a running command. Drivers implement it. When it is dropped, the command is killed with
-/// every process it has started, in the background if that takes a while.
+/// every process it has started, in the background if necessary.
 #[async_trait]
 pub trait ExecControl: Send + Sync + 'static {
     /// Sets the terminal's size.

@@ -17,7 +17,7 @@ use crate::{
 /// Helpers for every driver.
 #[async_trait]
 pub trait ContainerDriverExt: ContainerDriver {
-    /// Returns the container of the driver's namespace with exactly this name, if there is one.
+    /// Returns the container with exactly this name, or `None` if this namespace has none.
     ///
     /// # Errors
     /// Those of [`list_containers`](ContainerDriver::list_containers).
@@ -45,7 +45,7 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.into_iter().next())
     }
 
-    /// Returns the network of the driver's namespace with exactly this name, if there is one.
+    /// Returns the network with exactly this name, or `None` if this namespace has none.
     ///
     /// # Errors
     /// Those of [`list_networks`](ContainerDriver::list_networks).
@@ -126,10 +126,11 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `ContainerStartError`: the container exited without becoming ready. The message has its exit code and the
-    ///   last five lines of its log, at most 400 characters of them. The hint names the cause if it is a
-    ///   well-known one (a read-only root, a permission, a user, a program, a port, memory). Text in the log that
-    ///   looks like a credential is redacted, but other secrets that the program prints appear in this error too.
+    /// - `ContainerStartError`: the container exited without becoming ready. The message has its exit code
+    ///   and the last five lines of its log, at most 400 characters of them. The hint names a well-known
+    ///   cause (a read-only root, a permission, a user, a program, a port, memory). Text in the log that
+    ///   looks like a credential is redacted, but other secrets that the program prints appear in this error
+    ///   too.
     /// - `WaitTimeoutError`: the container was not ready within `deadline`. A container that has not been started
     ///   yet is waited for.
     /// - `TimeoutError`: the engine did not respond within `deadline`, or within the driver's own deadline.
@@ -166,18 +167,18 @@ pub trait ContainerDriverExt: ContainerDriver {
 
     /// Creates a container, runs it until it exits, removes it, and returns its output and outcome.
     ///
-    /// It is what `docker run --rm` does. The driver is kept for the removal: call this on a driver that can be cloned,
-    /// such as `DockerDriver` or `Arc<dyn ContainerDriver>`. For output as it is written, use
+    /// It works like `docker run --rm`. The removal needs the driver: call this on a driver that can be
+    /// cloned, such as `DockerDriver` or `Arc<dyn ContainerDriver>`. For output as it is written, use
     /// [`run_streaming`](Self::run_streaming).
     ///
     /// The output is that of the container's log, so bytes that are not UTF-8 may be replaced (see
     /// [`stream_container_logs`](ContainerDriver::stream_container_logs)). With a [`tty`](ContainerConfig::tty) all of
     /// it is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container that
-    /// was ended by a signal has exited with 128 plus its number.
+    /// is terminated by a signal exits with 128 plus its number.
     ///
-    /// With an [operation key](ContainerConfig::operation_key), a retry returns the run of the container that an earlier
-    /// attempt created, and does not run it again. Runs with the same key must not overlap: the one that ends first
-    /// removes the container of the other, whose outcome is then `ContainerGone`.
+    /// With an [operation key](ContainerConfig::operation_key), a retry returns the result of the container
+    /// that an earlier attempt created, without running it again. Runs with the same key must not overlap:
+    /// the run that ends first removes the container of the other, whose outcome is then `ContainerGone`.
     ///
     /// Requires [`stream_container_logs`](ContainerDriver::stream_container_logs) and
     /// [`wait_container`](ContainerDriver::wait_container).
@@ -217,9 +218,9 @@ pub trait ContainerDriverExt: ContainerDriver {
         run::to_exit(self.clone(), config, options).await
     }
 
-    /// Creates and starts a container whose output is read as it is written, and which is removed at the end.
+    /// Creates and starts a container and streams its output. [`ContainerRun::finish`] removes the container.
     ///
-    /// See [`run`](Self::run) for what it needs, and for its errors.
+    /// See [`run`](Self::run) for the required operations and the errors.
     ///
     /// # Cancel safety
     /// If the future or the [`ContainerRun`] is dropped, the container is killed and removed in the background,
@@ -297,7 +298,7 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.sorted())
     }
 
-    /// Returns all resources of a session, found by their labels alone: after a crash, or in another process.
+    /// Returns all resources of a session by their labels, even after a crash or in another process.
     ///
     /// A session without resources is returned empty. Volumes and networks are included only if the driver can
     /// list them.

@@ -51,7 +51,8 @@ pub struct FileContent {
 }
 
 impl FileContent {
-    /// Creates content from a stream of `length` bytes. The write fails if the stream has more or fewer.
+    /// Creates content from a stream of `length` bytes. The write fails if the stream has more or fewer
+    /// bytes.
     pub fn stream(stream: ByteStream, length: u64) -> Self {
         Self { stream, length }
     }

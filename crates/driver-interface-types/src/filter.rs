@@ -41,39 +41,19 @@ pub struct ContainerFilter {
 }
 
 impl ContainerFilter {
-    /// Selects the container with exactly this name.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Selects containers of a session.
-    #[must_use]
-    pub fn session(mut self, session: SessionId) -> Self {
-        self.session_id = Some(session);
-        self
-    }
-
-    /// Selects containers with a status.
-    #[must_use]
-    pub fn status(mut self, status: ContainerStatus) -> Self {
-        self.status = Some(status);
-        self
-    }
-
-    /// Selects containers with a state.
-    #[must_use]
-    pub fn state(mut self, state: ContainerState) -> Self {
-        self.state = Some(state);
-        self
-    }
-
-    /// Selects containers whose label `key` is exactly `value`.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
+    crate::setters! {
+        /// Selects the container with exactly this name.
+        name(self, name: impl Into<String>) { self.name = Some(name.into()); }
+        /// Selects containers of a session.
+        session(self, session: SessionId) { self.session_id = Some(session); }
+        /// Selects containers with a status.
+        status(self, status: ContainerStatus) { self.status = Some(status); }
+        /// Selects containers with a state.
+        state(self, state: ContainerState) { self.state = Some(state); }
+        /// Selects containers whose label `key` is exactly `value`.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
     }
 
     /// Returns whether a container matches. Drivers apply it after the engine's own filter, which may be less
@@ -108,25 +88,15 @@ pub struct ResourceFilter {
 }
 
 impl ResourceFilter {
-    /// Selects the resource with exactly this name.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Selects resources of a session.
-    #[must_use]
-    pub fn session(mut self, session: SessionId) -> Self {
-        self.session_id = Some(session);
-        self
-    }
-
-    /// Selects resources whose label `key` is exactly `value`.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
+    crate::setters! {
+        /// Selects the resource with exactly this name.
+        name(self, name: impl Into<String>) { self.name = Some(name.into()); }
+        /// Selects resources of a session.
+        session(self, session: SessionId) { self.session_id = Some(session); }
+        /// Selects resources whose label `key` is exactly `value`.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
     }
 
     /// Returns whether a volume matches.

@@ -39,8 +39,8 @@ with_operations!(shared);
 macro_rules! layers {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// A driver that delegates to another driver and changes some calls: it logs, counts, retries or injects
-        /// faults.
+        /// A driver that delegates to another driver and changes some calls, for example to log, count, retry
+        /// or inject faults.
         ///
         /// Implement [`inner`](Self::inner) and the operations to change, each with the signature in
         /// [`ContainerDriver`]. All other operations are forwarded to the inner driver unchanged. Every type that
@@ -79,15 +79,15 @@ macro_rules! layers {
         /// # async fn main() -> Result<()> {
         /// let starts = Arc::new(Starts { inner: Arc::new(MockDockerDriver::new()), count: AtomicUsize::new(0) });
         /// let driver: Arc<dyn ContainerDriver> = starts.clone();
-        /// let made = driver.create_container(&ContainerConfig::new("demo", "busybox")).await?;
-        /// driver.start_container(&made.id).await?;
+        /// let created = driver.create_container(&ContainerConfig::new("demo", "busybox")).await?;
+        /// driver.start_container(&created.id).await?;
         /// assert_eq!(starts.count.load(Ordering::Relaxed), 1);
         /// # Ok(())
         /// # }
         /// ```
         ///
         /// # Cancel safety
-        /// The same as the inner driver's, provided that the added code needs no undoing.
+        /// The same as the inner driver's, provided that the added code needs no rollback.
         #[async_trait]
         pub trait LayeredDriver: Send + Sync + Debug + 'static {
             /// Returns the inner driver, to which calls are forwarded.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::millis;
 use crate::text_enum::text_enum;
 
-/// The result of [`health_check`](crate::ContainerDriver::health_check). An engine that cannot be reached is
+/// The result of [`health_check`](crate::ContainerDriver::health_check). An unreachable engine is
 /// reported here, not as an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -26,7 +26,7 @@ pub struct DriverHealth {
     pub containers: ContainerCounts,
     /// The engine behind the driver, if it responded.
     pub engine: Option<EngineInfo>,
-    /// Why the engine is unhealthy, and what to do about it.
+    /// Why the engine is unhealthy, and the remedy.
     pub error: Option<String>,
 }
 

@@ -105,32 +105,15 @@ impl HealthCheck {
         Self::new(HealthTest::Shell(line.into()))
     }
 
-    /// Sets the time between two checks.
-    #[must_use]
-    pub fn interval(mut self, time: Duration) -> Self {
-        self.interval = time;
-        self
-    }
-
-    /// Sets the maximum duration of one check.
-    #[must_use]
-    pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
-        self
-    }
-
-    /// Sets the number of consecutive failures after which the container is unhealthy.
-    #[must_use]
-    pub fn retries(mut self, count: u32) -> Self {
-        self.retries = count;
-        self
-    }
-
-    /// Sets the time after start during which failures do not count.
-    #[must_use]
-    pub fn start_period(mut self, time: Duration) -> Self {
-        self.start_period = time;
-        self
+    crate::setters! {
+        /// Sets the time between two checks.
+        interval(self, time: Duration) { self.interval = time; }
+        /// Sets the maximum duration of one check.
+        timeout(self, time: Duration) { self.timeout = time; }
+        /// Sets the number of consecutive failures after which the container is unhealthy.
+        retries(self, count: u32) { self.retries = count; }
+        /// Sets the time after start during which failures do not count.
+        start_period(self, time: Duration) { self.start_period = time; }
     }
 }
 
@@ -156,11 +139,11 @@ pub struct ContainerHealth {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ContainerHealthStatus {
-    /// No check has passed yet, and fewer have failed than allowed.
+    /// No check has passed yet, and fewer than [`retries`](HealthCheck::retries) have failed.
     Starting,
     /// The last check passed.
     Healthy,
-    /// As many consecutive checks have failed as allowed.
+    /// The last [`retries`](HealthCheck::retries) checks failed.
     Unhealthy,
 }
 

@@ -7,10 +7,10 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// Returns why `text` is not a safe name of `min` to `max` characters, or `None` if it is one.
+/// Returns the reason why `text` is invalid as a name of `min` to `max` characters, or `None` if it is valid.
 ///
-/// A safe name consists of ASCII letters, digits, `_`, `.` and `-`, and starts with a letter or digit. Such a text
-/// is always a single URL path segment, a single label value and a single file name.
+/// A valid name consists of ASCII letters, digits, `_`, `.` and `-`, and starts with a letter or digit. It is
+/// also a valid URL path segment, label value and file name.
 pub fn name_problem(text: &str, min: usize, max: usize) -> Option<String> {
     if text.is_empty() {
         return Some("must not be empty".to_owned());
@@ -32,7 +32,8 @@ pub fn name_problem(text: &str, min: usize, max: usize) -> Option<String> {
     ))
 }
 
-/// Returns why `text` cannot be the value of a label on every engine (Kubernetes included), or `None` if it can.
+/// Returns the reason why `text` is invalid as a label value on some engine (such as Kubernetes), or `None`
+/// if it is valid.
 fn label_value_problem(text: &str) -> Option<String> {
     let last = text.chars().next_back()?;
     (!last.is_ascii_alphanumeric()).then(|| format!("must end with a letter or digit, ends with {last:?}"))
@@ -56,7 +57,7 @@ macro_rules! safe_name {
             /// The maximum length, in characters.
             pub const MAX_LEN: usize = $max;
 
-            /// Returns why `text` is not valid, or `None` if it is.
+            /// Returns the reason why `text` is invalid, or `None` if it is valid.
             pub fn problem(text: &str) -> Option<String> {
                 name_problem(text, $min, $max)$(.or_else(|| $more(text)))?
             }
@@ -142,11 +143,11 @@ macro_rules! safe_name {
 }
 
 safe_name! {
-    /// Identifies a container: its full id, as returned by the engine, so that equal ids mean the same container.
+    /// The id of a container: the full id returned by the engine, so equal ids mean the same container.
     ///
-    /// A name is not an id; [`find_container`](crate::ContainerDriverExt::find_container) returns the container of a
-    /// name. Prefixes of an id are not accepted either: engines resolve three hex digits to a container, even for a
-    /// removal.
+    /// A name is not an id; [`find_container`](crate::ContainerDriverExt::find_container) returns the
+    /// container with a given name. Id prefixes are rejected too: engines resolve as few as three hex digits,
+    /// even for `rm`.
     ///
     /// ```
     /// use driver_interface_types::ContainerId;
@@ -158,26 +159,26 @@ safe_name! {
 }
 
 safe_name! {
-    /// Identifies a volume. Volumes are addressed by name; their id is their name.
+    /// The id of a volume, which is its name.
     VolumeId, "volumeId", 2..=255
 }
 
 safe_name! {
-    /// Identifies a network: its full id, as returned by the engine. A name is not an id;
-    /// [`find_network`](crate::ContainerDriverExt::find_network) returns the network of a name.
+    /// The id of a network: the full id returned by the engine. A name is not an id;
+    /// [`find_network`](crate::ContainerDriverExt::find_network) returns the network with a given name.
     NetworkId, "networkId", 2..=255
 }
 
 safe_name! {
-    /// Groups resources of all kinds that belong together (one user's run, one job, one test).
+    /// The id of a session: a group of resources that belong together (one user's run, one job, one test).
     ///
-    /// It is stored as a label on the engine, so that another process can find the session again. It has at most 63
-    /// characters and starts and ends with a letter or digit, as the label values of every engine may.
+    /// It is stored as a label on the engine, so that another process can find the session. It has at most 63
+    /// characters and starts and ends with a letter or digit, so it is a valid label value on every engine.
     SessionId, "sessionId", 1..=63, also label_value_problem
 }
 
 safe_name! {
-    /// Identifies one creation, so that a retry finds the resource that an earlier attempt created.
+    /// The key of one creation, by which a retry finds the resource that an earlier attempt created.
     ///
     /// See [`ContainerConfig::operation_key`](crate::ContainerConfig::operation_key).
     /// It has the form of a [`SessionId`].
@@ -185,7 +186,7 @@ safe_name! {
 }
 
 safe_name! {
-    /// Isolates programs from each other on one engine: a driver sees and changes only its own namespace.
+    /// A scope that isolates programs on one engine: a driver sees and changes only its own namespace.
     ///
     /// It has the form of a [`SessionId`].
     Namespace, "namespace", 1..=63, also label_value_problem
@@ -214,13 +215,13 @@ impl Default for Namespace {
 }
 
 safe_name! {
-    /// Identifies a detached exec within its container; see
+    /// The id of a detached exec within its container; see
     /// [`exec_detached`](crate::ContainerDriver::exec_detached).
     ExecId, "execId", 1..=128
 }
 
 safe_name! {
     /// A position in the event stream. Its content is opaque: only the driver that issued it can interpret it. It
-    /// is also valid in other processes with that driver on that engine.
+    /// is valid in other processes with the same driver and engine.
     EventCursor, "after", 1..=128
 }

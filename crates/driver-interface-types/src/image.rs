@@ -32,7 +32,6 @@ pub struct ImageRef {
     digest: Option<String>,
 }
 
-/// The registry of a reference that does not name a registry.
 const DEFAULT_REGISTRY: &str = "docker.io";
 /// The longest repository name, registry included, that registries accept.
 const MAX_NAME: usize = 255;
@@ -42,7 +41,7 @@ impl ImageRef {
     /// Parses a reference.
     ///
     /// # Errors
-    /// [`ConfigurationError`], which says which part is invalid and what is expected there.
+    /// [`ConfigurationError`], which names the invalid part and the expected form.
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
         let text = text.into();
         parse(&text).map_err(|problem| {
@@ -83,7 +82,7 @@ impl ImageRef {
         self.digest.as_deref()
     }
 
-    /// Returns the reference with all defaults written out. It is equal for every spelling of one image.
+    /// Returns the reference with all defaults written out. It is equal for all spellings of an image.
     pub fn canonical(&self) -> String {
         let mut text = format!("{}/{}", self.registry, self.repository);
         if let Some(tag) = self.tag() {
@@ -281,63 +280,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_what_registries_accept() {
+    fn accepts_valid_references() {
         let digest = format!("app@sha256:{}", "a".repeat(64));
         for text in [
-            "nginx",
-            "nginx:1.27-alpine",
-            "library/nginx",
-            "docker.io/nginx",
-            "ghcr.io/org/app:v1.2.3",
-            "localhost/app",
-            "localhost:5000/a/b/c:tag",
-            "127.0.0.1:5000/app",
-            "a__b/c-d.e:_x",
-            &digest,
+            "nginx", "nginx:1.27-alpine", "library/nginx", "docker.io/nginx", "ghcr.io/org/app:v1.2.3",
+            "localhost/app", "localhost:5000/a/b/c:tag", "127.0.0.1:5000/app", "a__b/c-d.e:_x", &digest,
         ] {
             assert!(ImageRef::new(text).is_ok(), "{text} was refused");
         }
     }
 
     #[test]
-    fn refuses_what_registries_refuse() {
+    fn rejects_invalid_references() {
         let long = "a".repeat(256);
         let id = "a".repeat(64);
         for text in [
-            "",
-            " ",
-            "Nginx",
-            "nginx:",
-            "nginx:.a",
-            "nginx@",
-            "nginx@sha256:abc",
-            "/nginx",
-            "nginx/",
-            "a//b",
-            "a..b",
-            "a___b",
-            "-a",
-            "a-",
-            "http://x/y",
-            "host:port/app",
-            "a b",
-            "nginx:a/b:c",
-            "a\n",
-            "é",
-            &long,
-            &id,
-            "x/../y",
-            "nginx?force=1",
-            "Foo/bar",
-            "Localhost/x",
-            "foo-.com/x",
+            "", " ", "Nginx", "nginx:", "nginx:.a", "nginx@", "nginx@sha256:abc", "/nginx", "nginx/", "a//b",
+            "a..b", "a___b", "-a", "a-", "http://x/y", "host:port/app", "a b", "nginx:a/b:c", "a\n", "é",
+            &long, &id, "x/../y", "nginx?force=1", "Foo/bar", "Localhost/x", "foo-.com/x",
         ] {
             assert!(ImageRef::new(text).is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
-    fn spellings_of_one_image_have_one_canonical_form() {
+    fn equivalent_references_have_one_canonical_form() {
         let forms = [
             "nginx",
             "library/nginx",

@@ -3,9 +3,9 @@
 use crate::{ContainerConfig, ImageInfo, SecurityOptions, Warning};
 
 impl ImageInfo {
-    /// The code of the advice that the image starts as root, and the config does not let it.
+    /// The advice code for an image that starts as root, if the config prevents this.
     pub const STARTS_AS_ROOT: &str = "image-starts-as-root";
-    /// The code of the advice that the image declares a volume that the container's user may be unable to write to.
+    /// The advice code for a volume of the image that the container's user may be unable to write to.
     pub const VOLUME_NOT_WRITABLE: &str = "image-volume-not-writable";
 
     /// Returns whether the image's own user is root.
@@ -22,14 +22,14 @@ impl ImageInfo {
         self.user.as_deref().is_none_or(is_root)
     }
 
-    /// Returns why the image may not work with a config, and which settings it needs. It is advice: whether the
-    /// image really needs root or really writes somewhere is not known before it runs.
+    /// Returns why the image may not work with a config, and which settings it needs. Whether the image
+    /// really needs root, and where it writes, is known only when it runs.
     ///
     /// - [`STARTS_AS_ROOT`](Self::STARTS_AS_ROOT): the image's own program starts as root, but the config has the
-    ///   default user, or it runs the program as root without the capabilities or the writable root file system of
+    ///   default user, or lacks the capabilities or the writable root file system of
     ///   [`SecurityOptions::compatible`].
-    /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume where the config mounts
-    ///   nothing and runs another user than the image's, or where it mounts something read-only.
+    /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config has
+    ///   no mount there and another user, or a read-only mount there.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, ImageInfo, SecurityOptions};
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn root_is_only_advised_where_the_image_s_program_would_miss_it() {
+    fn advises_root_only_where_the_image_needs_it() {
         let paths = |config: &ContainerConfig| -> Vec<String> {
             let mut image = image();
             image.volumes.clear();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_is_writable_through_a_mount_above_it_and_by_the_image_s_user() {
+    fn volume_is_writable_via_parent_mount_or_image_user() {
         let image = image();
         let as_user = || config(SecurityOptions::hardened().user("999"));
         let advised = |path: &str| vec![(path.to_owned(), ImageInfo::VOLUME_NOT_WRITABLE.to_owned())];

@@ -39,13 +39,13 @@ pub struct ContainerInstance {
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub started_at: Option<SystemTime>,
-    /// How the last run ended; `None` while the container runs or if it has never run.
+    /// The exit of the last run; `None` while the container runs or if it has never run.
     pub exit: Option<ExitInfo>,
     /// The labels from the config, without the driver's own.
     pub labels: BTreeMap<String, String>,
     /// The limits that the container was created with.
     pub resources: ResourceLimits,
-    /// What the config asks for and the engine does not enforce.
+    /// The settings of the config that the engine does not enforce.
     pub warnings: Vec<Warning>,
     /// The ports published on the host, while the container runs.
     #[serde(default)]
@@ -68,7 +68,7 @@ pub struct Warning {
     pub path: String,
     /// A stable code for the case, such as `not-enforced`.
     pub code: String,
-    /// What is not enforced, why, and what can be done about it.
+    /// The setting that is not enforced, the reason and the remedy.
     pub message: String,
 }
 

@@ -20,9 +20,9 @@ use crate::{
     WaitOptions, WriteFile, with_operations,
 };
 
-/// Handles every call of a driver, whatever the operation: it measures, retries, limits, refuses or records calls.
+/// A handler around every call of a driver, for example to measure, retry, limit, refuse or record calls.
 ///
-/// [`Intercepted`] turns it into a driver. To change only a few operations, and with their concrete types,
+/// [`Intercepted`] turns it into a driver. To change only a few operations, with their concrete types,
 /// implement [`LayeredDriver`] instead.
 ///
 /// ```
@@ -35,7 +35,7 @@ use crate::{
 ///     Call, ContainerDriver, Intercepted, Interceptor, Next, OperationKind, Result, VolumeConfig, async_trait,
 /// };
 ///
-/// /// Lets reads through, and counts them.
+/// /// Allows only reads, and counts them.
 /// #[derive(Debug, Default)]
 /// struct ReadOnly {
 ///     reads: AtomicUsize,
@@ -85,7 +85,7 @@ pub trait Interceptor: Send + Sync + Debug + 'static {
 pub struct Call<'a> {
     /// The operation.
     pub operation: Operation,
-    /// The container, as the caller named it.
+    /// The container's id, as passed by the caller.
     pub container: Option<&'a ContainerId>,
     /// The volume.
     pub volume: Option<&'a VolumeId>,
@@ -226,7 +226,7 @@ impl<T> std::fmt::Debug for Next<'_, T> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum StreamEnd<'a> {
-    /// A stream was read to its end, or the outcome of a session was awaited.
+    /// The stream was read to its end, or the session's outcome was awaited.
     Complete,
     /// The stream or session ended with this error.
     Failed(&'a DriverError),

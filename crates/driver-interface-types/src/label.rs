@@ -19,8 +19,8 @@ pub const NAMESPACE: &str = "io.driver-interface.namespace";
 /// Holds the [`SessionId`](crate::SessionId) of the resource.
 pub const SESSION: &str = "io.driver-interface.session";
 
-/// Holds the process that created the resource, as `host.pid.random`. A sweep uses it to tell whether that process
-/// is still alive.
+/// Holds the process that created the resource, as `host.pid.random`. A sweep uses it to determine whether
+/// that process is alive.
 pub const OWNER: &str = "io.driver-interface.owner";
 
 /// Holds the [`OperationKey`](crate::OperationKey) of the creation.

@@ -38,6 +38,7 @@ pub mod rules;
 mod run;
 mod security;
 mod session;
+mod setters;
 mod setup;
 mod signal;
 mod stats;

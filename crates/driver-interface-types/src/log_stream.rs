@@ -34,11 +34,11 @@ pub struct LogStreamOptions {
     pub follow: bool,
     /// The number of existing lines to return from the end: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
-    /// Only what was written at or after this time.
+    /// Only output written at or after this time.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// Only what was written before this time; the stream ends there.
+    /// Only output written before this time; the stream ends there.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub until: Option<SystemTime>,
@@ -66,53 +66,21 @@ impl Default for LogStreamOptions {
 }
 
 impl LogStreamOptions {
-    /// Sets whether to continue until the container exits.
-    #[must_use]
-    pub fn follow(mut self, yes: bool) -> Self {
-        self.follow = yes;
-        self
-    }
-
-    /// Selects only the last `lines` lines.
-    #[must_use]
-    pub fn tail(mut self, lines: u64) -> Self {
-        self.tail = Some(lines);
-        self
-    }
-
-    /// Selects only what was written at or after `time`.
-    #[must_use]
-    pub fn since(mut self, time: SystemTime) -> Self {
-        self.since = Some(time);
-        self
-    }
-
-    /// Selects only what was written before `time`.
-    #[must_use]
-    pub fn until(mut self, time: SystemTime) -> Self {
-        self.until = Some(time);
-        self
-    }
-
-    /// Sets whether chunks have timestamps.
-    #[must_use]
-    pub fn timestamps(mut self, yes: bool) -> Self {
-        self.timestamps = yes;
-        self
-    }
-
-    /// Selects standard output only.
-    #[must_use]
-    pub fn only_stdout(mut self) -> Self {
-        (self.stdout, self.stderr) = (true, false);
-        self
-    }
-
-    /// Selects standard error only.
-    #[must_use]
-    pub fn only_stderr(mut self) -> Self {
-        (self.stdout, self.stderr) = (false, true);
-        self
+    crate::setters! {
+        /// Sets whether to continue until the container exits.
+        follow(self, yes: bool) { self.follow = yes; }
+        /// Selects only the last `lines` lines.
+        tail(self, lines: u64) { self.tail = Some(lines); }
+        /// Selects only output written at or after `time`.
+        since(self, time: SystemTime) { self.since = Some(time); }
+        /// Selects only output written before `time`.
+        until(self, time: SystemTime) { self.until = Some(time); }
+        /// Sets whether chunks have timestamps.
+        timestamps(self, yes: bool) { self.timestamps = yes; }
+        /// Selects standard output only.
+        only_stdout(self) { (self.stdout, self.stderr) = (true, false); }
+        /// Selects standard error only.
+        only_stderr(self) { (self.stdout, self.stderr) = (false, true); }
     }
 }
 
@@ -125,7 +93,7 @@ pub enum LogSource {
     Stdout,
     /// Standard error.
     Stderr,
-    /// The terminal, which combines both streams. It is returned whichever stream is selected.
+    /// The terminal, which combines both streams. It is returned regardless of the selected streams.
     Tty,
 }
 
@@ -133,9 +101,10 @@ text_enum!(LogSource, "log source": Stdout = "stdout", Stderr = "stderr", Tty = 
 
 /// A chunk of a container's output, as written: arbitrary bytes, newlines included.
 ///
-/// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain several
-/// lines. With [`timestamps`](LogStreamOptions::timestamps), however, each chunk is one line. A line longer than
-/// [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a timestamp.
+/// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain
+/// several lines. With [`timestamps`](LogStreamOptions::timestamps), each chunk is one line instead. A line
+/// longer than [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a
+/// timestamp.
 ///
 /// `Debug` shows only the length, because logs may contain secrets.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]

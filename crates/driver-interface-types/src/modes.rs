@@ -93,14 +93,14 @@ text_enum!(PullPolicy, "pull policy": Missing = "missing", Always = "always", Ne
 text_enum!(Strictness, "strictness": Warn = "warn", Require = "require");
 
 impl From<NetworkId> for NetworkMode {
-    /// The network of this id.
+    /// Returns the mode for the network with this id.
     fn from(id: NetworkId) -> Self {
         Self::Named(id.into())
     }
 }
 
 impl From<&NetworkId> for NetworkMode {
-    /// The network of this id.
+    /// Returns the mode for the network with this id.
     fn from(id: &NetworkId) -> Self {
         Self::Named(id.to_string())
     }

@@ -1,4 +1,4 @@
-//! Networks: which containers can reach each other.
+//! Networks, which connect containers.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 use crate::{Capabilities, ConfigFeature, NetworkId, Operation, SessionId, millis};
 
-/// The configuration of a network. Containers on it can resolve each other by name.
+/// The configuration of a network. Its containers can resolve each other by name.
 ///
 /// ```
 /// use driver_interface_types::NetworkConfig;
@@ -65,43 +65,25 @@ impl NetworkConfig {
         }
     }
 
-    /// Sets the session that the network belongs to.
-    #[must_use]
-    pub fn session(mut self, session: impl Into<String>) -> Self {
-        self.session_id = Some(session.into());
-        self
+    crate::setters! {
+        /// Sets the session that the network belongs to.
+        session(self, session: impl Into<String>) { self.session_id = Some(session.into()); }
+        /// Sets the engine's network driver.
+        driver(self, driver: impl Into<String>) { self.driver = Some(driver.into()); }
+        /// Sets a label.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
+        /// Sets an option of the engine's network driver.
+        option(self, key: impl Into<String>, value: impl Into<String>) {
+            self.options.insert(key.into(), value.into());
+        }
+        /// Sets whether the network is internal.
+        internal(self, yes: bool) { self.internal = yes; }
     }
 
-    /// Sets the engine's network driver.
-    #[must_use]
-    pub fn driver(mut self, driver: impl Into<String>) -> Self {
-        self.driver = Some(driver.into());
-        self
-    }
-
-    /// Sets a label.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
-    }
-
-    /// Sets an option of the engine's network driver.
-    #[must_use]
-    pub fn option(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.insert(key.into(), value.into());
-        self
-    }
-
-    /// Sets whether the network is internal.
-    #[must_use]
-    pub fn internal(mut self, yes: bool) -> Self {
-        self.internal = yes;
-        self
-    }
-
-    /// Refuses a config that requires a capability the driver does not declare, so that no part of a config is
-    /// silently ignored. Drivers call it first.
+    /// Refuses a config that requires an undeclared capability. Drivers call it first, so that no setting is
+    /// silently ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the path and its capability.

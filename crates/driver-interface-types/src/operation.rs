@@ -34,7 +34,7 @@ macro_rules! with_operations {
             StopContainer stop_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::StopOutcome, Change, Safe, Required;
             /// Removes a container.
             RemoveContainer remove_container[id: $crate::ContainerId][options: $crate::RemoveOptions] -> (), Change, AfterInspection, Required;
-            /// Returns a container, if there is such a container.
+            /// Returns a container, or `None` if there is no such container.
             GetContainer get_container[id: $crate::ContainerId][] -> Option<$crate::ContainerInstance>, Read, Safe, Required;
             /// Lists containers.
             ListContainers list_containers[filter: $crate::ContainerFilter][] -> Vec<$crate::ContainerInstance>, Read, Safe, Required;
@@ -94,7 +94,7 @@ macro_rules! with_operations {
             PullImage pull_image[image: $crate::ImageRef][options: $crate::PullOptions] -> $crate::PullStream, Stream, Safe, Optional;
             /// Lists images.
             ListImages list_images[filter: $crate::ImageFilter][] -> Vec<$crate::ImageInfo>, Read, Safe, Optional;
-            /// Returns an image, if there is such an image.
+            /// Returns an image, or `None` if there is no such image.
             GetImage get_image[image: $crate::ImageRef][] -> Option<$crate::ImageInfo>, Read, Safe, Optional;
             /// Loads images from an archive.
             LoadImage load_image[][archive: $crate::TarStream] -> Vec<$crate::ImageRef>, Create, Safe, Optional;
@@ -104,9 +104,9 @@ macro_rules! with_operations {
             StreamContainerStats stream_container_stats[id: $crate::ContainerId][] -> $crate::StatsStream, Stream, Safe, Optional;
             /// Streams events.
             Events events[filter: $crate::EventFilter][] -> $crate::EventStream, Stream, Safe, Optional;
-            /// Returns a volume, if there is such a volume.
+            /// Returns a volume, or `None` if there is no such volume.
             GetVolume get_volume[id: $crate::VolumeId][] -> Option<$crate::Volume>, Read, Safe, Optional;
-            /// Returns a network, if there is such a network.
+            /// Returns a network, or `None` if there is no such network.
             GetNetwork get_network[id: $crate::NetworkId][] -> Option<$crate::Network>, Read, Safe, Optional;
             /// Connects a container to a network.
             ConnectNetwork connect_network[network: $crate::NetworkId, container: $crate::ContainerId][options: $crate::NetworkConnectOptions] -> (), Change, Safe, Optional;
@@ -114,7 +114,7 @@ macro_rules! with_operations {
             DisconnectNetwork disconnect_network[network: $crate::NetworkId, container: $crate::ContainerId][] -> (), Change, Safe, Optional;
             /// Removes the driver's own networks that no container uses.
             RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, Optional;
-            /// Plans a creation without carrying it out.
+            /// Plans a creation without side effects.
             Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, Optional;
         }
     };
@@ -155,7 +155,7 @@ macro_rules! operations {
                 match self { $(Self::$Operation => operations!(@$required),)* }
             }
 
-            /// Returns what the operation does on the engine.
+            /// Returns the kind of the operation.
             pub fn kind(self) -> OperationKind {
                 match self { $(Self::$Operation => OperationKind::$kind,)* }
             }
@@ -182,7 +182,7 @@ impl Operation {
     }
 }
 
-/// What an operation does on the engine.
+/// The kind of an operation, by its effect on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationKind {
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_read_back() {
+    fn names_round_trip() {
         for operation in Operation::ALL {
             assert_eq!(operation.as_str().parse::<Operation>().unwrap(), *operation);
         }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_nothing_may_be_repeated() {
+    fn reads_are_safe_to_repeat() {
         for operation in Operation::ALL {
             if operation.kind() == OperationKind::Read {
                 assert_eq!(operation.repeat(), Repeat::Safe, "{operation}");

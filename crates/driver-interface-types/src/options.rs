@@ -13,10 +13,10 @@ use crate::text_enum::text_enum;
 ///
 /// | `force` | `timeout` | behaviour |
 /// |---|---|---|
-/// | no | none | the stop signal, then the driver's default grace period (10 s) |
-/// | no | some | the stop signal, then that grace period; if it is still running: `ContainerStopError`, and it keeps running |
-/// | yes | none | killed immediately |
-/// | yes | some | the stop signal, that grace period, then killed |
+/// | no | none | as in the next row, with the driver's default grace period (10 s) |
+/// | no | some | the stop signal, this grace period, then `ContainerStopError` if the container still runs |
+/// | yes | none | an immediate kill |
+/// | yes | some | the stop signal, this grace period, then a kill |
 ///
 /// ```
 /// use std::time::Duration;
@@ -158,46 +158,19 @@ impl Default for LogOptions {
 }
 
 impl LogOptions {
-    /// Sets whether to keep reading until the container exits.
-    #[must_use]
-    pub fn follow(mut self, yes: bool) -> Self {
-        self.follow = yes;
-        self
-    }
-
-    /// Returns only the last `lines` lines.
-    #[must_use]
-    pub fn tail(mut self, lines: u64) -> Self {
-        self.tail = Some(lines);
-        self
-    }
-
-    /// Returns only lines written at or after `time`.
-    #[must_use]
-    pub fn since(mut self, time: SystemTime) -> Self {
-        self.since = Some(time);
-        self
-    }
-
-    /// Sets whether each line starts with its time.
-    #[must_use]
-    pub fn timestamps(mut self, yes: bool) -> Self {
-        self.timestamps = yes;
-        self
-    }
-
-    /// Selects standard output only.
-    #[must_use]
-    pub fn only_stdout(mut self) -> Self {
-        (self.stdout, self.stderr) = (true, false);
-        self
-    }
-
-    /// Selects standard error only.
-    #[must_use]
-    pub fn only_stderr(mut self) -> Self {
-        (self.stdout, self.stderr) = (false, true);
-        self
+    crate::setters! {
+        /// Sets whether to keep reading until the container exits.
+        follow(self, yes: bool) { self.follow = yes; }
+        /// Returns only the last `lines` lines.
+        tail(self, lines: u64) { self.tail = Some(lines); }
+        /// Returns only lines written at or after `time`.
+        since(self, time: SystemTime) { self.since = Some(time); }
+        /// Sets whether each line starts with its time.
+        timestamps(self, yes: bool) { self.timestamps = yes; }
+        /// Selects standard output only.
+        only_stdout(self) { (self.stdout, self.stderr) = (true, false); }
+        /// Selects standard error only.
+        only_stderr(self) { (self.stdout, self.stderr) = (false, true); }
     }
 }
 
@@ -219,7 +192,7 @@ pub enum StartOutcome {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum StopOutcome {
-    /// The main process exited by itself after the stop signal.
+    /// The main process exited after the stop signal.
     Stopped,
     /// The main process did not exit in time and was killed.
     Killed,
@@ -257,7 +230,7 @@ pub enum UnpauseOutcome {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum RestartOutcome {
-    /// The main process exited by itself after the stop signal, and a new run started.
+    /// The main process exited after the stop signal, and a new run started.
     Stopped,
     /// The main process did not exit in time and was killed, and a new run started.
     Killed,

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContainerConfig, EnforcementReport, ImageInfo, Warning};
 
-/// What [`create_container`](crate::ContainerDriver::create_container) would do with a config, as returned by
+/// The plan of a [creation](crate::ContainerDriver::create_container), returned by
 /// [`plan`](crate::ContainerDriver::plan).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CreationPlan {
-    /// The config, with all values filled in that the driver would fill in.
+    /// The config, including the values that the driver fills in.
     pub config: ContainerConfig,
     /// Why the creation would be refused; empty if it would be accepted.
     pub refusals: Vec<Warning>,
@@ -22,8 +22,8 @@ pub struct CreationPlan {
     /// The image, with its user, entrypoint, command and volumes. `None` if the engine does not have it yet: a plan
     /// does not pull it.
     pub image: Option<ImageInfo>,
-    /// Why the image may not work with the config, and which settings it needs: see [`ImageInfo::advice`]. The
-    /// creation neither refuses nor repeats it.
+    /// Why the image may not work with the config, and which settings it needs: see [`ImageInfo::advice`].
+    /// Advice neither prevents the creation nor appears in its warnings.
     pub advice: Vec<Warning>,
 }
 
@@ -48,8 +48,8 @@ impl CreationPlan {
         self
     }
 
-    /// Returns whether the creation would be accepted. It can still fail: a name may be taken by then, and an
-    /// image may turn out not to exist.
+    /// Returns whether the creation would be accepted. It can still fail: a name may be taken by then, or the
+    /// image may not exist.
     pub fn is_accepted(&self) -> bool {
         self.refusals.is_empty()
     }

@@ -38,7 +38,7 @@ pub struct PortMapping {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub protocol: Protocol,
-    /// The host address to bind; `127.0.0.1` by default. `0.0.0.0` makes the port reachable from everywhere.
+    /// The host address to bind; `127.0.0.1` by default. `0.0.0.0` publishes the port on all interfaces.
     #[serde(default = "loopback")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub host_ip: IpAddr,
@@ -94,25 +94,13 @@ impl PortMapping {
         }
     }
 
-    /// Sets the protocol.
-    #[must_use]
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
-        self
-    }
-
-    /// Sets the host address to bind.
-    #[must_use]
-    pub fn host_ip(mut self, address: impl Into<IpAddr>) -> Self {
-        self.host_ip = address.into();
-        self
-    }
-
-    /// Sets the host port to bind.
-    #[must_use]
-    pub fn host_port(mut self, port: u16) -> Self {
-        self.host_port = Some(port);
-        self
+    crate::setters! {
+        /// Sets the protocol.
+        protocol(self, protocol: Protocol) { self.protocol = protocol; }
+        /// Sets the host address to bind.
+        host_ip(self, address: impl Into<IpAddr>) { self.host_ip = address.into(); }
+        /// Sets the host port to bind.
+        host_port(self, port: u16) { self.host_port = Some(port); }
     }
 }
 

@@ -39,18 +39,11 @@ pub struct PullOptions {
 }
 
 impl PullOptions {
-    /// Sets the registry credentials.
-    #[must_use]
-    pub fn credentials(mut self, credentials: RegistryCredentials) -> Self {
-        self.credentials = Some(credentials);
-        self
-    }
-
-    /// Sets the platform of the image variant to pull.
-    #[must_use]
-    pub fn platform(mut self, platform: impl Into<String>) -> Self {
-        self.platform = Some(platform.into());
-        self
+    crate::setters! {
+        /// Sets the registry credentials.
+        credentials(self, credentials: RegistryCredentials) { self.credentials = Some(credentials); }
+        /// Sets the platform of the image variant to pull.
+        platform(self, platform: impl Into<String>) { self.platform = Some(platform.into()); }
     }
 }
 
@@ -159,10 +152,11 @@ pub struct ImageInfo {
     pub user: Option<String>,
     /// The image's entrypoint. Empty if it has none.
     pub entrypoint: Vec<String>,
-    /// The command, or the arguments of the entrypoint, of a container whose config has no command.
+    /// The image's default command (`CMD`), used if the config sets none. Passed as arguments if there is an
+    /// entrypoint.
     pub command: Vec<String>,
     /// The directories that the image declares as volumes, sorted. If a config mounts nothing there, the engine
-    /// mounts a volume of its own, which is removed with the container.
+    /// mounts an anonymous volume, which is removed with the container.
     pub volumes: Vec<String>,
 }
 
@@ -192,7 +186,7 @@ impl ImageInfo {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ImageFilter {
-    /// Only the image of this name, in any spelling.
+    /// Only the image with this name, in any spelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ImageRef>,
     /// Only images with all of these labels, each with exactly this value.
@@ -201,18 +195,13 @@ pub struct ImageFilter {
 }
 
 impl ImageFilter {
-    /// Selects the image of a name.
-    #[must_use]
-    pub fn reference(mut self, image: ImageRef) -> Self {
-        self.reference = Some(image);
-        self
-    }
-
-    /// Selects images whose label `key` is exactly `value`.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
+    crate::setters! {
+        /// Selects the image with this name.
+        reference(self, image: ImageRef) { self.reference = Some(image); }
+        /// Selects images whose label `key` is exactly `value`.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
     }
 
     /// Returns whether an image matches.

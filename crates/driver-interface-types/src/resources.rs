@@ -56,31 +56,14 @@ impl Default for ResourceLimits {
 }
 
 impl ResourceLimits {
-    /// Sets the CPU limit, in cores.
-    #[must_use]
-    pub fn cpu(mut self, cores: impl Into<f64>) -> Self {
-        self.cpu = cores.into();
-        self
-    }
-
-    /// Sets the memory limit, in MiB.
-    #[must_use]
-    pub fn memory(mut self, mib: u64) -> Self {
-        self.memory = mib;
-        self
-    }
-
-    /// Sets the disk limit, in MiB.
-    #[must_use]
-    pub fn disk(mut self, mib: u64) -> Self {
-        self.disk = Some(mib);
-        self
-    }
-
-    /// Sets the maximum number of concurrent processes and threads.
-    #[must_use]
-    pub fn pids(mut self, count: u64) -> Self {
-        self.pids = count;
-        self
+    crate::setters! {
+        /// Sets the CPU limit, in cores.
+        cpu(self, cores: impl Into<f64>) { self.cpu = cores.into(); }
+        /// Sets the memory limit, in MiB.
+        memory(self, mib: u64) { self.memory = mib; }
+        /// Sets the disk limit, in MiB.
+        disk(self, mib: u64) { self.disk = Some(mib); }
+        /// Sets the maximum number of concurrent processes and threads.
+        pids(self, count: u64) { self.pids = count; }
     }
 }

@@ -1,4 +1,4 @@
-//! The rules of the configs and options, as garde's derive on each type calls them.
+//! The rules of the configs and options, called by garde's derive on each type.
 //!
 //! Use them through `driver-interface-validation`, which has the functions and the policy for callers. A rule is a
 //! function of the value alone. garde keeps only a text per error, so the [`RuleContext`] keeps the code and the
@@ -26,19 +26,19 @@ use garde::Validate;
 
 pub(crate) use self::{capabilities::*, commands::*, limits::*, maps::*, mounts::*, names::*, setup::*};
 
-/// The exceptions that the operator of a driver makes from the rules.
+/// The exceptions from the rules that a driver's operator allows.
 pub trait HostPolicy {
-    /// Returns why a host path may not be mounted; `None` if it may.
+    /// Returns the reason why a host path may not be mounted; `None` if it may.
     fn bind_problem(&self, path: &str) -> Option<String>;
 
-    /// Returns whether a capability that reaches beyond the container may be added.
+    /// Returns whether a capability that affects more than the container may be added.
     fn allows_capability(&self, name: &str) -> bool;
 }
 
 /// The context of the rules: the policy of the driver, and the violations found.
 pub struct RuleContext {
     policy: Box<dyn HostPolicy>,
-    /// The violations of each error in garde's report, in its order, each with its path below the error's.
+    /// The violations of each error in garde's report, in its order, with paths relative to the error's path.
     found: RefCell<Vec<Vec<(String, Refusal)>>>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    /// Keeps the verdict about the part at this path below the field: `""`, `[0]` or `["KEY"]`.
+    /// Records the verdict on the part at this path below the field: `""`, `[0]` or `["KEY"]`.
     fn note(&mut self, path: impl Into<String>, verdict: Verdict) {
         self.found
             .extend(verdict.err().map(|refusal| (path.into(), refusal)));
@@ -105,12 +105,12 @@ impl RuleContext {
     }
 }
 
-/// Makes a rule for a single value one of garde's.
+/// Converts a rule for a single value to a garde rule.
 pub(crate) fn one<T: ?Sized>(rule: impl Fn(&T) -> Verdict) -> impl Fn(&T, &RuleContext) -> garde::Result {
     many(move |value: &T, found: &mut Findings<'_>| found.note("", rule(value)))
 }
 
-/// Makes a rule that may find several violations one of garde's.
+/// Converts a rule that may find several violations to a garde rule.
 pub(crate) fn many<T: ?Sized>(
     rule: impl Fn(&T, &mut Findings<'_>),
 ) -> impl Fn(&T, &RuleContext) -> garde::Result {
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_have_the_names_of_the_wire() {
+    fn wire_paths_use_camel_case() {
         assert_eq!(wire_path("session_id"), "sessionId");
         assert_eq!(wire_path("volumes[1].read_only"), "volumes[1].readOnly");
         assert_eq!(wire_path(""), "");

@@ -1,4 +1,4 @@
-//! Running a container to its exit, as `docker run --rm` does.
+//! Running a container to its exit, like `docker run --rm`.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const BACKGROUND_PAUSES: [Duration; 3] = [
     Duration::from_secs(30),
 ];
 
-/// How long the rest of the output is waited for after a timeout has killed the container. Then the output counts as
-/// truncated.
+/// How long to wait for the rest of the output after a timeout has killed the container. After that, the
+/// output counts as truncated.
 const REST: Duration = Duration::from_secs(10);
 
 /// The options of [`run`](crate::ContainerDriverExt::run). The default has no timeout and keeps 10 MiB of each stream.
@@ -55,18 +55,11 @@ impl Default for RunOptions {
 }
 
 impl RunOptions {
-    /// Sets the maximum time from the start to the exit.
-    #[must_use]
-    pub fn timeout(mut self, longest: Duration) -> Self {
-        self.timeout = Some(longest);
-        self
-    }
-
-    /// Sets the maximum number of bytes to keep of each stream.
-    #[must_use]
-    pub fn output_limit(mut self, bytes: usize) -> Self {
-        self.output_limit = bytes;
-        self
+    crate::setters! {
+        /// Sets the maximum time from the start to the exit.
+        timeout(self, longest: Duration) { self.timeout = Some(longest); }
+        /// Sets the maximum number of bytes to keep of each stream.
+        output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }
 
@@ -103,7 +96,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         match run.begin().await {
             Ok(()) => Ok(run),
             Err(error) => {
-                // What cannot be removed now is removed in the background.
+                // If this fails, the container is removed in the background.
                 let _ = run.discard().await;
                 Err(error)
             }
@@ -111,7 +104,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     }
 
     async fn begin(&mut self) -> Result<()> {
-        // Opened before the start, so that no output is missed however short the run is.
+        // Opened before the start, so that even a short run loses no output.
         let options = LogStreamOptions::default().follow(true);
         self.logs = Some(self.driver.stream_container_logs(&self.id, options).await?);
         // A retry with the same operation key finds the container of the earlier attempt, which may have run.
@@ -127,11 +120,12 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         &self.id
     }
 
-    /// Returns the next piece of output; `None` once the container has exited and all of its output was returned.
+    /// Returns the next chunk of output; `None` once the container has exited and all of its output was
+    /// returned.
     ///
     /// # Errors
-    /// `ConnectionError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns how the
-    /// container exits.
+    /// `ConnectionError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns
+    /// the container's exit.
     ///
     /// # Cancel safety
     /// Dropping the future loses no output.
@@ -139,7 +133,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         self.logs.as_mut()?.next().await
     }
 
-    /// Waits until the container exits, removes it, and returns how it exited. Output that was not read is discarded.
+    /// Waits until the container exits, removes it, and returns its exit info. Unread output is discarded.
     ///
     /// # Errors
     /// - Those of [`wait_container`](ContainerDriver::wait_container).
@@ -155,7 +149,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         Ok(exit)
     }
 
-    /// Waits for the exit. If that fails, the command may have run to its end, and the container is removed.
+    /// Waits for the exit, and removes the container if that fails. Its command may have run.
     async fn exit(&mut self) -> Result<ExitInfo> {
         let exit = self.driver.wait_container(&self.id, WaitOptions::default()).await;
         match exit {
@@ -164,20 +158,20 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         }
     }
 
-    /// Removes the container, and returns the error of a run whose command may have run.
+    /// Removes the container, and returns the error with effect `Unknown`, because the command may have run.
     async fn failed(&mut self, error: DriverError) -> DriverError {
         let _ = self.discard().await;
         error.with_effect(Effect::Unknown)
     }
 
-    /// Removes the container after its exit. Returns whether it was there until then.
+    /// Removes the container after its exit. Returns whether it still existed.
     async fn remove(&mut self, exit: &ExitInfo) -> Result<bool> {
         self.discard()
             .await
             .map_err(|error| not_removed(&self.id, exit, error))
     }
 
-    /// Kills and removes the container. Returns whether it was there.
+    /// Kills and removes the container. Returns whether it still existed.
     async fn discard(&mut self) -> Result<bool> {
         let was_there = removed(&self.driver, &self.id, PAUSES).await?;
         self.is_removed = true;
@@ -185,7 +179,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     }
 }
 
-/// Kills and removes a container, with these pauses between the attempts. Returns whether it was there.
+/// Kills and removes a container, with these pauses between the attempts. Returns whether it still existed.
 async fn removed<D: ContainerDriver>(
     driver: &D,
     id: &ContainerId,
@@ -207,7 +201,8 @@ async fn removed<D: ContainerDriver>(
     }
 }
 
-/// The error of a run whose container exited and stays. The command has run: it must not be retried blindly.
+/// Returns the error for a container that exited but was not removed. Its command has run, so a retry is
+/// unsafe.
 fn not_removed(id: &ContainerId, exit: &ExitInfo, error: DriverError) -> DriverError {
     let text = format!(
         "it exited with code {} and could not be removed: {}",
@@ -229,7 +224,7 @@ impl<D: ContainerDriver + Clone + 'static> Drop for ContainerRun<D> {
         let Some(runtime) = &self.runtime else { return };
         let (driver, id) = (self.driver.clone(), self.id.clone());
         runtime.spawn(async move {
-            // If it stays, it is found by its labels.
+            // If this fails, the container can be found by its labels.
             let _ = removed(&driver, &id, BACKGROUND_PAUSES).await;
         });
     }
@@ -243,7 +238,7 @@ impl<D: ContainerDriver + Clone + 'static> std::fmt::Debug for ContainerRun<D> {
     }
 }
 
-/// What is kept of the output.
+/// The output that is kept.
 struct Output {
     stdout: CappedBuffer,
     stderr: CappedBuffer,
@@ -252,7 +247,7 @@ struct Output {
 }
 
 impl Output {
-    /// Reads to the end of the container's output, or to where it breaks off.
+    /// Reads to the end of the container's output, or until the connection breaks.
     async fn read<D: ContainerDriver + Clone + 'static>(&mut self, run: &mut ContainerRun<D>) {
         while let Some(chunk) = run.next_chunk().await {
             match chunk {
@@ -291,7 +286,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
                 output.incomplete = true;
             }
             match stopped {
-                // If it was stopped already, it exited in time, with output that takes longer to read.
+                // If it had already stopped, it exited in time, and only reading its output took longer.
                 Ok(stopped) => {
                     let killed = stopped != StopOutcome::AlreadyStopped;
                     run.exit().await.map(|exit| (exit, killed))
@@ -302,7 +297,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
     };
     let outcome = match ended {
         Ok((exit, killed)) => match exit.oom_killed {
-            // The remover may have killed it for that.
+            // The caller that removed it may also have killed it.
             _ if !run.remove(&exit).await? => ExecOutcome::ContainerGone,
             _ if killed => ExecOutcome::TimedOut,
             Some(true) => ExecOutcome::OomKilled,

@@ -66,7 +66,7 @@ pub struct LinuxCapabilities {
     /// The capabilities to drop. `ALL`, the default, drops every capability.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::drop))), schemars(transform = json::dropped))]
     pub drop: Vec<String>,
-    /// The capabilities to add afterwards, such as `NET_BIND_SERVICE`. Capabilities that reach beyond the
+    /// The capabilities to add afterwards, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
     /// container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are refused unless the driver's policy allows
     /// them.
     #[cfg_attr(feature = "schema", garde(custom(many(|add: &Vec<String>, found| rules::add(add, &self.drop, found)))), schemars(transform = json::added))]
@@ -100,25 +100,19 @@ impl SecurityOptions {
     pub const TMP_SIZE_MIB: u64 = 64;
     /// The user of the main process unless the config sets one.
     pub const DEFAULT_USER: &str = "1000:1000";
-    /// The Linux capabilities that [`compatible`](Self::compatible) adds: what an entrypoint needs that starts as
-    /// root, prepares its directories and continues as its service's user.
+    /// The Linux capabilities that [`compatible`](Self::compatible) adds. They suffice for an entrypoint that
+    /// starts as root, prepares its directories and continues as its service's user.
     ///
     /// | capability | without it |
     /// |---|---|
-    /// | `CHOWN` | the entrypoint cannot give its directories to its service's user |
+    /// | `CHOWN` | the entrypoint cannot change the owner of its directories to its service's user |
     /// | `DAC_OVERRIDE` | root cannot enter a private directory of that user, such as a database's data |
     /// | `FOWNER` | root cannot change the mode of such a directory |
     /// | `KILL` | root's init program and master processes cannot signal that user's processes, so a stop ends with a kill |
     /// | `NET_BIND_SERVICE` | ports below 1024 cannot be bound on Podman |
     /// | `SETGID`, `SETUID` | root cannot continue as that user |
     pub const COMPATIBLE_CAPABILITIES: &[&str] = &[
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "KILL",
-        "NET_BIND_SERVICE",
-        "SETGID",
-        "SETUID",
+        "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID",
     ];
 
     /// Returns the safest options, which are the default: a read-only root file system with a writable `/tmp`, no
@@ -140,8 +134,8 @@ impl SecurityOptions {
     /// Returns options for an image that starts as root: a writable root file system, the image's own user, and the
     /// few capabilities that its entrypoint needs to change owners and to continue as another user.
     ///
-    /// Processes still cannot gain privileges: `gosu`, `su-exec` and `setpriv` only give some up. `sudo` and other
-    /// setuid programs need [`no_new_privileges(false)`](Self::no_new_privileges).
+    /// Processes still cannot gain privileges: `gosu`, `su-exec` and `setpriv` only drop some. `sudo` and
+    /// other setuid programs need [`no_new_privileges(false)`](Self::no_new_privileges).
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, SecurityOptions};
@@ -163,37 +157,19 @@ impl SecurityOptions {
         }
     }
 
-    /// Sets whether the root file system is read-only.
-    #[must_use]
-    pub fn read_only(mut self, yes: bool) -> Self {
-        self.read_only = yes;
-        self
+    crate::setters! {
+        /// Sets whether the root file system is read-only.
+        read_only(self, yes: bool) { self.read_only = yes; }
+        /// Sets whether processes are prevented from gaining privileges.
+        no_new_privileges(self, yes: bool) { self.no_new_privileges = yes; }
+        /// Sets the user of the main process: `uid`, `uid:gid`, or a name from the image. For a `uid` alone, the group
+        /// is the one in the image's `/etc/passwd`, or 0 if the user is not listed there.
+        user(self, user: impl Into<String>) { self.user = Some(user.into()); }
+        /// Sets the user of the main process to the image's own, which is root for most images.
+        image_user(self) { self.user = None; }
     }
 
-    /// Sets whether processes are prevented from gaining privileges.
-    #[must_use]
-    pub fn no_new_privileges(mut self, yes: bool) -> Self {
-        self.no_new_privileges = yes;
-        self
-    }
-
-    /// Sets the user of the main process: `uid`, `uid:gid`, or a name from the image. For a `uid` alone, the group
-    /// is the one in the image's `/etc/passwd`, or 0 if the user is not listed there, as with the engines' own
-    /// tools.
-    #[must_use]
-    pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
-        self
-    }
-
-    /// Sets the user of the main process to the image's own, which is root for most images.
-    #[must_use]
-    pub fn image_user(mut self) -> Self {
-        self.user = None;
-        self
-    }
-
-    /// Returns the numeric ids of the user and its group, each only if `user` gives it as a number.
+    /// Returns the numeric ids of the user and its group; each is `None` unless `user` has it as a number.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;
@@ -207,40 +183,18 @@ impl SecurityOptions {
         (user.parse().ok(), group.parse().ok())
     }
 
-    /// Adds a capability to drop.
-    #[must_use]
-    pub fn drop_capability(mut self, name: impl Into<String>) -> Self {
-        self.capabilities.drop.push(name.into());
-        self
-    }
-
-    /// Adds a capability to grant, such as `NET_BIND_SERVICE`. Capabilities that reach beyond the container are
-    /// refused unless the driver's policy allows them.
-    #[must_use]
-    pub fn add_capability(mut self, name: impl Into<String>) -> Self {
-        self.capabilities.add.push(name.into());
-        self
-    }
-
-    /// Sets the capabilities to drop and to add.
-    #[must_use]
-    pub fn capabilities(mut self, capabilities: LinuxCapabilities) -> Self {
-        self.capabilities = capabilities;
-        self
-    }
-
-    /// Sets the seccomp profile, as JSON text.
-    #[must_use]
-    pub fn seccomp_profile(mut self, json: impl Into<String>) -> Self {
-        self.seccomp_profile = Some(json.into());
-        self
-    }
-
-    /// Sets the AppArmor profile, by the name under which it is loaded on the host.
-    #[must_use]
-    pub fn apparmor_profile(mut self, name: impl Into<String>) -> Self {
-        self.apparmor_profile = Some(name.into());
-        self
+    crate::setters! {
+        /// Adds a capability to drop.
+        drop_capability(self, name: impl Into<String>) { self.capabilities.drop.push(name.into()); }
+        /// Adds a capability to grant, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
+        /// container are refused unless the driver's policy allows them.
+        add_capability(self, name: impl Into<String>) { self.capabilities.add.push(name.into()); }
+        /// Sets the capabilities to drop and to add.
+        capabilities(self, capabilities: LinuxCapabilities) { self.capabilities = capabilities; }
+        /// Sets the seccomp profile, as JSON text.
+        seccomp_profile(self, json: impl Into<String>) { self.seccomp_profile = Some(json.into()); }
+        /// Sets the AppArmor profile, by the name under which it is loaded on the host.
+        apparmor_profile(self, name: impl Into<String>) { self.apparmor_profile = Some(name.into()); }
     }
 }
 

@@ -28,7 +28,7 @@ impl RemovedSession {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 
-    /// Counts a removal. A resource that is already gone is not a failure: it was removed concurrently.
+    /// Counts a removal. A resource that no longer exists is not a failure: it was removed concurrently.
     pub(crate) fn note_removal(&mut self, result: Result<()>) -> usize {
         match result {
             Ok(()) => 1,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, limits::MAX_PATH, one, within};
 
-/// A tmpfs mount: a directory in memory that is empty at each start, whatever the image contains at the target.
+/// A tmpfs mount: a directory in memory that is empty at each start, regardless of the image's content there.
 ///
 /// If `mode`, `uid` and `gid` are unset, the container's user can write to it. If the engine does not support the
 /// requested mode or owner, the driver refuses the creation with `UnsupportedError`.
@@ -87,46 +87,19 @@ impl TmpfsMount {
         }
     }
 
-    /// Sets the permissions of the directory, such as `0o700`.
-    #[must_use]
-    pub fn mode(mut self, mode: u32) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-
-    /// Sets the user id that owns the directory.
-    #[must_use]
-    pub fn uid(mut self, uid: u32) -> Self {
-        self.uid = Some(uid);
-        self
-    }
-
-    /// Sets the group id of the directory.
-    #[must_use]
-    pub fn gid(mut self, gid: u32) -> Self {
-        self.gid = Some(gid);
-        self
-    }
-
-    /// Sets whether programs in it can be executed.
-    #[must_use]
-    pub fn exec(mut self, yes: bool) -> Self {
-        self.exec = yes;
-        self
-    }
-
-    /// Sets whether the set-user-ID and set-group-ID bits of programs in it take effect.
-    #[must_use]
-    pub fn suid(mut self, yes: bool) -> Self {
-        self.suid = yes;
-        self
-    }
-
-    /// Sets whether device files in it can be used.
-    #[must_use]
-    pub fn dev(mut self, yes: bool) -> Self {
-        self.dev = yes;
-        self
+    crate::setters! {
+        /// Sets the permissions of the directory, such as `0o700`.
+        mode(self, mode: u32) { self.mode = Some(mode); }
+        /// Sets the user id that owns the directory.
+        uid(self, uid: u32) { self.uid = Some(uid); }
+        /// Sets the group id of the directory.
+        gid(self, gid: u32) { self.gid = Some(gid); }
+        /// Sets whether programs in it can be executed.
+        exec(self, yes: bool) { self.exec = yes; }
+        /// Sets whether the set-user-ID and set-group-ID bits of programs in it take effect.
+        suid(self, yes: bool) { self.suid = yes; }
+        /// Sets whether device files in it can be used.
+        dev(self, yes: bool) { self.dev = yes; }
     }
 }
 
@@ -208,18 +181,11 @@ impl DeviceMapping {
         }
     }
 
-    /// Sets the device path inside the container.
-    #[must_use]
-    pub fn container_path(mut self, path: impl Into<String>) -> Self {
-        self.container_path = path.into();
-        self
-    }
-
-    /// Sets the permitted access.
-    #[must_use]
-    pub fn permissions(mut self, permissions: impl Into<String>) -> Self {
-        self.permissions = permissions.into();
-        self
+    crate::setters! {
+        /// Sets the device path inside the container.
+        container_path(self, path: impl Into<String>) { self.container_path = path.into(); }
+        /// Sets the permitted access.
+        permissions(self, permissions: impl Into<String>) { self.permissions = permissions.into(); }
     }
 }
 

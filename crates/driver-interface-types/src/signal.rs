@@ -96,7 +96,7 @@ signals! {
     IO = 29,
     /// A power failure.
     PWR = 30,
-    /// A bad system call, as under a seccomp filter.
+    /// A bad system call, for example one blocked by seccomp.
     SYS = 31,
 }
 

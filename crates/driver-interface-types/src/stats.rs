@@ -17,14 +17,14 @@ pub struct ContainerStats {
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// The number of cores in use since the previous sample; one fully used core is `1.0`. A single sample takes
-    /// about a second because of it.
+    /// The number of cores in use since the previous sample; one fully used core is `1.0`. It makes a single
+    /// sample take about a second.
     pub cpu_cores: f64,
     /// The total CPU time used, in milliseconds on the wire.
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_time: Duration,
-    /// The memory in use, excluding the reclaimable file cache; including it if the engine does not report the two
+    /// The memory in use without the reclaimable file cache, or with it if the engine does not report the two
     /// separately (Podman).
     pub memory_bytes: u64,
     /// The memory limit; `None` if there is none.

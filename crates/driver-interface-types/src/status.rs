@@ -1,4 +1,4 @@
-//! Status and state: a pure function of what the engine records, so that all observers agree.
+//! Status and state, which follow from the engine's record alone, so that all observers agree.
 
 use std::time::SystemTime;
 
@@ -36,7 +36,7 @@ pub enum ContainerStatus {
     Stopped,
     /// Being removed.
     Removing,
-    /// Exited by itself with an error, or was OOM-killed.
+    /// Exited with an error, or was OOM-killed.
     Exited,
     /// The engine failed to remove the container and cannot run it any more.
     Dead,
@@ -50,17 +50,17 @@ pub enum ContainerStatus {
 pub enum ContainerState {
     /// The container has processes.
     Running,
-    /// The container has no processes, and nothing is wrong.
+    /// The container has no processes, and did not fail.
     Terminated,
-    /// The container has no processes, and something went wrong.
+    /// The container has no processes, and failed.
     Error,
 }
 
 impl ContainerStatus {
     /// Returns the status of a container that ran and exited.
     ///
-    /// If `oom_killed` is unknown (`None`), exit code 137 counts as a stop, because that is the code a kill
-    /// leaves.
+    /// If `oom_killed` is unknown (`None`), exit code 137 counts as a stop, because it is the code of a
+    /// kill.
     ///
     /// ```
     /// use driver_interface_types::ContainerStatus;

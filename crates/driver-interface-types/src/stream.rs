@@ -69,7 +69,7 @@ impl<T> DriverStream<T> {
         Self::new(futures_util::stream::iter(items.into_iter().map(Ok)))
     }
 
-    /// Returns the next item; `None` when the stream has ended.
+    /// Returns the next item; `None` once the stream has ended.
     ///
     /// # Cancel safety
     /// Dropping the future loses no item.
@@ -141,7 +141,7 @@ impl ByteStream {
     /// Reads all bytes, if there are at most `limit`.
     ///
     /// # Errors
-    /// - `FileSystemError`: the stream has more bytes. What was read is discarded.
+    /// - `FileSystemError`: the stream has more bytes. The bytes read are discarded.
     /// - Those of the stream.
     pub async fn read_all(mut self, limit: usize) -> Result<Bytes> {
         let mut all = BytesMut::new();
@@ -175,7 +175,8 @@ impl PullStream {
     /// Reads the stream to its end and returns the pulled image.
     ///
     /// # Errors
-    /// Those of the pull; `InternalError` if the stream ended without a result, which no conforming driver's does.
+    /// - Those of the pull.
+    /// - `InternalError`: the stream ended without a result, because of a bug in the driver.
     pub async fn finish(mut self) -> Result<ImageInfo> {
         let mut pulled = None;
         // Read to the very end, so that a wrapper that watches the stream sees it complete.

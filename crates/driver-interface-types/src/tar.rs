@@ -40,7 +40,7 @@ pub enum TarKind {
     Directory,
     /// A symbolic link.
     Symlink,
-    /// A hard link to an entry that came before it.
+    /// A hard link to an earlier entry.
     HardLink,
     /// A device, a FIFO, or another kind.
     Other,
@@ -83,7 +83,7 @@ pub struct TarReader {
     buffer: BytesMut,
     state: State,
     next: Attributes,
-    /// Whether a zero block was read, which ends the archive.
+    /// Whether a zero block, which ends the archive, was read.
     ended: bool,
 }
 
@@ -124,7 +124,7 @@ impl TarReader {
     /// Returns the next part; `None` if more input is needed, or if the archive has ended.
     ///
     /// # Errors
-    /// What is wrong with the archive. The reader cannot be used after an error.
+    /// A description of the defect. The reader cannot be used after an error.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<TarPart>, &'static str> {
         loop {
@@ -176,7 +176,7 @@ impl TarReader {
     }
 
     /// Returns whether the end-of-archive blocks were read. Bytes after them are ignored.
-    pub fn assert_exits(&self) -> bool {
+    pub fn is_at_end(&self) -> bool {
         self.ended
     }
 
@@ -209,7 +209,7 @@ impl TarReader {
             return Ok(None);
         }
         let next = std::mem::take(&mut self.next);
-        // Links, devices and directories have no content, whatever their size field says.
+        // Links, devices and directories have no content, regardless of their size field.
         let size = match kind {
             b'1'..=b'6' => 0,
             _ => next.size.unwrap_or(size),
@@ -288,7 +288,7 @@ impl Attributes {
     }
 }
 
-/// Splits one record `length key=value\n` from what follows it.
+/// Splits off the first record, `length key=value\n`.
 #[doc(hidden)]
 pub fn pax_record(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = data.iter().position(|byte| *byte == b' ')?;

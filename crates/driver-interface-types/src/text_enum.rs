@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_enum_has_one_text_form() {
+    fn every_enum_text_round_trips() {
         macro_rules! check {
             ($($name:ident)+) => { $(
                 read_back(&$name::ALL[..]);

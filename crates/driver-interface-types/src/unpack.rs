@@ -27,8 +27,8 @@ pub struct UnpackOptions {
     pub total_bytes: u64,
     /// The maximum size of a file, in bytes.
     pub file_bytes: u64,
-    /// The maximum number of files, directories and links, including directories that exist only implicitly in the
-    /// names of other entries.
+    /// The maximum number of files, directories and links, including parent directories without an
+    /// entry of their own.
     pub entries: u64,
     /// Whether links that lead out of the directory, devices and FIFOs are skipped instead of refused.
     pub skip_unsafe: bool,
@@ -46,32 +46,15 @@ impl Default for UnpackOptions {
 }
 
 impl UnpackOptions {
-    /// Sets the maximum total size of all files, in bytes.
-    #[must_use]
-    pub fn total_bytes(mut self, bytes: u64) -> Self {
-        self.total_bytes = bytes;
-        self
-    }
-
-    /// Sets the maximum size of a file, in bytes.
-    #[must_use]
-    pub fn file_bytes(mut self, bytes: u64) -> Self {
-        self.file_bytes = bytes;
-        self
-    }
-
-    /// Sets the maximum number of entries.
-    #[must_use]
-    pub fn entries(mut self, entries: u64) -> Self {
-        self.entries = entries;
-        self
-    }
-
-    /// Sets whether links that lead out, devices and FIFOs are skipped instead of refused.
-    #[must_use]
-    pub fn skip_unsafe(mut self, yes: bool) -> Self {
-        self.skip_unsafe = yes;
-        self
+    crate::setters! {
+        /// Sets the maximum total size of all files, in bytes.
+        total_bytes(self, bytes: u64) { self.total_bytes = bytes; }
+        /// Sets the maximum size of a file, in bytes.
+        file_bytes(self, bytes: u64) { self.file_bytes = bytes; }
+        /// Sets the maximum number of entries.
+        entries(self, entries: u64) { self.entries = entries; }
+        /// Sets whether links that lead out, devices and FIFOs are skipped instead of refused.
+        skip_unsafe(self, yes: bool) { self.skip_unsafe = yes; }
     }
 }
 
@@ -91,15 +74,15 @@ impl TarStream {
     /// Unpacks an archive from a container into a directory on the host.
     ///
     /// A process in the container controls every byte of its archives. Nothing is therefore written outside the
-    /// directory, whatever names and links the archive contains:
+    /// directory, regardless of the archive's names and links:
     ///
     /// - The directory is created if it is missing, and must be empty.
     /// - Absolute names, names with `..` and names that are not UTF-8 are refused.
     /// - Nothing is written through a link.
     /// - Symbolic links that are absolute or lead out of the directory, hard links to anything but a file of the
     ///   archive, devices and FIFOs are refused, or [skipped](UnpackOptions::skip_unsafe).
-    /// - Permissions are kept, except for the set-user-ID, set-group-ID and sticky bits. Files are owned by the
-    ///   user of this process, whatever the archive says, and their modification time is the time of unpacking.
+    /// - Permissions are kept, except for the set-user-ID, set-group-ID and sticky bits. Files are owned by
+    ///   the user of this process, and their modification time is the time of unpacking.
     /// - The number and the sizes of files are [limited](UnpackOptions).
     ///
     /// Other users should not be able to write to the directory. The call needs a tokio runtime, because it writes
@@ -145,7 +128,7 @@ impl TarStream {
         let work = spawn_blocking(move || unpack(&directory, options, pieces));
         let mut failed = None;
         loop {
-            // An empty chunk tells the writer that the archive has ended, rather than that the sender was dropped.
+            // An empty chunk marks the end of the archive; a dropped sender does not.
             let (piece, ended) = match self.next().await {
                 Some(Ok(piece)) if piece.is_empty() => continue,
                 Some(Ok(piece)) => (piece, false),
@@ -353,7 +336,7 @@ impl Unpacker {
         }
     }
 
-    /// Returns the path of a regular file that was unpacked before.
+    /// Returns the path of a regular file that was unpacked earlier.
     fn own_file(&self, name: &str) -> Result<Option<PathBuf>> {
         let Ok(parts) = self.parts(name) else {
             return Ok(None);
@@ -414,8 +397,9 @@ fn is_plain(part: &str) -> bool {
     ) && !part.contains('\0')
 }
 
-/// Returns whether a symbolic link that is `depth` directories below the root stays inside. It may go up only at
-/// its start, through directories that are not links; links that it then passes through stay inside themselves.
+/// Returns whether a symbolic link `depth` directories below the root stays inside. It may contain `..` only
+/// at its start, where it crosses directories that are not links. Links that it crosses after that stay
+/// inside too.
 fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;

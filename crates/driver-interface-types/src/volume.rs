@@ -59,8 +59,8 @@ pub struct VolumeConfig {
     /// If unset, [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default and so
     /// cannot write to a volume of another user: set [`VolumeOwner::ROOT`] for it.
     ///
-    /// An unset owner leaves the choice to the engine if the volume's [`driver`](Self::driver) is not `local`, the
-    /// engines' own, or if the container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    /// The engine chooses an unset owner if the volume's [`driver`](Self::driver) is not `local`, or if the
+    /// container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub owner: Option<VolumeOwner>,
@@ -121,43 +121,28 @@ impl VolumeConfig {
         }
     }
 
-    /// Sets the session that the volume belongs to.
-    #[must_use]
-    pub fn session(mut self, session: impl Into<String>) -> Self {
-        self.session_id = Some(session.into());
-        self
+    crate::setters! {
+        /// Sets the session that the volume belongs to.
+        session(self, session: impl Into<String>) { self.session_id = Some(session.into()); }
+        /// Sets the engine's volume driver.
+        driver(self, driver: impl Into<String>) { self.driver = Some(driver.into()); }
+        /// Sets the owner of the volume's root directory.
+        owner(self, owner: VolumeOwner) { self.owner = Some(owner); }
+        /// Sets a label.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
     }
 
-    /// Sets the engine's volume driver.
-    #[must_use]
-    pub fn driver(mut self, driver: impl Into<String>) -> Self {
-        self.driver = Some(driver.into());
-        self
-    }
-
-    /// Sets the owner of the volume's root directory.
-    #[must_use]
-    pub fn owner(mut self, owner: VolumeOwner) -> Self {
-        self.owner = Some(owner);
-        self
-    }
-
-    /// Sets a label.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
-    }
-
-    /// Returns the owner that a driver that declares [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) gives the volume;
-    /// `None` if the engine's volume driver decides.
+    /// Returns the owner that a driver with [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) sets; `None`
+    /// if the engine's volume driver chooses it.
     pub fn effective_owner(&self) -> Option<VolumeOwner> {
         let is_local = matches!(self.driver.as_deref(), None | Some("local"));
         self.owner.or(is_local.then_some(VolumeOwner::DEFAULT))
     }
 
-    /// Refuses a config that requires a capability the driver does not declare, so that no part of a config is
-    /// silently ignored. Drivers call it first.
+    /// Refuses a config that requires an undeclared capability. Drivers call it first, so that no setting is
+    /// silently ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the path and its capability.
@@ -185,8 +170,8 @@ pub struct Volume {
     pub driver: String,
     /// The path on the engine's host at which the engine stores the volume.
     pub mountpoint: String,
-    /// The owner that the volume was created with; `None` if the engine decided. Containers that are permitted to
-    /// can change the owner of the directory; this field does not follow.
+    /// The owner that the volume was created with; `None` if the engine chose it. Later changes by
+    /// containers are not reflected.
     pub owner: Option<VolumeOwner>,
     /// When the volume was created.
     #[serde(with = "millis::time")]

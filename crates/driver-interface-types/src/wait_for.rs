@@ -20,8 +20,8 @@ pub(crate) use watch::Watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a connection must last to count. Engines' proxies accept a connection before they know whether
-/// anything listens in the container, and close it if nothing does.
+/// How long a connection must stay open to count. Engines' proxies accept a connection before they know
+/// whether a process listens in the container, and close it if none does.
 const PROXY_GRACE: Duration = Duration::from_millis(100);
 /// The maximum duration of one attempt to connect or to get a response.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -42,8 +42,8 @@ pub enum WaitFor {
     /// The container has written this text to its standard output or error.
     Log(String),
     /// A process listens on this TCP port of the container. The port must be
-    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable (as it is from
-    /// the engine's host, if that runs Linux).
+    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable (it is
+    /// from the engine's host on Linux).
     Port(u16),
     /// An HTTP `GET` of this path on this port returns this status. The port must be reachable as for `Port`.
     Http {
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_of_an_answer_is_read_from_its_first_line() {
+    fn reads_status_from_the_first_line() {
         assert_eq!(status_of(b"HTTP/1.1 204 No Content\r\nServer: x"), Some(204));
         assert_eq!(status_of(b"HTTP/1.0 200"), Some(200));
         assert_eq!(status_of(b"SSH-2.0-OpenSSH"), None);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_cannot_smuggle_in_another_request() {
+    fn path_cannot_inject_a_request() {
         assert!(is_request_target("/health?full=1"));
         for path in ["", "health", "/a b", "/a\r\nX: y"] {
             assert!(!is_request_target(path), "{path:?}");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_that_is_accepted_and_closed_at_once_is_not_ready() {
+    async fn immediately_closed_port_is_not_ready() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let proxy = tokio::spawn(async move { drop(listener.accept().await) });
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_on_which_somebody_waits_is_ready() {
+    async fn listening_port_is_ready() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { listener.accept().await });

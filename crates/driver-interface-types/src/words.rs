@@ -21,7 +21,7 @@ mod tests {
     use crate::{ContainerConfig, ExecConfig, HealthCheck, WaitFor};
 
     #[test]
-    fn no_debug_output_shows_an_argument_of_a_command() {
+    fn debug_hides_command_arguments() {
         const SECRET: &str = "hunter2";
         let words = || ["login", "--password", SECRET];
         let line = format!("login --password {SECRET}");
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_s_words_are_counted() {
+    fn debug_shows_the_program_name() {
         let of = |words: &[&str]| format!("{:?}", ExecConfig::new(words));
         assert!(of(&[]).contains("argv: [],"), "{}", of(&[]));
         assert!(of(&["ls"]).contains(r#"argv: ["ls"],"#), "{}", of(&["ls"]));

@@ -1,4 +1,4 @@
-//! An operation that a driver does not have is refused at once, by a name that can be matched.
+//! Default trait methods: unsupported operations, waits and sessions.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use driver_interface_types::{
     SessionId, StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId, WaitFor, async_trait,
 };
 
-/// Has nothing but what every driver has, and nothing of that either.
+/// A driver without any optional operation. Its required operations are unreachable.
 #[derive(Debug)]
 struct Bare;
 
@@ -71,7 +71,7 @@ impl ContainerDriver for Bare {
 }
 
 #[tokio::test]
-async fn what_a_driver_does_not_have_names_operation_and_capability() {
+async fn unsupported_operation_names_its_capability() {
     let optional = Operation::ALL.iter().filter(|operation| !operation.is_required());
     for operation in optional {
         let error = call(&Bare, *operation, "web-1").await.unwrap_err();
@@ -90,7 +90,7 @@ async fn started(driver: &MockDockerDriver, script: &str) -> ContainerId {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
+async fn wait_ends_with_log_exit_or_timeout() {
     let driver = MockDockerDriver::new();
     let long = Duration::from_secs(60);
     let id = started(&driver, "sleep 1; echo ready; sleep 5; exit 3").await;
@@ -123,7 +123,7 @@ async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container_was() {
+async fn wait_timeout_reports_condition_and_last_state() {
     let driver = MockDockerDriver::new();
     let short = Duration::from_secs(2);
     let config = ContainerConfig::new("s1", "busybox").command(["sh", "-c", "echo bye >&2; exit 3"]);
@@ -164,7 +164,7 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_does_not_respond_is_not_an_expired_timeout() {
+async fn unresponsive_engine_is_not_a_wait_timeout() {
     let driver = MockDockerDriver::new();
     let id = started(&driver, "sleep 600").await;
     let second = Duration::from_secs(1);
@@ -186,7 +186,7 @@ async fn an_engine_that_does_not_respond_is_not_an_expired_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_exits_early_is_told_with_its_log_and_the_well_known_cause() {
+async fn early_exit_reports_log_and_cause() {
     let driver = MockDockerDriver::new();
     let long = Duration::from_secs(60);
     for (script, says, hint) in [
@@ -214,7 +214,7 @@ async fn a_container_that_exits_early_is_told_with_its_log_and_the_well_known_ca
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_found_by_what_belongs_to_them() {
+async fn sessions_are_listed_by_their_resources() {
     let driver = MockDockerDriver::new();
     started(&driver, "sleep 60").await;
     driver

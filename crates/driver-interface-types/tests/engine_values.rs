@@ -1,4 +1,4 @@
-//! What the values of the whole engine promise: signals, paths, ports, streams, output, secrets.
+//! Value types: signals, paths, ports, streams, output, secrets.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 proptest! {
     #[test]
-    fn every_signal_reads_back_by_name_and_by_number(number in 1_i64..=64) {
+    fn signals_round_trip_by_name_and_number(number in 1_i64..=64) {
         let signal = Signal::from_number(number).unwrap();
         prop_assert_eq!(signal.to_string().parse::<Signal>().unwrap(), signal);
         prop_assert_eq!(number.to_string().parse::<Signal>().unwrap(), signal);
@@ -37,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn an_accepted_path_is_absolute_and_leads_nowhere_else(text in "[/.a\\x00]{0,12}") {
+    fn accepted_path_is_absolute_and_normalised(text in "[/.a\\x00]{0,12}") {
         if let Ok(path) = ContainerPath::new(&text) {
             prop_assert!(path.as_str().starts_with('/') && !path.as_str().contains('\0'));
             prop_assert!(path.as_str().split('/').skip(1).all(|part| !matches!(part, "." | "..")));
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn every_port_mapping_reads_back_from_its_text(
+    fn port_mappings_round_trip(
         container in 1_u16.., host in proptest::option::of(1_u16..), address: std::net::IpAddr
     ) {
         let mut mapping = PortMapping::new(container).host_ip(address);
@@ -67,7 +67,7 @@ proptest! {
 }
 
 #[test]
-fn signals_are_known_by_all_their_names() {
+fn signal_aliases_are_accepted() {
     for (text, number) in [
         ("SIGTERM", 15),
         ("term", 15),
@@ -82,17 +82,7 @@ fn signals_are_known_by_all_their_names() {
         assert_eq!(text.parse::<Signal>().unwrap().number(), number, "{text}");
     }
     for text in [
-        "",
-        "SIG",
-        "0",
-        "65",
-        "-9",
-        "+9",
-        "TERMINATE",
-        "RTMIN+31",
-        "RTMAX-31",
-        "RTMIN-1",
-        "KILL ",
+        "", "SIG", "0", "65", "-9", "+9", "TERMINATE", "RTMIN+31", "RTMAX-31", "RTMIN-1", "KILL ",
     ] {
         assert!(text.parse::<Signal>().is_err(), "{text:?}");
     }
@@ -100,7 +90,7 @@ fn signals_are_known_by_all_their_names() {
 }
 
 #[test]
-fn a_path_that_could_lead_out_is_refused_and_says_why() {
+fn escaping_paths_are_rejected_with_code() {
     for (path, code) in [
         ("", "not-absolute"),
         ("srv/app", "not-absolute"),
@@ -119,20 +109,9 @@ fn a_path_that_could_lead_out_is_refused_and_says_why() {
 }
 
 #[test]
-fn ports_that_say_nothing_clear_are_refused() {
+fn ambiguous_port_mappings_are_rejected() {
     for text in [
-        "",
-        ":",
-        "0",
-        "80/",
-        "80/sctp",
-        "65536",
-        ":80",
-        "a:80",
-        "8080:",
-        "1.2.3:80:80",
-        "::1:80:80",
-        "+80",
+        "", ":", "0", "80/", "80/sctp", "65536", ":80", "a:80", "8080:", "1.2.3:80:80", "::1:80:80", "+80",
         "127.0.0.1:0:80",
     ] {
         assert!(text.parse::<PortMapping>().is_err(), "{text:?}");
@@ -140,7 +119,7 @@ fn ports_that_say_nothing_clear_are_refused() {
 }
 
 #[test]
-fn nothing_that_may_be_secret_is_printed() {
+fn debug_hides_secrets() {
     let secret = "hunter2";
     let exec = ExecConfig::new(["login"]).env("TOKEN", secret).stdin(secret);
     let output = ExecOutput::new(ExecOutcome::Exited(0), secret, secret);
@@ -160,7 +139,7 @@ fn nothing_that_may_be_secret_is_printed() {
 }
 
 #[test]
-fn the_outcome_of_a_command_says_whether_it_worked() {
+fn outcome_reports_success_and_exit_code() {
     assert!(ExecOutcome::Exited(0).success() && !ExecOutcome::Exited(1).success());
     assert_eq!(ExecOutcome::Signaled(Signal::TERM).exit_code(), Some(143));
     for outcome in [
@@ -176,7 +155,7 @@ fn the_outcome_of_a_command_says_whether_it_worked() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_its_first_error() {
+async fn stream_ends_at_its_first_error() {
     let items: Vec<Result<u8>> = vec![Ok(1), Err(ConnectionError::new("cut").into()), Ok(2)];
     let mut stream = DriverStream::new(futures_util::stream::iter(items));
     assert_eq!(stream.next().await.unwrap().unwrap(), 1);
@@ -185,7 +164,7 @@ async fn a_stream_ends_with_its_first_error() {
 }
 
 #[tokio::test]
-async fn a_reader_becomes_a_stream_of_bounded_pieces() {
+async fn from_reader_streams_bounded_pieces() {
     let content: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
     let mut stream = ByteStream::from_reader("content", std::io::Cursor::new(content.clone()));
     let mut read = Vec::new();
@@ -198,7 +177,7 @@ async fn a_reader_becomes_a_stream_of_bounded_pieces() {
 }
 
 #[tokio::test]
-async fn more_than_the_limit_is_refused_and_not_cut() {
+async fn read_all_refuses_more_than_the_limit() {
     let error = ByteStream::from(vec![0; 11]).read_all(10).await.unwrap_err();
     assert_eq!(error.code(), "FILE_SYSTEM_ERROR");
     assert_eq!(
@@ -216,7 +195,7 @@ async fn more_than_the_limit_is_refused_and_not_cut() {
 }
 
 #[tokio::test]
-async fn a_pull_is_finished_with_its_result() {
+async fn finish_returns_the_pulled_image() {
     let image = ImageInfo::new("sha256:00", 1);
     let layer = PullProgress::Layer(LayerProgress::new("a1", "Downloading").bytes(1, Some(2)));
     let done = PullStream::of_items([layer.clone(), PullProgress::Done(image.clone())]);
@@ -249,7 +228,7 @@ impl Drop for Noted {
 }
 
 #[tokio::test]
-async fn a_session_is_half_closed_and_its_control_is_dropped_with_it() {
+async fn session_can_half_close_and_drops_its_control() {
     fn sendable<T: Send>(value: T) -> T {
         value
     }

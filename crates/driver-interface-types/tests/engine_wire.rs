@@ -1,4 +1,4 @@
-//! The wire format of what goes beyond the thirteen operations.
+//! The wire format of the optional operations and config fields.
 
 #![allow(
     clippy::unwrap_used,
@@ -63,7 +63,7 @@ fn reads_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(val
 }
 
 #[test]
-fn a_config_with_everything_reads_back_and_speaks_camel_case() {
+fn full_config_round_trips_in_camel_case() {
     let value = reads_back(&full_config());
     assert_eq!(value["entrypoint"], json!(["/entry", "--fast"]));
     assert_eq!(value["stopSignal"], "SIGQUIT");
@@ -96,24 +96,15 @@ fn a_config_with_everything_reads_back_and_speaks_camel_case() {
 }
 
 #[test]
-fn what_is_not_asked_for_is_not_written() {
+fn omits_unset_fields() {
     let value = to_value(ContainerConfig::new("s", "alpine")).unwrap();
     let mut fields: Vec<&String> = value.as_object().unwrap().keys().collect();
     fields.sort();
     assert_eq!(
         fields,
         [
-            "command",
-            "env",
-            "image",
-            "labels",
-            "network",
-            "pullPolicy",
-            "resources",
-            "security",
-            "sessionId",
-            "strictness",
-            "volumes"
+            "command", "env", "image", "labels", "network", "pullPolicy", "resources", "security",
+            "sessionId", "strictness", "volumes"
         ]
     );
     let mut fields: Vec<&String> = value["security"].as_object().unwrap().keys().collect();
@@ -122,7 +113,7 @@ fn what_is_not_asked_for_is_not_written() {
 }
 
 #[test]
-fn a_port_needs_only_its_number_and_is_reached_from_the_host_alone() {
+fn port_defaults_to_loopback() {
     let port: PortMapping = serde_json::from_value(json!({"containerPort": 80})).unwrap();
     assert_eq!(port, PortMapping::new(80));
     assert_eq!(
@@ -132,7 +123,7 @@ fn a_port_needs_only_its_number_and_is_reached_from_the_host_alone() {
 }
 
 #[test]
-fn a_health_check_is_a_list_of_words_or_a_line_for_the_shell() {
+fn health_check_is_argv_or_shell_command() {
     let check: HealthCheck = serde_json::from_value(json!({"test": ["true"], "interval": 2000})).unwrap();
     assert_eq!(
         check,
@@ -143,7 +134,7 @@ fn a_health_check_is_a_list_of_words_or_a_line_for_the_shell() {
 }
 
 #[test]
-fn unknown_fields_are_refused_in_every_part_of_the_config() {
+fn unknown_fields_are_rejected_everywhere() {
     for (field, value) in [
         ("tmpfs", json!([{"target": "/run", "size": 1, "noexec": true}])),
         (
@@ -169,7 +160,7 @@ fn unknown_fields_are_refused_in_every_part_of_the_config() {
 }
 
 #[test]
-fn each_part_of_a_config_names_the_capability_it_needs() {
+fn each_field_names_its_required_capability() {
     let config = full_config();
     let needs = config.needs();
     let paths: Vec<&str> = needs.iter().map(|(path, _)| *path).collect();
@@ -197,7 +188,7 @@ fn each_part_of_a_config_names_the_capability_it_needs() {
 }
 
 #[test]
-fn an_instance_of_an_older_driver_still_reads() {
+fn reads_instances_of_older_drivers() {
     let session = SessionId::new("s").unwrap();
     let id = ContainerId::new("ab").unwrap();
     let mut instance = ContainerInstance::new(id, "ab", session, "alpine", UNIX_EPOCH);
@@ -235,7 +226,7 @@ fn an_instance_of_an_older_driver_still_reads() {
 }
 
 #[test]
-fn events_and_their_filters_speak_the_names_of_the_interface() {
+fn events_and_filters_use_interface_names() {
     let cursor = EventCursor::new("1700000000123.4").unwrap();
     let mut container = EventContainer::new(ContainerId::new("ab").unwrap());
     container.name = Some("web-1".to_owned());
@@ -247,10 +238,7 @@ fn events_and_their_filters_speak_the_names_of_the_interface() {
     let value = reads_back(&event);
     assert_eq!(
         (
-            &value["kind"],
-            &value["time"],
-            &value["exitCode"],
-            &value["containerId"]
+            &value["kind"], &value["time"], &value["exitCode"], &value["containerId"]
         ),
         (&json!("container:stopped"), &json!(5), &json!(3), &json!("ab"))
     );
@@ -283,7 +271,7 @@ fn events_and_their_filters_speak_the_names_of_the_interface() {
 }
 
 #[test]
-fn outcomes_statuses_and_figures_read_back() {
+fn outcomes_statuses_and_stats_round_trip() {
     assert_eq!(reads_back(&ExecOutcome::Exited(3)), json!({"exited": 3}));
     assert_eq!(
         reads_back(&ExecOutcome::Signaled(Signal::KILL)),
@@ -307,7 +295,7 @@ fn outcomes_statuses_and_figures_read_back() {
 }
 
 #[test]
-fn a_plan_with_a_refusal_is_not_accepted() {
+fn plan_with_refusal_is_not_accepted() {
     let config = ContainerConfig::new("s", "alpine");
     let mut plan = CreationPlan::new(config, EnforcementReport::default());
     assert!(plan.is_accepted() && plan.enforcement.holds());
@@ -318,7 +306,7 @@ fn a_plan_with_a_refusal_is_not_accepted() {
 }
 
 #[test]
-fn an_image_passes_a_filter_by_any_spelling_of_its_name() {
+fn image_filter_matches_equivalent_references() {
     let mut image = ImageInfo::new("sha256:00", 1);
     assert!(!ImageFilter::default().matches(&image), "it has no name");
     image.references = vec!["nginx:1.27".parse().unwrap()];

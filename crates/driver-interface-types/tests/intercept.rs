@@ -1,4 +1,4 @@
-//! Interceptors: what they see of a call, that they may run it again, and that they learn how a stream ended.
+//! Interceptors: what they see of a call, repeated calls, and the end of streams.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -11,7 +11,7 @@ use driver_interface_types::{
     LogStreamOptions, Next, Operation, Result, StreamEnd, TarStream, async_trait,
 };
 
-/// Runs every call twice, and notes what it sees.
+/// Runs every call twice and records what it sees.
 #[derive(Debug, Default)]
 struct Twice {
     notes: Mutex<Vec<String>>,
@@ -52,7 +52,7 @@ fn twice() -> Intercepted<Twice> {
     Intercepted::new(Arc::new(MockDockerDriver::new()), Twice::default())
 }
 
-/// With an operation key, since it is created twice.
+/// Returns a config with an operation key, since it is created twice.
 fn keyed(script: &str) -> ContainerConfig {
     ContainerConfig::new("s1", "busybox")
         .command(["sh", "-c", script])
@@ -60,7 +60,7 @@ fn keyed(script: &str) -> ContainerConfig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_runs_again_with_the_same_arguments() -> Result<()> {
+async fn call_can_be_repeated_with_same_arguments() -> Result<()> {
     let driver = twice();
     let created = driver.create_container(&keyed("sleep 60")).await?;
     driver.start_container(&created.id).await?;
@@ -84,7 +84,7 @@ async fn a_call_runs_again_with_the_same_arguments() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_archive_is_read_once() -> Result<()> {
+async fn archive_can_be_read_only_once() -> Result<()> {
     let driver = twice();
     let created = driver.create_container(&keyed("sleep 60")).await?;
     driver.start_container(&created.id).await?;
@@ -99,7 +99,7 @@ async fn an_archive_is_read_once() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_stream_is_reported_once() -> Result<()> {
+async fn stream_end_is_reported_once() -> Result<()> {
     let driver = twice();
     let created = driver.create_container(&keyed("echo hello")).await?;
     driver.start_container(&created.id).await?;
@@ -107,7 +107,7 @@ async fn the_end_of_a_stream_is_reported_once() -> Result<()> {
         .stream_container_logs(&created.id, LogStreamOptions::default().follow(true))
         .await?;
     logs.collect_all().await?;
-    // The first of the two runs was dropped by the interceptor itself, before it was watched.
+    // The interceptor drops the stream of the first run before it is observed.
     let ended: Vec<String> = driver
         .interceptor()
         .take()

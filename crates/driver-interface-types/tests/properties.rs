@@ -1,4 +1,4 @@
-//! Properties that hold for every input, not only for examples.
+//! Properties that hold for every input.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ fn instance() -> impl Strategy<Value = ContainerInstance> {
 
 proptest! {
     #[test]
-    fn an_accepted_id_is_one_url_segment_one_label_value_and_one_file_name(text in ".*") {
+    fn accepted_id_is_safe_in_urls_labels_and_paths(text in ".*") {
         if let Ok(id) = ContainerId::new(text.clone()) {
             prop_assert_eq!(id.as_str(), &text);
             prop_assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)));
@@ -38,20 +38,20 @@ proptest! {
     }
 
     #[test]
-    fn every_well_formed_name_is_accepted(text in "[A-Za-z0-9][A-Za-z0-9_.-]{1,254}") {
+    fn well_formed_names_are_accepted(text in "[A-Za-z0-9][A-Za-z0-9_.-]{1,254}") {
         let id: ContainerId = text.parse().unwrap();
         prop_assert_eq!(serde_json::to_value(&id).unwrap(), text);
     }
 
     #[test]
-    fn parsing_an_image_reference_never_panics_and_keeps_the_text(text in ".*") {
+    fn image_reference_parsing_never_panics_or_alters_text(text in ".*") {
         if let Ok(image) = ImageRef::new(text.clone()) {
             prop_assert_eq!(image.as_str(), &text);
         }
     }
 
     #[test]
-    fn a_canonical_reference_is_a_reference_to_the_same_image(
+    fn canonical_reference_names_the_same_image(
         text in "([a-z]{1,5}\\.io(:[0-9]{1,4})?/)?[a-z0-9]{1,6}(/[a-z0-9]{1,6}([._-][a-z0-9]{1,3})?){0,2}(:[a-zA-Z0-9_.-]{1,5})?"
     ) {
         if let Ok(image) = ImageRef::new(text) {
@@ -64,19 +64,19 @@ proptest! {
     }
 
     #[test]
-    fn a_network_mode_reads_back_as_it_was_written(text in "[a-z0-9]{0,12}") {
+    fn network_mode_round_trips(text in "[a-z0-9]{0,12}") {
         let mode = NetworkMode::from(text.as_str());
         let written = String::from(mode.clone());
         prop_assert_eq!(NetworkMode::from(written.as_str()), mode);
     }
 
     #[test]
-    fn the_state_follows_from_the_status_alone(created in instance()) {
+    fn state_follows_from_status(created in instance()) {
         prop_assert_eq!(created.state, created.status.state());
     }
 
     #[test]
-    fn an_exit_is_stopped_or_exited_and_an_error_only_when_exited(code in -1_i64..=300, oom in any::<Option<bool>>()) {
+    fn exit_is_stopped_or_an_error(code in -1_i64..=300, oom in any::<Option<bool>>()) {
         let exit = ExitInfo::new(code, oom, SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         let status = exit.status();
         match status {
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_with_more_in_it_never_lets_more_through(created in instance(), selected in status(), key in "[a-c]", value in "[x-z]?") {
+    fn filter_criteria_are_combined_with_and(created in instance(), selected in status(), key in "[a-c]", value in "[x-z]?") {
         let narrow = ContainerFilter::default().status(selected).label(key.clone(), value.clone());
         let expected = created.status == selected && created.labels.get(&key) == Some(&value);
         prop_assert_eq!(narrow.matches(&created), expected);

@@ -1,4 +1,4 @@
-//! Archives from containers on the host, hostile ones among them.
+//! Unpacking archives on the host, including hostile ones.
 
 #![cfg(unix)]
 #![allow(
@@ -24,7 +24,7 @@ const DEVICE: u8 = b'3';
 const DIRECTORY: u8 = b'5';
 const PIPE: u8 = b'6';
 
-/// One entry, with a name that careful writers would refuse.
+/// Returns one entry whose name the `tar` crate would refuse.
 fn entry(name: &str, kind: u8, mode: u32, content: &str, link: &str) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(mode);
@@ -58,7 +58,7 @@ fn whole(entries: &[Vec<u8>]) -> Vec<u8> {
     [entries.concat(), vec![0; 1024]].concat()
 }
 
-/// Unpacks into a directory that has another one with a secret beside it.
+/// Unpacks into a directory next to another one with a secret.
 async fn unpacked(archive: Vec<u8>, options: UnpackOptions) -> (TempDir, Result<Unpacked>) {
     let above = TempDir::new().unwrap();
     fs::create_dir(above.path().join("outside")).unwrap();
@@ -78,7 +78,7 @@ fn kind(error: &DriverError) -> Kind {
 }
 
 #[tokio::test]
-async fn a_tree_is_unpacked_with_links_and_permissions_but_no_special_bits() {
+async fn unpacks_links_and_permissions_without_special_bits() {
     let long = format!("tree/{}", "n".repeat(150));
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
@@ -117,7 +117,7 @@ async fn a_tree_is_unpacked_with_links_and_permissions_but_no_special_bits() {
 }
 
 #[tokio::test]
-async fn nothing_hostile_leaves_the_directory() {
+async fn hostile_entries_cannot_leave_the_directory() {
     let through = |target: &str| vec![link(SOFT, "out", target), file("out/escaped", "x")];
     for (about, entries) in [
         ("a name that climbs", vec![file("../outside/escaped", "x")]),
@@ -179,7 +179,7 @@ async fn nothing_hostile_leaves_the_directory() {
             "{about}"
         );
         assert!(!Path::new("/tmp/di-unpack-escaped").exists(), "{about}");
-        // Left out instead, nothing gets out either.
+        // The same holds if unsafe entries are skipped.
         let (above, _) = unpacked(whole(&entries), UnpackOptions::default().skip_unsafe(true)).await;
         assert_eq!(
             fs::read_dir(above.path().join("outside")).unwrap().count(),
@@ -198,7 +198,7 @@ async fn nothing_hostile_leaves_the_directory() {
 }
 
 #[tokio::test]
-async fn what_is_written_twice_goes_through_no_link() {
+async fn repeated_entries_do_not_follow_links() {
     let archive = whole(&[
         file("kept", "kept"),
         link(SOFT, "soft", "kept"),
@@ -216,7 +216,7 @@ async fn what_is_written_twice_goes_through_no_link() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_told() {
+async fn skipped_entries_are_reported() {
     let archive = whole(&[
         file("a", "x"),
         link(SOFT, "away", "/etc"),
@@ -232,7 +232,7 @@ async fn what_is_left_out_is_told() {
 }
 
 #[tokio::test]
-async fn limits_hold_and_just_the_limit_passes() {
+async fn limits_are_enforced_exactly() {
     let files = |count: usize| -> Vec<u8> {
         let files: Vec<_> = (0..count)
             .map(|number| file(&format!("f{number}"), "12345"))
@@ -275,7 +275,7 @@ async fn limits_hold_and_just_the_limit_passes() {
             }
         }
     }
-    // A size that only the head says.
+    // The header declares a huge size without content.
     let mut header = tar::Header::new_gnu();
     header.set_path("huge").unwrap();
     header.set_mode(0o644);
@@ -311,7 +311,7 @@ async fn broken_archives_and_broken_streams_are_errors() {
 }
 
 #[tokio::test]
-async fn only_an_empty_directory_is_unpacked_into() {
+async fn unpacks_only_into_an_empty_directory() {
     let above = TempDir::new().unwrap();
     let archive = || TarStream::from(whole(&[file("a", "x")]));
     archive()

@@ -1,4 +1,4 @@
-//! The wire format: what is written, what is read, what is refused.
+//! The wire format: serialisation, parsing and rejected input.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use driver_interface_types::{
 use serde_json::json;
 
 #[test]
-fn a_config_of_the_typescript_package_parses() {
+fn parses_typescript_package_config() {
     let text = r#"{
         "sessionId": "session-1", "image": "nginx:alpine", "command": ["nginx", "-g", "daemon off;"],
         "env": {"PORT": "8080"}, "labels": {"app": "web"},
@@ -50,7 +50,7 @@ fn a_config_of_the_typescript_package_parses() {
 }
 
 #[test]
-fn what_a_config_leaves_out_has_the_safe_default() {
+fn omitted_fields_have_safe_defaults() {
     let config: ContainerConfig =
         serde_json::from_value(json!({"sessionId": "s", "image": "alpine"})).unwrap();
     assert_eq!(config, ContainerConfig::new("s", "alpine"));
@@ -68,7 +68,7 @@ fn what_a_config_leaves_out_has_the_safe_default() {
 }
 
 #[test]
-fn unknown_fields_are_refused_at_every_depth() {
+fn unknown_fields_are_rejected_at_every_depth() {
     for input in [
         json!({"sessionId": "s", "image": "alpine", "privileged": true}),
         json!({"sessionId": "s", "image": "alpine", "resources": {"gpu": 1}}),
@@ -85,7 +85,7 @@ fn unknown_fields_are_refused_at_every_depth() {
 }
 
 #[test]
-fn a_config_reads_back_as_it_was_written() {
+fn config_round_trips() {
     let config = ContainerConfig::new("s", "alpine@sha256:".to_owned() + &"0".repeat(64))
         .name("web-1")
         .command(["", "a b", "\"quoted\"", "$HOME"])
@@ -113,7 +113,7 @@ fn times_are_milliseconds_on_the_wire() {
 }
 
 #[test]
-fn an_instance_reads_back_as_it_was_written() {
+fn instance_round_trips() {
     let id = ContainerId::new("a".repeat(64)).unwrap();
     let created = UNIX_EPOCH + Duration::from_millis(1_000);
     let session = SessionId::new("s").unwrap();
@@ -132,7 +132,7 @@ fn an_instance_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn a_filter_speaks_the_interfaces_names() {
+fn filter_uses_interface_names() {
     let input = json!({"sessionId": "s", "status": "running", "state": "running", "label": {"app": "web"}});
     let filter: ContainerFilter = serde_json::from_value(input.clone()).unwrap();
     let expected = ContainerFilter::default()
@@ -145,7 +145,7 @@ fn a_filter_speaks_the_interfaces_names() {
 }
 
 #[test]
-fn secrets_in_the_environment_are_not_printed() {
+fn debug_hides_environment_values() {
     let config = ContainerConfig::new("s", "alpine").env("TOKEN", "hunter2");
     let printed = format!("{config:?}");
     assert!(
@@ -155,7 +155,7 @@ fn secrets_in_the_environment_are_not_printed() {
 }
 
 #[test]
-fn a_fingerprint_ignores_the_operation_key_and_nothing_else() {
+fn fingerprint_ignores_only_the_operation_key() {
     let config = ContainerConfig::new("s", "alpine");
     let fingerprint = config.fingerprint();
     assert_eq!(fingerprint, config.clone().operation_key("k").fingerprint());
@@ -170,31 +170,27 @@ fn a_fingerprint_ignores_the_operation_key_and_nothing_else() {
         assert!(!other.has_fingerprint(&fingerprint), "{other:?}");
     }
     assert!(config.has_fingerprint(&fingerprint));
-    // One of a version that computed it differently says nothing.
+    // A fingerprint of an unknown version matches any config.
     for old in ["0123456789abcdef0123456789abcdef", "0-0123456789abcdef"] {
         assert!(config.has_fingerprint(old), "{old}");
     }
 }
 
 #[test]
-fn capabilities_have_names_that_read_back() {
+fn capability_names_round_trip() {
     for capability in Capability::all() {
         assert_eq!(capability.to_string().parse::<Capability>().unwrap(), capability);
         assert_eq!(serde_json::to_value(capability).unwrap(), capability.to_string());
     }
     for wrong in [
-        "exec",
-        "operations",
-        "operations.teleport",
-        "config.exec",
-        "operations.exec.now",
+        "exec", "operations", "operations.teleport", "config.exec", "operations.exec.now",
     ] {
         assert!(wrong.parse::<Capability>().is_err(), "{wrong}");
     }
 }
 
 #[test]
-fn capabilities_read_what_a_newer_version_wrote() {
+fn reads_capabilities_of_newer_versions() {
     let mut capabilities = Capabilities::minimal();
     capabilities.operations.insert(Operation::Exec);
     capabilities.config.insert(ConfigFeature::Gpus);
@@ -211,7 +207,7 @@ fn capabilities_read_what_a_newer_version_wrote() {
         serde_json::from_value::<Capabilities>(json.clone()).unwrap(),
         capabilities
     );
-    // What an older version did not write is not declared.
+    // Capabilities missing in older output are not declared.
     json.as_object_mut().unwrap().remove("properties");
     json["guarantees"].as_object_mut().unwrap().remove("cpu");
     let older: Capabilities = serde_json::from_value(json).unwrap();
@@ -228,7 +224,7 @@ fn capabilities_read_what_a_newer_version_wrote() {
 }
 
 #[test]
-fn a_driver_is_an_object_that_threads_can_share() {
+fn driver_is_object_safe_and_thread_safe() {
     fn shared<T: Send + Sync + ?Sized + 'static>() {}
     shared::<dyn ContainerDriver>();
     shared::<Arc<dyn ContainerDriver>>();

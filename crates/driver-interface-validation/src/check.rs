@@ -139,10 +139,10 @@ validators! {
     /// ```
     validate_log_stream_options(LogStreamOptions);
 
-    /// Validates a filter of events.
+    /// Validates an event filter.
     ///
     /// # Errors
-    /// [`ConfigurationError`] if the events are to start both at a time and after a cursor.
+    /// [`ConfigurationError`] if both `since` and `after` are set.
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -241,8 +241,8 @@ pub fn validate_volume_mount(
     validate_with(mount, policy)
 }
 
-/// Validates the config of a detached exec, which no caller stays connected to: it has no timeout, no input and no
-/// terminal. Otherwise the rules are those of [`validate_exec_config`].
+/// Validates the config of a detached exec. No caller stays connected to it, so it must have no timeout,
+/// input or terminal. Otherwise the rules are those of [`validate_exec_config`].
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.

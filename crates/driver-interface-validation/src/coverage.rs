@@ -1,5 +1,5 @@
-//! Tests that the JSON reader covers every field of a config. garde's derive does not compile until a field has a
-//! rule or says that it needs none.
+//! Tests that the JSON reader covers every field of a config. garde's derive does not compile until each
+//! field has a rule or `skip`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -114,7 +114,7 @@ fn only(path: &str, value: Value) -> Value {
 }
 
 #[test]
-fn the_reader_reads_what_serde_writes() {
+fn parser_reads_serde_output() {
     let container = other_container_config();
     assert_eq!(
         parse_container_config(&json!(container).to_string()).unwrap(),
@@ -138,7 +138,7 @@ fn the_reader_reads_what_serde_writes() {
 type Reader = fn(&str) -> Result<(), ConfigurationError>;
 
 #[test]
-fn the_reader_knows_the_type_of_every_field() {
+fn parser_checks_the_type_of_every_field() {
     let readers: [(&str, Reader); 3] = [
         ("ContainerConfig", |json| parse_container_config(json).map(drop)),
         ("NetworkConfig", |json| parse_network_config(json).map(drop)),

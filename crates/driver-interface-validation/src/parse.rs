@@ -1,7 +1,7 @@
 //! Parses configs from JSON and reports all violations at once: syntax, types, fields and values.
 //!
 //! Serde stops at the first error. The text is therefore parsed into a tree, which is read along the JSON Schema of
-//! the type: invalid fields are reported and left out. Serde converts what remains, and the rules judge it.
+//! the type: invalid fields are reported and left out. Serde converts the rest, and the rules validate it.
 
 mod node;
 mod read;
@@ -111,7 +111,7 @@ where
     })?;
     let schema = raw_schema::<T>();
     let (value, mut found) = Reader::read(node, &schema);
-    // The reader has checked all types, so this fails only if serde knows one that the reader does not.
+    // The reader has checked all types, so this fails only for a type that the reader does not know.
     let value = T::deserialize(value)
         .map_err(|error| ConfigurationError::single("", codes::WRONG_TYPE, sentence(&error.to_string())))?;
     // Fields that could not be read now hold defaults, which must not be validated.

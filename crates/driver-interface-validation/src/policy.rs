@@ -7,7 +7,7 @@ use driver_interface_types::rules::paths::{is_within, normalised};
 use driver_interface_types::rules::text::shown;
 
 /// A policy that defines which host paths may be mounted into containers, and which capabilities may be added. The
-/// default is safe: no host path at all, and only capabilities whose effect stays within the container.
+/// default is safe: no host path at all, and only capabilities that affect nothing but the container.
 ///
 /// Bind mounts are allowed per directory with [`allow_bind_root`](Self::allow_bind_root), or altogether with
 /// [`allow_any_bind`](Self::allow_any_bind). Some paths are refused even then, because they would give control
@@ -22,7 +22,7 @@ use driver_interface_types::rules::text::shown;
 /// | `/run`, `/var/run`, `/var/lock` | the sockets of engines, of users' engines and of the init system |
 /// | `/bin`, `/sbin`, `/lib`, `/lib32`, `/lib64`, `/libx32`, `/usr`, `/var/spool` and package databases | the programs that the host runs |
 /// | `/var/log`, `/var/mail`, `/var/backups` | data of the whole host, including passwords |
-/// | the state of engines and clusters below `/var/lib` (`docker`, `containers`, `containerd`, `buildkit`, `crio`, `cni`, `kubelet`, `rancher`, `etcd`, `lxd`, `libvirt`, …), `/var/snap`, and what is [protected](Self::protect): the Docker driver adds its engine's storage | other containers' files and secrets |
+/// | the state of engines and clusters below `/var/lib` (`docker`, `containers`, `containerd`, `buildkit`, `crio`, `cni`, `kubelet`, `rancher`, `etcd`, `lxd`, `libvirt`, …), `/var/snap`, and [protected](Self::protect) directories, such as the engine's storage, which the Docker driver adds | other containers' files and secrets |
 /// | `/home`, `/var/home`, `/Users` and each home directory in them | contain the directories of the next row |
 /// | `.ssh`, `.gnupg`, `.aws`, `.azure`, `.kube`, `.docker`, `.netrc`, `.config/gcloud`, `.local/share/containers` and similar, at any location | credentials, and users' engines |
 /// | `/private/etc`, `/private/var` and others of macOS | the locations of `/etc` and `/var` on macOS |
@@ -54,7 +54,7 @@ pub struct ValidationPolicy {
     any_bind: bool,
     roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Directories of this engine and its host that are as dangerous as those that exist on every host.
+    /// Directories of this engine and its host that are refused like those of every host.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -72,75 +72,62 @@ impl ValidationPolicy {
         Self::default()
     }
 
-    /// Allows bind mounts of this directory and everything inside it, except for dangerous paths.
-    ///
-    /// A path that is not absolute, or contains `..`, allows nothing.
-    ///
-    /// ```
-    /// use driver_interface_validation::ValidationPolicy;
-    ///
-    /// let policy = ValidationPolicy::default().allow_bind_root("/srv").allow_bind_root("/etc");
-    /// assert!(policy.bind_problem("/srv/a").is_none());
-    /// assert!(policy.bind_problem("/data").is_some());
-    /// assert!(policy.bind_problem("/etc").is_some());
-    /// ```
-    #[must_use]
-    pub fn allow_bind_root(mut self, directory: impl AsRef<str>) -> Self {
-        self.roots.extend(normalised(directory.as_ref()));
-        self
+    driver_interface_types::setters! {
+        /// Allows bind mounts of this directory and everything inside it, except for dangerous paths.
+        ///
+        /// A path that is not absolute, or contains `..`, allows nothing.
+        ///
+        /// ```
+        /// use driver_interface_validation::ValidationPolicy;
+        ///
+        /// let policy = ValidationPolicy::default().allow_bind_root("/srv").allow_bind_root("/etc");
+        /// assert!(policy.bind_problem("/srv/a").is_none());
+        /// assert!(policy.bind_problem("/data").is_some());
+        /// assert!(policy.bind_problem("/etc").is_some());
+        /// ```
+        allow_bind_root(self, directory: impl AsRef<str>) {
+            self.roots.extend(normalised(directory.as_ref()));
+        }
+        /// Allows bind mounts of every path, except for dangerous paths. Anyone who can create containers can then
+        /// read and write most files of the host.
+        ///
+        /// ```
+        /// use driver_interface_validation::ValidationPolicy;
+        ///
+        /// let policy = ValidationPolicy::default().allow_any_bind();
+        /// assert!(policy.bind_problem("/data").is_none());
+        /// assert!(policy.bind_problem("/home/joe/.ssh").is_some());
+        /// ```
+        allow_any_bind(self) { self.any_bind = true; }
+        /// Allows bind mounts of this path and everything inside it, even if it gives control over the host.
+        ///
+        /// Its parents remain refused. A path that is not absolute, or contains `..`, allows nothing.
+        ///
+        /// ```
+        /// use driver_interface_validation::ValidationPolicy;
+        ///
+        /// let policy = ValidationPolicy::default().allow_dangerous_bind("/var/run/docker.sock");
+        /// assert!(policy.bind_problem("/var/run/docker.sock").is_none());
+        /// assert!(policy.bind_problem("/var/run").is_some());
+        /// ```
+        allow_dangerous_bind(self, path: impl AsRef<str>) {
+            self.dangerous.extend(normalised(path.as_ref()));
+        }
+        /// Marks this directory as dangerous: bind mounts of it, of everything inside it and of its parents are
+        /// refused. Use it, for example, for an engine's storage.
+        ///
+        /// ```
+        /// use driver_interface_validation::ValidationPolicy;
+        ///
+        /// let policy = ValidationPolicy::default().allow_any_bind().protect("/data/docker");
+        /// assert!(policy.bind_problem("/data/docker/volumes").is_some() && policy.bind_problem("/data").is_some());
+        /// assert!(policy.bind_problem("/data/mine").is_none());
+        /// ```
+        protect(self, directory: impl AsRef<str>) { self.protected.extend(normalised(directory.as_ref())); }
     }
 
-    /// Allows bind mounts of every path, except for dangerous paths. Anyone who can create containers can then
-    /// read and write most files of the host.
-    ///
-    /// ```
-    /// use driver_interface_validation::ValidationPolicy;
-    ///
-    /// let policy = ValidationPolicy::default().allow_any_bind();
-    /// assert!(policy.bind_problem("/data").is_none());
-    /// assert!(policy.bind_problem("/home/joe/.ssh").is_some());
-    /// ```
-    #[must_use]
-    pub fn allow_any_bind(mut self) -> Self {
-        self.any_bind = true;
-        self
-    }
-
-    /// Allows bind mounts of this path and everything inside it, even if it gives control over the host.
-    ///
-    /// Its parents remain refused. A path that is not absolute, or contains `..`, allows nothing.
-    ///
-    /// ```
-    /// use driver_interface_validation::ValidationPolicy;
-    ///
-    /// let policy = ValidationPolicy::default().allow_dangerous_bind("/var/run/docker.sock");
-    /// assert!(policy.bind_problem("/var/run/docker.sock").is_none());
-    /// assert!(policy.bind_problem("/var/run").is_some());
-    /// ```
-    #[must_use]
-    pub fn allow_dangerous_bind(mut self, path: impl AsRef<str>) -> Self {
-        self.dangerous.extend(normalised(path.as_ref()));
-        self
-    }
-
-    /// Marks this directory as dangerous: bind mounts of it, of everything inside it and of its parents are
-    /// refused. It is intended, for example, for an engine's storage.
-    ///
-    /// ```
-    /// use driver_interface_validation::ValidationPolicy;
-    ///
-    /// let policy = ValidationPolicy::default().allow_any_bind().protect("/data/docker");
-    /// assert!(policy.bind_problem("/data/docker/volumes").is_some() && policy.bind_problem("/data").is_some());
-    /// assert!(policy.bind_problem("/data/mine").is_none());
-    /// ```
-    #[must_use]
-    pub fn protect(mut self, directory: impl AsRef<str>) -> Self {
-        self.protected.extend(normalised(directory.as_ref()));
-        self
-    }
-
-    /// Returns the policy for a host whose symbolic links `resolve` follows: link targets are allowed, excepted
-    /// and protected like the paths themselves. Drivers resolve once, when they connect, so that a link that
+    /// Returns the policy with symbolic links resolved by `resolve`: link targets are allowed, excepted and
+    /// protected like the links themselves. Drivers resolve once, when they connect, so that a link that
     /// changes later has no effect.
     ///
     /// ```
@@ -160,7 +147,7 @@ impl ValidationPolicy {
         self
     }
 
-    /// Allows adding a capability that reaches beyond the container, such as `SYS_ADMIN` or `NET_RAW`.
+    /// Allows adding a capability that affects more than the container, such as `SYS_ADMIN` or `NET_RAW`.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, SecurityOptions};

@@ -1,4 +1,4 @@
-//! The rules of commands in running containers.
+//! The rules of exec configs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use driver_interface_types::{ContainerConfig, ExecConfig, TtySize};
@@ -6,14 +6,14 @@ use driver_interface_validation::{
     ConfigurationError, codes, limits, validate_container_config, validate_exec_config,
 };
 
-/// Path and code of every violation.
+/// Returns path and code of every violation.
 fn found(result: Result<(), ConfigurationError>) -> Vec<(String, String)> {
     let violations = result.map_or_else(|error| error.violations().to_vec(), |()| Vec::new());
     violations.into_iter().map(|one| (one.path, one.code)).collect()
 }
 
 #[test]
-fn a_command_s_variables_are_judged_as_a_container_s() {
+fn exec_env_follows_container_env_rules() {
     let long = "k".repeat(limits::MAX_KEY + 1);
     let value = "v".repeat(limits::MAX_WORD);
     for (key, value) in [
@@ -39,7 +39,7 @@ fn a_command_s_variables_are_judged_as_a_container_s() {
 }
 
 #[test]
-fn each_part_of_a_command_has_its_path_and_code() {
+fn each_field_has_its_path_and_code() {
     let nothing: [&str; 0] = [];
     let command = || ExecConfig::new(["true"]);
     let size = |columns, rows| command().tty(TtySize { columns, rows });
@@ -80,7 +80,7 @@ fn each_part_of_a_command_has_its_path_and_code() {
 }
 
 #[test]
-fn everything_wrong_with_a_command_is_told_at_once_and_no_value_is_shown() {
+fn all_violations_are_reported_without_values() {
     let bad = ExecConfig::new(["", "hunter2\0"])
         .env("", "hunter2")
         .env("k", "hunter2\0")

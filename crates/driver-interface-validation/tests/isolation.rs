@@ -1,4 +1,4 @@
-//! The rules that keep a container and its host apart: mounts, networks, users, capabilities.
+//! The rules that isolate a container from its host: mounts, networks, users, capabilities.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -11,7 +11,7 @@ use driver_interface_validation::{
 };
 
 #[test]
-fn targets_stay_inside_the_container_and_off_its_kernel() {
+fn mount_targets_exclude_root_and_kernel_paths() {
     let at = |target: &str| config().mount(VolumeMount::volume("data", target));
     for (target, code) in [
         ("", codes::EMPTY),
@@ -42,7 +42,7 @@ fn targets_stay_inside_the_container_and_off_its_kernel() {
 }
 
 #[test]
-fn two_mounts_have_two_targets_and_there_are_not_too_many() {
+fn mount_targets_are_unique_and_limited() {
     let twice = config()
         .mount(VolumeMount::volume("one", "/a"))
         .mount(VolumeMount::volume("two", "/a/"));
@@ -61,7 +61,7 @@ fn two_mounts_have_two_targets_and_there_are_not_too_many() {
 }
 
 #[test]
-fn sources_are_volume_names_or_allowed_paths_of_the_host() {
+fn sources_are_volume_names_or_allowed_host_paths() {
     let untyped = |source: &str| {
         let mut mount = VolumeMount::volume(source, "/a");
         mount.kind = None;
@@ -102,16 +102,9 @@ fn sources_are_volume_names_or_allowed_paths_of_the_host() {
 }
 
 #[test]
-fn networks_keep_containers_isolated() {
+fn network_modes_that_break_isolation_are_refused() {
     for text in [
-        "host",
-        "bridge",
-        "container:abc",
-        "ns:/proc/1/ns/net",
-        "private",
-        "slirp4netns",
-        "pasta:-T,1",
-        "nat",
+        "host", "bridge", "container:abc", "ns:/proc/1/ns/net", "private", "slirp4netns", "pasta:-T,1", "nat",
     ] {
         refused(&config().network(text), "network", codes::FORBIDDEN_NETWORK);
     }
@@ -142,15 +135,7 @@ fn networks_keep_containers_isolated() {
 fn users_are_numbers_or_names() {
     let user = |text: &str| config().security(SecurityOptions::default().user(text));
     for text in [
-        "0",
-        "root",
-        "1000",
-        "1000:1000",
-        "www-data:www-data",
-        "_apt",
-        "3proxy",
-        "a.b:0",
-        "2147483647",
+        "0", "root", "1000", "1000:1000", "www-data:www-data", "_apt", "3proxy", "a.b:0", "2147483647",
     ] {
         accepted(&user(text));
     }
@@ -173,7 +158,7 @@ fn users_are_numbers_or_names() {
 }
 
 #[test]
-fn capabilities_are_known_written_plainly_and_consistent() {
+fn capabilities_are_known_and_consistent() {
     let with = |drop: &[&str], add: &[&str]| {
         let capabilities = LinuxCapabilities::new(drop.iter().copied(), add.iter().copied());
         config().security(SecurityOptions::default().capabilities(capabilities))
@@ -207,18 +192,10 @@ fn capabilities_are_known_written_plainly_and_consistent() {
 }
 
 #[test]
-fn capabilities_that_reach_beyond_the_container_are_the_policy_s_to_allow() {
+fn dangerous_capabilities_need_the_policy() {
     for name in [
-        "SYS_ADMIN",
-        "SYS_MODULE",
-        "DAC_READ_SEARCH",
-        "NET_ADMIN",
-        "NET_RAW",
-        "NET_BROADCAST",
-        "SYS_PTRACE",
-        "AUDIT_READ",
-        "CHECKPOINT_RESTORE",
-        "WAKE_ALARM",
+        "SYS_ADMIN", "SYS_MODULE", "DAC_READ_SEARCH", "NET_ADMIN", "NET_RAW", "NET_BROADCAST", "SYS_PTRACE",
+        "AUDIT_READ", "CHECKPOINT_RESTORE", "WAKE_ALARM",
     ] {
         let security = SecurityOptions::default().user("0").add_capability(name);
         let config = config().security(security);
@@ -237,7 +214,7 @@ fn capabilities_that_reach_beyond_the_container_are_the_policy_s_to_allow() {
 }
 
 #[test]
-fn a_network_s_options_and_kind_reach_nothing_but_the_network() {
+fn network_options_cannot_affect_the_host() {
     let network = |key: &str, value: &str| NetworkConfig::new("net").option(key, value);
     let problems = |config: &NetworkConfig| match validate_network_config(config) {
         Ok(()) => Vec::new(),

@@ -1,4 +1,4 @@
-//! The JSON Schemas, and the files they are kept in.
+//! The JSON Schemas and their files in `docs/schema`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use driver_interface_validation::{container_config_json_schema, json_schema_file
 use serde_json::Value;
 
 #[test]
-fn the_files_in_docs_are_what_the_types_say() {
+fn schema_files_are_up_to_date() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
     let files = json_schema_files();
     for (name, content) in &files {
@@ -31,7 +31,7 @@ fn the_files_in_docs_are_what_the_types_say() {
 }
 
 #[test]
-fn bounds_and_defaults_are_filled_in() {
+fn schema_has_bounds_and_defaults() {
     let schema = container_config_json_schema();
     let resources = &schema["$defs"]["ResourceLimits"]["properties"];
     assert_eq!(resources["cpu"]["minimum"], limits::MIN_CPU);
@@ -50,7 +50,7 @@ fn bounds_and_defaults_are_filled_in() {
 }
 
 #[test]
-fn every_type_and_field_is_described_in_plain_text() {
+fn every_type_and_field_has_a_description() {
     for (name, schema) in json_schemas() {
         assert_eq!(schema["title"], name);
         assert!(schema["description"].is_string(), "{name} has no description");
@@ -72,7 +72,7 @@ fn every_type_and_field_is_described_in_plain_text() {
 }
 
 #[test]
-fn references_lead_somewhere() {
+fn references_resolve() {
     for (name, schema) in json_schemas() {
         each_object(&schema, &mut |object| {
             if let Some(reference) = object.get("$ref").and_then(Value::as_str) {

@@ -1,4 +1,4 @@
-//! Reading JSON: every mistake of every kind at once, each under its path.
+//! Parsing JSON: all mistakes are reported together, each with its path.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use driver_interface_types::ContainerConfig;
@@ -22,7 +22,7 @@ fn refused(json: &str, path: &str, code: &str) {
     assert_eq!(found, [(path, code)], "{error}");
 }
 
-/// A config with these further fields.
+/// Returns a config with these additional fields.
 fn with(fields: &str) -> String {
     format!(r#"{{ "sessionId": "s1", "image": "alpine", {fields} }}"#)
 }
@@ -70,15 +70,9 @@ fn mistakes_of_every_kind_are_reported_together() {
 }
 
 #[test]
-fn broken_syntax_is_reported_with_its_place() {
+fn syntax_errors_include_line_and_column() {
     for json in [
-        "",
-        "{",
-        "{\n  \"image\": }",
-        "{} {}",
-        "nonsense",
-        "{\"a\": 1e999}",
-        "\u{0}",
+        "", "{", "{\n  \"image\": }", "{} {}", "nonsense", "{\"a\": 1e999}", "\u{0}",
     ] {
         refused(json, "", codes::INVALID_JSON);
         let error = parse_container_config(json).unwrap_err();
@@ -91,19 +85,19 @@ fn broken_syntax_is_reported_with_its_place() {
 }
 
 #[test]
-fn something_that_is_no_object_is_one_violation() {
+fn non_object_is_one_violation() {
     for json in ["null", "[]", "7", "\"text\"", "true"] {
         refused(json, "", codes::WRONG_TYPE);
     }
 }
 
 #[test]
-fn nesting_without_end_is_refused() {
+fn too_deep_nesting_is_rejected() {
     refused(&"[".repeat(1_000_000), "", codes::INVALID_JSON);
 }
 
 #[test]
-fn a_field_given_twice_is_refused() {
+fn duplicate_fields_are_rejected() {
     refused(&with(r#""image": "busybox""#), "image", codes::DUPLICATE_FIELD);
     refused(
         &with(r#""env": { "A": "1", "A": "2" }"#),
@@ -125,9 +119,7 @@ fn whole_numbers_may_be_written_as_floats() {
     .unwrap();
     assert_eq!(
         (
-            config.resources.memory,
-            config.resources.disk,
-            config.resources.cpu
+            config.resources.memory, config.resources.disk, config.resources.cpu
         ),
         (512, Some(1000), 2.0)
     );
@@ -174,28 +166,20 @@ fn whole_numbers_may_be_written_as_floats() {
 }
 
 #[test]
-fn null_stands_for_what_has_no_value_and_nothing_else() {
+fn null_is_accepted_only_for_optional_fields() {
     let json = with(
         r#""name": null, "operationKey": null, "volumes": [{ "source": "data", "target": "/a", "type": null }]"#,
     );
     assert!(parse_container_config(&json).is_ok());
     for field in [
-        "command",
-        "env",
-        "labels",
-        "resources",
-        "volumes",
-        "network",
-        "security",
-        "pullPolicy",
-        "strictness",
+        "command", "env", "labels", "resources", "volumes", "network", "security", "pullPolicy", "strictness",
     ] {
         refused(&with(&format!(r#""{field}": null"#)), field, codes::WRONG_TYPE);
     }
 }
 
 #[test]
-fn values_of_the_environment_are_never_shown() {
+fn environment_values_are_never_shown() {
     let json = with(
         r#""env": { "A": { "hunter2": "hunter2" }, "B": ["hunter2"], "C": "hunter2\u0000" }, "labels": "hunter2""#,
     );
@@ -205,13 +189,13 @@ fn values_of_the_environment_are_never_shown() {
 }
 
 #[test]
-fn strange_field_names_are_shown_on_one_line() {
+fn unusual_field_names_are_shown_on_one_line() {
     refused(&with("\"a b\\n\": 1"), r#"["a b\n"]"#, codes::UNKNOWN_FIELD);
     refused(&with(r#""": 1"#), r#"[""]"#, codes::UNKNOWN_FIELD);
 }
 
 #[test]
-fn the_policy_of_the_caller_holds() {
+fn caller_policy_applies() {
     let json = with(r#""volumes": [{ "source": "/var/run/docker.sock", "target": "/docker.sock" }]"#);
     refused(&json, "volumes[0].source", codes::FORBIDDEN_BIND);
     let policy = ValidationPolicy::default().allow_dangerous_bind("/var/run/docker.sock");
@@ -219,7 +203,7 @@ fn the_policy_of_the_caller_holds() {
 }
 
 #[test]
-fn volume_and_network_configs_report_everything_too() {
+fn volume_and_network_configs_report_all_violations() {
     let error = parse_volume_config(r#"{ "name": 7, "labels": { "a": 1 }, "opts": {} }"#).unwrap_err();
     let paths: Vec<&str> = error
         .violations()
@@ -239,7 +223,7 @@ fn volume_and_network_configs_report_everything_too() {
 }
 
 #[test]
-fn what_serde_reads_is_read_the_same() {
+fn parses_like_serde() {
     let json = with(r#""command": ["a"], "env": { "A": "b" }, "resources": { "cpu": 0.1 }, "network": """#);
     let by_serde: ContainerConfig = serde_json::from_str(&json).unwrap();
     assert_eq!(parse_container_config(&json).unwrap(), by_serde);

@@ -1,4 +1,4 @@
-//! What holds for every config, drawn at random.
+//! Properties of random configs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use driver_interface_types::{
@@ -14,7 +14,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-/// The policy under which all is judged here: it allows what valid configs mount.
+/// Returns the policy of all tests here, which allows the mounts of valid configs.
 fn policy() -> ValidationPolicy {
     ValidationPolicy::default()
         .allow_bind_root("/srv")
@@ -30,7 +30,7 @@ fn parsed(json: &str) -> Result<ContainerConfig, ConfigurationError> {
     parse_container_config_with(json, &policy())
 }
 
-/// Texts of the characters that matter to the rules, and any others.
+/// Generates texts with characters that matter to the rules, and others.
 fn wild() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z0-9/.:=_ \\x00\\n-]{0,12}",
@@ -182,7 +182,7 @@ fn wild_config() -> impl Strategy<Value = ContainerConfig> {
 
 type Mistake = (&'static str, fn(&mut ContainerConfig));
 
-/// Each breaks one rule of its own and leaves the others as they are.
+/// Independent mistakes, each of which breaks one rule.
 const MISTAKES: &[Mistake] = &[
     ("sessionId", |config| config.session_id = "a/b".to_owned()),
     ("image", |config| config.image = "UPPER".to_owned()),
@@ -228,14 +228,14 @@ fn is_safe(text: &str) -> bool {
 
 proptest! {
     #[test]
-    fn a_valid_config_passes_and_comes_back_equal_from_its_json(config in valid_config()) {
+    fn valid_config_passes_and_round_trips(config in valid_config()) {
         validated(&config).unwrap();
         let json = serde_json::to_string(&config).unwrap();
         prop_assert_eq!(parsed(&json).unwrap(), config);
     }
 
     #[test]
-    fn there_are_as_many_violations_as_mistakes(
+    fn each_mistake_is_one_violation(
         config in valid_config(),
         mistakes in subsequence(MISTAKES, 0..=MISTAKES.len()),
     ) {
@@ -245,7 +245,7 @@ proptest! {
         expected.sort_unstable();
 
         let checked = validated(&config);
-        // A program that writes JSON gets the same violations.
+        // Parsing reports the same violations.
         let read = parsed(&serde_json::to_string(&config).unwrap()).map(drop);
         for result in [checked, read] {
             let violations = result.map_or_else(|error| error.violations().to_vec(), |()| Vec::new());
@@ -259,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn any_config_is_judged_and_what_passes_is_safe_to_send(config in wild_config()) {
+    fn accepted_configs_are_safe_to_send(config in wild_config()) {
         match validated(&config) {
             Ok(()) => {
                 let json = serde_json::to_string(&config).unwrap();
@@ -280,7 +280,7 @@ proptest! {
     }
 
     #[test]
-    fn accepted_ids_hold_safe_characters_only(text in wild()) {
+    fn accepted_names_have_only_safe_characters(text in wild()) {
         if validate_volume_config(&VolumeConfig::new(&text)).is_ok() {
             prop_assert!(is_safe(&text));
         }
@@ -290,7 +290,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_parsed_without_a_panic(text in wild()) {
+    fn parsing_never_panics(text in wild()) {
         let _ = (parsed(&text), parse_volume_config(&text), parse_network_config(&text));
     }
 

@@ -1,5 +1,4 @@
-//! Each rule of texts and numbers: what passes, what is refused, under which path and code, and that messages keep
-//! secrets.
+//! The rules of texts and numbers: accepted and refused values, paths, codes and messages.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -15,7 +14,7 @@ use driver_interface_validation::{
 };
 
 #[test]
-fn five_planted_mistakes_are_five_violations() {
+fn each_mistake_is_one_violation() {
     let config = ContainerConfig::new("s 1", "alpine")
         .env("A=B", "secret")
         .cpu(f64::NAN)
@@ -38,7 +37,7 @@ fn five_planted_mistakes_are_five_violations() {
 }
 
 #[test]
-fn ids_and_names_hold_safe_characters_only() {
+fn ids_and_names_have_only_safe_characters() {
     for text in [
         "a/b",
         "../a",
@@ -60,7 +59,7 @@ fn ids_and_names_hold_safe_characters_only() {
         refused(&config().name(text), "name", codes::INVALID_NAME);
         refused(&config().operation_key(text), "operationKey", codes::INVALID_NAME);
     }
-    // Every engine takes these as values of labels.
+    // Session ids and keys must be label values that every engine accepts.
     for text in ["a-", "a.", "a_", &"a".repeat(64)] {
         refused(
             &ContainerConfig::new(text, "alpine"),
@@ -81,7 +80,7 @@ fn ids_and_names_hold_safe_characters_only() {
 }
 
 #[test]
-fn images_follow_the_registries_grammar() {
+fn images_follow_the_reference_grammar() {
     for text in [
         "Alpine",
         "a:b:c",
@@ -98,7 +97,7 @@ fn images_follow_the_registries_grammar() {
 }
 
 #[test]
-fn commands_hold_what_a_program_can_be_given() {
+fn commands_are_valid_program_arguments() {
     accepted(&config().command(["sh", "", "-c", "a\nb\tc", "ü"]));
     accepted(&config().command(Vec::<String>::new()));
     accepted(&config().command(vec!["x".repeat(limits::MAX_WORD)]));
@@ -121,7 +120,7 @@ fn commands_hold_what_a_program_can_be_given() {
 }
 
 #[test]
-fn environments_hold_what_a_program_can_be_given() {
+fn environments_are_valid_for_programs() {
     accepted(&config().env("lower.case-key", "").env("A", "a=b\nc\t\u{1b}ü"));
     refused(&config().env("", "v"), r#"env[""]"#, codes::EMPTY);
     refused(
@@ -154,7 +153,7 @@ fn environments_hold_what_a_program_can_be_given() {
 }
 
 #[test]
-fn labels_leave_the_drivers_their_own() {
+fn driver_labels_are_reserved() {
     accepted(&config().label("a.b/c", "").label("note", "two\nlines ü"));
     refused(
         &config().label(label::SESSION, "other"),
@@ -190,7 +189,7 @@ fn labels_leave_the_drivers_their_own() {
 }
 
 #[test]
-fn limits_are_what_an_engine_can_enforce() {
+fn limits_are_within_enforceable_bounds() {
     for cores in [
         0.0,
         -0.0,
@@ -228,7 +227,7 @@ fn limits_are_what_an_engine_can_enforce() {
 }
 
 #[test]
-fn what_passes_fits_an_engines_numbers() {
+fn limits_fit_engine_integer_types() {
     assert!(i64::try_from(u128::from(limits::MAX_MEMORY) * 1024 * 1024 * 2).is_ok());
     assert!(i64::try_from(u128::from(limits::MAX_DISK) * 1024 * 1024).is_ok());
     assert!(limits::MAX_CPU * 1e9 < i64::MAX as f64);
@@ -236,7 +235,7 @@ fn what_passes_fits_an_engines_numbers() {
 }
 
 #[test]
-fn messages_say_what_to_write_instead() {
+fn messages_suggest_a_fix() {
     let message = |config: &ContainerConfig| {
         let error = validate_container_config(config).unwrap_err();
         error.violations()[0].message.clone()
@@ -250,7 +249,7 @@ fn messages_say_what_to_write_instead() {
 }
 
 #[test]
-fn messages_show_no_secret_and_no_long_or_raw_text() {
+fn messages_hide_secrets_and_escape_long_text() {
     let secret = "hunter2";
     let config = config()
         .env("A", format!("{secret}\0"))
@@ -280,7 +279,7 @@ fn messages_show_no_secret_and_no_long_or_raw_text() {
 }
 
 #[test]
-fn volumes_and_networks_are_checked_to_the_last_field() {
+fn every_volume_and_network_field_is_checked() {
     let bad_map = || BTreeMap::from([("a=b".to_owned(), String::new())]);
     let mut volume = VolumeConfig::new("-a").session("s 1").driver("../x");
     volume.owner = Some(VolumeOwner::new(u32::MAX, 1 << 31));
@@ -314,7 +313,7 @@ fn volumes_and_networks_are_checked_to_the_last_field() {
 }
 
 #[test]
-fn the_readme_lists_every_code() {
+fn readme_lists_every_code() {
     let readme = include_str!("../README.md");
     for code in codes::ALL {
         assert!(

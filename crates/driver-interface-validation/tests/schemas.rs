@@ -1,4 +1,4 @@
-//! The interface's types and schemas as its users meet them: what is valid, what comes out, what the defaults are.
+//! Configs as users write them: validity, defaults and output.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use driver_interface_types::{
@@ -20,12 +20,12 @@ fn paths(error: &ConfigurationError) -> Vec<&str> {
         .collect()
 }
 
-/// Reads a config under a policy that allows what it mounts.
+/// Parses a config with a policy that allows its mounts.
 fn parsed(json: &str) -> Result<ContainerConfig, ConfigurationError> {
     parse_container_config_with(json, &ValidationPolicy::default().allow_bind_root("/srv"))
 }
 
-/// As a program in TypeScript writes it, with every field the interface has there.
+/// Returns a config with every field of the TypeScript interface.
 fn written_in_typescript() -> Value {
     json!({
         "sessionId": "session-123",
@@ -50,7 +50,7 @@ fn written_in_typescript() -> Value {
 }
 
 #[test]
-fn a_complete_container_config_is_accepted() {
+fn complete_container_config_is_accepted() {
     let config = parsed(&written_in_typescript().to_string()).unwrap();
     assert_eq!(config.session_id, "session-123");
     assert_eq!(config.command, ["npm", "start"]);
@@ -60,13 +60,13 @@ fn a_complete_container_config_is_accepted() {
 }
 
 #[test]
-fn the_least_container_config_is_accepted() {
+fn minimal_container_config_is_accepted() {
     let config = parse_container_config(r#"{ "sessionId": "s1", "image": "alpine" }"#).unwrap();
     assert_eq!(config, ContainerConfig::new("s1", "alpine"));
 }
 
 #[test]
-fn a_container_config_without_session_or_image_is_refused() {
+fn session_and_image_are_required() {
     let error = parse_container_config("{}").unwrap_err();
     assert_eq!(paths(&error), ["image", "sessionId"]);
     let error = validate_container_config(&ContainerConfig::new("", "")).unwrap_err();
@@ -130,11 +130,11 @@ fn network_configs_are_checked() {
 }
 
 #[test]
-fn a_config_comes_back_equal_from_its_json() {
+fn config_round_trips() {
     let config = parsed(&written_in_typescript().to_string()).unwrap();
     let again = parsed(&serde_json::to_string(&config).unwrap()).unwrap();
     assert_eq!(again, config);
-    // Nothing of what was written is lost or changed on the way.
+    // The output keeps every field unchanged.
     let out = serde_json::to_value(&config).unwrap();
     for (field, value) in written_in_typescript().as_object().unwrap() {
         let same = match field.as_str() {
@@ -164,7 +164,7 @@ fn defaults_are_safe() {
 }
 
 #[test]
-fn what_the_builders_make_is_valid() {
+fn builder_configs_are_valid() {
     let config = ContainerConfig::new("s1", "ghcr.io/org/app:1.2")
         .name("app-1")
         .command(["serve", "--port", "8080", ""])

@@ -1,4 +1,4 @@
-//! The rules of what a config may ask for beyond the basics.
+//! The rules of the optional config fields.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -13,7 +13,7 @@ use driver_interface_types::{
 use driver_interface_validation::{codes, limits, parse_container_config};
 
 #[test]
-fn what_is_well_formed_passes() {
+fn well_formed_configs_pass() {
     for config in [
         config().entrypoint(Vec::<String>::new()).command(["true"]),
         config().entrypoint(["true"]),
@@ -45,7 +45,7 @@ fn what_is_well_formed_passes() {
 }
 
 #[test]
-fn what_would_not_work_is_refused_under_its_path() {
+fn invalid_values_are_refused_with_path_and_code() {
     let health = |check: HealthCheck| config().health_check(check);
     let seccomp = |text: &str| config().security(SecurityOptions::default().seccomp_profile(text));
     let apparmor = |text: &str| config().security(SecurityOptions::default().apparmor_profile(text));
@@ -221,7 +221,7 @@ fn what_would_not_work_is_refused_under_its_path() {
 }
 
 #[test]
-fn mistakes_in_json_are_found_in_every_part() {
+fn json_mistakes_are_reported_in_every_section() {
     let json = r#"{ "sessionId": "s1", "image": "alpine", "stopSignal": "TERMINATE", "dns": ["1.1.1"],
         "ports": [{ "containerPort": 70000 }, { "hostPort": 80 }], "extraHosts": { "db": "nowhere" },
         "healthCheck": { "interval": -1 } }"#;

@@ -9,13 +9,7 @@ use driver_interface_validation::ValidationPolicy;
 
 /// The URI schemes that [`connect`] knows, regardless of enabled features.
 pub const SCHEMES: &[&str] = &[
-    "mock-docker",
-    "mock-local",
-    "docker",
-    "podman",
-    "unix",
-    "tcp",
-    "http",
+    "mock-docker", "mock-local", "docker", "podman", "unix", "tcp", "http",
 ];
 
 /// Options that apply to every driver.
@@ -62,13 +56,13 @@ impl ConnectOptions {
     }
 }
 
-/// Connects the driver that a URI names, in the namespace `default`.
+/// Connects a driver by URI, in the namespace `default`.
 ///
 /// | URI | driver | feature |
 /// |---|---|---|
 /// | `mock-docker:`, `mock-local:` | a mock with a simulated engine of its own | `mock` |
-/// | `docker:` | Docker or Podman: what the environment names, else the first engine found | `docker` |
-/// | `podman:` | Podman: what the environment names, else its usual sockets | `docker` |
+/// | `docker:` | Docker or Podman: the engine set in the environment, else the first one found | `docker` |
+/// | `podman:` | Podman: the engine set in the environment, else at its usual sockets | `docker` |
 /// | `docker:unix:///path`, `podman:unix:///path` | the engine at that address | `docker` |
 /// | `unix:///path`, `tcp://host:port`, `http://host:port` | the engine at that address | `docker` |
 ///
@@ -94,10 +88,10 @@ pub async fn connect(uri: &str) -> Result<Arc<dyn ContainerDriver>> {
     connect_with(uri, ConnectOptions::default()).await
 }
 
-/// Connects the driver that a URI names; see [`connect`].
+/// Connects a driver by URI, with options; see [`connect`].
 ///
 /// # Errors
-/// As [`connect`].
+/// Same as [`connect`].
 ///
 /// # Cancel safety
 /// Dropping the future has no effect on the engine.
@@ -107,10 +101,7 @@ pub async fn connect_with(uri: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "mock-docker" | "mock-local" => mock(scheme, rest, options),
         "docker" | "podman" | "unix" | "tcp" | "http" => engine(uri, options).await,
         _ => {
-            let problem = format!(
-                "must begin with one of {}; {scheme:?} is none of them",
-                listed(SCHEMES)
-            );
+            let problem = format!("must begin with one of {}; got {scheme:?}", listed(SCHEMES));
             Err(ConfigurationError::single("uri", "unknown-scheme", problem).into())
         }
     }
@@ -126,7 +117,7 @@ fn mock(scheme: &str, rest: &str, options: ConnectOptions) -> Result<Arc<dyn Con
     use driver_interface_mock::{MockDockerDriver, MockLocalDriver};
 
     if !rest.is_empty() {
-        let problem = format!("must be just `{scheme}:`, nothing can follow it");
+        let problem = format!("must be just `{scheme}:`");
         return Err(ConfigurationError::single("uri", "invalid-uri", problem).into());
     }
     Ok(match scheme {
@@ -161,7 +152,7 @@ async fn engine(uri: &str, _options: ConnectOptions) -> Result<Arc<dyn Container
     Err(not_compiled_in(uri.split(':').next().unwrap_or(uri), "docker"))
 }
 
-/// Lists the schemes that would work, and how to enable the requested one.
+/// Returns an error that lists the enabled schemes, and names the feature of the requested one.
 #[cfg_attr(
     all(feature = "mock", feature = "docker"),
     allow(dead_code, reason = "every scheme is compiled in")
@@ -180,7 +171,7 @@ fn not_compiled_in(scheme: &str, feature: &str) -> driver_interface_errors::Driv
         listed(&working)
     };
     let reason = format!(
-        "`{scheme}:` needs the feature `{feature}` of driver-interface, which is off; the schemes that are on: {working}"
+        "`{scheme}:` needs the disabled feature `{feature}` of driver-interface; enabled schemes: {working}"
     );
     UnsupportedError::new("connect", reason).into()
 }
@@ -190,7 +181,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_unknown_scheme_is_refused_with_those_that_exist() {
+    async fn unknown_scheme_lists_known_schemes() {
         for uri in ["containerd:", "", "mysql://localhost", "Docker:"] {
             let error = connect(uri).await.unwrap_err();
             assert_eq!(error.code(), "CONFIGURATION_ERROR", "{uri}");
@@ -200,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_that_is_off_names_its_feature() {
+    fn disabled_scheme_names_its_feature() {
         let error = not_compiled_in("podman", "docker");
         assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
         assert!(error.to_string().contains("feature `docker`"), "{error}");
@@ -208,7 +199,7 @@ mod tests {
 
     #[cfg(feature = "mock")]
     #[tokio::test(start_paused = true)]
-    async fn mocks_are_made_by_name_and_take_nothing_more() {
+    async fn mock_uris_take_no_parameters() {
         for name in ["mock-docker", "mock-local"] {
             assert_eq!(connect(&format!("{name}:")).await.unwrap().name(), name);
             let error = connect(&format!("{name}:x")).await.unwrap_err();

@@ -7,9 +7,9 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// The maximum number of flaky tests: more are red, because that is no longer chance.
+/// The maximum number of flaky tests; more are red.
 pub(super) const MAX_FLAKY: usize = 3;
-/// The maximum number of failures to rerun: with more, something is broken.
+/// The maximum number of failures to rerun.
 const MOST_FAILED: usize = 12;
 
 /// The result of a step.
@@ -19,9 +19,9 @@ pub(super) struct Verdict {
     pub(super) red: Vec<String>,
     /// Tests that failed and then passed.
     pub(super) flaky: Vec<String>,
-    /// What this machine cannot run, and why.
+    /// The steps that this machine cannot run, with the reasons.
     pub(super) not_run: Vec<String>,
-    /// What needs attention, but is no failure.
+    /// Notices, which are not failures.
     pub(super) notices: Vec<String>,
 }
 
@@ -85,8 +85,8 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
     let mut verdict = Verdict::default();
     for name in failed {
         println!("==> again: {name}");
-        // A doc test's name is not a complete filter, and such a test does not depend on timing: it fails
-        // again.
+        // The name of a doc test is no complete filter, so its rerun is never a pass. Doc tests do not depend
+        // on timing.
         let passed = run(&["test", "--workspace", "--locked", "--", "--exact", &name])?;
         let what = format!("test {name}{}", why(lines, &name));
         verdict.add(what, passed && !name.contains(" - "));
@@ -148,14 +148,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
         println!("==> again: {id} on {uri}");
         let out = "target/conformance-again";
         let passed = run(&[
-            "xtask",
-            "conformance",
-            "--driver",
-            &uri,
-            "--filter",
-            &id,
-            "--out",
-            out,
+            "xtask", "conformance", "--driver", &uri, "--filter", &id, "--out", out,
         ])?;
         let why = truncated(&message);
         verdict.add(format!("check {id} on {uri}{why}"), passed);
@@ -212,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_test_that_passes_alone_is_flaky_and_one_that_does_not_is_red() {
+    fn test_that_passes_alone_is_flaky_not_red() {
         let output = lines(
             "test a::b ... ok\ntest c::d ... FAILED\ntest e::f ... FAILED\ntest result: FAILED. 1 passed\n\
              error: test failed\n  process didn't exit successfully: `x` (exit status: 101)",
@@ -223,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_name_to_run_again_is_red() {
+    fn failure_without_test_name_is_red() {
         for output in [
             "error: could not compile `x`",
             "test a ... FAILED\ntest result: FAILED.\nprocess didn't exit successfully\nprocess didn't exit successfully",
@@ -235,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_musts_are_found_in_a_report() {
+    fn finds_failed_must_checks() {
         let report = serde_json::json!({"drivers": [{"uri": "docker:", "checks": [
             {"id": "a", "level": "must", "outcome": "passed"}, {"id": "b", "level": "must", "outcome": "timedOut"},
             {"id": "c", "level": "should", "outcome": "failed"}, {"id": "d", "level": "MUST", "outcome": "failed"}]}]});
@@ -244,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_words_of_a_failure_are_told() {
+    fn verdict_includes_start_of_failure_message() {
         let output = lines(
             "thread 'a::b' (12) panicked at src/x.rs:1:2:\nleft is not right\nstack\ntest a::b ... FAILED\n\
              test result: FAILED.",
@@ -257,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_leaves_or_misses_is_red_whatever_its_checks_do_alone() {
+    fn leaks_and_missing_drivers_are_red() {
         let report = serde_json::json!({
             "drivers": [{"uri": "docker:", "checks": [], "leaks": ["a: container b"]}],
             "notRun": [{"uri": "podman:", "required": true}, {"uri": "x:", "required": false}]});

@@ -28,7 +28,7 @@ impl Record {
             let mut file = File::create_new(&draft)?;
             file.lock()?;
             writeln!(file, "{endpoint}")?;
-            // It becomes visible only now that it is locked.
+            // It becomes visible only once it is locked.
             fs::rename(&draft, &path)?;
             Ok(file)
         };
@@ -113,7 +113,7 @@ mod tests {
     const ENDPOINT: &str = "unix:///engine.sock";
 
     #[test]
-    fn only_runs_that_are_dead_and_of_the_same_engine_are_abandoned() {
+    fn only_dead_runs_of_the_same_engine_are_abandoned() {
         let directory = directory("abandoned");
         let namespaces = ["conf-00000001", "other-00000001-3"].map(|name| Namespace::new(name).unwrap());
         let killed = Record::begin(&directory, ENDPOINT).unwrap();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_is_no_namespace() {
+    fn partial_line_is_not_a_namespace() {
         let directory = directory("half");
         let record = Record::begin(&directory, ENDPOINT).unwrap();
         let namespace = Namespace::new("conf-00000001").unwrap();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn without_records_nothing_is_abandoned() {
+    fn no_records_means_nothing_abandoned() {
         assert_eq!(abandoned(&directory("none"), ENDPOINT).len(), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -26,6 +26,10 @@ impl Output {
             format,
             directory: directory.unwrap_or_else(|| target_dir().join("conformance")),
         }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Returns whether the final output may be coloured. `anstream` strips colours for terminals that cannot
@@ -54,7 +58,7 @@ impl Output {
         ));
     }
 
-    /// Reports that only mocks were checked. Such a run is valid, but must not be mistaken for more.
+    /// Reports that only mocks were checked, so that the run is not mistaken for one on engines.
     pub(super) fn no_engine(&self) {
         self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
     }
@@ -111,7 +115,7 @@ impl Output {
             Format::Pretty => {
                 let page = self.directory.join("report.html");
                 self.say(&format!(
-                    "\nevery detail: {}; beside it: report.json, report.md, junit.xml",
+                    "\ndetails: {}; in the same directory: report.json, report.md, junit.xml",
                     page.display()
                 ));
                 self.print(&Pretty::new(true).again(AGAIN).render(report));

@@ -10,8 +10,7 @@ use driver_interface_conformance::{Cancellation, Check, Options, Selection, Test
 use super::output::Output;
 use super::{Args, INTERRUPTED, image_for, in_its_time, subjects};
 
-/// The random choices of a check are the same in every self-test, so that a random walk does not miss a fault
-/// occasionally.
+/// The seed of every self-test, so that random choices do not occasionally miss a fault.
 const SEED: u64 = 1;
 
 /// Tries the faults on each driver in turn, on the checks for which the earlier drivers gave no result.
@@ -25,7 +24,7 @@ pub(super) fn prove(
     for target in &absent {
         output.absent(target);
     }
-    // Some drivers panic on purpose. The result of the checks is sufficient output.
+    // Some drivers panic on purpose, which must not be printed.
     std::panic::set_hook(Box::new(|_| {}));
     let mut found = SelfTest::default();
     let mut imageless = false;

@@ -15,7 +15,7 @@ const TAG: &str = "1";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// The maximum size of a response: more than any upload returns.
+/// The maximum response size, well above that of an upload.
 const MAX_ANSWER: u64 = 64 * 1024;
 
 /// Pushes the image to the registry on this port. Returns it if the registry accepted it.

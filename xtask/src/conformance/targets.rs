@@ -96,7 +96,7 @@ pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun>
     let required = required.iter().any(|name| name == REGISTRY);
     (required && super::registry::image(port).is_none()).then(|| {
         let reason = format!(
-            "no registry takes an image at 127.0.0.1:{port}; start one with `cargo xtask engines up registry`"
+            "no registry accepts an image at 127.0.0.1:{port}; start one with `cargo xtask engines up registry`"
         );
         NotRun::new(REGISTRY, reason, true)
     })
@@ -157,7 +157,7 @@ pub(super) struct EngineTarget {
 }
 
 impl EngineTarget {
-    /// Removes what killed runs have left on this engine. Returns what was found, and what could not be
+    /// Removes leftovers of killed runs from this engine. Returns those found, and those that could not be
     /// removed.
     pub(super) async fn clean_up_killed_runs(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
@@ -190,8 +190,8 @@ impl EngineTarget {
         (found, problems)
     }
 
-    /// Removes resources that are named after a namespace but are not a driver's: unmanaged resources created
-    /// for checks, and a driver's internal networks. Returns what they were, and what could not be removed.
+    /// Removes resources that no driver lists but whose name contains a namespace: unmanaged resources of checks,
+    /// and internal networks. Returns those found, and those that could not be removed.
     async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
         match self.engine() {
             Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_that_has_to_be_there_is_missed() {
+    fn missing_required_registry_is_reported() {
         // The port of a listener that has been closed.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// The timeout for one response of the engine.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The maximum size of a response: far above any list an engine returns.
+/// The maximum response size, well above the largest list of an engine.
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// An HTTP/1.0 client for an engine's socket: the response ends with the connection and is never chunked.
@@ -56,11 +56,7 @@ impl CreatedResource {
     fn facts(&self, answer: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Container(_) => &[
-                "/Id",
-                "/Name",
-                "/State/Status",
-                "/State/StartedAt",
-                "/Config/Labels",
+                "/Id", "/Name", "/State/Status", "/State/StartedAt", "/Config/Labels",
             ],
             Self::Volume(_) => &["/Name", "/CreatedAt", "/Labels"],
             Self::Network(_) => &["/Id", "/Name", "/Labels"],
@@ -73,7 +69,7 @@ impl CreatedResource {
 }
 
 impl EngineUnmanagedResources {
-    /// Creates a client for an engine at a Unix socket; returns none for other endpoints.
+    /// Creates a client for an engine at a Unix socket; returns `None` for other endpoints.
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         Some(Self {
             socket: endpoint.strip_prefix("unix://")?.into(),
@@ -88,7 +84,7 @@ impl EngineUnmanagedResources {
     }
 
     /// Removes all containers, volumes, networks and images whose name contains `part`, regardless of who
-    /// created them. Returns what they were, and what could not be removed or listed.
+    /// created them. Returns those found, and those that could not be removed or listed.
     pub(super) async fn remove_named(&self, part: &str) -> (Vec<String>, Vec<String>) {
         let (mut removed, mut problems) = (Vec::new(), Vec::new());
         for (what, list, options) in [
@@ -350,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_answer_is_read_whole_and_half_a_one_is_an_error() {
+    async fn long_response_is_read_and_truncated_is_an_error() {
         let mut list: Vec<Value> = (0..60_000)
             .map(|number| json!({ "Names": [format!("/other-{number}")], "Padding": "x".repeat(80) }))
             .collect();
@@ -377,7 +373,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_too_long_is_an_error() {
+    async fn oversized_response_is_an_error() {
         let long = "x".repeat(MAX_ANSWER as usize);
         let (unmanaged_resources, requests) = engine("too-long", vec![answer(200, &long)]);
         let problem = unmanaged_resources
@@ -388,7 +384,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_removed_keeps_nothing_else_from_it_and_is_tried_again() {
+    async fn failed_removal_is_retried_and_blocks_no_others() {
         let (unmanaged_resources, requests) = engine(
             "removal",
             vec![
@@ -415,15 +411,13 @@ mod tests {
         assert_eq!(
             requests[2..],
             [
-                "DELETE /networks/b HTTP/1.0",
-                "DELETE /volumes/a HTTP/1.0",
-                "DELETE /networks/b HTTP/1.0"
+                "DELETE /networks/b HTTP/1.0", "DELETE /volumes/a HTTP/1.0", "DELETE /networks/b HTTP/1.0"
             ]
         );
     }
 
     #[tokio::test]
-    async fn what_was_being_made_when_nobody_waited_any_more_is_removed_as_well() {
+    async fn dropped_creation_is_removed() {
         let (unmanaged_resources, requests) = engine("dropped", vec![answer(201, "{}"), answer(204, "")]);
         let making = tokio::time::timeout(Duration::from_millis(10), unmanaged_resources.add_volume("a"));
         assert!(making.await.is_err());

@@ -18,12 +18,7 @@ use anyhow::{Context, Result, ensure};
 /// Directories of programs that engines use: an ordinary user's `PATH` lacks some of these, and every `PATH`
 /// lacks the last.
 const PROGRAM_DIRS: [&str; 6] = [
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/usr/local/bin",
-    "/usr/lib/podman",
-    "/usr/libexec/podman",
+    "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/bin", "/usr/lib/podman", "/usr/libexec/podman",
 ];
 const CAP_SYS_RESOURCE: u32 = 24;
 /// The lock timeout: longer than installing and starting all engines takes.
@@ -112,7 +107,7 @@ pub(super) fn unmount_below(dir: &Path) -> Result<()> {
     points.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
     for point in points {
         if !unmount(&point, &[])? {
-            // It is still in use: detach it from the tree, and the kernel completes the unmount later.
+            // A mount in use is detached; the kernel completes the unmount later.
             let gone = unmount(&point, &["--lazy"])?;
             ensure!(gone, "cannot unmount {}", point.display());
         }
@@ -189,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mount_with_optional_fields_and_escapes_is_read() {
+    fn parses_mount_with_optional_fields_and_escapes() {
         let line = br"36 35 98:0 /mnt1 /a\040b\134c rw,noatime shared:1 master:2 - ext4 /dev/root rw";
         let expected = Mount {
             point: r"/a b\c".into(),
@@ -200,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_that_is_none_stays() {
+    fn invalid_escape_is_kept() {
         assert_eq!(unescape(br"/a\9"), Path::new(r"/a\9"));
         assert_eq!(unescape(br"/a\999"), Path::new(r"/a\999"));
     }
 
     #[test]
-    fn proc_is_found_among_the_mounts() {
+    fn proc_is_a_mount_point() {
         assert_eq!(file_system_of(Path::new("/proc/self")).as_deref(), Some("proc"));
         assert!(is_mount_point(Path::new("/proc")));
         assert!(!is_mount_point(Path::new("/proc/self")));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// The maximum size of a response: far above any list of containers that a test leaves behind.
+/// The maximum response size, well above the largest container list in tests.
 const MAX_ANSWER: u64 = 16 << 20;
 
 /// The address of an engine.
@@ -113,7 +113,8 @@ fn exchange(mut stream: impl Read + Write, method: &str, path: &str) -> io::Resu
     stream.flush()?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
-    Answer::parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+    Answer::parse(&bytes)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the response is not HTTP"))
 }
 
 #[cfg(test)]
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_split_into_status_headers_and_body() {
+    fn parses_status_headers_and_body() {
         let answer =
             Answer::parse(b"HTTP/1.0 404 Not Found\r\nServer: X/1\r\nB:  c \r\n\r\n{\"a\":1}").unwrap();
         assert_eq!(answer.status, 404);
@@ -131,28 +132,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_head_is_refused() {
+    fn rejects_incomplete_head() {
         for bytes in [
-            "",
-            "HTTP/1.0 200 OK\r\n",
-            "SSH-2.0-x\r\n\r\n",
-            "HTTP/1.0\r\n\r\n",
-            "HTTP/1.0 abc\r\n\r\n",
+            "", "HTTP/1.0 200 OK\r\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.0\r\n\r\n", "HTTP/1.0 abc\r\n\r\n",
         ] {
             assert!(Answer::parse(bytes.as_bytes()).is_none(), "{bytes:?}");
         }
     }
 
     #[test]
-    fn an_address_is_read_back_from_what_it_prints() {
+    fn address_round_trips() {
         for address in [Address::Unix("/run/a b.sock".into()), Address::Loopback(5000)] {
             assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
         }
         for text in [
-            "tcp://127.0.0.1:1",
-            "http://127.0.0.1:x",
-            "http://10.0.0.1:5000",
-            "",
+            "tcp://127.0.0.1:1", "http://127.0.0.1:x", "http://10.0.0.1:5000", "",
         ] {
             assert!(text.parse::<Address>().is_err(), "{text:?}");
         }

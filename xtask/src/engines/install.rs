@@ -8,12 +8,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Engine, host};
+use super::{Engine, host, root};
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Ensures that all programs an engine needs exist, by installing packages if that is allowed.
 pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
+    if let Some(release) = engine.release() {
+        root::ensure_root(release, install)?;
+    }
     let missing = missing_programs(engine);
     if missing.is_empty() {
         return Ok(());
@@ -53,25 +56,13 @@ fn missing_programs(engine: Engine) -> Vec<&'static str> {
     let needed: &[&str] = match engine {
         Engine::Docker => &["dockerd", "containerd", "runc", "iptables"],
         Engine::DockerQuota => &[
-            "dockerd",
-            "containerd",
-            "runc",
-            "iptables",
-            "mkfs.btrfs",
-            "ip",
-            "nsenter",
-            "mount",
+            "dockerd", "containerd", "runc", "iptables", "mkfs.btrfs", "ip", "nsenter", "mount",
         ],
         Engine::Podman => &[
-            "podman",
-            "conmon",
-            "runc",
-            "netavark",
-            "aardvark-dns",
-            "catatonit",
-            "iptables",
+            "podman", "conmon", "runc", "netavark", "aardvark-dns", "catatonit", "iptables",
         ],
         Engine::Registry => &["docker-registry"],
+        _ => &["ip", "nsenter", "unshare", "docker-registry"],
     };
     needed
         .iter()
@@ -88,31 +79,20 @@ fn packages(engine: Engine) -> Vec<&'static str> {
         Engine::Docker => vec!["docker.io", "iptables", "procps"],
         Engine::DockerQuota => {
             vec![
-                "docker.io",
-                "iptables",
-                "procps",
-                "btrfs-progs",
-                "iproute2",
-                "mount",
-                "util-linux",
+                "docker.io", "iptables", "procps", "btrfs-progs", "iproute2", "mount", "util-linux",
             ]
         }
         Engine::Podman => {
             vec![
-                "podman",
-                "runc",
-                "netavark",
-                "aardvark-dns",
-                "catatonit",
-                "iptables",
-                "procps",
+                "podman", "runc", "netavark", "aardvark-dns", "catatonit", "iptables", "procps",
             ]
         }
         Engine::Registry => vec!["docker-registry", "procps"],
+        _ => vec!["docker-registry", "iproute2", "procps", "util-linux"],
     }
 }
 
-fn install_packages(packages: &[&str]) -> Result<()> {
+pub(super) fn install_packages(packages: &[&str]) -> Result<()> {
     apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
 }
 

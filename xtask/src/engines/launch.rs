@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::Engine;
 use super::host;
 use super::http::Address;
 use super::layout::{self, Layout};
 use super::process::{self, Record};
-use super::quota;
+use super::{Engine, START_DEADLINE, START_POLL};
+use super::{quota, root};
 
 /// Starts the engine on `address`, where nothing responds, and records its process.
 pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
@@ -27,8 +27,22 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     let (program, command) = match layout.engine {
         Engine::Docker => ("dockerd", docker(layout, address)?),
         Engine::DockerQuota => ("dockerd", docker_quota(layout, address)?),
-        Engine::Podman => ("podman", podman(layout, address)?),
-        Engine::Registry => ("docker-registry", registry(layout, address)?),
+        Engine::Docker28 | Engine::Docker28Containerd | Engine::Docker26 => {
+            let mut command = in_root(layout, "dockerd")?;
+            add_docker_directories(&mut command, layout, address)?;
+            ("dockerd", command)
+        }
+        Engine::Podman => ("podman", podman(Command::new("podman"), layout, address)?),
+        Engine::Podman5 | Engine::Podman54 => {
+            let mut command = in_root(layout, "podman")?;
+            // Podman 5 would only write warnings on a host with cgroup v1.
+            command.env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1");
+            ("podman", podman(command, layout, address)?)
+        }
+        Engine::Registry => (
+            "docker-registry",
+            registry(Command::new("docker-registry"), layout)?,
+        ),
     };
     spawn(layout, program, command, address)
 }
@@ -77,7 +91,7 @@ pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
         .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
     ensure!(
         refused,
-        "something listens on {} that does not answer a ping",
+        "the listener on {} does not respond to a ping",
         socket.display()
     );
     fs::remove_file(socket).with_context(|| format!("cannot remove {}", socket.display()))
@@ -96,7 +110,7 @@ pub(super) fn remove_dir(dir: &Path) -> Result<()> {
 fn docker(layout: &Layout, address: &Address) -> Result<Command> {
     // dockerd sets the forwarding policy to DROP if it enables forwarding itself. Podman's internal networks
     // then carry no traffic, because bridged packets are filtered too. So forwarding is enabled here first.
-    fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot turn on IPv4 forwarding")?;
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot enable IPv4 forwarding")?;
     let mut command = Command::new("dockerd");
     add_docker_directories(&mut command, layout, address)?;
     Ok(command)
@@ -104,7 +118,8 @@ fn docker(layout: &Layout, address: &Address) -> Result<Command> {
 
 fn docker_quota(layout: &Layout, address: &Address) -> Result<Command> {
     quota::prepare(layout)?;
-    let mut command = quota::inside(layout, "dockerd");
+    let mut command = root::enter(&root::namespace(layout));
+    command.arg("dockerd");
     add_docker_directories(&mut command, layout, address)?;
     command.args(["--storage-driver", "btrfs"]);
     // If the machine runs a containerd, dockerd uses it instead of its own, and another dockerd there treats
@@ -116,7 +131,11 @@ fn docker_quota(layout: &Layout, address: &Address) -> Result<Command> {
 
 fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Address) -> Result<()> {
     // An empty configuration replaces the machine's, which may name other hosts or directories.
-    let config = write_config(layout, "daemon.json", "{}")?;
+    let config = match layout.engine {
+        Engine::Docker28Containerd => r#"{"features":{"containerd-snapshotter":true}}"#,
+        _ => "{}",
+    };
+    let config = write_config(layout, "daemon.json", config)?;
     command.arg("--config-file").arg(config);
     command.arg("--data-root").arg(layout.data());
     command.arg("--exec-root").arg(layout.run().join("exec"));
@@ -125,7 +144,7 @@ fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Addr
     Ok(())
 }
 
-fn podman(layout: &Layout, address: &Address) -> Result<Command> {
+fn podman(mut command: Command, layout: &Layout, address: &Address) -> Result<Command> {
     let mut containers = String::new();
     if !host::may_raise_limits() {
         // Podman's defaults exceed the limits we may set, so every start would fail.
@@ -160,7 +179,6 @@ fn podman(layout: &Layout, address: &Address) -> Result<Command> {
         layout::registry_port()
     );
 
-    let mut command = Command::new("podman");
     command.env(
         "CONTAINERS_CONF",
         write_config(layout, "containers.conf", &containers)?,
@@ -179,11 +197,43 @@ fn podman(layout: &Layout, address: &Address) -> Result<Command> {
     Ok(command)
 }
 
-fn registry(layout: &Layout, address: &Address) -> Result<Command> {
-    let port = match address {
-        Address::Loopback(port) => *port,
-        Address::Unix(_) => layout::registry_port(),
-    };
+/// Builds the command of an engine in a root, and starts the registry in its network namespace.
+fn in_root(layout: &Layout, program: &str) -> Result<Command> {
+    let release = layout.engine.release().context("the engine has no root")?;
+    let command = root::inside(layout, release, program)?;
+    start_registry_beside(layout)?;
+    Ok(command)
+}
+
+/// Starts a registry in the network namespace of an engine, unless it is running or the host has no registry. It is
+/// stopped with the engine.
+fn start_registry_beside(layout: &Layout) -> Result<()> {
+    let beside = Layout::beside(Engine::Registry, layout);
+    if !host::has_program("docker-registry") || process::is_running_in("docker-registry", beside.home()) {
+        return Ok(());
+    }
+    for dir in [&beside.data(), &beside.config()] {
+        create_dir(dir)?;
+    }
+    let mut command = root::enter(&root::namespace(layout));
+    command.arg("docker-registry");
+    let address = beside.usual_address();
+    spawn(&beside, "docker-registry", registry(command, &beside)?, &address)?;
+    let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{}", layout::registry_port());
+    let deadline = Instant::now() + START_DEADLINE;
+    while root::run(root::enter(&root::namespace(layout)).args(["bash", "-c", &connect])).is_err() {
+        ensure!(
+            Instant::now() < deadline,
+            "its registry does not listen; see {}",
+            beside.log().display()
+        );
+        thread::sleep(START_POLL);
+    }
+    Ok(())
+}
+
+fn registry(mut command: Command, layout: &Layout) -> Result<Command> {
+    let port = layout::registry_port();
     // The registry reads YAML, of which JSON is a subset.
     let config = json!({
         "version": "0.1",
@@ -195,7 +245,6 @@ fn registry(layout: &Layout, address: &Address) -> Result<Command> {
         "http": { "addr": format!("127.0.0.1:{port}") },
     });
     let config = write_config(layout, "registry.yml", &config.to_string())?;
-    let mut command = Command::new("docker-registry");
     command.arg("serve").arg(config);
     Ok(command)
 }
@@ -214,8 +263,8 @@ fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address
         .process_group(0);
     let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
     if let Err(error) = record(layout, &child, program, address) {
-        // Without a record, nothing could find the process again. If it exited by itself, its log says why and
-        // the caller shows it.
+        // Without a record, the process could not be stopped later. If it has already exited, the caller shows
+        // its log.
         if child.try_wait().ok().flatten().is_none() {
             let _ = child.kill();
             return Err(error);

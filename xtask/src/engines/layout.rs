@@ -34,6 +34,15 @@ impl Layout {
         }
     }
 
+    /// Creates the layout of an engine inside the directories of another.
+    pub(super) fn beside(engine: Engine, other: &Self) -> Self {
+        Self {
+            engine,
+            home: other.home.join(engine.name()),
+            run: other.run.join(engine.name()),
+        }
+    }
+
     /// Returns the directory for state that outlives the engine: everything but the run directory.
     pub(super) fn home(&self) -> &Path {
         &self.home
@@ -69,10 +78,10 @@ impl Layout {
     pub(super) fn usual_address(&self) -> Address {
         match self.engine {
             Engine::Docker => Address::Unix("/var/run/docker.sock".into()),
-            // No other program expects it at a fixed address, so each state directory has its own.
-            Engine::DockerQuota => Address::Unix(self.run.join("docker.sock")),
             Engine::Podman => Address::Unix("/run/podman/podman.sock".into()),
             Engine::Registry => Address::Loopback(registry_port()),
+            // No other program expects these at a fixed address, so each state directory has its own.
+            _ => Address::Unix(self.run.join("engine.sock")),
         }
     }
 }
@@ -110,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn run_directories_are_short_and_differ_between_state_directories() {
+    fn run_directories_are_short_and_unique() {
         let long = format!("/{}", "x".repeat(300));
         let layouts = [Path::new("/a"), Path::new("/b"), Path::new(&long)];
         let runs = layouts.map(|state| Layout::new(Engine::Podman, state).run().to_path_buf());

@@ -11,14 +11,8 @@ use serde_json::{Value, json};
 
 /// The helper programs of engines that have one of the engine's directories among their arguments.
 const HELPERS: [&str; 8] = [
-    "aardvark-dns",
-    "conmon",
-    "containerd",
-    "containerd-shim-runc-v2",
-    "docker-registry",
-    "dockerd",
-    "podman",
-    "runc",
+    "aardvark-dns", "conmon", "containerd", "containerd-shim-runc-v2", "docker-registry", "dockerd",
+    "podman", "runc",
 ];
 /// How long a process may take to disappear after `SIGKILL`.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
@@ -40,7 +34,7 @@ pub(super) struct Record {
 impl Record {
     /// Describes the live process `pid`.
     pub(super) fn of(pid: u32, program: &str, endpoint: &str) -> Result<Self> {
-        let stat = Stat::read(pid).with_context(|| format!("process {pid} ({program}) is gone"))?;
+        let stat = Stat::read(pid).with_context(|| format!("process {pid} ({program}) has exited"))?;
         let (program, endpoint) = (program.to_owned(), endpoint.to_owned());
         Ok(Self {
             pid,
@@ -51,7 +45,7 @@ impl Record {
         })
     }
 
-    /// Reads a record; returns none if it is missing or damaged.
+    /// Reads a record; returns `None` if it is missing or damaged.
     pub(super) fn load(path: &Path) -> Option<Self> {
         let json: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let text = |key| Some(json.get(key)?.as_str()?.to_owned());
@@ -88,7 +82,7 @@ impl Record {
             && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
     }
 
-    /// Asks the process to exit, and kills it after `max_wait`. A process that has already exited is no error.
+    /// Terminates the process, and kills it after `max_wait`. A process that has already exited is no error.
     pub(super) fn end(&self, max_wait: Duration) -> Result<()> {
         for (signal, max_wait) in [("TERM", max_wait), ("KILL", KILL_DEADLINE)] {
             if !self.is_alive() {
@@ -136,6 +130,13 @@ pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
 /// Returns whether `pid` is a live process that runs the program `name`.
 pub(super) fn runs_program(pid: u32, name: &str) -> bool {
     program_of(pid).is_some_and(|program| program == name)
+}
+
+/// Returns whether a live process runs the program with a path in `dir` among its arguments.
+pub(super) fn is_running_in(program: &str, dir: &Path) -> bool {
+    pids()
+        .into_iter()
+        .any(|pid| runs_program(pid, program) && is_helper(pid, &[dir]))
 }
 
 fn is_helper(pid: u32, dirs: &[&Path]) -> bool {
@@ -235,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stat_line_is_read_past_a_name_with_parentheses() {
+    fn parses_stat_line_with_parentheses_in_name() {
         let line = "12 (a) b (c) Z 7 12 12 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0 18446744073709551615";
         assert_eq!(
             Stat::parse(line),
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_not_seen_in_one_whose_name_goes_on() {
+    fn directory_name_prefix_does_not_match() {
         let dir = Path::new("/s/docker");
         for argument in ["/s/docker", "--root=/s/docker", "unix:///s/docker/exec/x.sock"] {
             assert!(names(argument, dir), "{argument}");
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_told_from_another_with_its_number() {
+    fn process_is_distinguished_from_reused_pid() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         // Between fork and exec the child still has our name.
         while !runs_program(child.id(), "sleep") {
@@ -287,7 +288,7 @@ mod tests {
             other.end(Duration::ZERO).unwrap();
         }
         assert!(record.is_alive());
-        // The child is deliberately not reaped before: a zombie counts as exited.
+        // The child is deliberately not reaped yet: a zombie counts as exited.
         record.end(Duration::from_secs(10)).unwrap();
         assert!(!record.is_alive());
         child.wait().unwrap();

@@ -28,13 +28,19 @@ pub(super) const CHECKS: &[Check] = &[
         "Files and directories of an archive keep their owners when they are unpacked and packed.",
         run!(owners),
     )
-    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]).properties(&[Property::ArchiveOwners]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer])
+    .properties(&[Property::ArchiveOwners]),
     Check::must(
-        "files/archive-pattern-names",
-        "`copy_out` packs exactly the named path, also if the name is a glob pattern that matches other files.",
-        run!(pattern_names),
+        "files/archive-glob-characters",
+        "`copy_from_container` packs exactly the named path, even if the name is a glob pattern that matches \
+         other files.",
+        run!(glob_characters),
     )
-    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::WriteFile]),
+    .requires(&[
+        Operation::CopyIntoContainer,
+        Operation::CopyFromContainer,
+        Operation::WriteFile,
+    ]),
     Check::must(
         "files/archive-large",
         "An archive of many megabytes is unpacked and packed completely.",
@@ -43,20 +49,27 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180)
     .requires(NEEDS),
     Check::must(
-        "files/archive-hostile-names",
-        "Names with `..` and links that lead outside write nothing outside the target directory.",
-        run!(hostile),
+        "files/archive-path-traversal",
+        "Archive entries with `..`, absolute names or links that lead outside never write to the host.",
+        run!(path_traversal),
     )
-    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]).properties(&[Property::RealProcesses]),
+    .requires(&[
+        Operation::CopyIntoContainer,
+        Operation::CopyFromContainer,
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+    ])
+    .properties(&[Property::RealProcesses]),
     Check::must(
-        "files/archive-broken",
-        "Data that is not an archive, or a truncated archive, is `FileSystemError`.",
-        run!(broken),
+        "files/archive-invalid",
+        "An invalid or truncated archive returns `FileSystemError`.",
+        run!(invalid),
     )
     .requires(NEEDS),
     Check::must(
-        "files/no-such-folder",
-        "Unpacking into a missing directory or a file is `FileSystemError`; so is packing a missing path.",
+        "files/no-such-directory",
+        "Unpacking into a missing directory or a file returns `FileSystemError`, and so does packing a \
+         missing path.",
         run!(no_such_directory),
     )
     .requires(NEEDS),
@@ -86,7 +99,7 @@ pub(super) fn link(name: &str, target: &str) -> Entry {
     )
 }
 
-fn suite(error: std::io::Error) -> Verdict {
+fn suite_error(error: std::io::Error) -> Verdict {
     Verdict::Broken(format!("an archive could not be created: {error}"))
 }
 
@@ -96,15 +109,17 @@ pub(super) fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
         if kind.is_symlink() {
             let target = String::from_utf8_lossy(content).into_owned();
             let mut header = header(*kind, *mode, 0);
-            archive.append_link(&mut header, name, target).map_err(suite)?;
+            archive
+                .append_link(&mut header, name, target)
+                .map_err(suite_error)?;
         } else {
             let mut header = header(*kind, *mode, content.len());
             archive
                 .append_data(&mut header, name, content.as_slice())
-                .map_err(suite)?;
+                .map_err(suite_error)?;
         }
     }
-    archive.into_inner().map_err(suite)
+    archive.into_inner().map_err(suite_error)
 }
 
 fn unpack(bytes: &[u8]) -> CheckResult<Vec<Entry>> {
@@ -182,12 +197,16 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
             &actual,
             &entries,
         )?;
-        // A link at the path itself is followed; the entry's name is the path's own.
+        // A symbolic link at the path itself is followed; the entry keeps the path's name.
         let actual = get(&ctx, id, "/home/tree/program").await?;
         let content = actual
             .first()
             .map(|(name, _, _, content)| (name.as_str(), content.len()));
-        ctx.equal("a file alone", (actual.len(), content), (1, Some(("program", 4))))?;
+        ctx.equal(
+            "a single file",
+            (actual.len(), content),
+            (1, Some(("program", 4))),
+        )?;
         let actual = get(&ctx, id, "/home/tree/link").await?;
         let expected = entry("link", Kind::Regular, 0o755, &[0, 255, 10, 13]);
         ctx.equal("a link's target, under the link's name", actual, vec![expected])?;
@@ -213,9 +232,9 @@ async fn owners(ctx: Ctx) -> CheckResult {
             Kind::Symlink => archive.append_link(&mut header, name, "file"),
             _ => archive.append_data(&mut header, name, std::io::empty()),
         };
-        added.map_err(suite)?;
+        added.map_err(suite_error)?;
     }
-    let archive = archive.into_inner().map_err(suite)?;
+    let archive = archive.into_inner().map_err(suite_error)?;
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
     for id in [&created.id, &running.id] {
@@ -243,7 +262,7 @@ async fn owners(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn pattern_names(ctx: Ctx) -> CheckResult {
+async fn glob_characters(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
     for id in [&created.id, &running.id] {
@@ -285,7 +304,7 @@ async fn large(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn hostile(ctx: Ctx) -> CheckResult {
+async fn path_traversal(ctx: Ctx) -> CheckResult {
     let mark = ctx.name();
     // The `tar` crate rejects such names, so they are written directly into the header.
     let raw = |name: &str, kind: tar::EntryType, link: &str, content: &[u8]| {
@@ -302,19 +321,19 @@ async fn hostile(ctx: Ctx) -> CheckResult {
         block.resize(block.len().next_multiple_of(512), 0);
         block
     };
-    let climbing = format!("../../../../../../../../tmp/{mark}");
+    let traversing = format!("../../../../../../../../tmp/{mark}");
     let through = format!("out/{mark}");
     let archives = [
         (
-            "a name that climbs",
-            raw(&climbing, tar::EntryType::Regular, "", b"escaped"),
+            "a name with `..`",
+            raw(&traversing, tar::EntryType::Regular, "", b"escaped"),
         ),
         (
             "an absolute name",
             raw(&format!("/tmp/{mark}"), tar::EntryType::Regular, "", b"escaped"),
         ),
         (
-            "a link that leads out, and a file through it",
+            "a link to outside and a file through it",
             [
                 raw("out", tar::EntryType::Symlink, "../../../../../../../../tmp", b""),
                 raw(&through, tar::EntryType::Regular, "", b"escaped"),
@@ -332,7 +351,11 @@ async fn hostile(ctx: Ctx) -> CheckResult {
             .await;
         // A broken driver may have written a file to the host; remove it.
         let outside = std::fs::remove_file(std::env::temp_dir().join(&mark)).is_ok();
-        ctx.ensure(format!("nothing is outside after {about}"), !outside, &unpacked)?;
+        ctx.ensure(
+            format!("nothing is written to the host by {about}"),
+            !outside,
+            &unpacked,
+        )?;
         let passwd = read(&ctx, &created.id, "/etc/passwd").await?;
         ctx.ensure(
             "the container's own files exist",
@@ -343,7 +366,7 @@ async fn hostile(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn broken(ctx: Ctx) -> CheckResult {
+async fn invalid(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let whole = pack(&[(
         "file".to_owned(),
@@ -352,7 +375,10 @@ async fn broken(ctx: Ctx) -> CheckResult {
         vec![b'x'; 100_000],
     )])?;
     let cut = whole.get(..50_000).unwrap_or_default().to_vec();
-    for (about, archive) in [("no archive", vec![b'x'; 4096]), ("one that is cut off", cut)] {
+    for (about, archive) in [
+        ("data that is not an archive", vec![b'x'; 4096]),
+        ("a truncated archive", cut),
+    ] {
         let home = path("/home")?;
         let call = ctx
             .driver()

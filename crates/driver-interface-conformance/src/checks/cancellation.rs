@@ -14,22 +14,22 @@ use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "cancellation/create-dropped-at-once",
+        "cancellation/create-dropped-at-each-await",
         "A creation that is dropped at any of its await points leaves no container, and its name stays free.",
-        run!(create_by_polls),
+        run!(create_dropped_at_each_await),
     )
     .without_programs(),
     Check::must(
-        "cancellation/create-dropped-in-time",
+        "cancellation/create-dropped-after-delay",
         "A creation that is dropped after some milliseconds leaves no container.",
-        run!(create_by_time),
+        run!(create_dropped_after_delay),
     )
     .without_programs()
     .because("engines continue a creation after their client disconnects"),
     Check::must(
-        "cancellation/create-tried-again",
-        "After a creation is dropped, repeating it with the same key succeeds and leaves one container.",
-        run!(create_again),
+        "cancellation/create-retried",
+        "After a creation is dropped, a retry with the same key succeeds and leaves one container.",
+        run!(create_retried),
     )
     .without_programs(),
     Check::must(
@@ -78,10 +78,10 @@ pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Outp
 }
 
 /// Waits until the session has no container and no new one appears.
-async fn nothing_left(ctx: &Ctx) -> CheckResult {
+async fn no_containers_left(ctx: &Ctx) -> CheckResult {
     let settled = Duration::from_millis(1500);
     sleep(settled).await;
-    let about = "the containers of the session to be gone";
+    let about = "the containers of the session to be removed";
     ctx.eventually(about, Duration::from_secs(20), || async {
         let left = ctx.driver().list_containers(&ctx.session_filter()).await?;
         Ok(if left.is_empty() {
@@ -93,26 +93,26 @@ async fn nothing_left(ctx: &Ctx) -> CheckResult {
     .await?;
     sleep(settled).await;
     ctx.equal(
-        "containers left later",
+        "containers that appeared later",
         ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
 
-async fn create_by_polls(ctx: Ctx) -> CheckResult {
+async fn create_dropped_at_each_await(ctx: Ctx) -> CheckResult {
     let mut names = Vec::new();
     for polls in 1..=12 {
         let config = ctx.script("true");
         names.extend(config.name.clone());
         if let Some(result) = polled(polls, ctx.driver().create_container(&config)).await {
-            // It completed before it could be dropped, so the container stays.
+            // The call completed before the drop, so the container exists.
             let created = result?;
             ctx.driver()
                 .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
                 .await?;
         }
     }
-    nothing_left(&ctx).await?;
+    no_containers_left(&ctx).await?;
     for name in names {
         let created = ctx
             .driver()
@@ -123,7 +123,7 @@ async fn create_by_polls(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn create_by_time(ctx: Ctx) -> CheckResult {
+async fn create_dropped_after_delay(ctx: Ctx) -> CheckResult {
     for millis in [0, 1, 2, 4, 8, 12, 16, 24, 32, 64, 128] {
         let config = ctx.script("true");
         if let Ok(result) = timeout(
@@ -138,16 +138,16 @@ async fn create_by_time(ctx: Ctx) -> CheckResult {
                 .await?;
         }
     }
-    nothing_left(&ctx).await
+    no_containers_left(&ctx).await
 }
 
-async fn create_again(ctx: Ctx) -> CheckResult {
+async fn create_retried(ctx: Ctx) -> CheckResult {
     for polls in [1, 2, 3, 5, 8] {
         let config = ctx.script("true").operation_key(ctx.name());
         drop(polled(polls, ctx.driver().create_container(&config)).await);
         let created = ctx.driver().create_container(&config).await?;
         sleep(Duration::from_secs(2)).await;
-        let about = format!("the container that was created again after {polls} polls");
+        let about = format!("the container of the retry after {polls} polls");
         ctx.equal(
             about,
             ctx.get(&created.id).await?.status,
@@ -177,12 +177,12 @@ async fn volume_and_network(ctx: Ctx) -> CheckResult {
     for (volume, network) in names {
         let left = ctx.driver().remove_volume(&VolumeId::new(volume)?).await;
         ctx.refused(
-            "removing a volume that should not be there",
+            "removing a volume that should not exist",
             left,
             &["VOLUME_NOT_FOUND"],
         )?;
         let left = ctx.driver().find_network(&network).await?;
-        ctx.equal("a network that should not be there", left, None)?;
+        ctx.equal("a network that should not exist", left, None)?;
     }
     Ok(())
 }
@@ -204,7 +204,7 @@ async fn volume_owner(ctx: Ctx) -> CheckResult {
             .remove_volume(&VolumeId::new(config.name.as_str())?)
             .await;
         ctx.refused(
-            "removing a volume that should not be there",
+            "removing a volume that should not exist",
             left,
             &["VOLUME_NOT_FOUND"],
         )?;
@@ -222,7 +222,7 @@ async fn stop(ctx: Ctx) -> CheckResult {
     ctx.ensure("the stop was still waiting", dropped, dropped)?;
     sleep(Duration::from_secs(3)).await;
     ctx.equal(
-        "status well within the grace",
+        "status within the grace period",
         ctx.get(&running.id).await?.status,
         ContainerStatus::Running,
     )?;

@@ -16,8 +16,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .without_image(),
     Check::must(
-        "capability/undeclared-operations-refuse",
-        "An optional operation that is not declared returns `UnsupportedError`, not retryable, and has no effect.",
+        "capability/undeclared-operations-refused",
+        "A call to an undeclared optional operation returns a non-retryable `UnsupportedError` and has no \
+         effect.",
         run!(undeclared_operations),
     )
     .without_image(),
@@ -30,47 +31,49 @@ pub(super) const CHECKS: &[Check] = &[
     .because("a limit that the engine cannot enforce must not be dropped silently"),
     Check::must(
         "capability/undeclared-limit-refused-when-strict",
-        "With `Strictness::Require`, a creation whose limits or security options cannot be enforced is refused.",
+        "With `Strictness::Require`, a creation whose limits or security options cannot be enforced is \
+         refused.",
         run!(undeclared_limit_strict),
     )
     .without_programs(),
     Check::must(
-        "capability/declared-limits-are-accepted",
-        "Declared limits and security options cause no warning; neither do limits that the config does not set.",
+        "capability/declared-limits-accepted",
+        "Declared limits and security options cause no warning, and neither do limits that the config does \
+         not set.",
         run!(declared_limits),
     )
     .without_programs(),
     Check::must(
         "capability/volume-list",
-        "`list_volumes` works if it is declared.",
+        "If declared, `list_volumes` lists the volumes that match its filter.",
         run!(volume_list),
     )
     .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "capability/network-list",
-        "`list_networks` works if it is declared.",
+        "If declared, `list_networks` lists the networks that match its filter.",
         run!(network_list),
     )
     .requires(&[Operation::ListNetworks])
     .without_image(),
     Check::must(
         "capability/image-import-and-remove",
-        "An imported image can be used, imported again under its name, and removed once.",
+        "An imported image can be used, imported again under the same name, and removed once.",
         run!(image_import),
     )
     .requires(&[Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
     Check::must(
-        "capability/image-in-use-stays",
-        "An image that a container uses is not removed, and the container still starts.",
+        "capability/image-in-use-not-removed",
+        "An image that a container uses is not removed, and containers can still be created from it.",
         run!(image_in_use),
     )
     .without_programs()
     .requires(&[Operation::ImportImage, Operation::RemoveImage]),
 ];
 
-/// What a config of [`every_limit`] asks to be enforced.
+/// The guarantees that a config of [`every_limit`] requests.
 const LIMITS: &[Guarantee] = &[
     Guarantee::Cpu,
     Guarantee::Memory,
@@ -104,26 +107,26 @@ async fn stable_identity(ctx: Ctx) -> CheckResult {
 }
 
 async fn undeclared_operations(ctx: Ctx) -> CheckResult {
-    let mut answers: Vec<(Operation, Option<DriverError>)> = Vec::new();
+    let mut results: Vec<(Operation, Option<DriverError>)> = Vec::new();
     for operation in Operation::ALL
         .iter()
         .copied()
         .filter(|operation| !ctx.declares(*operation))
     {
-        answers.push((
+        results.push((
             operation,
             crate::call(ctx.driver(), operation, &ctx.name()).await.err(),
         ));
     }
-    if answers.is_empty() {
+    if results.is_empty() {
         return Err(Verdict::NotApplicable(
             "the driver declares every optional operation".to_owned(),
         ));
     }
-    for (operation, error) in answers {
+    for (operation, error) in results {
         let code = error.as_ref().map(DriverError::code);
         ctx.equal(
-            format!("the answer of {operation}"),
+            format!("the error of {operation}"),
             code,
             Some(codes::UNSUPPORTED_OPERATION),
         )?;
@@ -296,7 +299,7 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     let mut another = ctx.program(["true"]);
     another.image = image.to_string();
     let second = ctx.driver().create_container(&another).await;
-    ctx.ensure("the image is still there", second.is_ok(), &second)?;
+    ctx.ensure("the image still exists", second.is_ok(), &second)?;
     ctx.equal(
         "the first container",
         ctx.get(&created.id).await?.status,

@@ -12,36 +12,40 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cleanup/session",
-        "`remove_session` removes all containers of the session, also running ones, and nothing of another session.",
+        "`remove_session` removes all containers of the session, including running ones, and nothing of \
+         another session.",
         run!(session),
     ),
     Check::must(
         "cleanup/session-with-volumes-and-networks",
-        "`remove_session` also removes volumes and networks that its containers use, in the right order.",
+        "`remove_session` also removes the session's volumes and networks, after the containers that use \
+         them.",
         run!(everything),
     )
     .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/by-another-process",
-        "A driver that created none of a session's resources finds them by their labels and removes them.",
+        "A driver that created none of a session's resources finds and removes them by their labels.",
         run!(another_process),
     ),
     Check::must(
         "cleanup/namespace",
-        "`remove_namespace` removes resources of all sessions and of no session, and nothing of another namespace.",
+        "`clear_namespace` removes every resource of the namespace, with or without a session, and nothing \
+         else.",
         run!(namespace),
     )
     .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/idle-networks",
-        "Removing idle networks spares networks of containers that are running, exited or created.",
+        "`remove_idle_networks` keeps the networks of running, exited and created containers.",
         run!(idle_networks),
     )
     .requires(&[Operation::RemoveIdleNetworks]),
     Check::must(
-        "cleanup/idle-networks-at-once",
-        "Concurrent network cleanups by two drivers affect neither each other nor containers being created.",
-        run!(idle_networks_at_once),
+        "cleanup/idle-networks-concurrent",
+        "Concurrent `remove_idle_networks` calls by two drivers affect neither each other nor containers \
+         being created.",
+        run!(idle_networks_concurrent),
     )
     .requires(&[Operation::RemoveIdleNetworks]),
 ];
@@ -50,9 +54,9 @@ async fn session(ctx: Ctx) -> CheckResult {
     ctx.ready(&ctx.script(SERVE)).await?;
     ctx.driver().create_container(&ctx.script("true")).await?;
     ctx.finished(&ctx.script("exit 1")).await?;
-    let mut elsewhere = ctx.script("true");
-    elsewhere.session_id = ctx.new_session()?.to_string();
-    let other = ctx.driver().create_container(&elsewhere).await?;
+    let mut in_other_session = ctx.script("true");
+    in_other_session.session_id = ctx.new_session()?.to_string();
+    let other = ctx.driver().create_container(&in_other_session).await?;
     let removed = ctx.driver().remove_session(ctx.session()).await;
     ctx.equal(
         "removed containers and failures",
@@ -96,12 +100,12 @@ async fn everything(ctx: Ctx) -> CheckResult {
     )?;
     let filter = ResourceFilter::default().session(ctx.session().clone());
     ctx.equal(
-        "volumes left",
+        "leftover volumes",
         ctx.driver().list_volumes(&filter).await?,
         Vec::new(),
     )?;
     ctx.equal(
-        "networks left",
+        "leftover networks",
         ctx.driver().list_networks(&filter).await?,
         Vec::new(),
     )
@@ -130,9 +134,9 @@ async fn namespace(ctx: Ctx) -> CheckResult {
     let ours = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = other.create_container(&ctx.script(SERVE)).await?;
     other.start_container(&running.id).await?;
-    let mut elsewhere = ctx.script("true");
-    elsewhere.session_id = ctx.new_session()?.to_string();
-    other.create_container(&elsewhere).await?;
+    let mut in_other_session = ctx.script("true");
+    in_other_session.session_id = ctx.new_session()?.to_string();
+    other.create_container(&in_other_session).await?;
     let (mut volume, mut network) = (ctx.volume(), ctx.network());
     (volume.session_id, network.session_id) = (None, None);
     other.create_volume(&volume).await?;
@@ -160,14 +164,14 @@ async fn namespace(ctx: Ctx) -> CheckResult {
 
 async fn idle_networks(ctx: Ctx) -> CheckResult {
     // Separate sessions, in case each session has its own network.
-    let of_a_session = |script: &str| -> CheckResult<_> {
+    let in_new_session = |script: &str| -> CheckResult<_> {
         let mut config = ctx.script(script);
         config.session_id = ctx.new_session()?.to_string();
         Ok(config)
     };
-    let running = ctx.ready(&of_a_session(SERVE)?).await?;
-    let created = ctx.driver().create_container(&of_a_session(SERVE)?).await?;
-    let exited = ctx.ready(&of_a_session(SERVE)?).await?;
+    let running = ctx.ready(&in_new_session(SERVE)?).await?;
+    let created = ctx.driver().create_container(&in_new_session(SERVE)?).await?;
+    let exited = ctx.ready(&in_new_session(SERVE)?).await?;
     ctx.driver()
         .stop_container(&exited.id, StopOptions::kill())
         .await?;
@@ -178,17 +182,13 @@ async fn idle_networks(ctx: Ctx) -> CheckResult {
     for container in [created, exited] {
         ctx.driver().start_container(&container.id).await?;
         let now = ctx.get(&container.id).await?;
-        ctx.equal(
-            "status of one that was started then",
-            now.status,
-            ContainerStatus::Running,
-        )?;
+        ctx.equal("status after a start", now.status, ContainerStatus::Running)?;
         ctx.ensure("it has an address", now.ip_address.is_some(), &now)?;
     }
     Ok(())
 }
 
-async fn idle_networks_at_once(ctx: Ctx) -> CheckResult {
+async fn idle_networks_concurrent(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
     let cleaning = ctx.together(8, |number| {
         let driver = ctx.in_turn(&second, number).clone();

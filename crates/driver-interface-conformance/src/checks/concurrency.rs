@@ -15,20 +15,21 @@ use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "concurrency/create-same-name",
-        "Of 16 concurrent creations with one name exactly one succeeds; the others report that the name is taken.",
+        "If 16 creations with the same name race, exactly one succeeds; the others report that the name is \
+         taken.",
         run!(create_same_name),
     )
     .without_programs(),
     Check::must(
         "concurrency/create-volume",
-        "Of 16 concurrent creations of one volume, by two drivers, exactly one succeeds.",
+        "If 16 creations of one volume by two drivers race, exactly one succeeds.",
         run!(create_volume),
     )
     .because("engines report success for all of them")
     .without_image(),
     Check::must(
         "concurrency/create-network",
-        "Of 16 concurrent creations of one network, by two drivers, exactly one succeeds, and one network exists.",
+        "If 16 creations of one network by two drivers race, exactly one succeeds, and one network exists.",
         run!(create_network),
     )
     .because("one engine creates up to 16 networks with one name")
@@ -36,38 +37,40 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "concurrency/remove-container",
-        "Of 16 concurrent removals of one container exactly one succeeds; the others report \"not found\".",
+        "If 16 removals of one container race, exactly one succeeds; the others return \
+         `ContainerNotFoundError`.",
         run!(remove_container),
     ),
     Check::must(
         "concurrency/remove-volume",
-        "Of 8 concurrent removals of one volume exactly one succeeds; the others report \"not found\".",
+        "If 8 removals of one volume race, exactly one succeeds; the others return `VolumeNotFoundError`.",
         run!(remove_volume),
     )
     .without_image(),
     Check::must(
         "concurrency/start",
-        "Sixteen concurrent starts all succeed, exactly one reports `Started`, and one process runs.",
+        "If 16 starts race, all succeed, at least one returns `Started`, and one process runs.",
         run!(start),
     ),
     Check::must(
         "concurrency/stop",
-        "Sixteen concurrent forced stops of one container all succeed and take no longer than one.",
+        "If 16 forced stops of one container race, all succeed and take no longer than one.",
         run!(stop),
     ),
     Check::must(
-        "concurrency/start-against-stop",
-        "A start that races with a stop leaves the container running or stopped, and neither call fails.",
-        run!(start_against_stop),
+        "concurrency/start-stop-race",
+        "If a start and a stop race, both succeed, and the container is running or stopped.",
+        run!(start_stop_race),
     ),
     Check::must(
-        "concurrency/start-against-remove",
+        "concurrency/start-remove-race",
         "A container that is started during a forced removal is always removed.",
-        run!(start_against_remove),
+        run!(start_remove_race),
     ),
     Check::must(
         "concurrency/list-during-churn",
-        "Listing succeeds while containers are created and removed, and includes every container that remains.",
+        "Listing succeeds while containers are created and removed, and includes every container that \
+         remains.",
         run!(list_during_churn),
     ),
 ];
@@ -104,7 +107,7 @@ async fn create_same_name(ctx: Ctx) -> CheckResult {
         })
         .await?;
     ctx.equal(
-        "answers",
+        "results",
         tally(&results),
         one_winner(CONCURRENCY, codes::CONTAINER_CREATION_FAILED),
     )?;
@@ -129,7 +132,7 @@ async fn create_volume(ctx: Ctx) -> CheckResult {
         })
         .await?;
     ctx.equal(
-        "answers",
+        "results",
         tally(&results),
         one_winner(CONCURRENCY, codes::VOLUME_CREATION_FAILED),
     )?;
@@ -147,7 +150,7 @@ async fn create_network(ctx: Ctx) -> CheckResult {
         })
         .await?;
     ctx.equal(
-        "answers",
+        "results",
         tally(&results),
         one_winner(CONCURRENCY, codes::NETWORK_CREATION_FAILED),
     )?;
@@ -171,7 +174,7 @@ async fn remove_container(ctx: Ctx) -> CheckResult {
         })
         .await?;
     ctx.equal(
-        "answers",
+        "results",
         tally(&results),
         one_winner(CONCURRENCY, codes::CONTAINER_NOT_FOUND),
     )?;
@@ -190,7 +193,7 @@ async fn remove_volume(ctx: Ctx) -> CheckResult {
             async move { driver.remove_volume(&id).await }
         })
         .await?;
-    ctx.equal("answers", tally(&results), one_winner(8, codes::VOLUME_NOT_FOUND))
+    ctx.equal("results", tally(&results), one_winner(8, codes::VOLUME_NOT_FOUND))
 }
 
 async fn start(ctx: Ctx) -> CheckResult {
@@ -201,14 +204,13 @@ async fn start(ctx: Ctx) -> CheckResult {
             async move { driver.start_container(&id).await }
         })
         .await?;
-    ctx.equal("answers", tally(&results), format!("{CONCURRENCY} × success"))?;
+    ctx.equal("results", tally(&results), format!("{CONCURRENCY} × success"))?;
     let started = results
         .iter()
         .filter(|result| matches!(result, Ok(StartOutcome::Started)))
         .count();
-    // Engines report the winner reliably only to sequential calls, so several callers may see a success; at
-    // least one must.
-    ctx.ensure("one call started it", started >= 1, started)?;
+    // Engines report the winner reliably only to sequential calls, so several callers may get `Started`.
+    ctx.ensure("at least one call started it", started >= 1, started)?;
     ctx.printed(&created.id, "ready").await?;
     sleep(Duration::from_millis(500)).await;
     let logs = ctx
@@ -231,11 +233,11 @@ async fn stop(ctx: Ctx) -> CheckResult {
             }
         })
         .await?;
-    ctx.equal("answers", tally(&results), format!("{CONCURRENCY} × success"))?;
+    ctx.equal("results", tally(&results), format!("{CONCURRENCY} × success"))?;
     let killed = results
         .iter()
         .all(|result| !matches!(result, Ok(StopOutcome::Stopped)));
-    ctx.ensure("none says that it exited by itself", killed, &results)?;
+    ctx.ensure("none reports a graceful stop", killed, &results)?;
     ctx.took(
         "all of them",
         began,
@@ -245,7 +247,7 @@ async fn stop(ctx: Ctx) -> CheckResult {
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
 }
 
-async fn start_against_stop(ctx: Ctx) -> CheckResult {
+async fn start_stop_race(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     for round in 0..5 {
         let results = ctx
@@ -260,18 +262,18 @@ async fn start_against_stop(ctx: Ctx) -> CheckResult {
             })
             .await?;
         ctx.equal(
-            format!("answers in round {round}"),
+            format!("results of round {round}"),
             tally(&results),
             "2 × success".to_owned(),
         )?;
         let now = ctx.get(&created.id).await?;
         let settled = matches!(now.state, ContainerState::Running | ContainerState::Terminated);
-        ctx.ensure("it runs, or it does not", settled, now.status)?;
+        ctx.ensure("it is running or terminated", settled, now.status)?;
     }
     Ok(())
 }
 
-async fn start_against_remove(ctx: Ctx) -> CheckResult {
+async fn start_remove_race(ctx: Ctx) -> CheckResult {
     for _ in 0..5 {
         let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
         let results = ctx
@@ -290,12 +292,12 @@ async fn start_against_remove(ctx: Ctx) -> CheckResult {
             .filter_map(|result| result.as_ref().err())
             .map(DriverError::code)
             .collect();
-        let honest = codes_seen
+        let expected = codes_seen
             .iter()
             .all(|code| [codes::CONTAINER_NOT_FOUND, codes::CONTAINER_START_FAILED].contains(code));
         ctx.ensure(
             "only the start may fail, with \"not found\" or a failed start",
-            honest && codes_seen.len() <= 1,
+            expected && codes_seen.len() <= 1,
             codes_seen,
         )?;
         ctx.equal(
@@ -308,16 +310,16 @@ async fn start_against_remove(ctx: Ctx) -> CheckResult {
 }
 
 async fn list_during_churn(ctx: Ctx) -> CheckResult {
-    let stays = ctx.ready(&ctx.script(SERVE)).await?;
+    let remaining = ctx.ready(&ctx.script(SERVE)).await?;
     let results = ctx
         .together(4, |number| {
-            let (driver, ctx, id) = (ctx.driver().clone(), ctx.clone(), stays.id.clone());
+            let (driver, ctx, id) = (ctx.driver().clone(), ctx.clone(), remaining.id.clone());
             async move {
                 for _ in 0..6 {
                     if number == 0 {
                         let listed = driver.list_containers(&ctx.session_filter()).await?;
                         ctx.ensure(
-                            "the list has the one that stays",
+                            "the list has the remaining container",
                             listed.iter().any(|one| one.id == id),
                             &listed,
                         )?;

@@ -9,32 +9,34 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "config/all-violations-at-once",
-        "A config with five mistakes is refused with five violations, each with its path.",
-        run!(all_at_once),
+        "config/all-violations-reported",
+        "A config with five violations is refused with all five, each with its path.",
+        run!(all_violations),
     )
     .without_image(),
     Check::must(
-        "config/name-hostile",
-        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never corrected.",
+        "config/name-invalid",
+        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never \
+         corrected.",
         run!(names),
     )
     .without_image(),
     Check::must(
-        "config/session-hostile",
+        "config/session-invalid",
         "A session name with unsafe characters is refused.",
         run!(sessions),
     )
     .without_image(),
     Check::must(
         "config/image-malformed",
-        "A malformed image reference is `ConfigurationError`, not a missing image.",
+        "A malformed image reference returns `ConfigurationError`, not `ImageNotFoundError`.",
         run!(images),
     )
     .without_image(),
     Check::must(
         "config/environment-invalid",
-        "Variable names that are empty or contain `=`, NUL or a line break, and values with NUL, are refused.",
+        "Variable names that are empty or contain `=`, NUL or a line break, and values with NUL, are \
+         refused.",
         run!(environment),
     )
     .without_image(),
@@ -47,37 +49,37 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "config/limits-out-of-range",
-        "Limits that are zero, negative, infinite or NaN are refused, whether or not the engine accepts them.",
+        "Limits that are zero, negative, infinite or NaN are refused, even if the engine accepts them.",
         run!(limits),
     )
     .without_image(),
     Check::must(
-        "config/cpu-beyond-the-driver",
-        "More CPU than the driver allows is `ResourceLimitError` with the resource and both values.",
-        run!(cpu_beyond),
+        "config/cpu-exceeds-driver-limit",
+        "More CPU than the driver allows returns `ResourceLimitError` with the resource and both values.",
+        run!(cpu_exceeds_limit),
     )
     .without_image(),
     Check::must(
-        "config/memory-below-the-least",
+        "config/memory-below-minimum",
         "Less memory than the declared minimum is refused at creation.",
-        run!(memory_below),
+        run!(memory_below_minimum),
     )
     .because("one engine refuses it only at start")
     .without_image(),
     Check::must(
-        "config/volume-name-hostile",
+        "config/volume-name-invalid",
         "A volume name with unsafe characters is refused and never becomes a host path.",
         run!(volume_names),
     )
     .without_image(),
     Check::must(
-        "config/network-name-hostile",
-        "A network name with unsafe characters, or one reserved by the driver, is refused.",
+        "config/network-name-invalid",
+        "A network name that has unsafe characters or is reserved by the driver is refused.",
         run!(network_names),
     )
     .without_image(),
     Check::must(
-        "config/secrets-stay-out-of-errors",
+        "config/no-secrets-in-errors",
         "Errors never contain values of environment variables.",
         run!(secrets),
     )
@@ -85,7 +87,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// Names that no driver may accept for any resource.
-const HOSTILE: &[&str] = &[
+const INVALID_NAMES: &[&str] = &[
     "", "a", " ", "a b", "a/b", "../a", "..", "/a", "-a", ".a", "_a", "a\nb", "a\0b", "a;id", "$(id)",
     "a?b=c", "a%2fb", "größe", "😀😀",
 ];
@@ -119,7 +121,7 @@ fn violation(ctx: &Ctx, about: &str, error: &DriverError, path: &str) -> CheckRe
     ctx.ensure(format!("a violation at `{path}` ({about})"), found, violations)
 }
 
-async fn all_at_once(ctx: Ctx) -> CheckResult {
+async fn all_violations(ctx: Ctx) -> CheckResult {
     let mut config = config(&ctx)
         .name("a/b")
         .env("A=B", "x")
@@ -128,9 +130,9 @@ async fn all_at_once(ctx: Ctx) -> CheckResult {
         .security(super::volumes::writable())
         .mount(VolumeMount::volume("data-1", "relative"));
     config.image = "Not An Image".to_owned();
-    let error = refused(&ctx, "five mistakes", &config, "name").await?;
+    let error = refused(&ctx, "five violations", &config, "name").await?;
     for path in ["image", "env", "resources.cpu", "volumes[0].target"] {
-        violation(&ctx, "five mistakes", &error, path)?;
+        violation(&ctx, "five violations", &error, path)?;
     }
     ctx.equal("violations", error.to_report().violations.len(), 5)?;
     ctx.equal(
@@ -142,7 +144,7 @@ async fn all_at_once(ctx: Ctx) -> CheckResult {
 
 async fn names(ctx: Ctx) -> CheckResult {
     let long = "a".repeat(256);
-    for name in HOSTILE.iter().copied().chain([long.as_str()]) {
+    for name in INVALID_NAMES.iter().copied().chain([long.as_str()]) {
         refused(&ctx, &format!("name {name:?}"), &config(&ctx).name(name), "name").await?;
     }
     ctx.equal(
@@ -155,8 +157,8 @@ async fn names(ctx: Ctx) -> CheckResult {
 async fn sessions(ctx: Ctx) -> CheckResult {
     let long = "a".repeat(129);
     // A session may consist of a single character; otherwise the rules for names apply.
-    let hostile = HOSTILE.iter().copied().filter(|name| *name != "a");
-    for session in hostile.chain([long.as_str()]) {
+    let invalid_names = INVALID_NAMES.iter().copied().filter(|name| *name != "a");
+    for session in invalid_names.chain([long.as_str()]) {
         let mut config = config(&ctx);
         session.clone_into(&mut config.session_id);
         refused(&ctx, &format!("session {session:?}"), &config, "sessionId").await?;
@@ -166,16 +168,7 @@ async fn sessions(ctx: Ctx) -> CheckResult {
 
 async fn images(ctx: Ctx) -> CheckResult {
     for image in [
-        "",
-        " ",
-        "Upper/Case:1 ",
-        "a b",
-        "http://x/y",
-        "a:b:c",
-        "a@sha256:12",
-        "-x",
-        "a//b",
-        "x?force=1",
+        "", " ", "Upper/Case:1 ", "a b", "http://x/y", "a:b:c", "a@sha256:12", "-x", "a//b", "x?force=1",
         "../x",
     ] {
         let mut config = config(&ctx);
@@ -186,7 +179,7 @@ async fn images(ctx: Ctx) -> CheckResult {
 }
 
 /// Environment variables that no caller may pass to a process.
-pub(super) const BAD_VARIABLES: &[(&str, &str)] = &[
+pub(super) const INVALID_VARIABLES: &[(&str, &str)] = &[
     ("", "x"),
     ("A=B", "x"),
     ("A\nB", "x"),
@@ -196,7 +189,7 @@ pub(super) const BAD_VARIABLES: &[(&str, &str)] = &[
 ];
 
 async fn environment(ctx: Ctx) -> CheckResult {
-    for (key, value) in BAD_VARIABLES {
+    for (key, value) in INVALID_VARIABLES {
         refused(
             &ctx,
             &format!("variable {key:?} = {value:?}"),
@@ -245,13 +238,13 @@ async fn limits(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn cpu_beyond(ctx: Ctx) -> CheckResult {
-    let Some(most) = ctx.capabilities().bounds.max_cpu else {
+async fn cpu_exceeds_limit(ctx: Ctx) -> CheckResult {
+    let Some(max) = ctx.capabilities().bounds.max_cpu else {
         return Err(Verdict::NotApplicable(
             "the driver declares no CPU limit".to_owned(),
         ));
     };
-    let result = ctx.driver().create_container(&config(&ctx).cpu(most + 1.0)).await;
+    let result = ctx.driver().create_container(&config(&ctx).cpu(max + 1.0)).await;
     let error = ctx.refused("more CPU than allowed", result, &[codes::RESOURCE_LIMIT_EXCEEDED])?;
     ctx.equal("retryable", error.is_retryable(), false)?;
     let details = error.to_report().details;
@@ -261,29 +254,29 @@ async fn cpu_beyond(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "resource, limit and requested",
         actual,
-        Some(("cpu", Some(most), Some(most + 1.0))),
+        Some(("cpu", Some(max), Some(max + 1.0))),
     )
 }
 
-async fn memory_below(ctx: Ctx) -> CheckResult {
-    let least = ctx.capabilities().bounds.min_memory;
-    if least < 2 {
+async fn memory_below_minimum(ctx: Ctx) -> CheckResult {
+    let minimum = ctx.capabilities().bounds.min_memory;
+    if minimum < 2 {
         return Err(Verdict::NotApplicable(
-            "the driver declares no least memory".to_owned(),
+            "the driver declares no minimum memory".to_owned(),
         ));
     }
     let result = ctx
         .driver()
-        .create_container(&config(&ctx).memory(least - 1))
+        .create_container(&config(&ctx).memory(minimum - 1))
         .await;
     let refusals = [codes::CONFIGURATION_ERROR, codes::RESOURCE_LIMIT_EXCEEDED];
-    let error = ctx.refused("less memory than the least", result, &refusals)?;
+    let error = ctx.refused("less memory than the minimum", result, &refusals)?;
     ctx.equal("retryable", error.is_retryable(), false)?;
     ctx.equal("effect", error.effect(), Effect::NotApplied)
 }
 
 async fn volume_names(ctx: Ctx) -> CheckResult {
-    for name in HOSTILE {
+    for name in INVALID_NAMES {
         let result = ctx.driver().create_volume(&VolumeConfig::new(*name)).await;
         let error = ctx.refused(format!("volume {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;
         violation(&ctx, name, &error, "name")?;
@@ -294,7 +287,7 @@ async fn volume_names(ctx: Ctx) -> CheckResult {
 async fn network_names(ctx: Ctx) -> CheckResult {
     // The last names have a special meaning in a container's config, so a network of that name would be
     // unusable.
-    for name in HOSTILE.iter().copied().chain(["none", "host", "default"]) {
+    for name in INVALID_NAMES.iter().copied().chain(["none", "host", "default"]) {
         let result = ctx.driver().create_network(&NetworkConfig::new(name)).await;
         let error = ctx.refused(format!("network {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;
         violation(&ctx, name, &error, "name")?;

@@ -14,35 +14,36 @@ const NEEDS: &[Operation] = &[Operation::ConnectNetwork, Operation::DisconnectNe
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "networks/get",
-        "`get_network` finds a network by id and name, equal to the result of its creation, in its own \
-         namespace only.",
+        "`get_network` returns a network by its id, as it was created, only in its own namespace.",
         run!(get),
     )
     .requires(&[Operation::GetNetwork])
     .without_image(),
     Check::must(
         "networks/connect",
-        "A created, running or exited container that is connected to a network uses it until it is disconnected.",
+        "A created, running or exited container can be connected to a network and stays connected until it \
+         is disconnected.",
         run!(connect),
     )
     .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "networks/connect-twice",
-        "Connecting a connected container succeeds without effect; one disconnect is then enough.",
+        "Connecting a connected container has no effect, and a single disconnect then disconnects it.",
         run!(connect_twice),
     )
     .requires(NEEDS),
     Check::must(
-        "networks/connect-networkless",
-        "Connecting a container that was created without a network is `NetworkConnectError` and has no effect.",
-        run!(networkless),
+        "networks/connect-without-network",
+        "Connecting a container that was created without a network returns `NetworkConnectError` and has no \
+         effect.",
+        run!(without_network),
     )
     .requires(NEEDS),
     Check::must(
-        "networks/connect-reaches",
-        "A running container that is connected resolves by name on the network and keeps its other network.",
-        run!(reaches),
+        "networks/connect-reachable",
+        "A connected running container is reachable by name on the network and keeps its other network.",
+        run!(reachable),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
@@ -55,7 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect",
-        "A running container that is disconnected cannot be reached on the network.",
+        "A disconnected running container is not reachable on the network.",
         run!(disconnect),
     )
     .requires(NEEDS)
@@ -69,11 +70,13 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "networks/internal",
-        "Containers on an internal network reach each other, and every driver reports the network as internal.",
+        "Containers on an internal network reach each other, and every driver reports the network as \
+         internal.",
         run!(internal),
     )
-    .because("the missing route out cannot be measured on hosts without any route out")
-    .config(&[ConfigFeature::InternalNetwork]).properties(&[Property::RealProcesses]),
+    .because("the lack of an external route cannot be measured on hosts that have none")
+    .config(&[ConfigFeature::InternalNetwork])
+    .properties(&[Property::RealProcesses]),
 ];
 
 async fn get(ctx: Ctx) -> CheckResult {
@@ -131,9 +134,9 @@ async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
 }
 
 /// Asserts that a network is in use by a container, or unused.
-async fn used(ctx: &Ctx, about: &str, network: &Network, yes: bool) -> CheckResult {
+async fn assert_in_use(ctx: &Ctx, about: &str, network: &Network, expected: bool) -> CheckResult {
     let removed = ctx.driver().remove_network(&network.id).await;
-    if yes {
+    if expected {
         ctx.refused(about, removed, &[codes::NETWORK_REMOVE_FAILED])?;
         return Ok(());
     }
@@ -147,13 +150,13 @@ async fn connect(ctx: Ctx) -> CheckResult {
         ctx.driver()
             .connect_network(&network.id, &container.id, plain())
             .await?;
-        used(&ctx, &about("attached"), &network, true).await?;
+        assert_in_use(&ctx, &about("attached"), &network, true).await?;
         let now = ctx.get(&container.id).await?;
         ctx.equal(about("status"), now.status, container.status)?;
         ctx.driver()
             .disconnect_network(&network.id, &container.id)
             .await?;
-        used(&ctx, &about("detached"), &network, false).await?;
+        assert_in_use(&ctx, &about("detached"), &network, false).await?;
     }
     // A container attached before its start is still attached after the start and after the exit. Its removal
     // detaches it.
@@ -166,11 +169,11 @@ async fn connect(ctx: Ctx) -> CheckResult {
     ctx.driver()
         .stop_container(&created.id, StopOptions::kill())
         .await?;
-    used(&ctx, "attached over a run", &network, true).await?;
+    assert_in_use(&ctx, "attached after a run", &network, true).await?;
     ctx.driver()
         .remove_container(&created.id, RemoveOptions::default())
         .await?;
-    used(&ctx, "after the container's removal", &network, false).await
+    assert_in_use(&ctx, "after the container's removal", &network, false).await
 }
 
 async fn connect_twice(ctx: Ctx) -> CheckResult {
@@ -181,16 +184,16 @@ async fn connect_twice(ctx: Ctx) -> CheckResult {
                 .connect_network(&network.id, &container.id, options)
                 .await?;
         }
-        used(&ctx, "attached three times", &network, true).await?;
+        assert_in_use(&ctx, "attached three times", &network, true).await?;
         ctx.driver()
             .disconnect_network(&network.id, &container.id)
             .await?;
-        used(&ctx, "detached once", &network, false).await?;
+        assert_in_use(&ctx, "detached once", &network, false).await?;
     }
     Ok(())
 }
 
-async fn networkless(ctx: Ctx) -> CheckResult {
+async fn without_network(ctx: Ctx) -> CheckResult {
     let network = network(&ctx).await?;
     let running = ctx.ready(&ctx.script(SERVE).network("none")).await?;
     let created = ctx
@@ -200,12 +203,12 @@ async fn networkless(ctx: Ctx) -> CheckResult {
     for id in [&running.id, &created.id] {
         let before = ctx.get(id).await?;
         let result = ctx.driver().connect_network(&network.id, id, plain()).await;
-        let error = ctx.refused("attaching it", result, &[codes::NETWORK_CONNECT_FAILED])?;
+        let error = ctx.refused("the connection", result, &[codes::NETWORK_CONNECT_FAILED])?;
         ctx.equal("retryable", error.is_retryable(), false)?;
         ctx.equal("effect", error.effect(), Effect::NotApplied)?;
         ctx.equal("the container", ctx.get(id).await?, before)?;
     }
-    used(&ctx, "the network is unused", &network, false).await
+    assert_in_use(&ctx, "the network is unused", &network, false).await
 }
 
 async fn requested(ctx: &Ctx, hosts: &[&str], network: &Network) -> CheckResult<String> {
@@ -215,7 +218,7 @@ async fn requested(ctx: &Ctx, hosts: &[&str], network: &Network) -> CheckResult<
     Ok(logs)
 }
 
-async fn reaches(ctx: Ctx) -> CheckResult {
+async fn reachable(ctx: Ctx) -> CheckResult {
     let (home, more) = (network(&ctx).await?, network(&ctx).await?);
     let server = ctx
         .ready(&ctx.script(&server()).network(home.name.as_str()))
@@ -258,7 +261,7 @@ async fn alias(ctx: Ctx) -> CheckResult {
     )?;
     let aliases = ["db", "postgres"];
     ctx.equal(
-        "on the other one",
+        "on the other network",
         requested(&ctx, &aliases, &home).await?,
         expected_replies(&aliases, false),
     )
@@ -280,7 +283,7 @@ async fn disconnect(ctx: Ctx) -> CheckResult {
     )?;
     ctx.driver().disconnect_network(&more.id, &server.id).await?;
     ctx.equal(
-        "after that",
+        "after the disconnect",
         requested(&ctx, &host, &more).await?,
         expected_replies(&host, false),
     )?;
@@ -299,20 +302,20 @@ async fn disconnect_twice(ctx: Ctx) -> CheckResult {
             .disconnect_network(&network.id, &container.id)
             .await?;
         ctx.equal(
-            "one that was never attached",
+            "a container that was never attached",
             ctx.get(&container.id).await?,
             before,
         )?;
         ctx.driver()
             .connect_network(&network.id, &container.id, plain())
             .await?;
-        used(&ctx, "the control: it is attached", &network, true).await?;
+        assert_in_use(&ctx, "the control: it is attached", &network, true).await?;
         for _ in 0..2 {
             ctx.driver()
                 .disconnect_network(&network.id, &container.id)
                 .await?;
         }
-        used(&ctx, "disconnected twice", &network, false).await?;
+        assert_in_use(&ctx, "disconnected twice", &network, false).await?;
     }
     Ok(())
 }
@@ -326,7 +329,7 @@ async fn internal(ctx: Ctx) -> CheckResult {
         .await?;
     let host = [server.name.as_str()];
     ctx.equal(
-        "inside it",
+        "on the internal network",
         requested(&ctx, &host, &closed).await?,
         expected_replies(&host, true),
     )?;
@@ -335,7 +338,7 @@ async fn internal(ctx: Ctx) -> CheckResult {
         .create_container(&ctx.script(SERVE).network(open.name.as_str()))
         .await?;
     ctx.equal(
-        "the control is attached to the open one",
+        "status of the control on the open network",
         outside.status,
         ContainerStatus::Created,
     )?;

@@ -1,4 +1,4 @@
-//! Checks of what a creation creates, and what it leaves unchanged.
+//! Checks of container creation.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "creation/created-not-started",
-        "A new container is `created` and `terminated`, and has neither a start time nor an exit.",
+        "A new container has status `created`, state `terminated`, no start time and no exit.",
         run!(not_started),
     )
     .properties(&[Property::CreatedState]),
@@ -26,71 +26,72 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::CreatedState]),
     Check::must(
         "creation/ids-are-unique",
-        "Containers that are created concurrently have distinct ids and names.",
+        "Containers created concurrently have distinct ids and names.",
         run!(unique_ids),
     )
     .without_programs(),
     Check::must(
-        "creation/time-goes-forward",
-        "The creation time of a container is not before that of an earlier one.",
+        "creation/creation-time-monotonic",
+        "A later container has a later creation time.",
         run!(creation_time),
     )
     .without_programs(),
     Check::must(
         "creation/name-round-trip",
-        "Create, get and list return the name as the config has it.",
+        "Create, get and list return the configured name.",
         run!(name_round_trip),
     )
     .without_programs(),
     Check::must(
-        "creation/name-made-up",
-        "A container without a configured name gets a safe, unique one and is found by it.",
+        "creation/generated-name",
+        "A container without a configured name gets a valid, unique name and is found by it.",
         run!(generated_name),
     )
     .without_programs(),
     Check::must(
         "creation/name-taken",
-        "A taken name is refused, not retryable, and the container that has it is unchanged.",
+        "A creation with a taken name is refused, not retryable, and the existing container is unchanged.",
         run!(name_taken),
     ),
     Check::must(
         "creation/config-recorded",
-        "Session, image, labels and limits are returned as configured, also to another driver.",
+        "Every driver returns session, image, labels and limits as configured.",
         run!(config_recorded),
     )
     .without_programs(),
     Check::must(
         "creation/default-limits",
-        "A container without limits gets the default ones: 0.5 cores, 512 MiB memory, 1024 MiB disk, 100 processes.",
+        "A container without configured limits gets 0.5 cores, 512 MiB memory, 100 processes and no disk \
+         limit.",
         run!(default_limits),
     )
     .without_programs(),
     Check::must(
         "creation/arguments-verbatim",
-        "The program receives its arguments verbatim, without a shell.",
+        "A program receives its arguments verbatim, without a shell.",
         run!(arguments),
     ),
     Check::must(
         "creation/environment-verbatim",
-        "The program receives environment variables verbatim.",
+        "A program receives its environment variables verbatim.",
         run!(environment),
     ),
     Check::must(
         "creation/image-missing",
-        "A missing image is `ImageNotFoundError`, not retryable, and nothing is created.",
+        "A creation with a missing image returns a non-retryable `ImageNotFoundError` and creates nothing.",
         run!(image_missing),
     )
     .without_image(),
     Check::must(
         "creation/volume-missing",
-        "A missing volume is refused at creation and not created.",
+        "A creation with a missing volume is refused and does not create the volume.",
         run!(volume_missing),
     )
     .without_programs()
-    .because("engines create it silently and keep it when the container is removed"),
+    .because("engines create the volume silently and keep it when the container is removed"),
     Check::must(
         "creation/network-missing",
-        "A missing network is refused at creation.",
+        "A creation with a missing network is refused.",
         run!(network_missing),
     )
     .without_programs()
@@ -122,7 +123,7 @@ async fn does_not_run(ctx: Ctx) -> CheckResult {
         ctx.get(&created.id).await?.status,
         ContainerStatus::Created,
     )?;
-    // The same command does have an effect once it is started.
+    // Control: the command has an effect once it is started.
     ctx.driver().start_container(&created.id).await?;
     ctx.printed(&created.id, "ran").await?;
     Ok(())
@@ -138,8 +139,8 @@ async fn unique_ids(ctx: Ctx) -> CheckResult {
     let created = created.into_iter().collect::<Result<Vec<_>, _>>()?;
     let ids: std::collections::BTreeSet<_> = created.iter().map(|one| one.id.clone()).collect();
     let names: std::collections::BTreeSet<_> = created.iter().map(|one| one.name.clone()).collect();
-    ctx.equal("different ids", ids.len(), 8)?;
-    ctx.equal("different names", names.len(), 8)
+    ctx.equal("distinct ids", ids.len(), 8)?;
+    ctx.equal("distinct names", names.len(), 8)
 }
 
 async fn creation_time(ctx: Ctx) -> CheckResult {
@@ -148,7 +149,7 @@ async fn creation_time(ctx: Ctx) -> CheckResult {
     let second = ctx.driver().create_container(&ctx.script("true")).await?;
     let later = second.created_at > first.created_at;
     ctx.ensure(
-        "the second is younger",
+        "the second was created later",
         later,
         (first.created_at, second.created_at),
     )?;
@@ -198,7 +199,7 @@ async fn generated_name(ctx: Ctx) -> CheckResult {
         (&first.name, &second.name),
     )?;
     let id = ContainerId::new(first.name.as_str());
-    ctx.ensure("the name is a safe one", id.is_ok(), &first.name)?;
+    ctx.ensure("the name is valid", id.is_ok(), &first.name)?;
     let by_name = ctx.driver().find_container(&first.name).await?;
     ctx.equal(
         "id when found by name",
@@ -262,24 +263,17 @@ async fn default_limits(ctx: Ctx) -> CheckResult {
 }
 
 async fn arguments(ctx: Ctx) -> CheckResult {
-    let words = [
-        "a  b",
-        "",
-        "$HOME",
-        "*",
-        "\"quoted\"",
-        "it's",
-        "back\\slash",
-        "größe",
-        ";true",
-        "$(id)",
-        "--",
-        "-n",
+    let args = [
+        "a  b", "", "$HOME", "*", "\"quoted\"", "it's", "back\\slash", "größe", ";true", "$(id)", "--", "-n",
         "end",
     ];
-    let config = ctx.program(std::iter::once("echo").chain(words));
+    let config = ctx.program(std::iter::once("echo").chain(args));
     let (_, logs) = ctx.finished(&config).await?;
-    ctx.equal("words received by `echo`", logs, format!("{}\n", words.join(" ")))
+    ctx.equal(
+        "arguments received by `echo`",
+        logs,
+        format!("{}\n", args.join(" ")),
+    )
 }
 
 async fn environment(ctx: Ctx) -> CheckResult {

@@ -1,5 +1,4 @@
-//! Checks of dropped calls to optional operations: their effect is ended, completed or rolled back, and nothing
-//! breaks.
+//! Checks of dropped calls to optional operations: each is completed, stopped or rolled back.
 
 use std::time::Duration;
 
@@ -20,12 +19,12 @@ pub(super) const CHECKS: &[Check] = &[
         "Dropping `exec` kills the command and its children, and no other process.",
         run!(exec),
     )
-    .because("engines keep it running after their client disconnects")
+    .because("engines keep the command running after their client disconnects")
     .requires(&[Operation::Exec]),
     Check::must(
-        "cancellation/exec-at-once",
+        "cancellation/exec-dropped-at-each-await",
         "A command whose `exec` call is dropped at any of its await points does not keep running.",
-        run!(exec_by_polls),
+        run!(exec_dropped_at_each_await),
     )
     .requires(&[Operation::Exec]),
     Check::must(
@@ -69,13 +68,23 @@ pub(super) const CHECKS: &[Check] = &[
         "After a dropped copy the container works and the next copy succeeds.",
         run!(copy),
     )
-    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]),
+    .requires(&[
+        Operation::CopyIntoContainer,
+        Operation::CopyFromContainer,
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+    ]),
     Check::must(
         "cancellation/write-file",
-        "A dropped write leaves the old file, the new file or part of the new one, and the next write succeeds.",
+        "A dropped write leaves the old file, the new file or part of the new one, and the next write \
+         succeeds.",
         run!(write_file),
     )
-    .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]),
+    .requires(&[
+        Operation::WriteFile,
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+    ]),
     Check::must(
         "cancellation/streams",
         "Dropping a hundred streams of stats and events leaves the driver working.",
@@ -111,7 +120,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         .await
 }
 
-async fn exec_by_polls(ctx: Ctx) -> CheckResult {
+async fn exec_dropped_at_each_await(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for polls in 1..=8 {
         let call = ctx
@@ -126,12 +135,12 @@ async fn exec_by_polls(ctx: Ctx) -> CheckResult {
             .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
         drop(timeout(Duration::from_millis(millis), call).await);
     }
-    // A call that did start its command, so that there is a command to end.
+    // This call is dropped late enough to have started its command.
     let call = ctx
         .driver()
         .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
     drop(timeout(Duration::from_secs(4), call).await);
-    ctx.assert_exits("none of them keeps running", &running.id, "/tmp/beat")
+    ctx.assert_exits("no command keeps running", &running.id, "/tmp/beat")
         .await
 }
 
@@ -148,10 +157,14 @@ async fn exec_detached(ctx: Ctx) -> CheckResult {
     let mut once: Vec<&str> = began.lines().collect();
     once.sort_unstable();
     once.dedup();
-    ctx.equal("each was started once at most", began.lines().count(), once.len())?;
+    ctx.equal(
+        "each command started at most once",
+        began.lines().count(),
+        once.len(),
+    )?;
     ctx.driver().exec_detached(&running.id, start(100)).await?;
     ctx.eventually(
-        "the control: one that is not dropped",
+        "the control: a call that is not dropped",
         Duration::from_secs(20),
         || async {
             let now = ctx.output_of(&running.id, "cat /tmp/starts").await?;
@@ -174,11 +187,11 @@ async fn wait(ctx: Ctx) -> CheckResult {
         ctx.ensure("it waits while the container runs", dropped, dropped)?;
     }
     ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
-    ctx.ensure("the other still waits", !other.is_finished(), "it has exited")?;
+    ctx.ensure("the other wait continues", !other.is_finished(), "it has exited")?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
-    ctx.equal("exit code", ctx.joined("the other", other).await??.code, 137)
+    ctx.equal("exit code", ctx.joined("the other wait", other).await??.code, 137)
 }
 
 async fn kill(ctx: Ctx) -> CheckResult {
@@ -192,7 +205,7 @@ async fn kill(ctx: Ctx) -> CheckResult {
             .get_container_logs(&running.id, LogOptions::default())
             .await?;
         let count = logs.matches("usr1").count();
-        ctx.ensure("each call sent it once at most", count <= polls, logs)?;
+        ctx.ensure("each call sent the signal at most once", count <= polls, logs)?;
     }
     let now = ctx.get(&running.id).await?;
     ctx.equal("status", now.status, ContainerStatus::Running)
@@ -230,7 +243,7 @@ async fn restart(ctx: Ctx) -> CheckResult {
     sleep(Duration::from_secs(3)).await;
     let now = ctx.get(&running.id).await?;
     ctx.equal(
-        "status and start time well within the grace",
+        "status and start time within the grace period",
         (now.status, now.started_at),
         (ContainerStatus::Running, running.started_at),
     )?;
@@ -287,9 +300,13 @@ async fn copy(ctx: Ctx) -> CheckResult {
         let archive = ByteStream::new(head.chain(trickle()));
         let call = ctx.driver().copy_into_container(&running.id, &home, archive);
         let dropped = timeout(Duration::from_millis(millis), call).await.is_err();
-        ctx.ensure("the copy was under way", dropped, dropped)?;
+        ctx.ensure("the copy was in progress", dropped, dropped)?;
         let mut stream = ctx.driver().copy_from_container(&running.id, &passwd).await?;
-        ctx.ensure("a copy out begins", stream.next().await.is_some(), "it does not")?;
+        ctx.ensure(
+            "the packed archive begins",
+            stream.next().await.is_some(),
+            "it does not",
+        )?;
     }
     let packed = ctx.driver().copy_from_container(&running.id, &passwd).await?;
     ctx.driver()
@@ -301,7 +318,7 @@ async fn copy(ctx: Ctx) -> CheckResult {
         .read_file(&running.id, &copy, ReadFileOptions::default())
         .await?;
     ctx.ensure(
-        "the next copy is whole",
+        "the next copy is complete",
         actual.starts_with(b"root"),
         actual.len(),
     )?;
@@ -322,14 +339,18 @@ async fn write_file(ctx: Ctx) -> CheckResult {
         let content = driver_interface_types::FileContent::stream(trickle(), 1 << 30);
         let call = ctx.driver().write_file(&running.id, &at, WriteFile::new(content));
         let dropped = timeout(Duration::from_millis(millis), call).await.is_err();
-        ctx.ensure("the write was under way", dropped, dropped)?;
+        ctx.ensure("the write was in progress", dropped, dropped)?;
         sleep(Duration::from_millis(500)).await;
         let actual = ctx
             .driver()
             .read_file(&running.id, &at, ReadFileOptions::default())
             .await?;
         let fine = actual == "old" || actual.iter().all(|byte| *byte == 0);
-        ctx.ensure("it is the old file or a part of the new one", fine, actual.len())?;
+        ctx.ensure(
+            "the file is the old one or a part of the new one",
+            fine,
+            actual.len(),
+        )?;
     }
     ctx.driver()
         .write_file(&running.id, &at, WriteFile::new("new"))

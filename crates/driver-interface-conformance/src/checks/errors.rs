@@ -11,13 +11,13 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "errors/prefix-is-not-an-id",
-        "For every operation, a prefix of an id or name is \"not found\" and has no effect.",
+        "A prefix of an id or name returns \"not found\" from every operation and has no effect.",
         run!(prefixes),
     )
     .because("engines accept three hex digits as an id, even for removal"),
     Check::must(
-        "errors/name-is-no-id",
-        "For every operation that takes an id, a container's name is \"not found\" and has no effect.",
+        "errors/name-is-not-an-id",
+        "A container's name returns \"not found\" from every operation that takes an id, and has no effect.",
         run!(names),
     )
     .because("callers compare ids, so a container must have exactly one"),
@@ -32,30 +32,31 @@ pub(super) const CHECKS: &[Check] = &[
         run!(serialised),
     ),
     Check::should(
-        "errors/for-end-users",
+        "errors/user-message",
         "The message for end users contains no id and no technical term.",
-        run!(for_end_users),
+        run!(user_messages),
     ),
     Check::must(
         "errors/hints",
-        "Well-known causes have a hint: a missing or not executable program, a taken name, a running container.",
+        "Errors with a common cause have a hint: a missing or non-executable program, a taken name, a \
+         running container.",
         run!(hints),
     ),
     Check::must(
         "errors/exec-hints",
-        "Well-known causes have a hint for `exec` too, for example a missing working directory.",
+        "Errors of `exec` with a common cause have a hint, for example a missing working directory.",
         run!(exec_hints),
     )
     .requires(&[Operation::Exec]),
     Check::must(
-        "errors/names-are-only-names",
-        "A program whose name looks like an engine message is reported as a missing program only.",
-        run!(only_names),
+        "errors/program-name-not-parsed",
+        "A program whose name looks like an engine message is reported only as a missing program.",
+        run!(program_name_not_parsed),
     )
     .because("only the position in a message distinguishes engine text from user input"),
     Check::must(
         "errors/no-effect",
-        "Refused operations have changed nothing.",
+        "Refused operations change nothing.",
         run!(no_effect),
     ),
 ];
@@ -77,10 +78,10 @@ async fn names(ctx: Ctx) -> CheckResult {
     refused(&ctx, &running, vec![name]).await
 }
 
-/// Calls operations with texts that are not the container's id, and expects that it is unchanged.
+/// Asserts that operations return "not found" for these texts and leave the container unchanged.
 async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> CheckResult {
     for part in texts {
-        // Not every character may end a name; a prefix that is not a valid id cannot be sent at all.
+        // A prefix that is not a valid id cannot be sent.
         let Ok(id) = ContainerId::new(part.as_str()) else {
             continue;
         };
@@ -103,7 +104,7 @@ async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> 
     ctx.equal("the container", &ctx.get(&running.id).await?, running)
 }
 
-/// Provokes errors of different operations. Returns each with its operation and id.
+/// Provokes errors of several operations and returns each with its operation and id.
 async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
     let driver = ctx.driver();
     let unknown_names = ContainerId::new(ctx.name())?;
@@ -212,7 +213,7 @@ async fn serialised(ctx: Ctx) -> CheckResult {
         let text = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
         ctx.equal(format!("code of {operation}"), text("code"), Some(code))?;
         ctx.equal("message", text("message"), Some(error.message().as_str()))?;
-        // A retry helps none of these calls, and none of them had an effect.
+        // None of these calls is retryable or had an effect.
         ctx.equal(
             format!("retryable ({code})"),
             json.get("retryable").and_then(serde_json::Value::as_bool),
@@ -225,25 +226,20 @@ async fn serialised(ctx: Ctx) -> CheckResult {
             Some(Effect::NotApplied.as_str()),
         )?;
         let back = serde_json::from_value(json).ok();
-        ctx.equal("the form that was read back", back, Some(report))?;
+        ctx.equal("the deserialised error", back, Some(report))?;
     }
     Ok(())
 }
 
-async fn for_end_users(ctx: Ctx) -> CheckResult {
-    const TRADE: [&str; 8] = [
-        "daemon",
-        "http",
-        "socket",
-        "json",
-        "docker.sock",
-        "oci",
-        "stderr",
-        "errno",
+async fn user_messages(ctx: Ctx) -> CheckResult {
+    const TECHNICAL_TERMS: [&str; 8] = [
+        "daemon", "http", "socket", "json", "docker.sock", "oci", "stderr", "errno",
     ];
     for (error, _, id) in provoked(&ctx).await? {
         let sentence = error.user_message();
-        let plain = !TRADE.iter().any(|word| sentence.to_lowercase().contains(word));
+        let plain = !TECHNICAL_TERMS
+            .iter()
+            .any(|word| sentence.to_lowercase().contains(word));
         let anonymous = id.is_empty() || !sentence.contains(&id);
         let whole = sentence.ends_with('.') && sentence.starts_with(|c: char| c.is_uppercase());
         ctx.ensure(
@@ -269,12 +265,8 @@ async fn hints(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let duplicate = ctx.script("true").name(&running.name);
     let error = ctx.driver().create_container(&duplicate).await;
-    let error = ctx.refused("a name that is taken", error, &[codes::CONTAINER_CREATION_FAILED])?;
-    ctx.equal(
-        "hint of a name that is taken",
-        error.hint(),
-        Some(Hint::NameTaken),
-    )?;
+    let error = ctx.refused("a taken name", error, &[codes::CONTAINER_CREATION_FAILED])?;
+    ctx.equal("hint of a taken name", error.hint(), Some(Hint::NameTaken))?;
     let error = ctx
         .driver()
         .remove_container(&running.id, RemoveOptions::default())
@@ -293,7 +285,7 @@ async fn exec_hints(ctx: Ctx) -> CheckResult {
             Hint::CommandNotFound,
         ),
         (
-            "a file that is no program",
+            "a file that is not executable",
             ExecConfig::new(["/etc/passwd"]),
             Hint::CommandNotExecutable,
         ),
@@ -316,7 +308,7 @@ async fn exec_hints(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn only_names(ctx: Ctx) -> CheckResult {
+async fn program_name_not_parsed(ctx: Ctx) -> CheckResult {
     for program in [
         "/cannot start a paused container",
         "/x: permission denied",

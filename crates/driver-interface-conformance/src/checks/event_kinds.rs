@@ -1,4 +1,4 @@
-//! Checks of events beyond a container's lifecycle.
+//! Checks of events other than lifecycle events.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use driver_interface_types::{
     ConfigFeature, ContainerDriver, EventKind, ExecConfig, Guarantee, HealthCheck, Operation, Property,
 };
 
-use super::events::{kinds, lived, next, own, silence, up_to};
+use super::events::{assert_no_event, kinds, next, own, run_and_remove, up_to};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -19,14 +19,14 @@ pub(super) const CHECKS: &[Check] = &[
         .requires(&[Operation::Events, Operation::Exec]),
     Check::must(
         "events/health",
-        "A passing health check is reported once, and so is one that fails as often as its retries allow.",
+        "A container that becomes healthy or unhealthy is reported once.",
         run!(health),
     )
     .requires(&[Operation::Events])
     .config(&[ConfigFeature::HealthCheck]),
     Check::should(
         "events/oom",
-        "Running out of memory is reported.",
+        "An out-of-memory kill is reported.",
         run!(oom),
     )
     .because(
@@ -77,26 +77,26 @@ async fn health(ctx: Ctx) -> CheckResult {
         kinds(&reported),
         vec![EventKind::Healthy, EventKind::Unhealthy],
     )?;
-    silence(&ctx, "no event while it stays healthy", &mut stream).await
+    assert_no_event(&ctx, "no event while it stays healthy", &mut stream).await
 }
 
 async fn oom(ctx: Ctx) -> CheckResult {
     let filter = own(&ctx).kind(EventKind::OutOfMemory).kind(EventKind::Stopped);
     let mut stream = ctx.driver().events(&filter).await?;
-    lived(&ctx, "exit 0").await?;
+    run_and_remove(&ctx, "exit 0").await?;
     let reported = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
     ctx.equal(
-        "the control that has enough",
+        "the control with enough memory",
         kinds(&reported),
         vec![EventKind::Stopped],
     )?;
     // Engines start to watch a container's memory only shortly after its start.
     let allocate_script = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
     let (exited, _) = ctx.finished(&ctx.script(allocate_script).memory(64)).await?;
-    ctx.equal("exit code of one that has not", exited.exit_code(), Some(137))?;
+    ctx.equal("exit code without enough memory", exited.exit_code(), Some(137))?;
     let reported = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
     let out = reported
         .iter()
         .any(|event| event.kind() == EventKind::OutOfMemory);
-    ctx.ensure("running out of memory is reported", out, kinds(&reported))
+    ctx.ensure("the out-of-memory kill is reported", out, kinds(&reported))
 }

@@ -1,4 +1,4 @@
-//! Checks of container events as they happen.
+//! Checks of container events.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ const NEEDS: &[Operation] = &[Operation::Events];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "events/life",
+        "events/lifecycle",
         "A container's lifecycle is reported in order, each step once: created, started, stopped, removed.",
-        run!(life),
+        run!(lifecycle),
     )
     .requires(NEEDS),
     Check::must(
         "events/exit-code",
-        "Events of exits have the exit code, and no other event has one.",
+        "Exit events have the exit code, and no other event has one.",
         run!(exit_code),
     )
     .requires(NEEDS),
     Check::must(
-        "events/who",
+        "events/event-fields",
         "Events name the container, its session and its labels, regardless of which driver acted.",
-        run!(who),
+        run!(event_fields),
     )
     .requires(NEEDS),
     Check::must(
@@ -48,29 +48,30 @@ pub(super) const CHECKS: &[Check] = &[
     .exclusive()
     .requires(NEEDS),
     Check::must(
-        "events/after-without-gap-or-twin",
-        "After a cursor, every later event is reported exactly once, also those that no stream received.",
+        "events/cursor-without-gaps-or-duplicates",
+        "After a cursor, every later event is reported exactly once, including those that no stream \
+         received.",
         run!(after),
     )
     .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(NEEDS),
     Check::must(
-        "events/bad-cursor",
-        "A cursor that no driver returned, or a cursor together with `since`, is `ConfigurationError`.",
+        "events/invalid-cursor",
+        "An invalid cursor, or a cursor together with `since`, returns `ConfigurationError`.",
         run!(bad_cursor),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
-        "events/only-own",
-        "Events of other namespaces and of other programs are not reported.",
+        "events/other-namespaces-excluded",
+        "Events of other namespaces are not reported.",
         run!(only_own),
     )
     .requires(NEEDS),
     Check::must(
-        "events/only-own-of-others",
-        "Containers of other programs produce no events, whatever their labels claim.",
+        "events/unmanaged-excluded",
+        "Unmanaged containers produce no events, even if their labels claim to be managed.",
         run!(unmanaged_resource),
     )
     .needs(&[Need::Image, Need::UnmanagedResources])
@@ -87,7 +88,7 @@ pub(super) async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Eve
         .completes("the next event", stream.next())
         .await?
         .transpose()?;
-    Ok(item.ok_or_else(|| Failure::new("the next event", "one", "the stream has ended"))?)
+    Ok(item.ok_or_else(|| Failure::new("the next event", "an event", "the stream has ended"))?)
 }
 
 /// Reads events up to and including the first of a kind.
@@ -104,16 +105,16 @@ pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) 
 }
 
 /// Asserts that no further event arrives for a while.
-pub(super) async fn silence(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
+pub(super) async fn assert_no_event(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
     let more = timeout(Duration::from_secs(3), stream.next()).await;
     ctx.ensure(about, more.is_err(), more)
 }
 
 /// Asserts the same of several streams concurrently.
-async fn silence_of_all(ctx: &Ctx, streams: Vec<(String, EventStream)>) -> CheckResult {
+async fn assert_no_events(ctx: &Ctx, streams: Vec<(String, EventStream)>) -> CheckResult {
     let waits = streams
         .into_iter()
-        .map(|(about, mut stream)| async move { silence(ctx, &about, &mut stream).await });
+        .map(|(about, mut stream)| async move { assert_no_event(ctx, &about, &mut stream).await });
     try_join_all(waits).await.map(drop)
 }
 
@@ -122,7 +123,7 @@ pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
 }
 
 /// Creates a container, runs it until it exits, and removes it.
-pub(super) async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
+pub(super) async fn run_and_remove(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
     let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     ctx.driver()
         .remove_container(&exited.id, RemoveOptions::default())
@@ -130,23 +131,23 @@ pub(super) async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
     Ok(exited.id)
 }
 
-const LIFE: [EventKind; 4] = [
+const LIFECYCLE: [EventKind; 4] = [
     EventKind::Created,
     EventKind::Started,
     EventKind::Stopped,
     EventKind::Removed,
 ];
 
-async fn life(ctx: Ctx) -> CheckResult {
+async fn lifecycle(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    let id = lived(&ctx, "exit 0").await?;
+    let id = run_and_remove(&ctx, "exit 0").await?;
     let events = up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    ctx.equal("the reported events", kinds(&events), LIFE.to_vec())?;
-    let of_it = events.iter().all(|event| event.container_id() == Some(&id));
-    ctx.ensure("it is of the container", of_it, &events)?;
+    ctx.equal("the reported events", kinds(&events), LIFECYCLE.to_vec())?;
+    let belong = events.iter().all(|event| event.container_id() == Some(&id));
+    ctx.ensure("all belong to the container", belong, &events)?;
     let times: Vec<_> = events.iter().map(|event| event.time).collect();
-    ctx.ensure("times do not go back", times.is_sorted(), times)?;
-    silence(&ctx, "no further event", &mut stream).await?;
+    ctx.ensure("the times never decrease", times.is_sorted(), times)?;
+    assert_no_event(&ctx, "no further event", &mut stream).await?;
 
     // Each run is reported, and a forced removal reports the exit.
     let running = ctx.ready(&ctx.script(SERVE)).await?;
@@ -158,14 +159,14 @@ async fn life(ctx: Ctx) -> CheckResult {
         .remove_container(&running.id, RemoveOptions::force())
         .await?;
     let events = up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    let expected = [&LIFE[..3], &LIFE[1..]].concat();
-    ctx.equal("two runs and a removal by force", kinds(&events), expected)
+    let expected = [&LIFECYCLE[..3], &LIFECYCLE[1..]].concat();
+    ctx.equal("two runs and a forced removal", kinds(&events), expected)
 }
 
 async fn exit_code(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
     for code in [0, 3, 255] {
-        let id = lived(&ctx, &format!("exit {code}")).await?;
+        let id = run_and_remove(&ctx, &format!("exit {code}")).await?;
         let mut reported = false;
         // A busy engine may report the previous container's exit only now.
         while !reported {
@@ -181,7 +182,7 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn who(ctx: Ctx) -> CheckResult {
+async fn event_fields(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
     let mut here = ctx.driver().events(&own(&ctx)).await?;
     let mut there = second.events(&own(&ctx)).await?;
@@ -200,7 +201,7 @@ async fn who(ctx: Ctx) -> CheckResult {
         ctx.equal("labels", labels, Some(&config.labels))?;
     }
     let [one, other] = reported;
-    ctx.equal("the cursor, for both", one.cursor, other.cursor)
+    ctx.equal("the cursor of both", one.cursor, other.cursor)
 }
 
 async fn filter(ctx: Ctx) -> CheckResult {
@@ -234,11 +235,11 @@ async fn filter(ctx: Ctx) -> CheckResult {
     for (about, mut stream, filter, count) in streams {
         for _ in 0..count {
             let event = next(&ctx, &mut stream).await?;
-            ctx.ensure(format!("{about}: it passes"), filter.matches(&event), &event)?;
+            ctx.ensure(format!("{about}: it matches"), filter.matches(&event), &event)?;
         }
         reported.push((format!("{about}: no other event"), stream));
     }
-    silence_of_all(&ctx, reported).await?;
+    assert_no_events(&ctx, reported).await?;
     // The id is known only once the container exists.
     let created = ctx.driver().create_container(&ctx.script("exit 0")).await?;
     let by_id = EventFilter::default().container(created.id.clone());
@@ -255,10 +256,10 @@ async fn filter(ctx: Ctx) -> CheckResult {
 
 async fn since(ctx: Ctx) -> CheckResult {
     let mut live = ctx.driver().events(&own(&ctx)).await?;
-    let first = lived(&ctx, "exit 0").await?;
+    let first = run_and_remove(&ctx, "exit 0").await?;
     let actual = up_to(&ctx, &mut live, EventKind::Removed).await?;
     let Some(began) = actual.first().map(|event| event.time) else {
-        return Err(Failure::new("the first event", "one", "none").into());
+        return Err(Failure::new("the first event", "an event", "none").into());
     };
     // Some engines record whole seconds.
     sleep(Duration::from_secs(3)).await;
@@ -267,9 +268,9 @@ async fn since(ctx: Ctx) -> CheckResult {
         .events(&own(&ctx).since(began - Duration::from_secs(1)))
         .await?;
     let reported = up_to(&ctx, &mut replay, EventKind::Removed).await?;
-    ctx.equal("past events", kinds(&reported), LIFE.to_vec())?;
+    ctx.equal("past events", kinds(&reported), LIFECYCLE.to_vec())?;
     ctx.ensure(
-        "it is of the first",
+        "all belong to the first container",
         reported.iter().all(|event| event.container_id() == Some(&first)),
         &reported,
     )?;
@@ -277,54 +278,54 @@ async fn since(ctx: Ctx) -> CheckResult {
         .driver()
         .events(&own(&ctx).since(began + Duration::from_secs(3600)))
         .await;
-    let second = lived(&ctx, "exit 0").await?;
+    let second = run_and_remove(&ctx, "exit 0").await?;
     let reported = up_to(&ctx, &mut replay, EventKind::Removed).await?;
-    ctx.equal("later events", kinds(&reported), LIFE.to_vec())?;
+    ctx.equal("later events", kinds(&reported), LIFECYCLE.to_vec())?;
     ctx.ensure(
-        "it is of the second",
+        "all belong to the second container",
         reported.iter().all(|event| event.container_id() == Some(&second)),
         &reported,
     )?;
     // A future time either skips all events until then or is refused.
     if let Ok(stream) = &mut late {
-        silence(&ctx, "no event before `since`", stream).await?;
+        assert_no_event(&ctx, "no event before `since`", stream).await?;
     }
     Ok(())
 }
 
 async fn after(ctx: Ctx) -> CheckResult {
     let mut live = ctx.driver().events(&own(&ctx)).await?;
-    lived(&ctx, "exit 1").await?;
+    run_and_remove(&ctx, "exit 1").await?;
     let mut actual = up_to(&ctx, &mut live, EventKind::Removed).await?;
     drop(live);
     // No stream is open.
-    lived(&ctx, "exit 2").await?;
+    run_and_remove(&ctx, "exit 2").await?;
     let second = ctx.second_driver().await?;
     // Each cursor in the first container's events yields the rest of them and the second container's, once
     // each.
     let mut streams = Vec::new();
     for (position, event) in actual.iter().enumerate() {
         let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;
-        let mut reported = if position + 1 < LIFE.len() {
+        let mut reported = if position + 1 < LIFECYCLE.len() {
             up_to(&ctx, &mut stream, EventKind::Removed).await?
         } else {
             Vec::new()
         };
         reported.extend(up_to(&ctx, &mut stream, EventKind::Removed).await?);
-        let expected = [LIFE.get(position + 1..).unwrap_or_default(), &LIFE].concat();
+        let expected = [LIFECYCLE.get(position + 1..).unwrap_or_default(), &LIFECYCLE].concat();
         ctx.equal(format!("after {}", event.kind()), kinds(&reported), expected)?;
         streams.push((format!("after {}: no event is repeated", event.kind()), stream));
     }
-    silence_of_all(&ctx, streams).await?;
+    assert_no_events(&ctx, streams).await?;
     // The last cursor yields the events that follow.
     let Some(last) = actual.pop() else {
         return Ok(());
     };
     let mut stream = second.events(&own(&ctx).after(last.cursor)).await?;
     up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    lived(&ctx, "exit 3").await?;
+    run_and_remove(&ctx, "exit 3").await?;
     let reported = up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    ctx.equal("later events", kinds(&reported), LIFE.to_vec())
+    ctx.equal("later events", kinds(&reported), LIFECYCLE.to_vec())
 }
 
 async fn bad_cursor(ctx: Ctx) -> CheckResult {
@@ -356,7 +357,7 @@ async fn only_own(ctx: Ctx) -> CheckResult {
         reported.container_id(),
         Some(&created.id),
     )?;
-    silence(&ctx, "no event of another namespace", &mut stream).await?;
+    assert_no_event(&ctx, "no event of another namespace", &mut stream).await?;
     let own = ctx.driver().create_container(&ctx.script("exit 0")).await?;
     let reported = next(&ctx, &mut stream).await?;
     ctx.equal(
@@ -378,9 +379,13 @@ async fn unmanaged_resource(ctx: Ctx) -> CheckResult {
     let added = unmanaged_resources
         .add_container(&ctx.name(), ctx.image(), &labels)
         .await;
-    let reported = silence(&ctx, "no event of an unmanaged container", &mut stream).await;
+    let reported = assert_no_event(&ctx, "no event of an unmanaged container", &mut stream).await;
     let cleaned = unmanaged_resources.remove_all().await;
     ctx.ensure("the unmanaged container has been created", added.is_ok(), &added)?;
-    ctx.ensure("and removed it", cleaned.is_ok(), &cleaned)?;
+    ctx.ensure(
+        "the unmanaged container has been removed",
+        cleaned.is_ok(),
+        &cleaned,
+    )?;
     reported
 }

@@ -9,8 +9,8 @@ const NEEDS: &[Operation] = &[Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/output",
-        "Standard output and error of a command are returned separately and completely, and are not in the \
-         container's logs.",
+        "Standard output and error of a command are returned separately and completely, and do not appear in \
+         the container's logs.",
         run!(output),
     )
     .requires(NEEDS),
@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "exec/arguments",
-        "Arguments are passed verbatim, also empty ones, spaces, quotes and newlines.",
+        "Arguments are passed verbatim, including empty ones, spaces, quotes and newlines.",
         run!(arguments),
     )
     .requires(NEEDS),
@@ -35,8 +35,8 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "exec/environment",
-        "A command gets the container's variables, its own variables, directory and user; the container's \
-         stay unchanged.",
+        "A command gets the container's variables and its own variables, directory and user, which do not \
+         affect later commands.",
         run!(environment),
     )
     .requires(NEEDS),
@@ -47,8 +47,8 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(NEEDS),
     Check::must(
-        "exec/output-is-binary-safe",
-        "Every byte is passed unchanged, in both directions.",
+        "exec/binary-safe",
+        "Every byte is passed unchanged in both directions.",
         run!(binary),
     )
     .requires(NEEDS),
@@ -60,7 +60,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "exec/output-limit",
-        "Each stream is kept from its beginning up to the limit, and the command still runs until it exits.",
+        "Each stream keeps its first bytes up to the limit, and the command still runs until it exits.",
         run!(output_limit),
     )
     .requires(NEEDS),
@@ -100,7 +100,7 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
         ctx.equal("outcome", done.outcome, ExecOutcome::Exited(code))?;
         ctx.equal("success", done.success(), code == 0)?;
     }
-    // Engines tend to respond too early for a command that exits immediately.
+    // Engines may respond before they have recorded an immediate exit.
     for number in 0..20 {
         let done = ctx.run_in(&running.id, "exit 7").await?;
         ctx.equal(
@@ -114,27 +114,18 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
 
 async fn arguments(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let words = [
-        "",
-        "two words",
-        "'single'",
-        "\"double\"",
-        "a\nb",
-        "$HOME",
-        "größe",
-        "*",
-        "-n",
-        "\\",
+    let args = [
+        "", "two words", "'single'", "\"double\"", "a\nb", "$HOME", "größe", "*", "-n", "\\",
     ];
     let script = "for word in \"$@\"; do printf '[%s]' \"$word\"; done";
-    let argv = ["sh", "-c", script, "name"].into_iter().chain(words);
+    let argv = ["sh", "-c", script, "name"].into_iter().chain(args);
     let done = ctx
         .driver()
         .exec(&running.id, ExecConfig::new(argv.collect::<Vec<_>>()))
         .await?;
-    let expected: String = words.iter().map(|word| format!("[{word}]")).collect();
+    let expected: String = args.iter().map(|word| format!("[{word}]")).collect();
     ctx.equal(
-        "the words as the command got them",
+        "arguments received by the command",
         done.stdout_text().as_ref(),
         expected.as_str(),
     )
@@ -147,7 +138,11 @@ async fn stdin(ctx: Ctx) -> CheckResult {
         .completes("a command that reads", ctx.driver().exec(&running.id, given))
         .await??;
     ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
-    ctx.equal("input it read", done.stdout_text().as_ref(), "one\ntwo")?;
+    ctx.equal(
+        "input read by the command",
+        done.stdout_text().as_ref(),
+        "one\ntwo",
+    )?;
     for (about, config) in [
         ("without an input", ExecConfig::shell("cat; echo end")),
         (
@@ -160,7 +155,7 @@ async fn stdin(ctx: Ctx) -> CheckResult {
             .await??;
         ctx.equal(about, done.stdout_text().as_ref(), "end\n")?;
     }
-    // A command that does not read its input is no error either.
+    // A command that does not read its input succeeds too.
     let unread = ExecConfig::new(["true"]).stdin(vec![b'x'; 1024 * 1024]);
     let done = ctx
         .completes(
@@ -169,7 +164,7 @@ async fn stdin(ctx: Ctx) -> CheckResult {
         )
         .await??;
     ctx.equal(
-        "outcome of one that does not read",
+        "outcome of a command that does not read",
         done.outcome,
         ExecOutcome::Exited(0),
     )
@@ -233,7 +228,7 @@ async fn binary(ctx: Ctx) -> CheckResult {
     let config = ExecConfig::shell("cat >&2").stdin(bytes.clone());
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.ensure(
-        "so are those on the other stream",
+        "the bytes on the other stream are the same",
         done.stderr == bytes,
         "they differ",
     )
@@ -294,7 +289,7 @@ async fn output_limit(ctx: Ctx) -> CheckResult {
     let config = ExecConfig::new(["printf", "12345"]).output_limit(5);
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal(
-        "output of just the limit",
+        "output of exactly the limit",
         (done.stdout_text().as_ref(), done.truncated),
         ("12345", false),
     )
@@ -304,13 +299,17 @@ async fn tty(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let script = "[ -t 1 ] && echo terminal || echo pipe; echo err >&2";
     let plain = ctx.run_in(&running.id, script).await?;
-    ctx.equal("the control without one", plain.stdout_text().as_ref(), "pipe\n")?;
+    ctx.equal(
+        "the control without a terminal",
+        plain.stdout_text().as_ref(),
+        "pipe\n",
+    )?;
     let done = ctx
         .driver()
         .exec(&running.id, ExecConfig::shell(script).tty(TtySize::default()))
         .await?;
     ctx.equal(
-        "output and error with one",
+        "output and error with a terminal",
         (done.stdout_text().as_ref(), done.stderr.len()),
         ("terminal\r\nerr\r\n", 0),
     )

@@ -15,29 +15,31 @@ const NEEDS: &[Operation] = &[Operation::ExecDetached, Operation::ExecStatus];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "exec-detached/runs-on",
-        "A detached command keeps running after the call, visible to every driver, and ends with its container.",
-        run!(runs_on),
+        "exec-detached/outlives-call",
+        "A detached command keeps running after the call, visible to every driver, and ends with its \
+         container.",
+        run!(outlives_call),
     )
     .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "exec-detached/status",
-        "The status of a detached command is running, and later its exit.",
+        "`exec_status` reports a detached command as running until it exits, and then its outcome.",
         run!(status),
     )
     .requires(NEEDS),
     Check::must(
         "exec-detached/unknown-id",
-        "The status of an unknown command id, or of another container's, is `None`.",
+        "The status of an unknown command, or of a command in another container, is `None`.",
         run!(unknown_id),
     )
     .requires(NEEDS),
     Check::must(
         "exec-detached/refusals",
-        "A timeout, an input or a terminal is refused; so is a container that is not running.",
+        "A timeout, an input, a terminal and a missing program are refused, and so is a container that is \
+         not running.",
         run!(refusals),
     )
-    .because("no call remains to serve it")
+    .because("no call remains to serve them")
     .requires(NEEDS),
 ];
 
@@ -52,7 +54,7 @@ async fn exited(ctx: &Ctx, id: &ContainerId, exec: &ExecId) -> CheckResult<ExecO
     .await
 }
 
-async fn runs_on(ctx: Ctx) -> CheckResult {
+async fn outlives_call(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let other = ctx.second_driver().await?;
     let exec = other
@@ -114,7 +116,7 @@ async fn unknown_id(ctx: Ctx) -> CheckResult {
     ctx.equal("in another container", elsewhere, None)?;
     for id in ["deadbeef".repeat(8), ctx.name()] {
         let status = ctx.driver().exec_status(&running.id, &ExecId::new(id)?).await?;
-        ctx.equal("an invented id", status, None)?;
+        ctx.equal("an unknown id", status, None)?;
     }
     Ok(())
 }

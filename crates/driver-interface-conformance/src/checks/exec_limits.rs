@@ -1,4 +1,4 @@
-//! Checks of commands that are ended: only by their timeout or by their container's memory limit.
+//! Checks of commands that exceed their timeout or their container's memory limit.
 
 use std::time::Duration;
 
@@ -10,58 +10,58 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "exec/timeout-keeps-the-output",
+        "exec/timeout-keeps-output",
         "A command that exceeds its timeout ends with `TimedOut`, and its output so far is kept.",
         run!(keeps_output),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-children",
-        "A timeout kills the command and its children, also background ones.",
+        "A timeout kills the command and its children, including background processes.",
         run!(kills_children),
     )
     .because("no engine API can kill a command")
     .requires(&[Operation::Exec]),
     Check::must(
-        "exec/timeout-kills-stubborn",
-        "A timeout kills a command that ignores every signal it can.",
-        run!(kills_stubborn),
+        "exec/timeout-kills-ignoring-signals",
+        "A timeout kills a command that ignores `SIGTERM`, `SIGHUP` and `SIGINT`.",
+        run!(kills_ignoring_signals),
     )
     .requires(&[Operation::Exec]),
     Check::must(
-        "exec/timeout-kills-independent",
-        "A timeout also kills orphaned children in sessions of their own.",
-        run!(kills_independent),
+        "exec/timeout-kills-new-session",
+        "A timeout also kills orphaned children that run in a new session.",
+        run!(kills_new_session),
     )
     .because("killing the command's process group is not enough")
     .requires(&[Operation::Exec])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "exec/timeout-spares-others",
-        "A timeout affects neither the main process, nor other commands, nor a command that exited in time.",
-        run!(spares_others),
+        "exec/timeout-kills-only-command",
+        "A timeout affects neither the main process nor other commands, nor a command that exits in time.",
+        run!(kills_only_command),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/out-of-memory",
-        "A command that is killed because the container is out of memory reports so; one that needs less \
-         memory succeeds.",
+        "A command that is killed for lack of memory has the outcome `OomKilled`; one that needs less memory \
+         succeeds.",
         run!(out_of_memory),
     )
     .requires(&[Operation::Exec])
     .guarantees(&[Guarantee::Memory])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "exec/outlasts-the-deadline",
+        "exec/outlasts-request-deadline",
         "A command without a timeout may run longer than the driver's request deadline.",
-        run!(long),
+        run!(outlasts_deadline),
     )
     .limit(180)
     .requires(&[Operation::Exec]),
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// How long after the timeout a driver may take to find and end the processes.
+/// How long a driver may take after the timeout to find and kill the processes.
 const SLACK: Duration = Duration::from_secs(15);
 
 async fn keeps_output(ctx: Ctx) -> CheckResult {
@@ -75,9 +75,8 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
 }
 
-/// Runs a command that starts a process that writes to `/tmp/beat`, and asserts that the timeout ends that
-/// process.
-async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
+/// Runs a command that starts a process that writes to `/tmp/beat`, and asserts that the timeout kills it.
+async fn killed_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);
     let began = Instant::now();
@@ -89,27 +88,27 @@ async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
 }
 
 async fn kills_children(ctx: Ctx) -> CheckResult {
-    ended_by_timeout(&ctx, &format!("({}) & sleep 600", heartbeat_script("/tmp/beat"))).await
+    killed_by_timeout(&ctx, &format!("({}) & sleep 600", heartbeat_script("/tmp/beat"))).await
 }
 
-async fn kills_stubborn(ctx: Ctx) -> CheckResult {
-    ended_by_timeout(
+async fn kills_ignoring_signals(ctx: Ctx) -> CheckResult {
+    killed_by_timeout(
         &ctx,
         &format!("trap '' TERM HUP INT; {}", heartbeat_script("/tmp/beat")),
     )
     .await
 }
 
-async fn kills_independent(ctx: Ctx) -> CheckResult {
+async fn kills_new_session(ctx: Ctx) -> CheckResult {
     let child = heartbeat_script("/tmp/beat");
-    ended_by_timeout(
+    killed_by_timeout(
         &ctx,
         &format!("(busybox setsid sh -c '{child}' >/dev/null 2>&1 &) ; sleep 600"),
     )
     .await
 }
 
-async fn spares_others(ctx: Ctx) -> CheckResult {
+async fn kills_only_command(ctx: Ctx) -> CheckResult {
     let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
     let other = {
@@ -154,19 +153,19 @@ async fn out_of_memory(ctx: Ctx) -> CheckResult {
     };
     let done = ctx.driver().exec(&running.id, allocate_script(8)).await?;
     ctx.equal(
-        "the control that needs less",
+        "the control that needs less memory",
         done.outcome,
         ExecOutcome::Exited(0),
     )?;
     let done = ctx.driver().exec(&running.id, allocate_script(256)).await?;
     ctx.equal(
-        "outcome of one that needs more",
+        "outcome of a command that needs more",
         done.outcome,
         ExecOutcome::OomKilled,
     )
 }
 
-async fn long(ctx: Ctx) -> CheckResult {
+async fn outlasts_deadline(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let began = Instant::now();
     let done = ctx.run_in(&running.id, "sleep 70; echo awake; exit 4").await?;

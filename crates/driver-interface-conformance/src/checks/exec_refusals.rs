@@ -1,4 +1,4 @@
-//! Checks of commands that cannot run, or that their container does not permit.
+//! Checks of commands that cannot run.
 
 use std::time::Duration;
 
@@ -16,39 +16,41 @@ const NEEDS: &[Operation] = &[Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/no-such-program",
-        "A missing program or working directory is `ExecFailedError`, not retryable, and never output.",
+        "A missing program, directory or user returns a non-retryable `ExecFailedError` and never appears as \
+         output.",
         run!(no_such_program),
     )
     .because("engines write their message into the output and report exit code 126 or 127")
     .requires(NEEDS),
     Check::must(
-        "exec/no-program-given",
-        "A command without words, or with a NUL in any text, is `ConfigurationError`.",
-        run!(no_program_given),
+        "exec/empty-command",
+        "An empty command, or one with a NUL in any text, returns `ConfigurationError`.",
+        run!(empty_command),
     )
     .requires(NEEDS),
     Check::must(
-        "exec/variables-as-at-creation",
-        "A variable that a container config refuses is refused for a command too, with the same path and code.",
-        run!(variables),
+        "exec/invalid-variables",
+        "`exec` refuses the variables that a container config refuses, with the same path and code.",
+        run!(invalid_variables),
     )
     .requires(NEEDS),
     Check::must(
         "exec/not-running",
-        "In a created, paused or exited container `exec` is `ContainerNotRunningError`, and nothing runs.",
+        "`exec` in a created, paused or exited container returns `ContainerNotRunningError` and runs \
+         nothing.",
         run!(not_running),
     )
     .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "exec/container-gone",
-        "A command whose container exits or is removed ends with `ContainerGone`, and its output is kept.",
+        "A command whose container exits or is removed ends with `ContainerGone` and keeps its output.",
         run!(container_gone),
     )
     .requires(NEEDS),
     Check::must(
-        "exec/secrets-stay-out-of-errors",
-        "Errors never contain values of variables or the input.",
+        "exec/no-secrets-in-errors",
+        "Errors never contain the input or the values of variables.",
         run!(secrets),
     )
     .requires(NEEDS),
@@ -65,7 +67,7 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
             "a path that does not exist",
             ExecConfig::new(["/no/such/program"]),
         ),
-        ("a file that is no program", ExecConfig::new(["/etc/passwd"])),
+        ("a file that is not executable", ExecConfig::new(["/etc/passwd"])),
         (
             "a missing directory",
             ExecConfig::new(["true"]).working_dir("/no/such/folder"),
@@ -88,13 +90,13 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn no_program_given(ctx: Ctx) -> CheckResult {
+async fn empty_command(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let nothing: [&str; 0] = [];
     for (about, config) in [
-        ("no words", ExecConfig::new(nothing)),
+        ("no arguments", ExecConfig::new(nothing)),
         ("an empty program", ExecConfig::new([""])),
-        ("a NUL in a word", ExecConfig::new(["echo", "a\0b"])),
+        ("a NUL in an argument", ExecConfig::new(["echo", "a\0b"])),
         ("a NUL in a value", ExecConfig::new(["true"]).env("A", "a\0b")),
         (
             "a variable's name with =",
@@ -112,13 +114,13 @@ async fn no_program_given(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn variables(ctx: Ctx) -> CheckResult {
+async fn invalid_variables(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let found = |error: &DriverError| -> Vec<(String, String)> {
         let violations = error.to_report().violations.into_iter();
         violations.map(|one| (one.path, one.code)).collect()
     };
-    for (key, value) in super::config::BAD_VARIABLES {
+    for (key, value) in super::config::INVALID_VARIABLES {
         let about = format!("variable {key:?} = {value:?}");
         let created = ctx
             .driver()
@@ -200,7 +202,11 @@ async fn secrets(ctx: Ctx) -> CheckResult {
     for (about, id, config) in [
         ("a missing program", &running.id, config("no-such-program-here")),
         ("an exited container", &exited.id, config("true")),
-        ("a bad variable", &running.id, config("true").env("A=B", SECRET)),
+        (
+            "an invalid variable",
+            &running.id,
+            config("true").env("A=B", SECRET),
+        ),
     ] {
         let Err(error) = ctx.driver().exec(id, config).await else {
             return Err(crate::Failure::new(about, "to be refused", "success").into());

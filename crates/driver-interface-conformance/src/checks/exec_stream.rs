@@ -13,13 +13,13 @@ use crate::inside::heartbeat_script;
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 
 const NEEDS: &[Operation] = &[Operation::ExecStream];
-const AND_EXEC: &[Operation] = &[Operation::ExecStream, Operation::Exec];
+const WITH_EXEC: &[Operation] = &[Operation::ExecStream, Operation::Exec];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "exec-stream/conversation",
-        "A running command reads what the session writes, and each reply arrives before the next request.",
-        run!(conversation),
+        "exec-stream/request-reply",
+        "A command reads each request of the session, and its reply arrives before the next request.",
+        run!(request_reply),
     )
     .requires(NEEDS),
     Check::must(
@@ -29,9 +29,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(NEEDS),
     Check::must(
-        "exec-stream/config-input",
-        "The driver writes the input of the config, and the session then has no input.",
-        run!(config_input),
+        "exec-stream/config-stdin",
+        "The driver writes the input of the config, and the session has no input of its own.",
+        run!(config_stdin),
     )
     .requires(NEEDS),
     Check::must(
@@ -42,45 +42,46 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::ExecStream])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "exec-stream/resize-without-terminal",
-        "Resizing a command without a terminal is `UnsupportedError`, and the command continues.",
-        run!(resize_without_terminal),
+        "exec-stream/resize-without-tty",
+        "Resizing a command without a terminal returns `UnsupportedError`, and the command continues.",
+        run!(resize_without_tty),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/kill",
-        "`kill` ends the command and its children, no other process, and succeeds if the command has exited.",
+        "`kill` terminates the command and its children but no other process, and succeeds if the command \
+         has exited.",
         run!(kill),
     )
-    .requires(AND_EXEC),
+    .requires(WITH_EXEC),
     Check::must(
         "exec-stream/drop-kills",
         "Dropping the session kills the command and its children.",
         run!(drop_kills),
     )
-    .because("engines keep it running after the connection closes")
-    .requires(AND_EXEC),
+    .because("engines keep the command running after the connection closes")
+    .requires(WITH_EXEC),
     Check::must(
         "exec-stream/timeout",
         "A command that exceeds its timeout is killed, its streams end, and the outcome is `TimedOut`.",
         run!(timed_out),
     )
-    .requires(AND_EXEC),
+    .requires(WITH_EXEC),
     Check::must(
         "exec-stream/slow-reader",
-        "Unread output is held back, and nothing of it is lost.",
+        "Unread output blocks the command, and none of it is lost.",
         run!(slow_reader),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/outcome",
-        "Every wait for a session returns the same exit code, also concurrent waits.",
+        "Every wait for a session returns the same outcome, including concurrent waits.",
         run!(outcome),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/refusals",
-        "If the command cannot run, the call itself fails, like `exec`.",
+        "If the command cannot run, the call fails as `exec` does.",
         run!(refusals),
     )
     .requires(NEEDS),
@@ -119,15 +120,15 @@ async fn rest(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> 
     Ok(bytes)
 }
 
-async fn say(session: &mut ExecSession, text: &[u8]) -> CheckResult {
+async fn send(session: &mut ExecSession, text: &[u8]) -> CheckResult {
     let Some(stdin) = &mut session.stdin else {
-        return Err(Failure::new("the session's input", "to be there", "none").into());
+        return Err(Failure::new("the session's input", "to be present", "none").into());
     };
     stdin.write_all(text).await.map_err(|error| broken(&error))?;
     stdin.flush().await.map_err(|error| broken(&error))
 }
 
-async fn conversation(ctx: Ctx) -> CheckResult {
+async fn request_reply(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let script = "echo hello; while read word; do echo \"got $word\"; echo \"aside $word\" >&2; done; exit 6";
     let mut session = session(&ctx, &running.id, script).await?;
@@ -137,12 +138,12 @@ async fn conversation(ctx: Ctx) -> CheckResult {
         "hello\n",
     )?;
     for word in ["one", "two", "three"] {
-        say(&mut session, format!("{word}\n").as_bytes()).await?;
-        let answer = line(&ctx, "an answer", &mut session.stdout).await?;
-        let aside = line(&ctx, "an answer on the other stream", &mut session.stderr).await?;
+        send(&mut session, format!("{word}\n").as_bytes()).await?;
+        let reply = line(&ctx, "a reply", &mut session.stdout).await?;
+        let aside = line(&ctx, "a reply on standard error", &mut session.stderr).await?;
         ctx.equal(
-            "the answers",
-            (answer, aside),
+            "the replies",
+            (reply, aside),
             (format!("got {word}\n"), format!("aside {word}\n")),
         )?;
     }
@@ -160,10 +161,10 @@ async fn half_close(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let mut session = session(&ctx, &running.id, "wc -c; sleep 1; echo later; exit 2").await?;
     let sent = vec![b'a'; 300_000];
-    say(&mut session, &sent).await?;
+    send(&mut session, &sent).await?;
     session.close_stdin().await?;
     ctx.ensure(
-        "the input is gone after that",
+        "the session has no input after that",
         session.stdin.is_none(),
         "it exists",
     )?;
@@ -179,7 +180,7 @@ async fn half_close(ctx: Ctx) -> CheckResult {
     ctx.equal("outcome", outcome, ExecOutcome::Exited(2))
 }
 
-async fn config_input(ctx: Ctx) -> CheckResult {
+async fn config_stdin(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::new(["cat"]).stdin("given\n");
     let mut session = ctx.driver().exec_stream(&running.id, config).await?;
@@ -208,7 +209,7 @@ async fn tty_resize(ctx: Ctx) -> CheckResult {
         .await?;
     // Some engines set the terminal's initial size only after the call.
     sleep(Duration::from_secs(1)).await;
-    say(&mut session, b"go\n").await?;
+    send(&mut session, b"go\n").await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     let text = String::from_utf8_lossy(&output).into_owned();
     // The terminal also echoes the input.
@@ -217,18 +218,18 @@ async fn tty_resize(ctx: Ctx) -> CheckResult {
     ctx.equal("outcome", session.wait().await?, ExecOutcome::Exited(0))
 }
 
-async fn resize_without_terminal(ctx: Ctx) -> CheckResult {
+async fn resize_without_tty(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let mut session = session(&ctx, &running.id, "read word; exit 3").await?;
     let result = session.resize(TtySize::default()).await;
     ctx.refused("the resize", result, &[codes::UNSUPPORTED_OPERATION])?;
-    say(&mut session, b"go\n").await?;
+    send(&mut session, b"go\n").await?;
     let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
 }
 
 /// Starts a command with a background child, both of which report that they run.
-async fn family(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
+async fn start_with_child(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
     let script = format!("({}) & echo begun; sleep 600", heartbeat_script("/tmp/beat"));
     let mut session = session(ctx, id, &script).await?;
     line(ctx, "the first line", &mut session.stdout).await?;
@@ -240,7 +241,7 @@ async fn family(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
 async fn kill(ctx: Ctx) -> CheckResult {
     let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
-    let mut session = family(&ctx, &running.id).await?;
+    let mut session = start_with_child(&ctx, &running.id).await?;
     session.kill().await?;
     let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Signaled(Signal::KILL))?;
@@ -255,7 +256,7 @@ async fn kill(ctx: Ctx) -> CheckResult {
 async fn drop_kills(ctx: Ctx) -> CheckResult {
     let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
-    drop(family(&ctx, &running.id).await?);
+    drop(start_with_child(&ctx, &running.id).await?);
     ctx.assert_exits("the command has exited", &running.id, "/tmp/beat")
         .await?;
     ctx.assert_running("the main process continues", &running.id, "/tmp/main")
@@ -320,7 +321,7 @@ async fn outcome(ctx: Ctx) -> CheckResult {
     let session = session(&ctx, &running.id, "kill -9 $$").await?;
     let outcome = ctx.completes("the command", session.control.wait()).await??;
     ctx.equal(
-        "outcome of one that kills itself",
+        "outcome of a command that kills itself",
         outcome,
         ExecOutcome::Signaled(Signal::KILL),
     )
@@ -332,7 +333,7 @@ async fn refusals(ctx: Ctx) -> CheckResult {
     let nothing: [&str; 0] = [];
     for (about, id, config, code) in [
         (
-            "no words",
+            "no arguments",
             &running.id,
             ExecConfig::new(nothing),
             codes::CONFIGURATION_ERROR,

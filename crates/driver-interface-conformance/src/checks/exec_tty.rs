@@ -1,4 +1,4 @@
-//! Checks of terminals: input is echoed, read, and ended.
+//! Checks of terminals: echo, input and end of file.
 
 use driver_interface_types::{
     ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Operation, TtySize,
@@ -13,26 +13,26 @@ const STREAM: &[Operation] = &[Operation::ExecStream];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/tty-stdin",
-        "With a terminal, the input is typed into it: it is echoed, and read once the terminal has its size.",
-        run!(typed),
+        "Input to a terminal is echoed, and is read after the terminal's size is set.",
+        run!(tty_stdin),
     )
     .requires(EXEC),
     Check::must(
-        "exec/tty-stdin-ends",
-        "Input that is typed into a terminal is followed by end of file, also if its last line has no newline.",
-        run!(ends),
+        "exec/tty-stdin-eof",
+        "Input to a terminal is followed by end of file, even if its last line has no newline.",
+        run!(tty_stdin_eof),
     )
     .requires(EXEC),
     Check::must(
         "exec-stream/tty-stdin",
-        "With a terminal, the input of a session and of its config is typed into it.",
-        run!(typed_in_session),
+        "A session's terminal receives the input of the session and of its config.",
+        run!(session_stdin),
     )
     .requires(STREAM),
     Check::must(
-        "exec-stream/tty-stdin-ends",
-        "Closing the input of a session with a terminal types end of file, and its output continues.",
-        run!(ends_in_session),
+        "exec-stream/tty-stdin-eof",
+        "Closing the input of a session with a terminal sends end of file, and its output continues.",
+        run!(session_stdin_eof),
     )
     .requires(STREAM),
     Check::must(
@@ -52,7 +52,7 @@ fn in_terminal(script: &str) -> ExecConfig {
     ExecConfig::shell(script).tty(SIZE)
 }
 
-async fn typed(ctx: Ctx) -> CheckResult {
+async fn tty_stdin(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = in_terminal("read x; echo got $x; stty size").stdin("hi\n");
     let done = ctx
@@ -65,7 +65,7 @@ async fn typed(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn ends(ctx: Ctx) -> CheckResult {
+async fn tty_stdin_eof(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for (input, output) in [("", ""), ("x", "xx"), ("x\n", "x\r\nx\r\n")] {
         let config = in_terminal("cat; exit 4").stdin(input);
@@ -89,9 +89,9 @@ async fn session(ctx: &Ctx, id: &ContainerId, config: ExecConfig) -> CheckResult
     Ok(ctx.driver().exec_stream(id, config).await?)
 }
 
-async fn say(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
+async fn send(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
     let Some(stdin) = &mut session.stdin else {
-        return Err(Failure::new("the session's input", "to be there", "none").into());
+        return Err(Failure::new("the session's input", "to be present", "none").into());
     };
     stdin.write_all(keys).await.map_err(|error| broken(&error))?;
     stdin.flush().await.map_err(|error| broken(&error))
@@ -131,36 +131,40 @@ async fn until(ctx: &Ctx, session: &mut ExecSession, end: &str) -> CheckResult<S
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-async fn typed_in_session(ctx: Ctx) -> CheckResult {
+async fn session_stdin(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let script = "read x; echo got $x; read y; echo got $y; exit 3";
-    let mut talk = session(&ctx, &running.id, in_terminal(script)).await?;
+    let mut interactive = session(&ctx, &running.id, in_terminal(script)).await?;
     for word in ["one", "two"] {
-        say(&mut talk, format!("{word}\n").as_bytes()).await?;
-        let answer = format!("got {word}\r\n");
-        let actual = until(&ctx, &mut talk, &answer).await?;
-        ctx.equal("output of the terminal", actual, format!("{word}\r\n{answer}"))?;
+        send(&mut interactive, format!("{word}\n").as_bytes()).await?;
+        let reply = format!("got {word}\r\n");
+        let actual = until(&ctx, &mut interactive, &reply).await?;
+        ctx.equal("output of the terminal", actual, format!("{word}\r\n{reply}"))?;
     }
-    let end = rest(&ctx, &mut talk).await?;
-    ctx.equal("the end", end, (String::new(), ExecOutcome::Exited(3)))?;
+    let end = rest(&ctx, &mut interactive).await?;
+    ctx.equal(
+        "the remaining output and the outcome",
+        end,
+        (String::new(), ExecOutcome::Exited(3)),
+    )?;
     let config = in_terminal(script).stdin("one\ntwo\n");
     let mut given = session(&ctx, &running.id, config).await?;
     ctx.ensure("the session has no input", given.stdin.is_none(), "it has one")?;
     let (shown, outcome) = rest(&ctx, &mut given).await?;
-    let answers = ["got one\r\n", "got two\r\n"].map(|answer| shown.contains(answer));
+    let replies = ["got one\r\n", "got two\r\n"].map(|reply| shown.contains(reply));
     ctx.equal(
-        format!("answers in {shown:?}, and outcome"),
-        (answers, outcome),
+        format!("replies in {shown:?}, and outcome"),
+        (replies, outcome),
         ([true; 2], ExecOutcome::Exited(3)),
     )
 }
 
-async fn ends_in_session(ctx: Ctx) -> CheckResult {
+async fn session_stdin_eof(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for (keys, shown) in [("hi\n", "hi\r\nhi\r\n"), ("hi", "hihi")] {
         let config = in_terminal("cat; sleep 1; echo later; exit 3");
         let mut session = session(&ctx, &running.id, config).await?;
-        say(&mut session, keys.as_bytes()).await?;
+        send(&mut session, keys.as_bytes()).await?;
         session.close_stdin().await?;
         let end = rest(&ctx, &mut session).await?;
         ctx.equal(
@@ -177,7 +181,7 @@ async fn interrupt(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo interrupted; exit 5' INT; echo ready; while true; do sleep 1; done";
     let mut session = session(&ctx, &running.id, in_terminal(script)).await?;
     until(&ctx, &mut session, "ready\r\n").await?;
-    say(&mut session, b"\x03").await?;
+    send(&mut session, b"\x03").await?;
     let (shown, outcome) = rest(&ctx, &mut session).await?;
     ctx.ensure("the trap ran", shown.ends_with("interrupted\r\n"), &shown)?;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(5))

@@ -13,17 +13,17 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/exit/codes",
-        "Exit code 0 is `stopped`, any other is `exited` and an error; the exact code is reported.",
+        "Exit code 0 results in status `stopped`, an error code in `exited`, and the exact code is reported.",
         run!(exit_codes),
     ),
     Check::must(
-        "lifecycle/exit/instant",
-        "A process that exits immediately is reported with its exit code, complete output and plausible times.",
-        run!(instant),
+        "lifecycle/exit/immediate",
+        "A process that exits immediately is reported with its exit code, complete output and ordered times.",
+        run!(immediate),
     ),
     Check::must(
         "lifecycle/exit/no-restart",
-        "A container that failed is not restarted.",
+        "A container that exits with an error is not restarted.",
         run!(no_restart),
     ),
     Check::must(
@@ -32,26 +32,28 @@ pub(super) const CHECKS: &[Check] = &[
         run!(killed),
     ),
     Check::must(
-        "lifecycle/exit/stop-codes",
-        "The exit codes of the stop signals, 130 and 143, are `stopped` too; adjacent codes are errors.",
-        run!(stop_codes),
+        "lifecycle/exit/stop-signal-codes",
+        "Exit codes 130 and 143, those of the stop signals, result in `stopped` too; adjacent codes are \
+         errors.",
+        run!(stop_signal_codes),
     ),
     Check::must(
         "lifecycle/exit/out-of-memory",
-        "Neither `get_container` nor a wait denies that a container was killed because it ran out of memory.",
+        "`get_container` and `wait_container` report an out-of-memory kill or leave it unknown, never \
+         `false`.",
         run!(out_of_memory),
     )
     .requires(&[Operation::WaitContainer])
     .guarantees(&[Guarantee::Memory]),
     Check::must(
         "lifecycle/state/legal-sequence",
-        "From creation to removal, a container has the documented statuses in order.",
+        "From creation to removal, a container passes through the documented statuses in order.",
         run!(legal_sequence),
     ),
     Check::must(
-        "lifecycle/state/observers-agree",
-        "After each operation a second driver sees the same container, in get and in list.",
-        run!(observers_agree),
+        "lifecycle/state/consistent-across-drivers",
+        "After each operation, get and list of a second driver return the same container.",
+        run!(consistent_across_drivers),
     ),
 ];
 
@@ -73,7 +75,7 @@ async fn exit_codes(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn instant(ctx: Ctx) -> CheckResult {
+async fn immediate(ctx: Ctx) -> CheckResult {
     for round in 0..5 {
         let (exited, logs) = ctx
             .finished(&ctx.script(&format!("echo {round}; exit 3")))
@@ -130,10 +132,14 @@ async fn killed(ctx: Ctx) -> CheckResult {
         .driver()
         .wait_container(&running.id, WaitOptions::default())
         .await?;
-    ctx.ensure("nor does a wait", exit.oom_killed != Some(true), exit)
+    ctx.ensure(
+        "a wait does not report it as out of memory",
+        exit.oom_killed != Some(true),
+        exit,
+    )
 }
 
-async fn stop_codes(ctx: Ctx) -> CheckResult {
+async fn stop_signal_codes(ctx: Ctx) -> CheckResult {
     use ContainerStatus::{Exited, Stopped};
     for (code, status) in [
         (129, Exited),
@@ -156,14 +162,18 @@ async fn out_of_memory(ctx: Ctx) -> CheckResult {
     let (exited, _) = ctx.finished(&ctx.script(allocate_script).memory(64)).await?;
     ctx.equal("exit code", exited.exit_code(), Some(137))?;
     let oom = exited.exit.as_ref().and_then(|exit| exit.oom_killed);
-    ctx.ensure("a lookup does not deny it", oom != Some(false), oom)?;
+    ctx.ensure("`get_container` does not report `false`", oom != Some(false), oom)?;
     let about = "status, given the reported memory state";
     ctx.equal(about, exited.status, ContainerStatus::of_exit(137, oom))?;
     let exit = ctx
         .driver()
         .wait_container(&exited.id, WaitOptions::default())
         .await?;
-    ctx.ensure("a wait does not deny it", exit.oom_killed != Some(false), &exit)?;
+    ctx.ensure(
+        "a wait does not report `false`",
+        exit.oom_killed != Some(false),
+        &exit,
+    )?;
     let known = oom.is_none() || exit.oom_killed == oom;
     ctx.ensure("the wait reports the same as the lookup", known, (oom, exit))
 }
@@ -195,11 +205,11 @@ async fn legal_sequence(ctx: Ctx) -> CheckResult {
         .await
         .map_err(|error| crate::Verdict::Broken(error.to_string()))??;
     let order = [Created, Running, Stopped, Removing];
-    let locations: Vec<Option<usize>> = actual
+    let positions: Vec<Option<usize>> = actual
         .iter()
         .map(|status| order.iter().position(|known| known == status))
         .collect();
-    let legal = locations.iter().all(Option::is_some) && locations.is_sorted();
+    let legal = positions.iter().all(Option::is_some) && positions.is_sorted();
     ctx.ensure(
         "created, running, stopped and removing, in this order",
         legal,
@@ -212,7 +222,7 @@ async fn legal_sequence(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn observers_agree(ctx: Ctx) -> CheckResult {
+async fn consistent_across_drivers(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
     let created = ctx
         .driver()

@@ -1,4 +1,4 @@
-//! Checks of files written into containers: their owner, what they replace, and where they are refused.
+//! Checks of writing files into containers: owner, replacement and refusals.
 
 use std::time::Duration;
 
@@ -21,45 +21,60 @@ const READ_AND_WRITE: &[Operation] = &[
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/mode-and-owner",
-        "A written file has the configured owner and permissions, by default `0644` and the container's user.",
+        "A written file has the configured owner and permissions, by default `0644` and the container's \
+         user.",
         run!(mode_and_owner),
     )
     .requires(&[Operation::WriteFile]),
     Check::must(
         "files/parents",
-        "Missing directories are created if the options ask for it, and are `FileSystemError` if not.",
+        "A write creates missing directories if the options request it, and otherwise returns \
+         `FileSystemError`.",
         run!(parents),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/replaced",
-        "An existing file is replaced completely, also by a shorter one.",
+        "A write replaces an existing file completely, even a longer one.",
         run!(replaced),
     )
     .requires(READ_AND_WRITE),
     Check::must(
-        "files/wrong-length",
-        "Content longer or shorter than declared is `FileSystemError`; a failing stream fails the write.",
-        run!(wrong_length),
+        "files/content-length-mismatch",
+        "Content longer or shorter than declared returns `FileSystemError`; a failing stream fails the \
+         write.",
+        run!(content_length_mismatch),
     )
     .requires(&[Operation::WriteFile]),
     Check::must(
         "files/read-only-root",
-        "A write to a read-only root file system fails with that cause and leaves nothing, also before the start.",
+        "A write to a read-only root file system fails with `ReadOnlyFilesystem` and has no effect, even \
+         before the start.",
         run!(read_only_root),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
-    .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]).guarantees(&[Guarantee::ReadOnly]),
+    .requires(&[
+        Operation::WriteFile,
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+    ])
+    .guarantees(&[Guarantee::ReadOnly]),
     Check::must(
-        "files/written-through-links",
-        "A write follows symbolic links inside the container, also dangling ones; the link stays.",
-        run!(through_links),
+        "files/write-follows-symlinks",
+        "A write follows symbolic links inside the container, even dangling ones, and keeps the link.",
+        run!(follows_symlinks),
     )
-    .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream, Operation::CopyIntoContainer, Operation::CopyFromContainer]),
+    .requires(&[
+        Operation::WriteFile,
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+        Operation::CopyIntoContainer,
+        Operation::CopyFromContainer,
+    ]),
     Check::must(
-        "files/in-memory-folder",
+        "files/tmpfs",
         "A file written to the `/tmp` of a running container is visible inside it and can be read back.",
-        run!(in_memory),
+        run!(tmpfs),
     )
     .because("engines unpack archives below the mount, where the container does not see the files")
     .requires(READ_AND_WRITE),
@@ -140,14 +155,14 @@ async fn replaced(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn wrong_length(ctx: Ctx) -> CheckResult {
+async fn content_length_mismatch(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
     let pieces = || ByteStream::of_items([Bytes::from_static(b"one "), Bytes::from_static(b"two")]);
     let failing = || {
         let items = [
             Ok(Bytes::from_static(b"one ")),
-            Err(DriverError::from(InternalError::new("a torn source"))),
+            Err(DriverError::from(InternalError::new("a failing source"))),
         ];
         ByteStream::new(futures_util::stream::iter(items))
     };
@@ -197,7 +212,7 @@ async fn read_only_root(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn through_links(ctx: Ctx) -> CheckResult {
+async fn follows_symlinks(ctx: Ctx) -> CheckResult {
     const LINKS: &[(&str, &str, &str)] = &[
         ("near", "file", "file"),
         ("absolute", "/home/links/file", "file"),
@@ -237,11 +252,11 @@ async fn through_links(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn in_memory(ctx: Ctx) -> CheckResult {
+async fn tmpfs(ctx: Ctx) -> CheckResult {
     let script = "echo mine > /tmp/own; echo ready; until [ -e /tmp/file ]; do sleep 1; done; sleep 1; cat /tmp/file; sleep 600";
     let running = ctx.ready(&ctx.script(script)).await?;
     ctx.equal(
-        "a file of the container's",
+        "a file that the container wrote",
         read(&ctx, &running.id, "/tmp/own").await?.as_ref(),
         b"mine\n".as_slice(),
     )?;

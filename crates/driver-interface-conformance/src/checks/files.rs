@@ -10,7 +10,7 @@ use driver_interface_types::{
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-/// Names that are also patterns, each with a name it would match.
+/// Names that are glob patterns, each with a name that it matches.
 pub(super) const PATTERNS: &[(&str, &str)] = &[
     ("[z]", "z"),
     ("[^a]", "b"),
@@ -35,9 +35,9 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
-        "files/seen-inside",
-        "The container sees files written before its start or while it runs, and its own files can be read.",
-        run!(seen_inside),
+        "files/visible-inside",
+        "A container sees files written before its start or while it runs, and its own files can be read.",
+        run!(visible_inside),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
@@ -56,12 +56,12 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(READ_AND_WRITE),
     Check::must(
         "files/no-such-file",
-        "Reading a missing file is `FileSystemError`, not retryable.",
+        "Reading a missing file returns a non-retryable `FileSystemError`.",
         run!(no_such_file),
     )
     .requires(&[Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
-        "files/folder-is-no-file",
+        "files/directory-is-not-a-file",
         "A directory is neither read as a file nor replaced by one.",
         run!(directory),
     )
@@ -74,16 +74,16 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(READ_AND_WRITE),
     Check::must(
-        "files/pattern-names",
+        "files/glob-characters",
         "Names with `[`, `]`, `*`, `?` and `\\` are literal and match no other file.",
-        run!(pattern_names),
+        run!(glob_characters),
     )
     .because("Podman treats file paths as glob patterns")
     .requires(READ_AND_WRITE),
     Check::must(
-        "files/links-stay-inside",
-        "Symbolic links are followed inside the container and never lead to the host's files.",
-        run!(links),
+        "files/symlinks-confined",
+        "Symbolic links are resolved inside the container and never lead to the host's files.",
+        run!(symlinks),
     )
     .requires(&[Operation::ReadFile, Operation::ReadFileStream])
     .properties(&[Property::RealProcesses]),
@@ -141,7 +141,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn seen_inside(ctx: Ctx) -> CheckResult {
+async fn visible_inside(ctx: Ctx) -> CheckResult {
     let script = "cat /home/first; echo ready; until [ -e /home/second ]; do sleep 1; done; \
                   cat /home/second; echo from inside > /home/third";
     let created = ctx.driver().create_container(&writable(&ctx, script)).await?;
@@ -195,7 +195,7 @@ async fn limit(ctx: Ctx) -> CheckResult {
         .driver()
         .read_file(&created.id, &at, ReadFileOptions::limit(5))
         .await?;
-    ctx.equal("a file of just the limit", just.as_ref(), b"12345".as_slice())?;
+    ctx.equal("a file of exactly the limit", just.as_ref(), b"12345".as_slice())?;
     for limit in [4, 0] {
         let result = ctx
             .driver()
@@ -251,7 +251,7 @@ async fn directory(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn links(ctx: Ctx) -> CheckResult {
+async fn symlinks(ctx: Ctx) -> CheckResult {
     let script = "echo inside > /home/target; ln -s target /home/near; ln -s /home/target /home/absolute; \
                   ln -s ../../../../../../home/target /home/up; ln -s /etc/hostname /home/host; \
                   ln -s /proc/1/root/etc/hostname /home/root; ln -s loop /home/loop; echo ready; sleep 600";
@@ -335,23 +335,23 @@ async fn error_kinds(ctx: Ctx) -> CheckResult {
         fails_with(&ctx, "a file above the limit", result, Kind::FileTooLarge)?;
         let short = FileContent::stream(Bytes::from_static(b"four").into(), 5);
         let result = ctx.driver().write_file(id, &at, WriteFile::new(short)).await;
-        fails_with(&ctx, "a content that is too short", result, Kind::InvalidData)?;
+        fails_with(&ctx, "content that is too short", result, Kind::InvalidData)?;
         ctx.equal("the control", read(&ctx, id, "/home/file").await?.len(), 5)?;
     }
     Ok(())
 }
 
-async fn pattern_names(ctx: Ctx) -> CheckResult {
+async fn glob_characters(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
     let (exited, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
     for container in [&created, &running, &exited] {
         let (id, status) = (&container.id, ctx.get(&container.id).await?.status);
-        for (pattern, fits) in PATTERNS {
-            write(&ctx, id, &format!("/home/{fits}"), *fits).await?;
+        for (pattern, matching) in PATTERNS {
+            write(&ctx, id, &format!("/home/{matching}"), *matching).await?;
             let at = path(&format!("/home/{pattern}"))?;
             let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
-            let about = format!("{at} of a container that is {status}, next to {fits}");
+            let about = format!("{at} of a container that is {status}, next to {matching}");
             fails_with(&ctx, about, result, FileSystemErrorKind::NotFound)?;
         }
         for content in ["first", "second"] {
@@ -359,13 +359,17 @@ async fn pattern_names(ctx: Ctx) -> CheckResult {
                 let at = format!("/home/{pattern}");
                 write(&ctx, id, &at, format!("{content} {pattern}")).await?;
             }
-            for (pattern, fits) in PATTERNS {
+            for (pattern, matching) in PATTERNS {
                 let at = format!("/home/{pattern}");
                 let expected = format!("{content} {pattern}");
                 let about = format!("{at} of a container that is {status}");
                 ctx.equal(about, read(&ctx, id, &at).await?.as_ref(), expected.as_bytes())?;
-                let beside = read(&ctx, id, &format!("/home/{fits}")).await?;
-                ctx.equal(format!("{fits} next to it"), beside.as_ref(), fits.as_bytes())?;
+                let beside = read(&ctx, id, &format!("/home/{matching}")).await?;
+                ctx.equal(
+                    format!("{matching} next to it"),
+                    beside.as_ref(),
+                    matching.as_bytes(),
+                )?;
             }
         }
         for directory in ["f[x]", "f*"] {

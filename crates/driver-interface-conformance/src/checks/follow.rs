@@ -17,9 +17,9 @@ pub(super) const CHECKS: &[Check] = &[
         run!(follow_ends),
     ),
     Check::must(
-        "logs/follow-ended",
+        "logs/follow-exited",
         "Following an exited container returns immediately.",
-        run!(follow_ended),
+        run!(follow_exited),
     ),
     Check::must(
         "logs/follow-waits-for-start",
@@ -69,7 +69,7 @@ async fn follow_ends(ctx: Ctx) -> CheckResult {
         .chain(["last\n".to_owned()])
         .collect();
     ctx.ensure(
-        "everything it printed",
+        "the complete output",
         logs == expected,
         first_difference(&logs, &expected),
     )?;
@@ -80,7 +80,7 @@ async fn follow_ends(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn follow_ended(ctx: Ctx) -> CheckResult {
+async fn follow_exited(ctx: Ctx) -> CheckResult {
     let (exited, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
     let logs = joined("following", following(&ctx, &exited.id)).await?;
     ctx.equal("logs", logs, "one\ntwo\n".to_owned())
@@ -106,7 +106,7 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
     ctx.ensure(
         "both wait",
         tasks.iter().all(|task| !task.is_finished()),
-        "one has exited",
+        "a call has returned",
     )?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
@@ -116,12 +116,12 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
     }
     let [of_running, of_created] = tasks;
     ctx.equal(
-        "logs of the one that ran",
+        "logs of the container that ran",
         joined("following", of_running).await?,
         "ready\n".to_owned(),
     )?;
     ctx.equal(
-        "logs of the one that did not",
+        "logs of the container that did not",
         joined("following", of_created).await?,
         String::new(),
     )

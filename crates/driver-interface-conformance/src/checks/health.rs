@@ -9,9 +9,10 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "health/engine-answers",
-        "A health check of a working engine is healthy within 10 s and names driver and engine.",
-        run!(engine_answers),
+        "health/engine-responds",
+        "A health check of a working engine returns `Healthy` within 10 s, with the driver's version and the \
+         engine.",
+        run!(engine_responds),
     )
     .without_image(),
     Check::must(
@@ -20,19 +21,19 @@ pub(super) const CHECKS: &[Check] = &[
         run!(counts_add_up),
     ),
     Check::must(
-        "health/counts-match-the-list",
-        "The counts match a list of the driver's own containers.",
+        "health/counts-match-list",
+        "The counts match the list of containers.",
         run!(counts_match),
     )
     .exclusive(),
     Check::must(
-        "health/container-runs",
+        "health/healthy-while-running",
         "A container without a health check is healthy exactly while it runs.",
-        run!(container_runs),
+        run!(healthy_while_running),
     ),
 ];
 
-async fn engine_answers(ctx: Ctx) -> CheckResult {
+async fn engine_responds(ctx: Ctx) -> CheckResult {
     let began = Instant::now();
     let health = ctx.driver().health_check().await?;
     ctx.took("the health check", began, Duration::ZERO, Duration::from_secs(10))?;
@@ -75,7 +76,7 @@ async fn counts_match(ctx: Ctx) -> CheckResult {
     ctx.equal("total", counts.total, 4)
 }
 
-async fn container_runs(ctx: Ctx) -> CheckResult {
+async fn healthy_while_running(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     ctx.equal(
         "before the start",

@@ -17,13 +17,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "health/check-passes",
         "A container with a health check is healthy once the check passes, not before.",
-        run!(passes),
+        run!(check_passes),
     )
     .config(NEEDS),
     Check::must(
         "health/check-fails",
-        "A container whose health check exceeds its retries is unhealthy, with streak and output, and keeps running.",
-        run!(fails),
+        "A container whose health check exceeds its retries is unhealthy, reports failing streak and output, \
+         and keeps running.",
+        run!(check_fails),
     )
     .config(NEEDS),
     Check::must(
@@ -58,11 +59,11 @@ pub(super) const CHECKS: &[Check] = &[
     .config(NEEDS),
 ];
 
-fn is(status: ContainerHealthStatus) -> impl Fn(&ContainerInstance) -> bool {
+fn has_status(status: ContainerHealthStatus) -> impl Fn(&ContainerInstance) -> bool {
     move |now| now.health.as_ref().is_some_and(|health| health.status == status)
 }
 
-async fn healthy(ctx: &Ctx, about: &str, id: &ContainerId, expected: bool) -> CheckResult {
+async fn assert_healthy(ctx: &Ctx, about: &str, id: &ContainerId, expected: bool) -> CheckResult {
     ctx.equal(about, ctx.driver().is_container_healthy(id).await?, expected)
 }
 
@@ -70,16 +71,16 @@ fn quick(line: &str) -> HealthCheck {
     HealthCheck::shell(line).interval(SECOND).retries(2)
 }
 
-async fn passes(ctx: Ctx) -> CheckResult {
+async fn check_passes(ctx: Ctx) -> CheckResult {
     let check = quick("[ -e /tmp/well ]").retries(100);
     let script = "sleep 5; touch /tmp/well; sleep 600";
     let running = ctx.started(&ctx.script(script).health_check(check)).await?;
-    healthy(&ctx, "before it passes", &running.id, false).await?;
+    assert_healthy(&ctx, "before it passes", &running.id, false).await?;
     ctx.equal("status meanwhile", running.status, ContainerStatus::Running)?;
     let now = ctx
-        .becomes("health", &running.id, is(ContainerHealthStatus::Healthy))
+        .becomes("health", &running.id, has_status(ContainerHealthStatus::Healthy))
         .await?;
-    healthy(&ctx, "once it passes", &running.id, true).await?;
+    assert_healthy(&ctx, "once it passes", &running.id, true).await?;
     ctx.equal(
         "the streak",
         now.health.map(|health| health.failing_streak),
@@ -87,23 +88,27 @@ async fn passes(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn fails(ctx: Ctx) -> CheckResult {
+async fn check_fails(ctx: Ctx) -> CheckResult {
     let config = ctx.script(SERVE).health_check(quick("echo it is ill; exit 1"));
     let running = ctx.ready(&config).await?;
     let now = ctx
-        .becomes("health", &running.id, is(ContainerHealthStatus::Unhealthy))
+        .becomes(
+            "health",
+            &running.id,
+            has_status(ContainerHealthStatus::Unhealthy),
+        )
         .await?;
-    healthy(&ctx, "once it has failed twice", &running.id, false).await?;
+    assert_healthy(&ctx, "once it has failed twice", &running.id, false).await?;
     let Some(health) = now.health else {
-        return Err(crate::Failure::new("health", "there", "none").into());
+        return Err(crate::Failure::new("health", "to be reported", "none").into());
     };
     ctx.ensure("the streak is two or more", health.failing_streak >= 2, &health)?;
-    let said = health
+    let reported = health
         .last_output
         .as_ref()
         .is_some_and(|output| output.contains("it is ill"));
-    ctx.ensure("its output is reported", said, &health)?;
-    ctx.equal("it runs on", now.status, ContainerStatus::Running)
+    ctx.ensure("its output is reported", reported, &health)?;
+    ctx.equal("it keeps running", now.status, ContainerStatus::Running)
 }
 
 async fn recovers(ctx: Ctx) -> CheckResult {
@@ -113,36 +118,44 @@ async fn recovers(ctx: Ctx) -> CheckResult {
     ctx.becomes(
         "health at first",
         &running.id,
-        is(ContainerHealthStatus::Unhealthy),
+        has_status(ContainerHealthStatus::Unhealthy),
     )
     .await?;
-    healthy(&ctx, "at first", &running.id, false).await?;
-    ctx.becomes("health later", &running.id, is(ContainerHealthStatus::Healthy))
-        .await?;
-    healthy(&ctx, "later", &running.id, true).await
+    assert_healthy(&ctx, "at first", &running.id, false).await?;
+    ctx.becomes(
+        "health later",
+        &running.id,
+        has_status(ContainerHealthStatus::Healthy),
+    )
+    .await?;
+    assert_healthy(&ctx, "later", &running.id, true).await
 }
 
 async fn command(ctx: Ctx) -> CheckResult {
-    let words = |word: &str| {
+    let with_argument = |word: &str| {
         HealthCheck::command(["test", word, "=", "a b;c"])
             .interval(SECOND)
             .retries(2)
     };
-    let good = ctx.ready(&ctx.script(SERVE).health_check(words("a b;c"))).await?;
-    let bad = ctx.ready(&ctx.script(SERVE).health_check(words("$HOME"))).await?;
+    let good = ctx
+        .ready(&ctx.script(SERVE).health_check(with_argument("a b;c")))
+        .await?;
+    let bad = ctx
+        .ready(&ctx.script(SERVE).health_check(with_argument("$HOME")))
+        .await?;
     ctx.becomes(
-        "health of the good one",
+        "health of the container whose check passes",
         &good.id,
-        is(ContainerHealthStatus::Healthy),
+        has_status(ContainerHealthStatus::Healthy),
     )
     .await?;
     ctx.becomes(
-        "health of the bad one",
+        "health of the container whose check fails",
         &bad.id,
-        is(ContainerHealthStatus::Unhealthy),
+        has_status(ContainerHealthStatus::Unhealthy),
     )
     .await?;
-    healthy(&ctx, "the good one", &good.id, true).await
+    assert_healthy(&ctx, "the container whose check passes", &good.id, true).await
 }
 
 async fn times_out(ctx: Ctx) -> CheckResult {
@@ -152,40 +165,46 @@ async fn times_out(ctx: Ctx) -> CheckResult {
         .ready(&ctx.script(SERVE).health_check(check(SECOND * 20)))
         .await?;
     ctx.becomes(
-        "health of the slow one",
+        "health of the slow container",
         &slow.id,
-        is(ContainerHealthStatus::Unhealthy),
+        has_status(ContainerHealthStatus::Unhealthy),
     )
     .await?;
     ctx.becomes(
         "health of the control",
         &fine.id,
-        is(ContainerHealthStatus::Healthy),
+        has_status(ContainerHealthStatus::Healthy),
     )
     .await?;
-    healthy(&ctx, "the slow one", &slow.id, false).await
+    assert_healthy(&ctx, "the slow container", &slow.id, false).await
 }
 
 async fn start_period(ctx: Ctx) -> CheckResult {
     let check = quick("false");
     let strict = ctx.ready(&ctx.script(SERVE).health_check(check.clone())).await?;
-    let patient = check.start_period(Duration::from_secs(600));
-    let patient = ctx.ready(&ctx.script(SERVE).health_check(patient)).await?;
+    let with_start_period = check.start_period(Duration::from_secs(600));
+    let with_start_period = ctx
+        .ready(&ctx.script(SERVE).health_check(with_start_period))
+        .await?;
     ctx.becomes(
         "health of the control",
         &strict.id,
-        is(ContainerHealthStatus::Unhealthy),
+        has_status(ContainerHealthStatus::Unhealthy),
     )
     .await?;
     sleep(SECOND * 4).await;
-    let now = ctx.get(&patient.id).await?;
-    let bad = is(ContainerHealthStatus::Unhealthy)(&now);
-    ctx.ensure("the patient one is not unhealthy", !bad, now.health)?;
-    healthy(&ctx, "nor healthy", &patient.id, false).await
+    let now = ctx.get(&with_start_period.id).await?;
+    let bad = has_status(ContainerHealthStatus::Unhealthy)(&now);
+    ctx.ensure(
+        "the container is not unhealthy in its start period",
+        !bad,
+        now.health,
+    )?;
+    assert_healthy(&ctx, "nor is it healthy", &with_start_period.id, false).await
 }
 
 async fn none(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     ctx.equal("health", running.health, None)?;
-    healthy(&ctx, "it runs", &running.id, true).await
+    assert_healthy(&ctx, "it runs", &running.id, true).await
 }

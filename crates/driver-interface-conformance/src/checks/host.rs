@@ -1,4 +1,4 @@
-//! Checks of the host access that a config may request: nothing that would compromise the host.
+//! Checks that a config cannot request access that would compromise the host.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -11,13 +11,14 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "config/mount-targets",
-        "Mount targets that are relative, the root, or duplicates are refused.",
+        "Mount targets that are relative, the root or duplicates are refused.",
         run!(mount_targets),
     )
     .without_image(),
     Check::must(
         "config/host-mounts",
-        "Bind mounts of engine sockets and state, system directories, logs, homes and credentials are refused.",
+        "Bind mounts of engine sockets and state, system directories, logs, homes and credentials are \
+         refused.",
         run!(host_mounts),
     )
     .without_image(),
@@ -28,8 +29,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .without_image(),
     Check::must(
-        "config/binds-need-a-policy",
-        "A bind mount of a path that is not allowed is refused, and the hint names the call that allows it.",
+        "config/bind-mounts-need-policy",
+        "A bind mount of a path that is not allowed is refused, and the message names the call that allows \
+         it.",
         run!(binds_need_policy),
     )
     .because("a list of dangerous paths is never complete")
@@ -127,13 +129,7 @@ async fn binds_need_policy(ctx: Ctx) -> CheckResult {
 
 async fn dangerous_capabilities(ctx: Ctx) -> CheckResult {
     for name in [
-        "ALL",
-        "SYS_ADMIN",
-        "SYS_MODULE",
-        "SYS_PTRACE",
-        "NET_ADMIN",
-        "NET_RAW",
-        "BPF",
+        "ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "BPF",
     ] {
         let security = SecurityOptions::default().user("0:0").add_capability(name);
         let config = config(&ctx).security(security);

@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::GetImage]),
     Check::must(
         "images/get-missing",
-        "`get_image` of a missing image is `None`, never an error.",
+        "`get_image` returns `None` for a missing image, never an error.",
         run!(get_missing),
     )
     .requires(&[Operation::GetImage])
@@ -50,17 +50,17 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
-        "images/load-broken",
-        "Loading data that is not a saved image is `ImageImportError`; a failing stream fails the load.",
-        run!(load_broken),
+        "images/load-invalid",
+        "Loading data that is not a saved image returns `ImageImportError`; a failing stream fails the load.",
+        run!(load_invalid),
     )
     .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
-        "images/import-broken",
-        "Importing data that is not an archive is `ImageImportError`; a failing stream fails the import; no \
-         image is created.",
-        run!(import_broken),
+        "images/import-invalid",
+        "Importing data that is not an archive returns `ImageImportError`, a failing stream fails the \
+         import, and no image is created.",
+        run!(import_invalid),
     )
     .requires(&[Operation::ImportImage, Operation::GetImage])
     .without_image(),
@@ -134,17 +134,17 @@ pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult
 }
 
 async fn get(ctx: Ctx) -> CheckResult {
-    same_however_spelled(&ctx, &ImageRef::new(ctx.image())?).await?;
+    same_for_every_spelling(&ctx, &ImageRef::new(ctx.image())?).await?;
     if ctx.declares(Operation::ImportImage) {
         let untagged = ImageRef::new(format!("localhost/{}", ctx.name()))?;
         let root = tar(&[("etc/file", ctx.name().as_bytes())])?;
         ctx.driver().import_image(&untagged, root.into()).await?;
-        same_however_spelled(&ctx, &untagged).await?;
+        same_for_every_spelling(&ctx, &untagged).await?;
     }
     Ok(())
 }
 
-async fn same_however_spelled(ctx: &Ctx, image: &ImageRef) -> CheckResult {
+async fn same_for_every_spelling(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let spellings = [image.clone(), ImageRef::new(image.canonical())?];
     let second = ctx.second_driver().await?;
     let mut first: Option<ImageInfo> = None;
@@ -289,13 +289,13 @@ async fn load(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn load_broken(ctx: Ctx) -> CheckResult {
+async fn load_invalid(ctx: Ctx) -> CheckResult {
     let saved = saved(&ctx, "broken")?;
     let cut = saved.archive.slice(..saved.archive.len() / 3);
     for (about, archive) in [
-        ("no archive", Bytes::from(vec![b'x'; 10_000])),
-        ("an archive of something else", tar(&[("file", b"x")])?.into()),
-        ("an archive that is cut off", cut),
+        ("data that is not an archive", Bytes::from(vec![b'x'; 10_000])),
+        ("an archive that is not an image", tar(&[("file", b"x")])?.into()),
+        ("a truncated archive", cut),
     ] {
         let result = ctx
             .completes(about, ctx.driver().load_image(archive.into()))
@@ -310,12 +310,12 @@ async fn load_broken(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn import_broken(ctx: Ctx) -> CheckResult {
+async fn import_invalid(ctx: Ctx) -> CheckResult {
     let image = ImageRef::new(format!("localhost/{}:broken", ctx.name()))?;
     let root: Bytes = tar(&[("file", &[b'x'; 4096])])?.into();
     for (about, archive, code) in [
         (
-            "no archive",
+            "data that is not an archive",
             vec![b'x'; 10_000].into(),
             codes::IMAGE_IMPORT_FAILED,
         ),
@@ -338,8 +338,8 @@ async fn import_broken(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns a stream that has this content and then fails.
+/// Returns a stream that yields this content and then fails.
 fn failing(content: Bytes) -> ByteStream {
-    let torn = driver_interface_errors::InternalError::new("a torn source").into();
-    ByteStream::new(futures_util::stream::iter([Ok(content), Err(torn)]))
+    let error = driver_interface_errors::InternalError::new("a failing source").into();
+    ByteStream::new(futures_util::stream::iter([Ok(content), Err(error)]))
 }

@@ -8,30 +8,31 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "keys/same-key-same-container",
-        "A second creation with the same key and config returns the same container, also through another driver.",
+        "A second creation with the same key and config returns the same container, even from another \
+         driver.",
         run!(same_key),
     )
     .without_programs(),
     Check::must(
-        "keys/made-up-name-is-kept",
-        "With a key and no name, a second creation returns the container of the first.",
+        "keys/generated-name-reused",
+        "With a key and no name, a second creation returns the first container with its generated name.",
         run!(no_name),
     )
     .without_programs(),
     Check::must(
-        "keys/other-config-refused",
+        "keys/different-config-refused",
         "A known key with a different config is refused, and the container is unchanged.",
         run!(other_config),
     )
     .without_programs(),
     Check::must(
-        "keys/no-key-no-sharing",
+        "keys/no-key-new-container",
         "Every creation without a key creates a new container.",
         run!(no_key),
     )
     .without_programs(),
     Check::must(
-        "keys/free-after-removal",
+        "keys/reusable-after-removal",
         "After its container is removed, a key creates a new one.",
         run!(after_removal),
     )
@@ -109,7 +110,11 @@ async fn after_removal(ctx: Ctx) -> CheckResult {
         .remove_container(&first.id, RemoveOptions::default())
         .await?;
     let second = ctx.driver().create_container(&config).await?;
-    ctx.ensure("it is a new one", first.id != second.id, (&first.id, &second.id))
+    ctx.ensure(
+        "it is a new container",
+        first.id != second.id,
+        (&first.id, &second.id),
+    )
 }
 
 async fn concurrent(ctx: Ctx) -> CheckResult {
@@ -125,7 +130,7 @@ async fn concurrent(ctx: Ctx) -> CheckResult {
         .await?;
     let created = created.into_iter().collect::<Result<Vec<_>, _>>()?;
     let ids: std::collections::BTreeSet<_> = created.iter().map(|one| one.id.as_str()).collect();
-    ctx.equal("different ids", ids.len(), 1)?;
+    ctx.equal("distinct ids", ids.len(), 1)?;
     ctx.equal(
         "containers",
         ctx.driver().list_containers(&ctx.session_filter()).await?.len(),

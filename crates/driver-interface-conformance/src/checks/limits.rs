@@ -6,21 +6,21 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "limits/memory-holds",
+        "limits/memory-enforced",
         "A process that exceeds the memory limit is killed; one below it is not.",
         run!(memory),
     )
     .guarantees(&[Guarantee::Memory])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "limits/pids-hold",
+        "limits/pids-enforced",
         "The number of live processes never exceeds the limit.",
         run!(pids),
     )
     .guarantees(&[Guarantee::Pids])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "limits/cpu-holds",
+        "limits/cpu-enforced",
         "A busy process gets no more CPU than its limit.",
         run!(cpu),
     )
@@ -28,15 +28,15 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses])
     .exclusive(),
     Check::must(
-        "limits/tmp-is-bounded",
+        "limits/tmp-size-limited",
         "The writable /tmp of a read-only container has a size limit.",
         run!(tmp),
     )
     .guarantees(&[Guarantee::ReadOnly])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "limits/disk-holds",
-        "Writes to the container's file system fail beyond the disk limit.",
+        "limits/disk-enforced",
+        "Writes to the container's file system that exceed the disk limit fail.",
         run!(disk),
     )
     .guarantees(&[Guarantee::Disk])
@@ -50,7 +50,7 @@ async fn memory(ctx: Ctx) -> CheckResult {
     };
     let (exited, logs) = ctx.finished(&ctx.script(&allocate_script(8)).memory(64)).await?;
     ctx.equal(
-        "the control that needs less",
+        "the control that needs less memory",
         (exited.exit_code(), logs.contains("survived")),
         (Some(0), true),
     )?;
@@ -59,17 +59,21 @@ async fn memory(ctx: Ctx) -> CheckResult {
     let (exited, _) = ctx
         .finished(&ctx.program(["sh", "-c", &format!("exec {script}")]).memory(64))
         .await?;
-    ctx.equal("exit code of one that needs more", exited.exit_code(), Some(137))?;
-    let noted = exited.exit.as_ref().and_then(|exit| exit.oom_killed);
+    ctx.equal(
+        "exit code of a process that needs more",
+        exited.exit_code(),
+        Some(137),
+    )?;
+    let oom = exited.exit.as_ref().and_then(|exit| exit.oom_killed);
     ctx.ensure(
-        "the instance does not deny that memory ran out",
-        noted != Some(false),
-        noted,
+        "the instance does not report `false` for out of memory",
+        oom != Some(false),
+        oom,
     )?;
     ctx.equal(
         "its status, given the engine's record",
         exited.status,
-        ContainerStatus::of_exit(137, noted),
+        ContainerStatus::of_exit(137, oom),
     )
 }
 
@@ -79,7 +83,7 @@ async fn pids(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control starts all 40", logs.contains("started 40"), &logs)?;
     let (_, logs) = ctx.finished(&ctx.script(script).pids(20)).await?;
     let refused = logs.to_lowercase().contains("fork") || !logs.contains("started 40");
-    ctx.ensure("not all 40 could be started with a limit of 20", refused, logs)
+    ctx.ensure("not all 40 start with a limit of 20", refused, logs)
 }
 
 /// A script that counts for four seconds of wall-clock time and prints the processes' CPU time.
@@ -115,7 +119,7 @@ async fn cpu(ctx: Ctx) -> CheckResult {
         limited <= 0.8,
         (limited, control),
     )?;
-    ctx.ensure("and they get some", limited >= 0.1, (limited, control))
+    ctx.ensure("0.1 cores get at least 0.1 s", limited >= 0.1, (limited, control))
 }
 
 async fn tmp(ctx: Ctx) -> CheckResult {
@@ -126,7 +130,7 @@ async fn tmp(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx.finished(&ctx.script(&write(most / 2))).await?;
     ctx.equal("the control that writes half of it", logs.as_str(), "written\n")?;
     let (_, logs) = ctx.finished(&ctx.script(&write(most + 16))).await?;
-    ctx.equal("writing more than there is", logs.as_str(), "refused\n")
+    ctx.equal("writing more than the limit", logs.as_str(), "refused\n")
 }
 
 async fn disk(ctx: Ctx) -> CheckResult {
@@ -145,7 +149,7 @@ async fn disk(ctx: Ctx) -> CheckResult {
         "written\n",
     )?;
     let (_, logs) = ctx.finished(&config(80)).await?;
-    ctx.equal("writing more than there is", logs.as_str(), "refused\n")?;
+    ctx.equal("writing more than the limit", logs.as_str(), "refused\n")?;
     ctx.equal(
         "declared limit",
         ctx.driver().capabilities().supports(Guarantee::Disk),

@@ -1,4 +1,4 @@
-//! Checks of connections to the engine that break, go silent, slow down, or carry someone else's responses.
+//! Checks of connections to the engine that break, stall, slow down or lose responses.
 
 use std::time::Duration;
 
@@ -19,28 +19,28 @@ const NEEDS: &[Need] = &[Need::Image, Need::Link];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "link/lost-answer-is-not-denied",
-        "A change that the engine applied is never reported as not applied if its response is lost, \
-         truncated or replaced by an error page.",
-        run!(lost_answers),
+        "link/lost-response-has-unknown-effect",
+        "If the response to an applied change is lost or replaced by an error page, the error never reports \
+         `NotApplied`.",
+        run!(lost_responses),
     )
     .because("a caller repeats an operation that is reported as not applied")
     .needs(NEEDS)
     .limit(180),
     Check::must(
-        "link/silence-ends-with-an-error",
+        "link/stalled-connection-times-out",
         "A call to an engine that stops responding fails soon after its deadline.",
-        run!(silence),
+        run!(stalled),
     )
     .needs(NEEDS),
     Check::must(
         "link/refused-connection-is-an-error",
-        "A call to an unreachable engine is a retryable error, and a change is reported as not applied.",
+        "A call to an unreachable engine returns a retryable error, and a change is reported as not applied.",
         run!(refused),
     )
     .needs(NEEDS),
     Check::must(
-        "link/cut-exec-is-not-whole",
+        "link/cut-exec-is-incomplete",
         "A command whose connection is cut while it runs is never reported as complete.",
         run!(cut_exec),
     )
@@ -48,20 +48,20 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
     Check::must(
         "link/cut-exec-stream-is-an-error",
-        "The output of an exec session whose connection is cut ends with an error, not as if it were complete.",
+        "The output of an exec session whose connection is cut is complete or ends with an error.",
         run!(cut_exec_stream),
     )
     .requires(&[Operation::ExecStream])
     .needs(NEEDS),
     Check::must(
-        "link/slow-exec-is-whole",
-        "Output over a slow connection is complete, also what arrives after the command exited.",
+        "link/slow-exec-is-complete",
+        "Output over a slow connection is complete, including output that arrives after the command exited.",
         run!(slow_exec),
     )
     .requires(&[Operation::Exec])
     .needs(NEEDS),
     Check::must(
-        "link/cut-log-stream-is-not-whole",
+        "link/cut-log-stream-is-incomplete",
         "A log stream whose connection is cut resumes without a gap or ends with an error.",
         run!(cut_log_stream),
     )
@@ -69,10 +69,14 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
     Check::must(
         "link/cut-file-is-an-error",
-        "A file transfer that is cut is an error, not a shorter file.",
+        "A cut file transfer returns an error, not a shorter file.",
         run!(cut_file),
     )
-    .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile])
+    .requires(&[
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+        Operation::WriteFile,
+    ])
     .needs(NEEDS),
 ];
 
@@ -91,12 +95,12 @@ async fn faulty(ctx: &Ctx, fault: Fault) -> CheckResult<(Link, Injected)> {
     Ok((link, rule))
 }
 
-fn came_about(ctx: &Ctx, rule: &Injected) -> CheckResult {
+fn assert_injected(ctx: &Ctx, rule: &Injected) -> CheckResult {
     ctx.ensure("the fault was injected", rule.hits() > 0, rule.hits())
 }
 
 /// Returns the faults that lose a response after the engine has acted on the request.
-fn losses() -> [Fault; 4] {
+fn response_losses() -> [Fault; 4] {
     let page = Answer::new(502)
         .header("Content-Type", "text/html")
         .body("<html>Bad gateway</html>");
@@ -109,16 +113,20 @@ fn losses() -> [Fault; 4] {
 }
 
 /// Compares a change as the driver reports it with its actual effect.
-fn judge<T>(
+fn assert_effect<T>(
     ctx: &Ctx,
-    what: &str,
+    operation: &str,
     fault: &Fault,
     result: Result<T, DriverError>,
     applied: bool,
 ) -> CheckResult {
-    let about = format!("{what}, {fault}");
+    let about = format!("{operation}, {fault}");
     match result {
-        Ok(_) => ctx.ensure(format!("{about}: reported as done, and done"), applied, applied),
+        Ok(_) => ctx.ensure(
+            format!("{about}: reported as applied, and applied"),
+            applied,
+            applied,
+        ),
         Err(error) => ctx.ensure(
             format!("{about}: reported as not applied, and not applied"),
             error.effect() != Effect::NotApplied || !applied,
@@ -127,9 +135,9 @@ fn judge<T>(
     }
 }
 
-async fn lost_answers(ctx: Ctx) -> CheckResult {
+async fn lost_responses(ctx: Ctx) -> CheckResult {
     let mut hits = 0;
-    for fault in losses() {
+    for fault in response_losses() {
         let link = ctx.link(DEADLINE).await?;
         let rules = CHANGES.map(|pattern| link.proxy.inject(Rule::on(pattern).fault(fault.clone())));
         changes(&ctx, &link, &fault).await?;
@@ -147,43 +155,43 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let there = listed
         .iter()
         .any(|container| Some(&container.name) == config.name.as_ref());
-    judge(ctx, "create_container", fault, created, there)?;
+    assert_effect(ctx, "create_container", fault, created, there)?;
 
     let created = sound.create_container(&ctx.script(SERVE)).await?;
     let started = broken.start_container(&created.id).await;
     let runs = status(ctx, &created).await? == ContainerStatus::Running;
-    judge(ctx, "start_container", fault, started, runs)?;
+    assert_effect(ctx, "start_container", fault, started, runs)?;
 
     if ctx.declares(Operation::KillContainer) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let killed = broken.kill_container(&running.id, Signal::KILL).await;
         // Engines respond before the process has exited.
         let dead = ctx.exited(&running.id).await.is_ok();
-        judge(ctx, "kill_container", fault, killed, dead)?;
+        assert_effect(ctx, "kill_container", fault, killed, dead)?;
     }
 
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let stopped = broken.stop_container(&running.id, StopOptions::kill()).await;
     let ended = status(ctx, &running).await? != ContainerStatus::Running;
-    judge(ctx, "stop_container", fault, stopped, ended)?;
+    assert_effect(ctx, "stop_container", fault, stopped, ended)?;
 
     let created = sound.create_container(&ctx.script("true")).await?;
     let removed = broken.remove_container(&created.id, RemoveOptions::force()).await;
     let gone = sound.get_container(&created.id).await?.is_none();
-    judge(ctx, "remove_container", fault, removed, gone)?;
+    assert_effect(ctx, "remove_container", fault, removed, gone)?;
 
     if ctx.declares(Operation::ListVolumes) {
         let config = ctx.volume();
         let created = broken.create_volume(&config).await;
         let listed = sound.list_volumes(&ResourceFilter::default()).await?;
         let there = listed.iter().any(|volume| volume.name == config.name);
-        judge(ctx, "create_volume", fault, created, there)?;
+        assert_effect(ctx, "create_volume", fault, created, there)?;
 
         let created = sound.create_volume(&ctx.volume()).await?;
         let removed = broken.remove_volume(&created.id).await;
         let listed = sound.list_volumes(&ResourceFilter::default()).await?;
         let gone = !listed.iter().any(|volume| volume.id == created.id);
-        judge(ctx, "remove_volume", fault, removed, gone)?;
+        assert_effect(ctx, "remove_volume", fault, removed, gone)?;
     }
     Ok(())
 }
@@ -192,25 +200,25 @@ async fn status(ctx: &Ctx, container: &ContainerInstance) -> CheckResult<Contain
     Ok(ctx.get(&container.id).await?.status)
 }
 
-async fn silence(ctx: Ctx) -> CheckResult {
+async fn stalled(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let (link, rule) = faulty(&ctx, Fault::Break(Position::AfterRequest, Break::Silence)).await?;
     let most = DEADLINE + MARGIN;
-    macro_rules! ends_with_an_error {
+    macro_rules! fails_in_time {
         ($($call:ident($($argument:expr),*)),+ $(,)?) => {$(
             let began = Instant::now();
             let ended = timeout(most * 2, link.driver.$call($($argument),*)).await;
             ctx.took(stringify!($call), began, Duration::ZERO, most)?;
             let failed = matches!(&ended, Ok(Err(_)));
-            ctx.ensure(concat!(stringify!($call), " is an error"), failed, ended.map(|_| ()))?;
+            ctx.ensure(concat!(stringify!($call), " fails"), failed, ended.map(|_| ()))?;
         )+};
     }
-    ends_with_an_error!(
+    fails_in_time!(
         get_container(&running.id),
         list_containers(&ContainerFilter::default()),
         stop_container(&running.id, StopOptions::kill()),
     );
-    came_about(&ctx, &rule)
+    assert_injected(&ctx, &rule)
 }
 
 async fn refused(ctx: Ctx) -> CheckResult {
@@ -248,29 +256,29 @@ async fn cut_exec(ctx: Ctx) -> CheckResult {
             .driver
             .exec(&running.id, ExecConfig::shell(PRINTING_SCRIPT))
             .await;
-        let whole = |output: &ExecOutput| {
+        let is_complete = |output: &ExecOutput| {
             output.outcome == ExecOutcome::Exited(7) && output.stdout_text() == "begun\ndone\n"
         };
         match done {
             Ok(output) => ctx.ensure(
-                format!("{how}: the output is complete or marked"),
-                output.truncated || whole(&output),
+                format!("{how}: the output is complete or marked as truncated"),
+                output.truncated || is_complete(&output),
                 output,
             )?,
             Err(error) => {
                 // An earlier request of the call may be slow enough to be cut.
-                let looked = ctx
+                let probe = ctx
                     .driver()
                     .exec(&running.id, ExecConfig::shell("rm /tmp/ran"))
                     .await?;
                 ctx.ensure(
                     format!("{how}: a command that ran is not reported as not run"),
-                    error.effect() != Effect::NotApplied || !looked.success(),
+                    error.effect() != Effect::NotApplied || !probe.success(),
                     error,
                 )?;
             }
         }
-        came_about(&ctx, &rule)?;
+        assert_injected(&ctx, &rule)?;
     }
     Ok(())
 }
@@ -294,7 +302,7 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
                 (&read, String::from_utf8_lossy(&output)),
             )?;
         }
-        came_about(&ctx, &rule)?;
+        assert_injected(&ctx, &rule)?;
     }
     Ok(())
 }
@@ -306,11 +314,11 @@ async fn slow_exec(ctx: Ctx) -> CheckResult {
     let config = ExecConfig::shell(format!("head -c {BYTES} /dev/zero; exit 3"));
     let done = link.driver.exec(&running.id, config).await?;
     ctx.equal(
-        "length, outcome and whether it is marked",
+        "length, outcome and truncation",
         (done.stdout.len(), done.outcome, done.truncated),
         (BYTES, ExecOutcome::Exited(3), false),
     )?;
-    came_about(&ctx, &rule)
+    assert_injected(&ctx, &rule)
 }
 
 async fn cut_log_stream(ctx: Ctx) -> CheckResult {
@@ -341,7 +349,7 @@ async fn cut_log_stream(ctx: Ctx) -> CheckResult {
             failed || actual == all,
             actual,
         )?;
-        came_about(&ctx, &rule)?;
+        assert_injected(&ctx, &rule)?;
     }
     Ok(())
 }
@@ -367,7 +375,7 @@ async fn cut_file(ctx: Ctx) -> CheckResult {
             right,
             read.map(|bytes| bytes.len()),
         )?;
-        came_about(&ctx, &rule)?;
+        assert_injected(&ctx, &rule)?;
     }
     Ok(())
 }

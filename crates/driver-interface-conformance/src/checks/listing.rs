@@ -25,14 +25,15 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .without_programs(),
     Check::must(
-        "listing/labels-are-and-ed",
-        "A container must match every label of a filter and every other criterion.",
-        run!(labels_and),
+        "listing/all-labels-must-match",
+        "A filter selects only containers that match all its labels and other criteria.",
+        run!(all_labels_must_match),
     )
     .without_programs(),
     Check::must(
         "listing/labels-are-literal",
-        "A label filter compares whole values literally: no wildcards or separators, and empty means empty.",
+        "A label filter compares whole values literally: no wildcards or separators, and empty matches only \
+         empty.",
         run!(labels_literal),
     )
     .without_programs()
@@ -50,9 +51,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .without_programs(),
     Check::must(
-        "listing/agrees-with-get",
+        "listing/consistent-with-get",
         "Each entry of a list equals the result of `get_container`.",
-        run!(agrees),
+        run!(consistent_with_get),
     ),
 ];
 
@@ -84,7 +85,7 @@ async fn every_status(ctx: Ctx) -> CheckResult {
     )?;
     let all = listed(&ctx, &ContainerFilter::default()).await?;
     ctx.ensure(
-        "a list without any filter has them too",
+        "a list without a filter includes them",
         one_per_status.iter().all(|name| all.contains(name)),
         all,
     )
@@ -101,7 +102,7 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
     ];
     for (status, expected) in by_status {
         ctx.equal(
-            format!("those that are {status}"),
+            format!("containers that are {status}"),
             listed(&ctx, &ctx.session_filter().status(status)).await?,
             expected,
         )?;
@@ -115,7 +116,7 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
     ];
     for (state, expected) in by_state {
         ctx.equal(
-            format!("those whose state is {state}"),
+            format!("containers whose state is {state}"),
             listed(&ctx, &ctx.session_filter().state(state)).await?,
             expected,
         )?;
@@ -152,7 +153,7 @@ async fn session(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn labels_and(ctx: Ctx) -> CheckResult {
+async fn all_labels_must_match(ctx: Ctx) -> CheckResult {
     let red = ctx.script("true").label("color", "red").label("size", "s");
     let blue = ctx.script("true").label("color", "blue").label("size", "s");
     let both = [
@@ -160,15 +161,19 @@ async fn labels_and(ctx: Ctx) -> CheckResult {
         ctx.driver().create_container(&blue).await?,
     ];
     let size = listed(&ctx, &ctx.session_filter().label("size", "s")).await?;
-    ctx.equal("those of size s", size, names(both.to_vec()))?;
+    ctx.equal("containers of size s", size, names(both.to_vec()))?;
     let [red, _] = both;
     let small_red = ctx.session_filter().label("size", "s").label("color", "red");
-    ctx.equal("small red ones", listed(&ctx, &small_red).await?, vec![red.name])?;
+    ctx.equal(
+        "small red containers",
+        listed(&ctx, &small_red).await?,
+        vec![red.name],
+    )?;
     let mixed = ctx.session_filter().label("size", "l").label("color", "red");
-    ctx.equal("large red ones", listed(&ctx, &mixed).await?, Vec::new())?;
+    ctx.equal("large red containers", listed(&ctx, &mixed).await?, Vec::new())?;
     let running = small_red.status(ContainerStatus::Running);
     ctx.equal(
-        "small red ones that run",
+        "small red running containers",
         listed(&ctx, &running).await?,
         Vec::new(),
     )
@@ -189,14 +194,14 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
     for (value, name) in values.iter().zip(created) {
         let filter = ctx.session_filter().label("env", *value);
         ctx.equal(
-            format!("those labelled {value:?}"),
+            format!("containers labelled {value:?}"),
             listed(&ctx, &filter).await?,
             vec![name],
         )?;
     }
     for value in ["pro", "prod*", "a"] {
         ctx.equal(
-            format!("those labelled {value:?}"),
+            format!("containers labelled {value:?}"),
             listed(&ctx, &ctx.session_filter().label("env", value)).await?,
             vec![],
         )?;
@@ -210,7 +215,7 @@ async fn no_match(ctx: Ctx) -> CheckResult {
         .create_container(&ctx.script("true").label("somebody", "has this"))
         .await?;
     let control = listed(&ctx, &ctx.session_filter().label("somebody", "has this")).await?;
-    ctx.equal("the control that something passes", control, vec![created.name])?;
+    ctx.equal("the control: a filter that matches", control, vec![created.name])?;
     ctx.equal(
         "the list",
         listed(&ctx, &ctx.session_filter().label("nobody", "has this")).await?,
@@ -239,9 +244,9 @@ async fn order(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn agrees(ctx: Ctx) -> CheckResult {
+async fn consistent_with_get(ctx: Ctx) -> CheckResult {
     one_per_status(&ctx).await?;
-    // Most engines warn of this limit.
+    // Most engines warn about this limit.
     let limited = ctx.script("true").disk(64);
     ctx.driver().create_container(&limited).await?;
     for entry in ctx.driver().list_containers(&ctx.session_filter()).await? {

@@ -19,20 +19,20 @@ const NEEDS: &[Operation] = &[Operation::StreamContainerLogs];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "log-stream/sources",
-        "Each chunk names its stream, and either stream can be selected alone.",
+        "Each chunk names its source, and each stream can be selected alone.",
         run!(sources),
     )
     .requires(NEEDS),
     Check::must(
-        "log-stream/every-byte",
-        "Text is streamed byte for byte: NUL, escapes, empty lines, a missing last newline.",
-        run!(every_byte),
+        "log-stream/verbatim",
+        "Text is streamed byte for byte, including NUL, escapes, empty lines and a missing last newline.",
+        run!(verbatim),
     )
     .requires(NEEDS),
     Check::should(
-        "log-stream/not-utf8",
+        "log-stream/invalid-utf8",
         "Bytes that are not UTF-8 are streamed unchanged.",
-        run!(not_utf8),
+        run!(invalid_utf8),
     )
     .because(
         "Docker's default log driver stores text, so these bytes are U+FFFD before any driver reads them",
@@ -40,14 +40,14 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "log-stream/order",
-        "Each stream has all of its lines in order, also if both are written concurrently.",
+        "Each stream has all of its lines in order, even if both are written concurrently.",
         run!(order),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/bounded-chunks",
         "A line of a million bytes arrives completely, in chunks of at most 64 KiB.",
-        run!(bounded),
+        run!(bounded_chunks),
     )
     .requires(NEEDS),
     Check::must(
@@ -70,7 +70,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "log-stream/neither-stream",
-        "Selecting neither stream is `ConfigurationError`.",
+        "Selecting neither stream returns `ConfigurationError`.",
         run!(neither),
     )
     .requires(NEEDS),
@@ -154,12 +154,12 @@ async fn sources(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn every_byte(ctx: Ctx) -> CheckResult {
+async fn verbatim(ctx: Ctx) -> CheckResult {
     let script = r"printf '\303\266 \000\001\033[1m\n\n  two  \r\n'; printf 'no newline'";
     same_bytes(ctx, script, b"\xc3\xb6 \0\x01\x1b[1m\n\n  two  \r\nno newline").await
 }
 
-async fn not_utf8(ctx: Ctx) -> CheckResult {
+async fn invalid_utf8(ctx: Ctx) -> CheckResult {
     same_bytes(ctx, r"printf '\377\376 \303\n'", b"\xff\xfe \xc3\n").await
 }
 
@@ -182,24 +182,28 @@ async fn order(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn bounded(ctx: Ctx) -> CheckResult {
+async fn bounded_chunks(ctx: Ctx) -> CheckResult {
     let script = "head -c 1000000 /dev/zero; echo; echo end";
     let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     let chunks = chunks(&ctx, &exited.id, all()).await?;
     let longest = chunks.iter().map(|chunk| chunk.bytes.len()).max();
     ctx.ensure(
-        "no piece is longer than it may be",
+        "no chunk exceeds the maximum length",
         longest <= Some(LogChunk::MAX_LEN),
         longest,
     )?;
     let actual = joined(&chunks, None);
     ctx.equal("bytes", actual.len(), 1_000_000 + "\nend\n".len())?;
     ctx.ensure(
-        "the line is whole",
+        "the line is complete",
         actual.iter().take(1_000_000).all(|byte| *byte == 0),
         "it is not",
     )?;
-    ctx.ensure("so is the next", actual.ends_with(b"\0\nend\n"), "it is not")
+    ctx.ensure(
+        "the next line is complete",
+        actual.ends_with(b"\0\nend\n"),
+        "it is not",
+    )
 }
 
 async fn tail(ctx: Ctx) -> CheckResult {
@@ -275,7 +279,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     ctx.equal("the text", text(&chunks), plain)?;
     let times: Vec<_> = chunks.iter().filter_map(|chunk| chunk.timestamp).collect();
     ctx.equal("times", times.len(), 3)?;
-    ctx.ensure("they do not go back", times.is_sorted(), &times)?;
+    ctx.ensure("they never decrease", times.is_sorted(), &times)?;
     let (Some(started), Some(first), Some(last)) = (exited.started_at, times.first(), times.last()) else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
@@ -293,7 +297,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     )?;
     let without = self::chunks(&ctx, &exited.id, all()).await?;
     let none = without.iter().all(|chunk| chunk.timestamp.is_none());
-    ctx.ensure("without asking there are no times", none, without)
+    ctx.ensure("there are no timestamps by default", none, without)
 }
 
 async fn neither(ctx: Ctx) -> CheckResult {
@@ -341,7 +345,7 @@ async fn follow_live(ctx: Ctx) -> CheckResult {
         "one\n",
     )?;
     ctx.equal(
-        "the second",
+        "the second line",
         next_line(&ctx, &mut stream).await?.as_str(),
         "two\n",
     )?;
@@ -366,7 +370,7 @@ async fn follow_ends(ctx: Ctx) -> CheckResult {
         .chain(["last\n".to_owned()])
         .collect();
     ctx.ensure(
-        "everything it printed",
+        "the complete output",
         actual == expected,
         first_difference(&actual, &expected),
     )?;
@@ -374,7 +378,7 @@ async fn follow_ends(ctx: Ctx) -> CheckResult {
     let task = following(&ctx, &running.id).await?;
     let actual = text(&ctx.joined("following an exited container", task).await??);
     ctx.ensure(
-        "all of it once more",
+        "the complete output again",
         actual == expected,
         first_difference(&actual, &expected),
     )
@@ -387,7 +391,11 @@ async fn follow_created(ctx: Ctx) -> CheckResult {
         .await?;
     let task = following(&ctx, &created.id).await?;
     sleep(Duration::from_secs(2)).await;
-    ctx.ensure("it waits for the start", !task.is_finished(), "it has exited")?;
+    ctx.ensure(
+        "it waits for the start",
+        !task.is_finished(),
+        "the stream has ended",
+    )?;
     ctx.driver().start_container(&created.id).await?;
     let actual = text(&ctx.joined("following", task).await??);
     ctx.equal("the run's lines", actual.as_str(), "one\ntwo\n")
@@ -402,7 +410,7 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
     ];
     sleep(Duration::from_secs(1)).await;
     let wait = tasks.iter().all(|task| !task.is_finished());
-    ctx.ensure("both wait", wait, "one has exited")?;
+    ctx.ensure("both wait", wait, "a stream has ended")?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
@@ -410,8 +418,14 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
         ctx.driver().remove_container(id, RemoveOptions::force()).await?;
     }
     let [of_running, of_created] = tasks;
-    let actual = text(&ctx.joined("following the one that ran", of_running).await??);
+    let actual = text(
+        &ctx.joined("following the container that ran", of_running)
+            .await??,
+    );
     ctx.equal("its lines", actual.as_str(), "ready\n")?;
-    let actual = text(&ctx.joined("following the one that did not", of_created).await??);
+    let actual = text(
+        &ctx.joined("following the container that did not", of_created)
+            .await??,
+    );
     ctx.equal("its lines", actual.as_str(), "")
 }

@@ -16,12 +16,12 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "logs/neither-stream",
-        "Selecting neither stream is `ConfigurationError`.",
+        "Selecting neither stream returns `ConfigurationError`.",
         run!(neither_stream),
     ),
     Check::must(
         "logs/order",
-        "Each stream has all of its lines in order, also if both are written concurrently.",
+        "Each stream has all of its lines in order, even if both are written concurrently.",
         run!(order),
     ),
     Check::must(
@@ -30,14 +30,14 @@ pub(super) const CHECKS: &[Check] = &[
         run!(tail),
     ),
     Check::must(
-        "logs/tail-of-odd-lines",
+        "logs/tail-long-and-partial-lines",
         "`tail` counts a line of 20,000 characters, and a line without a newline, as one line.",
-        run!(tail_of_odd_lines),
+        run!(tail_long_and_partial_lines),
     )
-    .because("engines store long lines in pieces, and one counts the pieces"),
+    .because("engines store long lines in pieces, and one engine counts the pieces"),
     Check::must(
         "logs/since",
-        "`since` excludes lines that were written before it and no line that was written after it.",
+        "`since` excludes exactly the lines written before it.",
         run!(since),
     ),
     Check::must(
@@ -52,9 +52,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .properties(&[Property::CreatedState]),
     Check::must(
-        "logs/every-run",
-        "The logs contain every run of a container, also after it exited.",
-        run!(every_run),
+        "logs/all-runs",
+        "The logs contain the output of every run of a container.",
+        run!(all_runs),
     )
     .properties(&[Property::RestartSameId, Property::LogsAcrossRuns]),
     Check::must(
@@ -174,7 +174,7 @@ async fn tail(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn tail_of_odd_lines(ctx: Ctx) -> CheckResult {
+async fn tail_long_and_partial_lines(ctx: Ctx) -> CheckResult {
     let script = "x=0123456789; x=$x$x$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x$x$x; \
                   echo one; echo $x$x; echo three; printf four";
     let (exited, _) = ctx.finished(&ctx.script(script)).await?;
@@ -243,8 +243,8 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
         texts.push_str(text);
         texts.push('\n');
     }
-    ctx.ensure("the times do not go back", times.is_sorted(), &times)?;
-    ctx.equal("the text behind the times", texts, plain)
+    ctx.ensure("the times never decrease", times.is_sorted(), &times)?;
+    ctx.equal("the text after the times", texts, plain)
 }
 
 /// Returns whether a text has the form `2026-11-24T06:40:00Z`, with or without a fraction.
@@ -286,7 +286,7 @@ async fn before_start(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn every_run(ctx: Ctx) -> CheckResult {
+async fn all_runs(ctx: Ctx) -> CheckResult {
     let (exited, first) = ctx.finished(&ctx.script("echo run")).await?;
     ctx.equal("after the first run", first, "run\n".to_owned())?;
     ctx.driver().start_container(&exited.id).await?;
@@ -335,7 +335,7 @@ async fn long_line(ctx: Ctx) -> CheckResult {
         .next()
         .is_some_and(|line| line == "0123456789".repeat(10_000));
     ctx.ensure(
-        "the long line is whole",
+        "the long line is complete",
         whole,
         "it has the right length but different content",
     )

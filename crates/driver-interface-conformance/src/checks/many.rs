@@ -19,14 +19,14 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "many/containers",
-        "All of 105 containers are listed in order and once, counted, and reported by events.",
+        "All of 105 containers are listed once and in order, counted, and reported by events.",
         run!(containers),
     )
     .because("APIs return long lists in pages, often of a hundred entries")
     .limit(180),
     Check::must(
         "many/volumes",
-        "All of 105 volumes are listed in order and once.",
+        "All of 105 volumes are listed once and in order.",
         run!(volumes),
     )
     .requires(&[Operation::ListVolumes])
@@ -43,16 +43,16 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
-        "many/values-of-a-config",
-        "A container has all of its 200 labels, 200 variables and 1,000 words.",
-        run!(values),
+        "many/config-values",
+        "A container has all of its 200 labels, 200 variables and 1,000 arguments.",
+        run!(config_values),
     ),
 ];
 
 /// More than one page of a hundred entries.
 const COUNT: usize = 105;
-/// How many are created concurrently.
-const AT_ONCE: usize = 6;
+/// How many resources are created concurrently.
+const PARALLEL: usize = 6;
 
 /// Asserts that a list contains each of the ids once.
 fn each_once<T: Ord + std::fmt::Debug>(
@@ -67,7 +67,7 @@ fn each_once<T: Ord + std::fmt::Debug>(
         .collect::<BTreeSet<_>>()
         .len();
     ctx.equal(
-        format!("{about}: all, and how many of them"),
+        format!("{about}: entries, and those that were created"),
         (listed.len(), known),
         (created.len(), created.len()),
     )
@@ -97,7 +97,7 @@ async fn containers(ctx: Ctx) -> CheckResult {
     };
     let created: BTreeSet<ContainerId> = stream::iter(0..COUNT)
         .map(create)
-        .buffered(AT_ONCE)
+        .buffered(PARALLEL)
         .try_collect()
         .await?;
     ctx.equal("containers with distinct ids", created.len(), COUNT)?;
@@ -116,11 +116,11 @@ async fn containers(ctx: Ctx) -> CheckResult {
     let in_status = driver
         .list_containers(&ctx.session_filter().status(ContainerStatus::Created))
         .await?;
-    ctx.equal("those of a status", in_status.len(), COUNT)?;
+    ctx.equal("containers with the status", in_status.len(), COUNT)?;
     let half = driver
         .list_containers(&ctx.session_filter().label("half", "1"))
         .await?;
-    ctx.equal("those of a label", half.len(), COUNT / 2)?;
+    ctx.equal("containers with the label", half.len(), COUNT / 2)?;
     let total = driver.health_check().await?.containers.total;
     ctx.ensure("the health check counts them", total >= COUNT as u64, total)?;
     let sessions = driver.list_sessions().await?;
@@ -148,7 +148,7 @@ async fn volumes(ctx: Ctx) -> CheckResult {
     };
     let created: BTreeSet<String> = stream::iter(0..COUNT)
         .map(create)
-        .buffered(AT_ONCE)
+        .buffered(PARALLEL)
         .try_collect()
         .await?;
     let filter = ResourceFilter::default().session(ctx.session().clone());
@@ -219,35 +219,35 @@ async fn archive_entries(ctx: Ctx) -> CheckResult {
     ctx.ensure("they are the same", actual == entries, actual.len())
 }
 
-async fn values(ctx: Ctx) -> CheckResult {
+async fn config_values(ctx: Ctx) -> CheckResult {
     const ENTRIES: usize = 200;
-    const WORDS: usize = 1000;
+    const ARGUMENTS: usize = 1000;
     let map: BTreeMap<String, String> = (0..ENTRIES)
         .map(|number| (format!("NAME_{number:03}"), format!("value {number}")))
         .collect();
     let script = "env | grep ^NAME_ | sort; printf '%s\\n' \"$@\"";
-    let words = || {
+    let args = || {
         let head = ["sh", "-c", script, "sh"].map(str::to_owned);
         head.into_iter()
-            .chain((0..WORDS).map(|number| format!("word {number}")))
+            .chain((0..ARGUMENTS).map(|number| format!("word {number}")))
     };
     let variables = map.iter().map(|(name, value)| format!("{name}={value}\n"));
     let expected: String = variables
-        .chain((0..WORDS).map(|number| format!("word {number}\n")))
+        .chain((0..ARGUMENTS).map(|number| format!("word {number}\n")))
         .collect();
-    let mut config = ctx.program(words());
+    let mut config = ctx.program(args());
     (config.env, config.labels) = (map.clone(), map.clone());
     let (exited, logs) = ctx.finished(&config).await?;
     ctx.equal("the labels", &exited.labels, &map)?;
-    same_text(&ctx, "words received by a command", &logs, &expected)?;
+    same_text(&ctx, "arguments received by a command", &logs, &expected)?;
     if ctx.declares(Operation::Exec) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
-        let mut exec = ExecConfig::new(words().collect::<Vec<_>>()).timeout(Duration::from_secs(30));
+        let mut exec = ExecConfig::new(args().collect::<Vec<_>>()).timeout(Duration::from_secs(30));
         exec.env = map;
         let output = ctx.driver().exec(&running.id, exec).await?;
         same_text(
             &ctx,
-            "words received by an exec",
+            "arguments received by an exec",
             &output.stdout_text(),
             &expected,
         )?;

@@ -1,11 +1,11 @@
 //! The checks, grouped by area.
 
 mod archives;
-mod at_once;
 mod cancellation;
 mod capability;
 mod cleanup;
 mod concurrency;
+mod concurrent_exec;
 mod config;
 mod connections;
 mod creation;
@@ -22,7 +22,6 @@ mod exec_tty;
 mod exit;
 mod file_writes;
 mod files;
-mod first_process;
 mod follow;
 mod health;
 mod health_checks;
@@ -35,6 +34,7 @@ mod link;
 mod listing;
 mod log_stream;
 mod logs;
+mod main_process;
 mod many;
 mod model;
 mod names;
@@ -80,7 +80,7 @@ const FILES: &[&[Check]] = &[
     start::CHECKS,
     exit::CHECKS,
     stop::CHECKS,
-    first_process::CHECKS,
+    main_process::CHECKS,
     model::CHECKS,
     wait::CHECKS,
     signals::CHECKS,
@@ -96,7 +96,7 @@ const FILES: &[&[Check]] = &[
     errors::CHECKS,
     not_found::CHECKS,
     concurrency::CHECKS,
-    at_once::CHECKS,
+    concurrent_exec::CHECKS,
     keys::CHECKS,
     cancellation::CHECKS,
     dropped::CHECKS,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_id_is_unique_and_made_of_lower_case_words() {
+    fn check_ids_are_unique_and_lowercase() {
         let mut actual = HashSet::new();
         for check in all() {
             assert!(actual.insert(check.id), "{} is a duplicate", check.id);
@@ -153,7 +153,7 @@ mod tests {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
                 assert!(
                     !word.is_empty() && word.chars().all(plain),
-                    "{} is no id",
+                    "{} is not a valid id",
                     check.id
                 );
             }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn every_check_states_its_rule_in_a_sentence() {
+    fn every_statement_is_a_sentence() {
         for check in all() {
             let starts_well = check
                 .statement
@@ -172,12 +172,12 @@ mod tests {
                 check.id,
                 check.statement
             );
-            assert!(!check.limit.is_zero(), "{} has no time", check.id);
+            assert!(!check.limit.is_zero(), "{} has no time limit", check.id);
         }
     }
 
     #[test]
-    fn every_file_of_checks_is_in_the_suite() {
+    fn every_check_file_is_registered() {
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks");
         let files = std::fs::read_dir(directory).unwrap().count();
         assert_eq!(files - 1, FILES.len(), "a file of {directory} is not in FILES");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checks_of_an_area_stand_together() {
+    fn checks_are_grouped_by_area() {
         let checks = all();
         let mut order: Vec<&str> = checks.iter().map(Check::area).collect();
         order.dedup();

@@ -38,10 +38,10 @@ enum Operation {
 }
 
 /// The result of an operation: its outcome in a word, or the code of its error.
-type Answer = Result<&'static str, &'static str>;
+type StepResult = Result<&'static str, &'static str>;
 
 impl Model {
-    fn apply(self, operation: Operation) -> (Answer, Self) {
+    fn apply(self, operation: Operation) -> (StepResult, Self) {
         use Model::{Absent, Created, Exited, Running};
         use Operation::{Create, Remove, RemoveForced, Start, Stop};
         match (self, operation) {
@@ -94,9 +94,9 @@ async fn random_walk(ctx: Ctx) -> CheckResult {
             .copied()
             .unwrap_or(Operation::Start);
         let (expected, after) = before.apply(operation);
-        let answer = perform(&ctx, name, operation).await?;
-        let about = format!("step {step}: the answer to {operation:?} of a container that is {before:?}");
-        ctx.equal(about, answer, expected)?;
+        let result = perform(&ctx, name, operation).await?;
+        let about = format!("step {step}: the result of {operation:?} for a container that is {before:?}");
+        ctx.equal(about, result, expected)?;
         *model = after;
         for (name, model) in &containers {
             let now = ctx.driver().find_container(name).await?;
@@ -111,7 +111,7 @@ async fn random_walk(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn perform(ctx: &Ctx, name: &str, operation: Operation) -> CheckResult<Answer> {
+async fn perform(ctx: &Ctx, name: &str, operation: Operation) -> CheckResult<StepResult> {
     let driver = ctx.driver();
     let id = match driver.find_container(name).await? {
         Some(found) => found.id,
@@ -139,7 +139,7 @@ async fn perform(ctx: &Ctx, name: &str, operation: Operation) -> CheckResult<Ans
     })
 }
 
-async fn remove(driver: &impl ContainerDriver, id: &ContainerId, options: RemoveOptions) -> Answer {
+async fn remove(driver: &impl ContainerDriver, id: &ContainerId, options: RemoveOptions) -> StepResult {
     driver
         .remove_container(id, options)
         .await

@@ -37,7 +37,7 @@ async fn aliases(ctx: Ctx) -> CheckResult {
     };
     ctx.ready(&plain()).await?;
     ctx.equal(
-        "the control without them",
+        "the control without aliases",
         requested().await?,
         expected_replies(&hosts, false),
     )?;
@@ -68,7 +68,11 @@ async fn dns(ctx: Ctx) -> CheckResult {
     let socket = format!("{:08X}:0035", u32::from_le_bytes(server.octets()));
     let requested = |logs: &str| logs.contains(&server.to_string()) || logs.contains(&socket);
     let (_, logs) = ctx.finished(&ctx.script(script)).await?;
-    ctx.ensure("the control does not know it", !requested(&logs), &logs)?;
+    ctx.ensure(
+        "the control does not query the DNS server",
+        !requested(&logs),
+        &logs,
+    )?;
     let resolver_inside = logs.contains("nameserver 127.");
     let (_, logs) = ctx.finished(&ctx.script(script).dns(server)).await?;
     let listed = logs.lines().filter(|line| line.starts_with("nameserver")).count();

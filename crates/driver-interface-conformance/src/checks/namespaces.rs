@@ -10,29 +10,29 @@ use crate::{Check, CheckResult, Ctx, Need, SERVE, TrackedDriver, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "namespaces/containers-apart",
+        "namespaces/containers-isolated",
         "A driver neither sees nor changes containers of another namespace, by id or by name.",
         run!(containers),
     ),
     Check::must(
-        "namespaces/volumes-and-networks-apart",
+        "namespaces/volumes-and-networks-isolated",
         "A driver neither sees, uses nor removes volumes and networks of another namespace.",
         run!(volumes_and_networks),
     )
     .without_programs(),
     Check::must(
-        "namespaces/counts-apart",
+        "namespaces/counts-isolated",
         "The counts of a health check exclude other namespaces.",
         run!(counts),
     ),
     Check::must(
-        "namespaces/sessions-apart",
-        "`remove_session` does not affect the session of that name in another namespace.",
+        "namespaces/sessions-isolated",
+        "`remove_session` does not affect the session of the same name in another namespace.",
         run!(sessions),
     )
     .without_programs(),
     Check::must(
-        "namespaces/bystanders-untouched",
+        "namespaces/unmanaged-untouched",
         "No operation finds unmanaged resources, and the cleanup of a session leaves them unchanged.",
         run!(unmanaged_resources),
     )
@@ -138,7 +138,7 @@ async fn counts(ctx: Ctx) -> CheckResult {
     )?;
     other_namespace.create_container(&ctx.script("true")).await?;
     ctx.equal(
-        "with one of its own",
+        "the other namespace's total with one container",
         other_namespace.health_check().await?.containers.total,
         1,
     )
@@ -154,27 +154,35 @@ async fn sessions(ctx: Ctx) -> CheckResult {
         (removed.containers, removed.failures.len()),
         (1, 0),
     )?;
-    ctx.equal("theirs", other_namespace.get_container(&theirs.id).await?, None)?;
-    ctx.equal("ours", ctx.get(&ours.id).await?.id, ours.id)
+    ctx.equal(
+        "the container of the other namespace",
+        other_namespace.get_container(&theirs.id).await?,
+        None,
+    )?;
+    ctx.equal(
+        "the container of this namespace",
+        ctx.get(&ours.id).await?.id,
+        ours.id,
+    )
 }
 
 async fn unmanaged_resources(ctx: Ctx) -> CheckResult {
-    let others = ctx.unmanaged_resources()?;
-    let outcome = among_unmanaged_resources(&ctx, &*others).await;
-    let removed = others.remove_all().await;
+    let resources = ctx.unmanaged_resources()?;
+    let outcome = among_unmanaged_resources(&ctx, &*resources).await;
+    let removed = resources.remove_all().await;
     outcome?;
     removed.map_err(|error| Verdict::Broken(format!("the unmanaged resources could not be removed: {error}")))
 }
 
-async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResources) -> CheckResult {
+async fn among_unmanaged_resources(ctx: &Ctx, resources: &dyn crate::UnmanagedResources) -> CheckResult {
     let broken =
         |error: String| Verdict::Broken(format!("an unmanaged resource could not be created: {error}"));
     let (plain, lookalike, volume, network) = (ctx.name(), ctx.name(), ctx.name(), ctx.name());
-    let plain_id = others
+    let plain_id = resources
         .add_container(&plain, ctx.image(), &[])
         .await
         .map_err(broken)?;
-    // Neither the session label nor the managed-by label makes it ours, because the namespace is another one.
+    // The session and managed-by labels do not make it managed, because the namespace differs.
     let unmanaged = ctx.unmanaged_namespace();
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),
@@ -182,18 +190,18 @@ async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResou
         (label::NAMESPACE, &unmanaged),
         (label::OPERATION, &lookalike),
     ];
-    let lookalike_id = others
+    let lookalike_id = resources
         .add_container(&lookalike, ctx.image(), &labels)
         .await
         .map_err(broken)?;
-    others.add_volume(&volume).await.map_err(broken)?;
-    others.add_network(&network).await.map_err(broken)?;
-    let before = others.inventory().await.map_err(broken)?;
+    resources.add_volume(&volume).await.map_err(broken)?;
+    resources.add_network(&network).await.map_err(broken)?;
+    let before = resources.inventory().await.map_err(broken)?;
     let driver = ctx.driver();
     for (name, id) in [(&plain, &plain_id), (&lookalike, &lookalike_id)] {
         unreachable(ctx, driver, &ContainerId::new(id.as_str())?).await?;
         ctx.equal(
-            "the container of an unmanaged container's name",
+            "the container with an unmanaged container's name",
             driver.find_container(name).await?,
             None,
         )?;
@@ -211,7 +219,7 @@ async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResou
     )?;
     let taken = driver.create_container(&ctx.script("true").name(&plain)).await;
     ctx.refused(
-        "creating a container of a taken name",
+        "creating a container with a taken name",
         taken,
         &[codes::CONTAINER_CREATION_FAILED],
     )?;
@@ -222,6 +230,6 @@ async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResou
         (removed.containers, removed.failures.len()),
         (1, 0),
     )?;
-    let after = others.inventory().await.map_err(broken)?;
+    let after = resources.inventory().await.map_err(broken)?;
     ctx.equal("the unmanaged resources", after, before)
 }

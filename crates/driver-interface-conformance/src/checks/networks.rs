@@ -11,7 +11,7 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "networks/round-trip",
-        "A network is returned with its name, session and labels, and can be removed once, by id or name.",
+        "A network is returned with its name, session and labels, and can be removed once.",
         run!(round_trip),
     )
     .without_image(),
@@ -22,30 +22,30 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .without_image(),
     Check::must(
-        "networks/in-use-stays",
-        "A network with connected containers, running or not, is not removed; once they are removed, it is.",
+        "networks/in-use-not-removed",
+        "A network with connected containers, running or not, is not removed until they are removed.",
         run!(in_use),
     ),
     Check::must(
-        "networks/found-by-name",
+        "networks/resolve-by-name",
         "Containers on one network resolve each other by name and can communicate.",
-        run!(found_by_name),
+        run!(resolve_by_name),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "networks/names-apart",
+        "networks/name-resolution-isolated",
         "A container does not resolve the name of a container on another network.",
-        run!(names_apart),
+        run!(name_resolution_isolated),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "networks/apart",
+        "networks/isolated",
         "A container reaches neither the name nor the address of a container on another network.",
-        run!(apart),
+        run!(isolated),
     )
     .because(
-        "the check runs alone, because Docker Engine removes and restores its isolation rule whenever it \
-     creates a network, and packets pass in between.",
+        "Docker Engine removes and restores its isolation rule whenever it creates a network, and packets \
+         pass in between, so the check runs alone",
     )
     .exclusive()
     .guarantees(&[Guarantee::Network])
@@ -57,9 +57,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "networks/sessions-apart",
+        "networks/sessions-isolated",
         "On the default network, containers of different sessions cannot reach each other.",
-        run!(sessions_apart),
+        run!(sessions_isolated),
     )
     .guarantees(&[Guarantee::Sessions])
     .properties(&[Property::RealProcesses]),
@@ -76,7 +76,7 @@ pub(super) fn server() -> String {
 /// Returns a script that tries to reach these hosts concurrently and prints for each whether it responded. It
 /// retries in case the server was between two connections.
 ///
-/// An engine resolves the names it knows immediately. For others it asks the machine's resolver, and without
+/// An engine resolves the names it knows immediately. For other names it queries the host's resolver; without
 /// one there is never a response. `nc` therefore bounds each try and, because the tries are concurrent, their
 /// total time.
 pub(super) fn client(hosts: &[&str]) -> String {
@@ -87,19 +87,19 @@ pub(super) fn client(hosts: &[&str]) -> String {
              echo {host} $r > /tmp/reply-{number}) & tries=\"$tries $!\"; "
         )
     });
-    let answers = (0..hosts.len()).map(|number| format!(" /tmp/reply-{number}"));
+    let replies = (0..hosts.len()).map(|number| format!(" /tmp/reply-{number}"));
     format!(
         "tries=; {}wait $tries; cat{}",
         tries.collect::<String>(),
-        answers.collect::<String>()
+        replies.collect::<String>()
     )
 }
 
-pub(super) fn expected_replies(hosts: &[&str], answer: bool) -> String {
+pub(super) fn expected_replies(hosts: &[&str], replied: bool) -> String {
     hosts
         .iter()
         .map(|host| {
-            if answer {
+            if replied {
                 format!("{host} pong\n")
             } else {
                 format!("{host}\n")
@@ -132,7 +132,11 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
     ctx.equal("session of a network without one", other.session_id, None)?;
     ctx.driver().remove_network(&other.id).await?;
     let again = ctx.driver().remove_network(&other.id).await;
-    ctx.refused("the second removal of it", again, &[codes::NETWORK_NOT_FOUND])?;
+    ctx.refused(
+        "the second removal of the network",
+        again,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
     Ok(())
 }
 
@@ -158,10 +162,10 @@ async fn in_use(ctx: Ctx) -> CheckResult {
         .driver()
         .create_container(&ctx.script(SERVE).network(network.name.as_str()))
         .await?;
-    for state in ["created", "running", "ended"] {
+    for state in ["created", "running", "exited"] {
         match state {
             "running" => drop(ctx.driver().start_container(&container.id).await?),
-            "ended" => drop(
+            "exited" => drop(
                 ctx.driver()
                     .stop_container(&container.id, StopOptions::kill())
                     .await?,
@@ -186,7 +190,7 @@ async fn in_use(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn found_by_name(ctx: Ctx) -> CheckResult {
+async fn resolve_by_name(ctx: Ctx) -> CheckResult {
     let network = ctx.driver().create_network(&ctx.network()).await?;
     let server = ctx
         .ready(&ctx.script(&server()).network(network.name.as_str()))
@@ -199,11 +203,11 @@ async fn found_by_name(ctx: Ctx) -> CheckResult {
     ctx.equal("hosts that replied", logs, expected_replies(&hosts, true))
 }
 
-async fn names_apart(ctx: Ctx) -> CheckResult {
+async fn name_resolution_isolated(ctx: Ctx) -> CheckResult {
     across_networks(&ctx, |server| Ok(vec![server.name.clone()])).await
 }
 
-async fn apart(ctx: Ctx) -> CheckResult {
+async fn isolated(ctx: Ctx) -> CheckResult {
     across_networks(&ctx, |server| Ok(vec![server.name.clone(), address(server)?])).await
 }
 
@@ -258,7 +262,7 @@ fn is_kernel_tunnel(device: &str) -> bool {
     .any(|kind| device.starts_with(kind))
 }
 
-async fn sessions_apart(ctx: Ctx) -> CheckResult {
+async fn sessions_isolated(ctx: Ctx) -> CheckResult {
     let server = ctx.ready(&ctx.script(&server())).await?;
     let own = address(&server)?;
     let host = [own.as_str()];

@@ -9,61 +9,69 @@ use driver_interface_types::{
 use crate::{Check, CheckResult, Ctx, Failure};
 
 macro_rules! not_found {
-    ($($id:literal, $operation:ident, $call:literal, $error:literal;)+) => {
+    ($($id:literal, $operation:ident, $call:literal, $resource:literal, $error:literal;)+) => {
         pub(super) const CHECKS: &[Check] = &[
             $(
                 Check::must(
                     concat!("errors/not-found/", $id),
-                    concat!($call, " of a missing resource is `", $error, "`, not retryable, and names it."),
-                    |ctx| Box::pin(refuses(ctx, Operation::$operation)),
+                    concat!(
+                        $call,
+                        " on a missing ",
+                        $resource,
+                        " returns a non-retryable `",
+                        $error,
+                        "NotFoundError` that names it."
+                    ),
+                    |ctx| Box::pin(returns_not_found(ctx, Operation::$operation)),
                 )
                 .without_image()
                 .requires(&[Operation::$operation]),
             )+
             Check::must(
                 "errors/not-found/stop-container-by-force",
-                "`stop_container` with force of a missing container is `ContainerNotFoundError`, not \
-                 retryable, and names it.",
-                |ctx| Box::pin(refuses_force(ctx, Operation::StopContainer)),
+                "`stop_container` with force on a missing container returns a non-retryable \
+                 `ContainerNotFoundError` that names it.",
+                |ctx| Box::pin(forced_returns_not_found(ctx, Operation::StopContainer)),
             )
             .without_image(),
             Check::must(
                 "errors/not-found/remove-container-by-force",
-                "`remove_container` with force of a missing container is `ContainerNotFoundError`, not \
-                 retryable, and names it.",
-                |ctx| Box::pin(refuses_force(ctx, Operation::RemoveContainer)),
+                "`remove_container` with force on a missing container returns a non-retryable \
+                 `ContainerNotFoundError` that names it.",
+                |ctx| Box::pin(forced_returns_not_found(ctx, Operation::RemoveContainer)),
             )
             .without_image(),
             Check::must(
                 "errors/not-found/get-volume",
-                "`get_volume` of a missing volume is `None`, never an error.",
-                |ctx| Box::pin(get_volume_answers_none(ctx)),
+                "`get_volume` returns `None` for a missing volume, never an error.",
+                |ctx| Box::pin(get_volume_returns_none(ctx)),
             )
             .without_image()
             .requires(&[Operation::GetVolume]),
             Check::must(
                 "errors/not-found/get-network",
-                "`get_network` of a missing network is `None`, never an error.",
-                |ctx| Box::pin(get_network_answers_none(ctx)),
+                "`get_network` returns `None` for a missing network, never an error.",
+                |ctx| Box::pin(get_network_returns_none(ctx)),
             )
             .without_image()
             .requires(&[Operation::GetNetwork]),
             Check::must(
                 "errors/not-found/connect-network",
-                "`connect_network` names the missing network or container and has no effect.",
-                |ctx| Box::pin(connection_refuses(ctx, true)),
+                "`connect_network` returns an error that names the missing network or container, and has no \
+                 effect.",
+                |ctx| Box::pin(connection_returns_not_found(ctx, true)),
             )
             .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/disconnect-network",
-                "`disconnect_network` names the missing network or container.",
-                |ctx| Box::pin(connection_refuses(ctx, false)),
+                "`disconnect_network` returns an error that names the missing network or container.",
+                |ctx| Box::pin(connection_returns_not_found(ctx, false)),
             )
             .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/get-container",
-                "`get_container` of a missing container is `None`, never an error.",
-                |ctx| Box::pin(get_answers_none(ctx)),
+                "`get_container` returns `None` for a missing container, never an error.",
+                |ctx| Box::pin(get_container_returns_none(ctx)),
             )
             .without_image(),
         ];
@@ -71,31 +79,31 @@ macro_rules! not_found {
 }
 
 not_found! {
-    "start-container", StartContainer, "`start_container`", "ContainerNotFoundError";
-    "stop-container", StopContainer, "`stop_container`", "ContainerNotFoundError";
-    "remove-container", RemoveContainer, "`remove_container`", "ContainerNotFoundError";
-    "get-container-logs", GetContainerLogs, "`get_container_logs`", "ContainerNotFoundError";
-    "is-container-healthy", IsContainerHealthy, "`is_container_healthy`", "ContainerNotFoundError";
-    "remove-volume", RemoveVolume, "`remove_volume`", "VolumeNotFoundError";
-    "remove-network", RemoveNetwork, "`remove_network`", "NetworkNotFoundError";
-    "remove-image", RemoveImage, "`remove_image`", "ImageNotFoundError";
-    "wait-container", WaitContainer, "`wait_container`", "ContainerNotFoundError";
-    "kill-container", KillContainer, "`kill_container`", "ContainerNotFoundError";
-    "pause-container", PauseContainer, "`pause_container`", "ContainerNotFoundError";
-    "unpause-container", UnpauseContainer, "`unpause_container`", "ContainerNotFoundError";
-    "restart-container", RestartContainer, "`restart_container`", "ContainerNotFoundError";
-    "exec", Exec, "`exec`", "ContainerNotFoundError";
-    "exec-stream", ExecStream, "`exec_stream`", "ContainerNotFoundError";
-    "exec-detached", ExecDetached, "`exec_detached`", "ContainerNotFoundError";
-    "exec-status", ExecStatus, "`exec_status`", "ContainerNotFoundError";
-    "stream-container-logs", StreamContainerLogs, "`stream_container_logs`", "ContainerNotFoundError";
-    "copy-into-container", CopyIntoContainer, "`copy_into_container`", "ContainerNotFoundError";
-    "copy-from-container", CopyFromContainer, "`copy_from_container`", "ContainerNotFoundError";
-    "read-file", ReadFile, "`read_file`", "ContainerNotFoundError";
-    "read-file-stream", ReadFileStream, "`read_file_stream`", "ContainerNotFoundError";
-    "write-file", WriteFile, "`write_file`", "ContainerNotFoundError";
-    "container-stats", ContainerStats, "`container_stats`", "ContainerNotFoundError";
-    "stream-container-stats", StreamContainerStats, "`stream_container_stats`", "ContainerNotFoundError";
+    "start-container", StartContainer, "`start_container`", "container", "Container";
+    "stop-container", StopContainer, "`stop_container`", "container", "Container";
+    "remove-container", RemoveContainer, "`remove_container`", "container", "Container";
+    "get-container-logs", GetContainerLogs, "`get_container_logs`", "container", "Container";
+    "is-container-healthy", IsContainerHealthy, "`is_container_healthy`", "container", "Container";
+    "remove-volume", RemoveVolume, "`remove_volume`", "volume", "Volume";
+    "remove-network", RemoveNetwork, "`remove_network`", "network", "Network";
+    "remove-image", RemoveImage, "`remove_image`", "image", "Image";
+    "wait-container", WaitContainer, "`wait_container`", "container", "Container";
+    "kill-container", KillContainer, "`kill_container`", "container", "Container";
+    "pause-container", PauseContainer, "`pause_container`", "container", "Container";
+    "unpause-container", UnpauseContainer, "`unpause_container`", "container", "Container";
+    "restart-container", RestartContainer, "`restart_container`", "container", "Container";
+    "exec", Exec, "`exec`", "container", "Container";
+    "exec-stream", ExecStream, "`exec_stream`", "container", "Container";
+    "exec-detached", ExecDetached, "`exec_detached`", "container", "Container";
+    "exec-status", ExecStatus, "`exec_status`", "container", "Container";
+    "stream-container-logs", StreamContainerLogs, "`stream_container_logs`", "container", "Container";
+    "copy-into-container", CopyIntoContainer, "`copy_into_container`", "container", "Container";
+    "copy-from-container", CopyFromContainer, "`copy_from_container`", "container", "Container";
+    "read-file", ReadFile, "`read_file`", "container", "Container";
+    "read-file-stream", ReadFileStream, "`read_file_stream`", "container", "Container";
+    "write-file", WriteFile, "`write_file`", "container", "Container";
+    "container-stats", ContainerStats, "`container_stats`", "container", "Container";
+    "stream-container-stats", StreamContainerStats, "`stream_container_stats`", "container", "Container";
 }
 
 /// Returns names that no resource has. Some look like ids: full ones, short ones, and hex digits that engines
@@ -109,15 +117,15 @@ fn unknown_names(ctx: &Ctx) -> Vec<String> {
     ]
 }
 
-async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
+async fn returns_not_found(ctx: Ctx, operation: Operation) -> CheckResult {
     for name in unknown_names(&ctx) {
         let error = crate::call(ctx.driver(), operation, &name).await.err();
-        names_missing(&ctx, operation, &name, error)?;
+        assert_not_found(&ctx, operation, &name, error)?;
     }
     Ok(())
 }
 
-async fn refuses_force(ctx: Ctx, operation: Operation) -> CheckResult {
+async fn forced_returns_not_found(ctx: Ctx, operation: Operation) -> CheckResult {
     let driver = ctx.driver();
     for name in unknown_names(&ctx) {
         let id = ContainerId::new(&name)?;
@@ -125,12 +133,12 @@ async fn refuses_force(ctx: Ctx, operation: Operation) -> CheckResult {
             Operation::StopContainer => driver.stop_container(&id, StopOptions::kill()).await.err(),
             _ => driver.remove_container(&id, RemoveOptions::force()).await.err(),
         };
-        names_missing(&ctx, operation, &name, error)?;
+        assert_not_found(&ctx, operation, &name, error)?;
     }
     Ok(())
 }
 
-fn names_missing(ctx: &Ctx, operation: Operation, name: &str, error: Option<DriverError>) -> CheckResult {
+fn assert_not_found(ctx: &Ctx, operation: Operation, name: &str, error: Option<DriverError>) -> CheckResult {
     let code = match operation {
         Operation::RemoveVolume => codes::VOLUME_NOT_FOUND,
         Operation::RemoveNetwork => codes::NETWORK_NOT_FOUND,
@@ -151,7 +159,7 @@ fn names_missing(ctx: &Ctx, operation: Operation, name: &str, error: Option<Driv
     )
 }
 
-async fn get_answers_none(ctx: Ctx) -> CheckResult {
+async fn get_container_returns_none(ctx: Ctx) -> CheckResult {
     for id in unknown_names(&ctx) {
         ctx.equal(
             format!("get of {id}"),
@@ -162,7 +170,7 @@ async fn get_answers_none(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn get_volume_answers_none(ctx: Ctx) -> CheckResult {
+async fn get_volume_returns_none(ctx: Ctx) -> CheckResult {
     for id in unknown_names(&ctx) {
         let found = ctx.driver().get_volume(&VolumeId::new(&id)?).await?;
         ctx.equal(format!("get of {id}"), found, None)?;
@@ -170,7 +178,7 @@ async fn get_volume_answers_none(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn get_network_answers_none(ctx: Ctx) -> CheckResult {
+async fn get_network_returns_none(ctx: Ctx) -> CheckResult {
     for id in unknown_names(&ctx) {
         let found = ctx.driver().get_network(&NetworkId::new(&id)?).await?;
         ctx.equal(format!("get of {id}"), found, None)?;
@@ -178,7 +186,7 @@ async fn get_network_answers_none(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn connection_refuses(ctx: Ctx, connect: bool) -> CheckResult {
+async fn connection_returns_not_found(ctx: Ctx, connect: bool) -> CheckResult {
     let container = ctx.driver().create_container(&ctx.script("true")).await?;
     let network = ctx.driver().create_network(&ctx.network()).await?;
     for name in unknown_names(&ctx) {

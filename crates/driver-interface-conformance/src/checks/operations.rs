@@ -1,5 +1,4 @@
-//! Checks that each optional operation works if it is declared: one small check per operation. Each operation's
-//! own area has the rest.
+//! Checks that each declared optional operation works: one small check each. The other areas have the rest.
 
 use std::time::Duration;
 
@@ -19,21 +18,21 @@ macro_rules! operations {
             $(
                 Check::must(
                     concat!("capability/", $id),
-                    concat!($call, " if it is declared."),
+                    concat!("If declared, ", $call, "."),
                     run!($body),
                 )
                 .requires(&[$(Operation::$operation),+]),
             )+
             Check::must(
                 "capability/image-load",
-                "`load_image` loads an image and returns its name if it is declared.",
+                "If declared, `load_image` loads an image and returns its name.",
                 run!(image_load),
             )
             .requires(&[Operation::LoadImage])
             .without_image(),
             Check::must(
                 "capability/image-pull-stream",
-                "`pull_image` pulls an image if it is declared.",
+                "If declared, `pull_image` pulls an image.",
                 run!(image_pull),
             )
             .requires(&[Operation::PullImage])
@@ -43,26 +42,34 @@ macro_rules! operations {
 }
 
 operations! {
-    "container-wait", "`wait_container` returns how a container exited", [WaitContainer], wait;
+    "container-wait", "`wait_container` returns the exit of a container", [WaitContainer], wait;
     "container-kill", "`kill_container` terminates a container", [KillContainer], kill;
-    "container-pause", "`pause_container` and `unpause_container` pause and unpause a container", [PauseContainer, UnpauseContainer], pause;
+    "container-pause", "`pause_container` and `unpause_container` pause and unpause a container",
+        [PauseContainer, UnpauseContainer], pause;
     "container-restart", "`restart_container` restarts a container", [RestartContainer], restart;
     "exec", "`exec` runs a command in a container", [Exec], exec;
-    "exec-stream", "`exec_stream` connects to a command in a container", [ExecStream], exec_stream;
-    "exec-detached", "`exec_detached` starts a command, and `exec_status` returns its status", [ExecDetached, ExecStatus], exec_detached;
-    "log-stream", "`stream_container_logs` streams the output of a container", [StreamContainerLogs], log_stream;
-    "file-archive", "`copy_from_container` packs the files that `copy_into_container` unpacked", [CopyIntoContainer, CopyFromContainer], file_archive;
-    "file-read", "`read_file` and `read_file_stream` read a container's file", [ReadFile, ReadFileStream], file_read;
+    "exec-stream", "`exec_stream` starts an exec session in a container", [ExecStream], exec_stream;
+    "exec-detached", "`exec_detached` starts a command, and `exec_status` returns its status",
+        [ExecDetached, ExecStatus], exec_detached;
+    "log-stream", "`stream_container_logs` streams the output of a container",
+        [StreamContainerLogs], log_stream;
+    "file-archive", "`copy_from_container` packs the files that `copy_into_container` unpacked",
+        [CopyIntoContainer, CopyFromContainer], file_archive;
+    "file-read", "`read_file` and `read_file_stream` read a file of a container",
+        [ReadFile, ReadFileStream], file_read;
     "file-write", "`write_file` writes a file that the container sees", [WriteFile], file_write;
     "image-list", "`list_images` includes the test image", [ListImages], image_list;
     "image-inspect", "`get_image` returns the test image", [GetImage], image_inspect;
-    "container-stats", "`container_stats` returns a measurement of a container", [ContainerStats], stats;
-    "container-stats-stream", "`stream_container_stats` streams measurements of a container", [StreamContainerStats], stats_stream;
-    "events", "`events` reports a creation", [Events], events;
-    "volume-inspect", "`get_volume` finds a volume", [GetVolume], volume_inspect;
-    "network-inspect", "`get_network` finds a network", [GetNetwork], network_inspect;
-    "network-connect", "`connect_network` and `disconnect_network` connect and disconnect a container", [ConnectNetwork, DisconnectNetwork], network_connect;
-    "network-cleanup", "`remove_idle_networks` keeps a network that is in use", [RemoveIdleNetworks], network_cleanup;
+    "container-stats", "`container_stats` returns the stats of a container", [ContainerStats], stats;
+    "container-stats-stream", "`stream_container_stats` streams the stats of a container",
+        [StreamContainerStats], stats_stream;
+    "events", "`events` reports the creation of a container", [Events], events;
+    "volume-inspect", "`get_volume` returns a volume", [GetVolume], volume_inspect;
+    "network-inspect", "`get_network` returns a network", [GetNetwork], network_inspect;
+    "network-connect", "`connect_network` and `disconnect_network` connect and disconnect a container",
+        [ConnectNetwork, DisconnectNetwork], network_connect;
+    "network-cleanup", "`remove_idle_networks` keeps a network that is in use",
+        [RemoveIdleNetworks], network_cleanup;
     "plan", "`plan` accepts a valid config", [Plan], plan;
 }
 
@@ -164,7 +171,7 @@ async fn file_archive(ctx: Ctx) -> CheckResult {
         .collect_all()
         .await?
         .concat();
-    ctx.ensure("the archive has something", original.len() >= 512, original.len())?;
+    ctx.ensure("the archive is not empty", original.len() >= 512, original.len())?;
     ctx.equal("the length of the copy", copy.len(), original.len())
 }
 
@@ -262,7 +269,7 @@ async fn network_connect(ctx: Ctx) -> CheckResult {
     let options = NetworkConnectOptions::default();
     ctx.driver().connect_network(&network.id, &id, options).await?;
     let attached = ctx.driver().remove_network(&network.id).await;
-    ctx.ensure("a network that is used stays", attached.is_err(), &attached)?;
+    ctx.ensure("a network in use is not removed", attached.is_err(), &attached)?;
     ctx.driver().disconnect_network(&network.id, &id).await?;
     ctx.driver().remove_network(&network.id).await?;
     ctx.equal(

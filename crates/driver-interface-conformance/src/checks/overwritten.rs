@@ -8,7 +8,7 @@ use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/overwritten",
-        "A file that overwrites another has its own length, permissions and owner, also default ones.",
+        "A file that overwrites another has its own length, permissions and owner, including default ones.",
         run!(written),
     )
     .requires(&[
@@ -43,7 +43,7 @@ const VERSIONS: &[Version] = &[
 ];
 
 /// Asserts that a file matches a version. The container's user owns a file without an explicit owner.
-async fn is(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
+async fn assert_version(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
     let (content, mode, owner) = version;
     let (uid, gid) = owner.unwrap_or((0, 0));
     let actual = ctx.output_of(id, &format!("stat -c '%a %u:%g %s' {at}")).await?;
@@ -73,17 +73,17 @@ async fn written(ctx: Ctx) -> CheckResult {
     ctx.driver().start_container(&id).await?;
     ctx.printed(&id, "ready").await?;
     if let Some(last) = VERSIONS.last() {
-        is(&ctx, &id, "/home/before", last).await?;
+        assert_version(&ctx, &id, "/home/before", last).await?;
     }
     for version in VERSIONS {
         write(&id, "/home/while", version).await?;
-        is(&ctx, &id, "/home/while", version).await?;
+        assert_version(&ctx, &id, "/home/while", version).await?;
     }
     // On a tmpfs, where some engines write through a process that lacks the privilege to change a file's owner.
     for (content, mode, _) in VERSIONS {
         let own = (*content, *mode, None);
         write(&id, "/tmp/file", &own).await?;
-        is(&ctx, &id, "/tmp/file", &own).await?;
+        assert_version(&ctx, &id, "/tmp/file", &own).await?;
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn unpacked(ctx: Ctx) -> CheckResult {
         ctx.driver()
             .copy_into_container(&id, &path("/home")?, archive.into())
             .await?;
-        is(&ctx, &id, "/home/file", version).await?;
+        assert_version(&ctx, &id, "/home/file", version).await?;
     }
     Ok(())
 }

@@ -21,20 +21,21 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(NEEDS),
     Check::must(
-        "pause/processes-stand-still",
-        "The processes of a paused container do nothing until it is unpaused.",
-        run!(stand_still),
+        "pause/processes-frozen",
+        "The processes of a paused container do not run until it is unpaused.",
+        run!(processes_frozen),
     )
     .requires(NEEDS),
     Check::must(
-        "pause/already",
+        "pause/already-paused",
         "Pausing a paused container has no effect and returns `AlreadyPaused`.",
-        run!(already),
+        run!(already_paused),
     )
     .requires(NEEDS),
     Check::must(
         "pause/not-running",
-        "Pausing a container that is not running is `ContainerNotRunningError`, not retryable, and has no effect.",
+        "Pausing a container that is not running returns a non-retryable `ContainerNotRunningError` and has \
+         no effect.",
         run!(not_running),
     )
     .requires(NEEDS),
@@ -46,7 +47,8 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "pause/unpause-not-running",
-        "Unpausing a container that is not running is `ContainerNotRunningError`, not retryable, and starts nothing.",
+        "Unpausing a container that is not running returns a non-retryable `ContainerNotRunningError` and \
+         starts nothing.",
         run!(unpause_not_running),
     )
     .requires(NEEDS),
@@ -76,12 +78,12 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
             .session(ctx.session().clone())
             .status(ContainerStatus::Paused);
         ctx.equal(
-            "paused ones in a list",
+            "paused containers in the list",
             ctx.driver().list_containers(&paused).await?.len(),
             1,
         )?;
         let outcome = ctx.driver().unpause_container(&running.id).await?;
-        ctx.equal("outcome of going on", outcome, UnpauseOutcome::Unpaused)?;
+        ctx.equal("outcome of the unpause", outcome, UnpauseOutcome::Unpaused)?;
         let now = ctx.get(&running.id).await?;
         ctx.equal(
             "status and start time of the current run",
@@ -95,7 +97,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(0))
 }
 
-async fn stand_still(ctx: Ctx) -> CheckResult {
+async fn processes_frozen(ctx: Ctx) -> CheckResult {
     let script = "echo ready; while true; do echo x; sleep 1; done";
     let running = ctx.ready(&ctx.script(script)).await?;
     let lines = async || -> CheckResult<usize> {
@@ -131,7 +133,7 @@ async fn stand_still(ctx: Ctx) -> CheckResult {
     .await
 }
 
-async fn already(ctx: Ctx) -> CheckResult {
+async fn already_paused(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let first = ctx.driver().pause_container(&running.id).await?;
     let second = ctx.driver().pause_container(&running.id).await?;
@@ -145,7 +147,7 @@ async fn already(ctx: Ctx) -> CheckResult {
         ctx.get(&running.id).await?.status,
         ContainerStatus::Paused,
     )?;
-    // A single unpause is enough, however often it was paused.
+    // A single unpause is enough, even after two pauses.
     ctx.driver().unpause_container(&running.id).await?;
     ctx.equal(
         "status",
@@ -155,14 +157,14 @@ async fn already(ctx: Ctx) -> CheckResult {
 }
 
 async fn not_running(ctx: Ctx) -> CheckResult {
-    refused_where_nothing_runs(ctx, true).await
+    refused_unless_running(ctx, true).await
 }
 
 async fn unpause_not_running(ctx: Ctx) -> CheckResult {
-    refused_where_nothing_runs(ctx, false).await
+    refused_unless_running(ctx, false).await
 }
 
-async fn refused_where_nothing_runs(ctx: Ctx, pause: bool) -> CheckResult {
+async fn refused_unless_running(ctx: Ctx, pause: bool) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
     for id in [&created.id, &exited.id] {
@@ -201,7 +203,11 @@ async fn stop_and_remove(ctx: Ctx) -> CheckResult {
 
     let id = paused().await?;
     let result = ctx.driver().remove_container(&id, RemoveOptions::default()).await;
-    ctx.refused("removing a paused one", result, &[codes::CONTAINER_REMOVE_FAILED])?;
+    ctx.refused(
+        "removing a paused container",
+        result,
+        &[codes::CONTAINER_REMOVE_FAILED],
+    )?;
     ctx.equal(
         "status after that",
         ctx.get(&id).await?.status,

@@ -1,4 +1,4 @@
-//! Checks of plans: what a creation would do, determined without doing it.
+//! Checks of creation plans.
 
 use driver_interface_types::{
     ByteStream, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, ImageInfo,
@@ -15,22 +15,22 @@ const NEEDS: &[Operation] = &[Operation::Plan];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "plan/accepted",
-        "The plan of a valid config has no refusals, and its config has all configured values.",
+        "The plan of a valid config has no refusals and contains all configured values.",
         run!(accepted),
     )
     .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/refusals",
-        "The plan of an invalid config lists the same violations as the creation, with their paths, and is no error.",
+        "The plan of an invalid config is not an error; it lists the violations that the creation reports.",
         run!(refusals),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
-        "plan/beyond-the-driver",
-        "More CPU than the driver allows, and a config field that it does not declare, are refusals.",
-        run!(beyond),
+        "plan/exceeds-driver-limit",
+        "A plan refuses more CPU than the driver allows and config fields that the driver does not declare.",
+        run!(exceeds_driver_limit),
     )
     .requires(NEEDS)
     .without_image(),
@@ -43,22 +43,22 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "plan/matches-creation",
-        "The warnings of a creation match its plan, and so does the enforcement that the instance reports.",
+        "A plan predicts the warnings of the creation and the enforcement that the instance reports.",
         run!(matches),
     )
     .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/strictness",
-        "With `Strictness::Require`, warnings become refusals, exactly where the creation refuses.",
+        "With `Strictness::Require`, a plan turns warnings into refusals, exactly as the creation does.",
         run!(strictness),
     )
     .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/image",
-        "A plan has the user, entrypoint, command and volumes of a local image, and advice for images that \
-         do not fit the config.",
+        "A plan has the user, entrypoint, command and volumes of a local image, and advice if the image does \
+         not fit the config.",
         run!(image),
     )
     .requires(&[Operation::Plan, Operation::LoadImage])
@@ -81,13 +81,10 @@ async fn accepted(ctx: Ctx) -> CheckResult {
     ctx.equal("refusals", paths(&plan.refusals), Vec::new())?;
     ctx.ensure("it is accepted", plan.is_accepted(), &plan.refusals)?;
     let actual = (
-        &plan.config.image,
-        &plan.config.name,
-        &plan.config.command,
-        &plan.config.env,
+        &plan.config.image, &plan.config.name, &plan.config.command, &plan.config.env,
     );
     ctx.equal(
-        "the resource it would create",
+        "the planned config",
         actual,
         (&config.image, &config.name, &config.command, &config.env),
     )?;
@@ -121,20 +118,20 @@ async fn refusals(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn beyond(ctx: Ctx) -> CheckResult {
+async fn exceeds_driver_limit(ctx: Ctx) -> CheckResult {
     let good = planned(&ctx, &config(&ctx)).await?;
     ctx.equal("refusals of the control", paths(&good.refusals), Vec::new())?;
-    if let Some(most) = ctx.capabilities().bounds.max_cpu {
-        let plan = planned(&ctx, &config(&ctx).cpu(most + 1.0)).await?;
+    if let Some(max) = ctx.capabilities().bounds.max_cpu {
+        let plan = planned(&ctx, &config(&ctx).cpu(max + 1.0)).await?;
         ctx.equal(
             "more CPU than allowed",
             paths(&plan.refusals),
             vec!["resources.cpu"],
         )?;
     }
-    for (asking, path, capability) in super::setup::asking(&ctx)? {
+    for (config_with_field, path, capability) in super::setup::optional_fields(&ctx)? {
         if !ctx.declares(capability) {
-            let plan = planned(&ctx, &asking).await?;
+            let plan = planned(&ctx, &config_with_field).await?;
             let named = plan.refusals.iter().any(|refusal| refusal.path.starts_with(path));
             ctx.ensure(format!("a refusal at `{path}`"), named, paths(&plan.refusals))?;
         }
@@ -188,7 +185,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
     )?;
     let all = ContainerFilter::default().session(ctx.session().clone());
     ctx.equal(
-        "containers then",
+        "containers afterwards",
         ctx.driver().list_containers(&all).await?.len(),
         1,
     )
@@ -217,15 +214,15 @@ async fn matches(ctx: Ctx) -> CheckResult {
 
 async fn strictness(ctx: Ctx) -> CheckResult {
     for config in [ctx.script("true"), ctx.script("true").disk(64)] {
-        as_strict_as_its_warnings(&ctx, config).await?;
+        strict_refuses_warned(&ctx, config).await?;
     }
     Ok(())
 }
 
 async fn image(ctx: Ctx) -> CheckResult {
     let absent = planned(&ctx, &config(&ctx)).await?;
-    ctx.equal("an image that is not there", absent.image, None)?;
-    ctx.equal("advice on it", paths(&absent.advice), Vec::new())?;
+    ctx.equal("an image that is not present", absent.image, None)?;
+    ctx.equal("advice on a missing image", paths(&absent.advice), Vec::new())?;
     for user in [None, Some("7:8")] {
         let saved = saved_with(
             &ctx,
@@ -243,17 +240,17 @@ async fn image(ctx: Ctx) -> CheckResult {
         hardened.image = saved.reference.to_string();
         let plan = planned(&ctx, &hardened).await?;
         let Some(image) = plan.image else {
-            return Err(Failure::new("the plan's image", "to be there", "none").into());
+            return Err(Failure::new("the plan's image", "to be present", "none").into());
         };
         ctx.equal("its user", image.user.as_deref(), user)?;
-        let words = |words: &[&str]| -> Vec<String> { words.iter().map(ToString::to_string).collect() };
+        let strings = |items: &[&str]| -> Vec<String> { items.iter().map(ToString::to_string).collect() };
         ctx.equal(
             "its entrypoint, command and volumes",
             (image.entrypoint, image.command, image.volumes),
             (
-                words(&["/entry", "--fast"]),
-                words(&["serve"]),
-                words(&["/data", "/srv/data"]),
+                strings(&["/entry", "--fast"]),
+                strings(&["serve"]),
+                strings(&["/data", "/srv/data"]),
             ),
         )?;
         let codes =
@@ -263,7 +260,11 @@ async fn image(ctx: Ctx) -> CheckResult {
             None => [&[ImageInfo::STARTS_AS_ROOT][..], &volumes].concat(),
             Some(_) => volumes.to_vec(),
         };
-        ctx.equal("advice with the defaults", codes(&plan.advice), words(&expected))?;
+        ctx.equal(
+            "advice with the defaults",
+            codes(&plan.advice),
+            strings(&expected),
+        )?;
         let compatible = hardened.security(SecurityOptions::compatible());
         let advice = planned(&ctx, &compatible).await?.advice;
         ctx.equal("advice with the compatible preset", codes(&advice), Vec::new())?;
@@ -271,7 +272,7 @@ async fn image(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn as_strict_as_its_warnings(ctx: &Ctx, lax: ContainerConfig) -> CheckResult {
+async fn strict_refuses_warned(ctx: &Ctx, lax: ContainerConfig) -> CheckResult {
     let warned = planned(ctx, &lax).await?.warnings;
     let strict = lax.strictness(Strictness::Require);
     let plan = planned(ctx, &strict).await?;
@@ -281,7 +282,7 @@ async fn as_strict_as_its_warnings(ctx: &Ctx, lax: ContainerConfig) -> CheckResu
         warned.is_empty(),
     )?;
     let result = ctx.driver().create_container(&strict).await;
-    ctx.equal("so is the creation", result.is_ok(), plan.is_accepted())?;
+    ctx.equal("the creation agrees", result.is_ok(), plan.is_accepted())?;
     let named = plan
         .refusals
         .iter()

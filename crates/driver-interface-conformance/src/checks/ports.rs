@@ -19,7 +19,8 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::PortPublish];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "ports/recorded",
-        "The instance of a running container has each published port with protocol and host address; otherwise none.",
+        "A running container reports each published port with protocol and host address; any other reports \
+         none.",
         run!(recorded),
     )
     .config(NEEDS),
@@ -31,34 +32,35 @@ pub(super) const CHECKS: &[Check] = &[
     .because("engines publish on all interfaces by default")
     .config(NEEDS),
     Check::must(
-        "ports/picked-apart",
+        "ports/distinct-host-ports",
         "Two containers that publish the same container port get different host ports.",
-        run!(picked),
+        run!(distinct_host_ports),
     )
     .config(NEEDS),
     Check::must(
-        "ports/reached",
-        "A server in the container is reached at the address that the instance reports.",
-        run!(reached),
+        "ports/reachable",
+        "A server in a container is reachable at the address that the instance reports.",
+        run!(reachable),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "ports/given",
-        "A configured host port is used, and is closed after the stop.",
-        run!(given),
+        "ports/fixed-host-port",
+        "A configured host port is open while the container runs and closed after the stop.",
+        run!(fixed_host_port),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "ports/taken",
-        "A host port that is in use is `ContainerStartError`, and the container does not run.",
-        run!(taken),
+        "ports/host-port-in-use",
+        "A start with a host port that is in use returns `ContainerStartError`, and the container does not \
+         run.",
+        run!(host_port_in_use),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "ports/unpublished-is-closed",
+        "ports/unpublished-not-reported",
         "The instance does not report a port that is not published, even if a server listens on it.",
         run!(unpublished),
     )
@@ -93,7 +95,7 @@ async fn recorded(ctx: Ctx) -> CheckResult {
         vec![(81, Protocol::Tcp), (PORT, Protocol::Tcp), (PORT, Protocol::Udp)],
     )?;
     let given = running.ports.iter().all(|port| port.host_port > 0);
-    ctx.ensure("each has one on the host", given, &running.ports)?;
+    ctx.ensure("each has a host port", given, &running.ports)?;
     ctx.ensure(
         "the endpoint is known",
         running.endpoint(PORT).is_some(),
@@ -137,52 +139,56 @@ async fn loopback(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn picked(ctx: Ctx) -> CheckResult {
+async fn distinct_host_ports(ctx: Ctx) -> CheckResult {
     let config = || ctx.script(SERVE).port(PortMapping::new(PORT));
     let (one, other) = (ctx.ready(&config()).await?, ctx.ready(&config()).await?);
     let (one, other) = (one.endpoint(PORT), other.endpoint(PORT));
-    ctx.ensure("both have one", one.is_some() && other.is_some(), (one, other))?;
+    ctx.ensure(
+        "both have an endpoint",
+        one.is_some() && other.is_some(),
+        (one, other),
+    )?;
     ctx.ensure("they differ", one != other, (one, other))
 }
 
 /// Connects to a server and returns what it sends, if it is reachable.
 async fn read_greeting(address: SocketAddr) -> Option<String> {
-    let talk = async {
+    let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await.ok()?;
         Some(text).filter(|text| !text.is_empty())
     };
-    timeout(Duration::from_secs(5), talk).await.ok().flatten()
+    timeout(Duration::from_secs(5), exchange).await.ok().flatten()
 }
 
 /// Retries until the server responds, because it is unavailable between two connections.
-async fn answers(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResult {
-    let about = format!("an answer of {id} at {address}");
-    let word = ctx
+async fn expect_reply(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResult {
+    let about = format!("a reply of {id} at {address}");
+    let reply = ctx
         .eventually(&about, Duration::from_secs(20), || async {
             Ok(read_greeting(address).await.ok_or_else(|| "none".to_owned()))
         })
         .await?;
-    ctx.equal("the answer", word.as_str(), "pong\n")
+    ctx.equal("the reply", reply.as_str(), "pong\n")
 }
 
-async fn location(ctx: &Ctx, id: &ContainerId) -> CheckResult<SocketAddr> {
+async fn host_address(ctx: &Ctx, id: &ContainerId) -> CheckResult<SocketAddr> {
     let location = ctx.get(id).await?.endpoint(PORT);
-    Ok(location.ok_or_else(|| Failure::new("the port's host address", "one", "none"))?)
+    Ok(location.ok_or_else(|| Failure::new("the port's host address", "an address", "none"))?)
 }
 
-async fn reached(ctx: Ctx) -> CheckResult {
+async fn reachable(ctx: Ctx) -> CheckResult {
     let running = ctx
         .ready(&ctx.script(&server()).port(PortMapping::new(PORT)))
         .await?;
-    answers(&ctx, &running.id, location(&ctx, &running.id).await?).await?;
+    expect_reply(&ctx, &running.id, host_address(&ctx, &running.id).await?).await?;
     // The next run may use another port; the instance reports it.
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
     ctx.driver().start_container(&running.id).await?;
-    answers(&ctx, &running.id, location(&ctx, &running.id).await?).await
+    expect_reply(&ctx, &running.id, host_address(&ctx, &running.id).await?).await
 }
 
 /// Reserves a free port. The listener holds it until it is dropped.
@@ -195,25 +201,25 @@ async fn free_port() -> CheckResult<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
-async fn given(ctx: Ctx) -> CheckResult {
+async fn fixed_host_port(ctx: Ctx) -> CheckResult {
     let (listener, port) = free_port().await?;
     drop(listener);
     let config = ctx.script(&server()).port(PortMapping::new(PORT).host_port(port));
     let running = ctx.ready(&config).await?;
-    let at = location(&ctx, &running.id).await?;
+    let at = host_address(&ctx, &running.id).await?;
     ctx.equal(
         "the address",
         at,
         SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
     )?;
-    answers(&ctx, &running.id, at).await?;
+    expect_reply(&ctx, &running.id, at).await?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
     ctx.equal("after the stop", read_greeting(at).await, None)
 }
 
-async fn taken(ctx: Ctx) -> CheckResult {
+async fn host_port_in_use(ctx: Ctx) -> CheckResult {
     let (listener, port) = free_port().await?;
     let config = ctx.script(&server()).port(PortMapping::new(PORT).host_port(port));
     let created = ctx.driver().create_container(&config).await?;
@@ -227,15 +233,15 @@ async fn taken(ctx: Ctx) -> CheckResult {
     )?;
     drop(listener);
     ctx.driver().start_container(&created.id).await?;
-    answers(&ctx, &created.id, location(&ctx, &created.id).await?).await
+    expect_reply(&ctx, &created.id, host_address(&ctx, &created.id).await?).await
 }
 
 async fn unpublished(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE).port(PortMapping::new(81))).await?;
     ctx.equal("ports", running.ports.len(), 1)?;
-    ctx.equal("one that is not published", running.endpoint(PORT), None)?;
+    ctx.equal("a port that is not published", running.endpoint(PORT), None)?;
     ctx.ensure(
-        "the control: one that is",
+        "the control: a published port",
         running.endpoint(81).is_some(),
         &running.ports,
     )

@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-missing",
-        "Pulling an image that no registry has is `ImagePullError` or `ImageNotFoundError`, and no image appears.",
+        "Pulling a missing image returns `ImagePullError` or `ImageNotFoundError` and creates no image.",
         run!(pull_missing),
     )
     .requires(&[Operation::PullImage])
@@ -33,15 +33,15 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-credentials",
-        "Credentials that a registry does not require are harmless and are not kept for the next pull.",
+        "Credentials that a registry does not require are not kept for the next pull.",
         run!(pull_credentials),
     )
     .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
     .limit(180),
     Check::must(
-        "images/pull-secret-stays-secret",
-        "Errors of a pull contain neither its password nor its token.",
+        "images/no-secrets-in-errors",
+        "Pull errors contain neither the password nor the token.",
         run!(pull_secret),
     )
     .requires(&[Operation::PullImage])
@@ -74,7 +74,7 @@ async fn pull(ctx: Ctx) -> CheckResult {
     for _ in 0..2 {
         let steps = pulled(&ctx, &image, PullOptions::default()).await??;
         let found = done(&steps);
-        ctx.equal("how often it is done", found.len(), 1)?;
+        ctx.equal("number of `Done` items", found.len(), 1)?;
         let last = matches!(steps.last(), Some(PullProgress::Done(_)));
         ctx.ensure("no progress follows", last, steps.last())?;
         let named = |info: &&ImageInfo| {
@@ -101,7 +101,7 @@ async fn pull_missing(ctx: Ctx) -> CheckResult {
         let missing = ImageRef::new(format!("{}/{}:does-not-exist", known.registry(), ctx.name()))?;
         let result = pulled(&ctx, &missing, PullOptions::default()).await?;
         let error = ctx.refused(
-            "from a registry that answers",
+            "the pull from a reachable registry",
             result,
             &[codes::IMAGE_PULL_FAILED, codes::IMAGE_NOT_FOUND],
         )?;
@@ -118,12 +118,12 @@ async fn pull_credentials(ctx: Ctx) -> CheckResult {
     let credentials = RegistryCredentials::password("robot", "hunter2-marker");
     let steps = pulled(&ctx, &image, PullOptions::default().credentials(credentials)).await?;
     match steps {
-        Ok(steps) => ctx.equal("how often it is done", done(&steps).len(), 1)?,
+        Ok(steps) => ctx.equal("number of `Done` items", done(&steps).len(), 1)?,
         // A registry may not require credentials and still reject ones it does not know.
         Err(error) => ctx.equal("the refusal", error.code(), codes::AUTHENTICATION_FAILED)?,
     }
     let steps = pulled(&ctx, &image, PullOptions::default()).await??;
-    ctx.equal("how often the next one is done", done(&steps).len(), 1)
+    ctx.equal("number of `Done` items of the next pull", done(&steps).len(), 1)
 }
 
 async fn pull_secret(ctx: Ctx) -> CheckResult {

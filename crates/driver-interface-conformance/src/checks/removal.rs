@@ -29,14 +29,14 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "removal/twice",
-        "A second removal is \"not found\", with and without force.",
+        "A second removal returns `ContainerNotFoundError`, with or without force.",
         run!(twice),
     )
     .without_programs(),
     Check::must(
-        "removal/gone-everywhere",
+        "removal/complete-on-return",
         "When a removal returns, no reader or operation finds the container, and its name is free.",
-        run!(gone),
+        run!(complete_on_return),
     ),
 ];
 
@@ -100,7 +100,7 @@ async fn twice(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn gone(ctx: Ctx) -> CheckResult {
+async fn complete_on_return(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let name = ContainerId::new(running.name.as_str())?;

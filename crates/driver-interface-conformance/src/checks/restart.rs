@@ -16,23 +16,24 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "restart/new-run",
-        "A restart lets the old process exit by itself and starts a new run, with a new start time; the \
-         logs continue.",
+        "A graceful restart sends the stop signal and starts a new run with a new start time; the logs \
+         continue.",
         run!(new_run),
     )
     .properties(&[Property::LogsAcrossRuns])
     .requires(NEEDS),
     Check::must(
-        "restart/stopped-starts",
+        "restart/starts-stopped",
         "A restart starts created and exited containers.",
-        run!(stopped_starts),
+        run!(starts_stopped),
     )
     .properties(&[Property::CreatedState, Property::RestartSameId])
     .requires(NEEDS),
     Check::must(
-        "restart/stubborn-keeps-running",
-        "A process that outlives the grace period of a restart without force keeps running: `ContainerStopError`.",
-        run!(stubborn),
+        "restart/grace-expires-without-force",
+        "A restart without force whose grace period expires returns `ContainerStopError`, and the process \
+         keeps running.",
+        run!(grace_expires),
     )
     .because("one engine kills it anyway; work must be lost only on request")
     .requires(NEEDS),
@@ -44,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "restart/dropped-then-stopped",
-        "A stop that returns after a restart was dropped is final: the dropped restart starts nothing later.",
+        "After a restart is dropped and a later stop returns, the container stays stopped.",
         run!(dropped_then_stopped),
     )
     .because("a call continues in the background when its future is dropped")
@@ -83,7 +84,7 @@ async fn new_run(ctx: Ctx) -> CheckResult {
     .await
 }
 
-async fn stopped_starts(ctx: Ctx) -> CheckResult {
+async fn starts_stopped(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let outcome = ctx
         .driver()
@@ -91,7 +92,7 @@ async fn stopped_starts(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.equal("the outcome", outcome, RestartOutcome::Started)?;
     ctx.equal(
-        "status of the new one",
+        "status of the started container",
         ctx.get(&created.id).await?.status,
         ContainerStatus::Running,
     )?;
@@ -116,7 +117,7 @@ async fn stopped_starts(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn stubborn(ctx: Ctx) -> CheckResult {
+async fn grace_expires(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let grace = Duration::from_secs(2);
@@ -143,7 +144,12 @@ async fn by_force(ctx: Ctx) -> CheckResult {
         .restart_container(&running.id, StopOptions::kill_after(grace))
         .await?;
     ctx.equal("the outcome", outcome, RestartOutcome::Killed)?;
-    ctx.took("the restart with a grace", began, grace, Duration::from_secs(40))?;
+    ctx.took(
+        "the restart with a grace period",
+        began,
+        grace,
+        Duration::from_secs(40),
+    )?;
     let again = ctx.get(&running.id).await?;
     ctx.ensure("it runs again", again.started_at > running.started_at, &again)?;
     ctx.driver()

@@ -1,4 +1,4 @@
-//! Checks of security, measured from inside through `/proc`, never from what the engine claims to have set.
+//! Checks of security, measured inside the container through `/proc`, not by what the engine reports.
 
 use driver_interface_types::{ContainerDriver, Guarantee, ImageRef, Operation, Property, SecurityOptions};
 
@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/capability-added",
-        "A capability that the config adds is present, and no other.",
+        "A process has exactly the capabilities that the config adds.",
         run!(capability_added),
     )
     .guarantees(&[Guarantee::Capabilities])
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
     .guarantees(&[Guarantee::User])
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "security/compatible",
+        "security/compatible-preset",
         "With `SecurityOptions::compatible()`, the image's user runs with exactly the preset's \
          capabilities, cannot gain privileges, and can write to the root file system.",
         run!(compatible),
@@ -63,9 +63,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
-        "security/own-processes-only",
+        "security/process-isolation",
         "A container sees only its own processes.",
-        run!(own_processes),
+        run!(process_isolation),
     )
     .properties(&[Property::RealProcesses]),
     Check::should(
@@ -89,7 +89,7 @@ async fn status(ctx: &Ctx, security: SecurityOptions, keys: &[&str]) -> CheckRes
             let missing = || {
                 Failure::new(
                     format!("{key} in /proc/self/status"),
-                    "to be there",
+                    "to be present",
                     printed.clone(),
                 )
                 .into()
@@ -102,7 +102,7 @@ async fn status(ctx: &Ctx, security: SecurityOptions, keys: &[&str]) -> CheckRes
 }
 
 const SETS: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
-const NOTHING: &str = "0000000000000000";
+const NO_CAPABILITIES: &str = "0000000000000000";
 
 async fn capabilities(ctx: Ctx) -> CheckResult {
     for user in ["1000:1000", "0:0"] {
@@ -110,7 +110,7 @@ async fn capabilities(ctx: Ctx) -> CheckResult {
         ctx.equal(
             format!("the five sets as {user}"),
             sets,
-            vec![NOTHING.to_owned(); 5],
+            vec![NO_CAPABILITIES.to_owned(); 5],
         )?;
     }
     Ok(())
@@ -236,35 +236,22 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
 
 /// Where engines mount their own small files or empty tmpfs mounts, and kernel-provided mounts.
 const KNOWN_MOUNTS: &[&str] = &[
-    "/",
-    "/proc",
-    "/sys",
-    "/dev",
-    "/tmp",
-    "/run",
-    "/var/tmp",
-    "/etc/hosts",
-    "/etc/hostname",
-    "/etc/resolv.conf",
-    "/etc/mtab",
-    "/run/.containerenv",
-    "/run/secrets",
-    "/run/podman-init",
-    "/sbin/docker-init",
-    "/catatonit",
+    "/", "/proc", "/sys", "/dev", "/tmp", "/run", "/var/tmp", "/etc/hosts", "/etc/hostname",
+    "/etc/resolv.conf", "/etc/mtab", "/run/.containerenv", "/run/secrets", "/run/podman-init",
+    "/sbin/docker-init", "/catatonit",
 ];
 
 fn mount_point(mount: &str) -> &str {
     mount.split(' ').nth(4).unwrap_or_default()
 }
 
-async fn own_processes(ctx: Ctx) -> CheckResult {
+async fn process_isolation(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx
         .finished(&ctx.script("sleep 3 & ls /proc | grep -c '^[0-9]' ; wait"))
         .await?;
     let count: usize = logs.trim().parse().unwrap_or(usize::MAX);
     // An init process, the shell, the sleep, and the two processes of the pipe.
-    ctx.ensure("a handful of processes", (2..=6).contains(&count), logs)
+    ctx.ensure("two to six processes", (2..=6).contains(&count), logs)
 }
 
 async fn masked(ctx: Ctx) -> CheckResult {
@@ -275,7 +262,7 @@ async fn masked(ctx: Ctx) -> CheckResult {
                 .security(SecurityOptions::default().user("0:0")),
         )
         .await?;
-    ctx.equal("reachable addresses", logs, String::new())?;
+    ctx.equal("accessible kernel interfaces", logs, String::new())?;
     ctx.ensure(
         "the script ran until it exited",
         exited.exit_code().is_some_and(|code| code < 2),

@@ -1,4 +1,4 @@
-//! Checks of the optional parts of a config: how the process is set up, seen from inside.
+//! Checks of optional config fields, measured inside the container.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -16,36 +16,40 @@ const PROCESS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "setup/undeclared-is-refused",
-        "A config field that the driver does not declare is `UnsupportedError` with its name and has no effect.",
+        "setup/undeclared-refused",
+        "A config field that the driver does not declare returns `UnsupportedError` with its name and has no \
+         effect.",
         run!(undeclared),
     )
     .because("a driver must not drop a setting silently")
     .without_image(),
     Check::must(
-        "setup/hostile",
-        "Invalid values are refused with their path: relative directories, unknown limits, port 0 and more.",
-        run!(hostile),
+        "setup/invalid",
+        "Invalid values are refused with their path, such as relative directories, unknown ulimits and port \
+         0.",
+        run!(invalid),
     )
     .without_image(),
     Check::must(
         "setup/entrypoint",
-        "An entrypoint runs with its own arguments followed by the command's; an empty entrypoint is ignored.",
+        "An entrypoint runs with its own arguments followed by those of the command; an empty one is \
+         ignored.",
         run!(entrypoint),
     )
     .config(PROCESS),
     Check::must(
         "setup/empty-entrypoint",
-        "An empty entrypoint without a command is refused at `entrypoint`, because nothing is left to run.",
+        "An empty entrypoint without a command is refused at `entrypoint`.",
         run!(empty_entrypoint),
     )
-    .because("an entrypoint in the config, also an empty one, discards the image's command")
+    .because("an entrypoint in the config, even an empty one, discards the image's command")
     .config(PROCESS)
     .without_image(),
     Check::must(
-        "setup/nothing-to-run",
-        "If neither config nor image has a command, the creation is refused, not retryable, without effect.",
-        run!(nothing_to_run),
+        "setup/no-command",
+        "If neither config nor image has a command, the creation is refused, not retryable, and has no \
+         effect.",
+        run!(no_command),
     )
     .requires(&[Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
@@ -62,9 +66,9 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .config(PROCESS),
     Check::must(
-        "setup/terminal",
-        "With a terminal, the main process sees one, and its output and error are one stream.",
-        run!(terminal),
+        "setup/tty",
+        "With `tty`, the main process has a terminal, and its output and error are one stream.",
+        run!(tty),
     )
     .config(PROCESS),
     Check::must(
@@ -78,16 +82,19 @@ pub(super) const CHECKS: &[Check] = &[
         "With an init process the main process is not PID 1; without one it is.",
         run!(init),
     )
-    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "setup/ulimits",
-        "The configured ulimits hold for the main process.",
+        "The configured ulimits apply to the main process.",
         run!(ulimits),
     )
-    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "setup/tmpfs",
-        "A tmpfs mount is writable up to its size and empty at each start; one at `/tmp` replaces the driver's.",
+        "A tmpfs mount is writable up to its size and empty at each start; one at `/tmp` replaces the \
+         driver's own.",
         run!(tmpfs),
     )
     .properties(&[Property::RestartSameId])
@@ -97,14 +104,15 @@ pub(super) const CHECKS: &[Check] = &[
         "`/dev/shm` has the configured size.",
         run!(shm_size),
     )
-    .config(&[ConfigFeature::TmpfsMount]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::TmpfsMount])
+    .properties(&[Property::RealProcesses]),
 ];
 
-/// A config with one optional field, the field's name, and the capability it requires.
-pub(super) type Asking = (ContainerConfig, &'static str, ConfigFeature);
+/// A config with one optional field, the field's name, and the feature it requires.
+pub(super) type OptionalField = (ContainerConfig, &'static str, ConfigFeature);
 
-/// Returns every field that requires a capability, each in its own config.
-pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
+/// Returns every field that requires a feature, each in its own config.
+pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
     let plain = || config(ctx);
     let mut seccomp = plain();
     seccomp.security.seccomp_profile = Some(r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.to_owned());
@@ -140,7 +148,7 @@ pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
 }
 
 async fn undeclared(ctx: Ctx) -> CheckResult {
-    let undeclared: Vec<Asking> = asking(&ctx)?
+    let undeclared: Vec<OptionalField> = optional_fields(&ctx)?
         .into_iter()
         .filter(|(.., capability)| !ctx.declares(*capability))
         .collect();
@@ -165,7 +173,7 @@ async fn undeclared(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn hostile(ctx: Ctx) -> CheckResult {
+async fn invalid(ctx: Ctx) -> CheckResult {
     let plain = || config(&ctx);
     let second = Duration::from_secs(1);
     let none: [&str; 0] = [];
@@ -226,7 +234,7 @@ async fn hostile(ctx: Ctx) -> CheckResult {
             .iter()
             .all(|(_, capability)| ctx.declares(*capability));
         if declared {
-            refused(&ctx, &format!("a bad {path}"), &config, path).await?;
+            refused(&ctx, &format!("an invalid {path}"), &config, path).await?;
             tried += 1;
         }
     }
@@ -271,7 +279,7 @@ async fn empty_entrypoint(ctx: Ctx) -> CheckResult {
     let none: [&str; 0] = [];
     refused(
         &ctx,
-        "no words at all",
+        "an empty entrypoint",
         &config(&ctx).entrypoint(none),
         "entrypoint",
     )
@@ -283,12 +291,16 @@ async fn empty_entrypoint(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn nothing_to_run(ctx: Ctx) -> CheckResult {
+async fn no_command(ctx: Ctx) -> CheckResult {
     let image = super::capability::import(&ctx, &ctx.name()).await?;
     let mut config = config(&ctx);
     config.image = image.to_string();
     let result = ctx.driver().create_container(&config).await;
-    let error = ctx.refused("no command anywhere", result, &[codes::CONTAINER_CREATION_FAILED])?;
+    let error = ctx.refused(
+        "no command in config or image",
+        result,
+        &[codes::CONTAINER_CREATION_FAILED],
+    )?;
     ctx.equal("retryable", error.is_retryable(), false)?;
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
@@ -314,15 +326,15 @@ async fn hostname(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.equal("the name", logs.as_str(), "some-host\n")?;
     let (_, logs) = ctx.finished(&ctx.script("hostname")).await?;
-    ctx.ensure("the control without one", logs.trim() != "some-host", logs)
+    ctx.ensure("the control without a hostname", logs.trim() != "some-host", logs)
 }
 
-async fn terminal(ctx: Ctx) -> CheckResult {
+async fn tty(ctx: Ctx) -> CheckResult {
     let script = "[ -t 1 ] && echo terminal || echo pipe; echo err >&2";
     let lines = |logs: String| -> Vec<String> { logs.lines().map(|line| line.trim().to_owned()).collect() };
     let (_, logs) = ctx.finished(&ctx.script(script)).await?;
     ctx.ensure(
-        "the control without one",
+        "the control without a terminal",
         lines(logs.clone()).contains(&"pipe".to_owned()),
         logs,
     )?;
@@ -360,10 +372,14 @@ async fn stop_signal(ctx: Ctx) -> CheckResult {
 
 async fn init(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx.finished(&ctx.script("echo $$").init(false)).await?;
-    ctx.equal("the main process without one", logs.trim(), "1")?;
+    ctx.equal(
+        "PID of the main process without an init process",
+        logs.trim(),
+        "1",
+    )?;
     let (_, logs) = ctx.finished(&ctx.script("echo $$; exit 0").init(true)).await?;
     ctx.ensure(
-        "the main process with one",
+        "PID of the main process with an init process",
         logs.trim() != "1" && !logs.trim().is_empty(),
         logs,
     )
@@ -375,7 +391,7 @@ async fn ulimits(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx.finished(&config).await?;
     ctx.equal("the limits", logs.as_str(), "123\n456\n")?;
     let (_, logs) = ctx.finished(&ctx.script(script)).await?;
-    ctx.ensure("the control without them", logs != "123\n456\n", logs)
+    ctx.ensure("the control without ulimits", logs != "123\n456\n", logs)
 }
 
 /// Returns a script that reports whether this many MiB can be written to a file.
@@ -412,7 +428,7 @@ async fn tmpfs(ctx: Ctx) -> CheckResult {
 async fn shm_size(ctx: Ctx) -> CheckResult {
     let script = format!("{}; {}", write("/dev/shm/file", 2), write("/dev/shm/file", 12));
     let (_, logs) = ctx.finished(&ctx.script(&script).shm_size(8)).await?;
-    ctx.equal("8 MiB of it", logs.as_str(), "written\nrefused\n")?;
+    ctx.equal("writing with 8 MiB", logs.as_str(), "written\nrefused\n")?;
     let (_, logs) = ctx.finished(&ctx.script(&script).shm_size(32)).await?;
-    ctx.equal("the control with 32", logs.as_str(), "written\nwritten\n")
+    ctx.equal("the control with 32 MiB", logs.as_str(), "written\nwritten\n")
 }

@@ -12,33 +12,37 @@ use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "kill/ends",
+        "kill/terminates",
         "A signal that is not handled terminates the process, with the matching exit code and status.",
-        run!(ends),
+        run!(terminates),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
-        "kill/signal-reaches-the-process",
-        "The process receives exactly the signal that was sent, once per call, and continues if it handles it.",
-        run!(reaches),
+        "kill/signal-delivered",
+        "The process receives exactly the given signal, once per call, and continues if it handles it.",
+        run!(signal_delivered),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/not-running",
-        "A signal to a container that is not running is `ContainerNotRunningError`, not retryable, and \
+        "A signal to a container that is not running returns a non-retryable `ContainerNotRunningError` and \
          starts nothing.",
         run!(not_running),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/paused",
-        "A paused container accepts `SIGKILL`, which ends it, and refuses every other signal.",
+        "A paused container accepts `SIGKILL`, which terminates it, and refuses every other signal.",
         run!(paused),
     )
-    .requires(&[Operation::KillContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
+    .requires(&[
+        Operation::KillContainer,
+        Operation::PauseContainer,
+        Operation::UnpauseContainer,
+    ]),
 ];
 
-async fn ends(ctx: Ctx) -> CheckResult {
+async fn terminates(ctx: Ctx) -> CheckResult {
     for (signal, status) in [
         (Signal::KILL, ContainerStatus::Stopped),
         (Signal::TERM, ContainerStatus::Stopped),
@@ -65,7 +69,7 @@ async fn ends(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn reaches(ctx: Ctx) -> CheckResult {
+async fn signal_delivered(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo hup' HUP; trap 'echo usr1' USR1; trap 'echo usr2' USR2; trap 'echo term' TERM; \
                   echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;

@@ -23,14 +23,15 @@ pub(super) const CHECKS: &[Check] = &[
         run!(idempotent),
     ),
     Check::must(
-        "lifecycle/start/again-after-end",
+        "lifecycle/start/restart-after-exit",
         "An exited container can be started again, with a new start time and the new run's exit code.",
-        run!(again),
+        run!(restart_after_exit),
     )
     .properties(&[Property::RestartSameId]),
     Check::must(
         "lifecycle/start/no-such-program",
-        "A missing program is `ContainerStartError`, not retryable, and the container can be removed.",
+        "Starting a missing program returns a non-retryable `ContainerStartError`, and the container can be \
+         removed.",
         run!(no_such_program),
     ),
     Check::must(
@@ -82,8 +83,8 @@ async fn idempotent(ctx: Ctx) -> CheckResult {
     ctx.equal("the output of one process", logs, "ready\n".to_owned())
 }
 
-async fn again(ctx: Ctx) -> CheckResult {
-    // The root is read-only, so no file can record the first run. The two runs differ in how they are ended.
+async fn restart_after_exit(ctx: Ctx) -> CheckResult {
+    // The root is read-only, so no file can record the first run. The runs differ in how they are stopped.
     let script = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let first = ctx.ready(&ctx.script(script)).await?;
     ctx.driver()
@@ -104,7 +105,7 @@ async fn again(ctx: Ctx) -> CheckResult {
     ctx.equal("status", second.status, ContainerStatus::Running)?;
     ctx.equal("exit while it runs again", second.exit, None)?;
     ctx.ensure(
-        "the start time is a later one",
+        "the start time is later",
         second.started_at > first.started_at,
         (first.started_at, second.started_at),
     )?;
@@ -137,7 +138,11 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
     ctx.driver()
         .remove_container(&created.id, RemoveOptions::default())
         .await?;
-    ctx.equal("it is gone", ctx.driver().get_container(&created.id).await?, None)
+    ctx.equal(
+        "the removed container",
+        ctx.driver().get_container(&created.id).await?,
+        None,
+    )
 }
 
 async fn endpoint(ctx: Ctx) -> CheckResult {
@@ -145,10 +150,10 @@ async fn endpoint(ctx: Ctx) -> CheckResult {
     ctx.equal("address before the start", created.ip_address, None)?;
     ctx.driver().start_container(&created.id).await?;
     let running = ctx.get(&created.id).await?;
-    let is_one = running
+    let has_address = running
         .ip_address
         .is_some_and(|address| !address.is_unspecified());
-    ctx.ensure("it has an address", is_one, running.ip_address)?;
+    ctx.ensure("it has an address", has_address, running.ip_address)?;
     ctx.driver()
         .stop_container(&created.id, StopOptions::kill())
         .await?;
@@ -157,6 +162,6 @@ async fn endpoint(ctx: Ctx) -> CheckResult {
         ctx.get(&created.id).await?.ip_address,
         None,
     )?;
-    let apart = ctx.started(&ctx.script(SERVE).network("none")).await?;
-    ctx.equal("address without a network", apart.ip_address, None)
+    let unconnected = ctx.started(&ctx.script(SERVE).network("none")).await?;
+    ctx.equal("address without a network", unconnected.ip_address, None)
 }

@@ -16,35 +16,40 @@ pub(super) const CHECKS: &[Check] = &[
         "A process that allocates memory raises the memory usage by that much, within the reported limit.",
         run!(memory),
     )
-    .requires(&[Operation::ContainerStats]).guarantees(&[Guarantee::Memory]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::ContainerStats])
+    .guarantees(&[Guarantee::Memory])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "stats/cpu",
-        "A busy process uses CPU, as a share of the time between two measurements; an idle one uses almost none.",
+        "A busy process uses CPU, as a share of the time between two measurements; an idle one uses almost \
+         none.",
         run!(cpu),
     )
     .because("an engine's first measurement covers the time since the start, or is zero")
-    .requires(&[Operation::ContainerStats]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::ContainerStats])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "stats/pids",
-        "The stats have the number of processes and its limit.",
+        "The stats report the number of processes.",
         run!(pids),
     )
     .requires(&[Operation::ContainerStats]),
     Check::must(
         "stats/limits",
-        "The stats have the configured limits, and totals never decrease.",
+        "The stats report the configured limits, and totals never decrease.",
         run!(limits),
     )
-    .requires(&[Operation::ContainerStats]).guarantees(&[Guarantee::Memory, Guarantee::Pids]),
+    .requires(&[Operation::ContainerStats])
+    .guarantees(&[Guarantee::Memory, Guarantee::Pids]),
     Check::must(
         "stats/not-running",
-        "Stats of a container that is not running are `ContainerNotRunningError`, also as a stream.",
+        "Stats and stats streams of a container that is not running return `ContainerNotRunningError`.",
         run!(not_running),
     )
     .because("engines return zeros")
     .requires(&[Operation::ContainerStats]),
     Check::must(
-        "stats/stream-times-ascend",
+        "stats/stream-times-monotonic",
         "A stream returns a measurement about every second, and their times ascend.",
         run!(stream_times),
     )
@@ -72,7 +77,7 @@ async fn memory(ctx: Ctx) -> CheckResult {
     let idle = ctx.ready(&ctx.script(SERVE).memory(128)).await?;
     let busy = ctx.ready(&ctx.script(holding).memory(128)).await?;
     let least = 40 * MIB;
-    let about = "the one that holds 48 MiB uses at least 40";
+    let about = "the container that allocates 48 MiB to use at least 40";
     let busy = ctx
         .eventually(about, Duration::from_secs(30), || async {
             let stats = ctx.driver().container_stats(&busy.id).await?;
@@ -90,7 +95,11 @@ async fn memory(ctx: Ctx) -> CheckResult {
         &idle,
     )?;
     ctx.equal("the limit", busy.memory_limit_bytes, Some(128 * MIB))?;
-    ctx.ensure("it uses no more than that", busy.memory_bytes <= 128 * MIB, busy)
+    ctx.ensure(
+        "the usage is within the limit",
+        busy.memory_bytes <= 128 * MIB,
+        busy,
+    )
 }
 
 async fn cpu(ctx: Ctx) -> CheckResult {
@@ -101,7 +110,7 @@ async fn cpu(ctx: Ctx) -> CheckResult {
     let first = ctx.driver().container_stats(&busy.id).await?;
     let second = ctx.driver().container_stats(&busy.id).await?;
     ctx.ensure(
-        "a busy one has used CPU",
+        "a busy container uses CPU",
         second.cpu_time > first.cpu_time,
         (&first, &second),
     )?;
@@ -110,13 +119,9 @@ async fn cpu(ctx: Ctx) -> CheckResult {
         second.cpu_cores > 0.05,
         &second,
     )?;
-    ctx.ensure(
-        "and no more than its limit allows",
-        second.cpu_cores < 0.9,
-        &second,
-    )?;
+    ctx.ensure("its share is within its limit", second.cpu_cores < 0.9, &second)?;
     let idle = ctx.driver().container_stats(&idle.id).await?;
-    ctx.ensure("an idle one uses almost none", idle.cpu_cores < 0.05, idle)
+    ctx.ensure("an idle container uses almost none", idle.cpu_cores < 0.05, idle)
 }
 
 async fn pids(ctx: Ctx) -> CheckResult {
@@ -126,8 +131,16 @@ async fn pids(ctx: Ctx) -> CheckResult {
     let few = ctx.driver().container_stats(&few.id).await?;
     let many = ctx.driver().container_stats(&many.id).await?;
     // The shell, its child, and perhaps an init process.
-    ctx.ensure("the one with few", (1..=4).contains(&few.pids), &few)?;
-    ctx.ensure("the one with ten more", (11..=13).contains(&many.pids), &many)
+    ctx.ensure(
+        "the container with few processes",
+        (1..=4).contains(&few.pids),
+        &few,
+    )?;
+    ctx.ensure(
+        "the container with ten more",
+        (11..=13).contains(&many.pids),
+        &many,
+    )
 }
 
 async fn limits(ctx: Ctx) -> CheckResult {
@@ -147,9 +160,9 @@ async fn limits(ctx: Ctx) -> CheckResult {
     let ascends = second.cpu_time >= first.cpu_time
         && second.network_received_bytes >= first.network_received_bytes
         && second.disk_written_bytes >= first.disk_written_bytes;
-    ctx.ensure("totals do not go back", ascends, (&first, &second))?;
+    ctx.ensure("totals never decrease", ascends, (&first, &second))?;
     ctx.ensure(
-        "the share of CPU is a share",
+        "the CPU share is a valid number",
         first.cpu_cores.is_finite() && first.cpu_cores >= 0.0,
         first,
     )
@@ -175,7 +188,7 @@ async fn next(ctx: &Ctx, stream: &mut StatsStream) -> CheckResult<ContainerStats
         .completes("the next measurement", stream.next())
         .await?
         .transpose()?;
-    Ok(item.ok_or_else(|| Failure::new("the next measurement", "one", "the stream has ended"))?)
+    Ok(item.ok_or_else(|| Failure::new("the next measurement", "a measurement", "the stream has ended"))?)
 }
 
 async fn stream_times(ctx: Ctx) -> CheckResult {
@@ -193,7 +206,7 @@ async fn stream_times(ctx: Ctx) -> CheckResult {
     let apart = last.duration_since(*first).unwrap_or_default();
     let about_a_second = Duration::from_secs(2)..=Duration::from_secs(20);
     ctx.ensure(
-        "five of them take about four seconds",
+        "five measurements take about four seconds",
         about_a_second.contains(&apart),
         apart,
     )
@@ -235,7 +248,7 @@ async fn stream_slow(ctx: Ctx) -> CheckResult {
     }
     let apart = latest.duration_since(first).unwrap_or_default();
     ctx.ensure(
-        "the fourth after 20 s is of about then",
+        "the fourth measurement after 20 s is recent",
         apart >= Duration::from_secs(15),
         apart,
     )

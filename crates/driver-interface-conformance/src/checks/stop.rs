@@ -13,7 +13,7 @@ use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/stop/graceful",
-        "A stop lets the process handle the signal and exit by itself, long before the grace period is over.",
+        "A graceful stop sends the stop signal and returns as soon as the process exits.",
         run!(graceful),
     ),
     Check::must(
@@ -22,14 +22,14 @@ pub(super) const CHECKS: &[Check] = &[
         run!(default_options),
     ),
     Check::must(
-        "lifecycle/stop/gives-up-and-leaves-it-running",
-        "A process that outlives the grace period of a stop without force keeps running: \
-         `ContainerStopError`, retryable.",
-        run!(gives_up),
+        "lifecycle/stop/grace-expires-without-force",
+        "A stop without force whose grace period expires returns a retryable `ContainerStopError`, and the \
+         process keeps running.",
+        run!(grace_expires),
     )
     .because("work must be lost only on request"),
     Check::must(
-        "lifecycle/stop/force-kills-at-once",
+        "lifecycle/stop/force-without-grace",
         "A stop with force and no grace period kills immediately.",
         run!(force),
     ),
@@ -39,14 +39,14 @@ pub(super) const CHECKS: &[Check] = &[
         run!(force_after_grace),
     ),
     Check::must(
-        "lifecycle/stop/force-with-grace-lets-it-end",
-        "A stop with force and a grace period does not kill a process that exits by itself.",
+        "lifecycle/stop/force-with-graceful-exit",
+        "A stop with force and a grace period does not kill a process that exits in time.",
         run!(force_with_grace),
     ),
     Check::must(
-        "lifecycle/stop/settled-on-return",
+        "lifecycle/stop/exit-visible-on-return",
         "When a stop returns, every reader sees the exit with its code and time.",
-        run!(settled),
+        run!(exit_visible),
     ),
     Check::must(
         "lifecycle/stop/idempotent",
@@ -54,9 +54,9 @@ pub(super) const CHECKS: &[Check] = &[
         run!(idempotent),
     ),
     Check::must(
-        "lifecycle/stop/keeps-the-logs",
-        "When a stop returns, the logs have everything that the process printed while it exited.",
-        run!(last_words),
+        "lifecycle/stop/logs-complete-on-return",
+        "When a stop returns, the logs contain everything that the process printed before it exited.",
+        run!(logs_complete),
     ),
 ];
 
@@ -98,7 +98,7 @@ async fn default_options(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn gives_up(ctx: Ctx) -> CheckResult {
+async fn grace_expires(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let grace = Duration::from_secs(2);
@@ -118,7 +118,7 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
         .stop_container(&running.id, StopOptions::kill())
         .await?;
     ctx.equal(
-        "outcome of the stop by force that follows",
+        "outcome of the forced stop that follows",
         outcome,
         StopOutcome::Killed,
     )
@@ -167,7 +167,7 @@ async fn force_with_grace(ctx: Ctx) -> CheckResult {
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(0))
 }
 
-async fn settled(ctx: Ctx) -> CheckResult {
+async fn exit_visible(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
     for options in [StopOptions::graceful(GRACE), StopOptions::kill()] {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
@@ -216,7 +216,7 @@ async fn idempotent(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn last_words(ctx: Ctx) -> CheckResult {
+async fn logs_complete(ctx: Ctx) -> CheckResult {
     let script =
         "trap 'seq 1 200; echo end; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;

@@ -11,56 +11,58 @@ use driver_interface_types::{
 };
 use tokio::time::Instant;
 
-use super::events::{lived, next, own, up_to};
+use super::events::{next, own, run_and_remove, up_to};
 use crate::{Check, CheckResult, Ctx, Failure, IGNORES_STOP_SIGNAL, SERVE, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "times/graces-and-timeouts",
+        "times/subsecond-timeouts",
         "Grace periods and timeouts of 1.9 s last 1.9 s, for stop, restart, wait, exec and exec sessions.",
-        run!(graces_and_timeouts),
+        run!(subsecond_timeouts),
     )
     .because("engines and clients count many of them in whole seconds"),
     Check::must(
-        "times/zero-is-zero",
+        "times/zero-is-not-unset",
         "A grace period, timeout, output limit or time of zero is zero, not unset.",
-        run!(zero_is_zero),
+        run!(zero_is_not_unset),
     ),
     Check::must(
-        "times/of-objects",
-        "Creation, start, exit, event and stats times have fractions of a second and are the same for every reader.",
-        run!(of_objects),
+        "times/timestamps",
+        "Times of creation, start, exit, events and stats have fractions of a second and are the same for \
+         every reader.",
+        run!(timestamps),
     ),
     Check::must(
-        "times/one-clock",
-        "Times of containers, volumes, networks, logs, events and stats are of the engine's clock.",
-        run!(one_clock),
+        "times/engine-clock",
+        "Times of containers, volumes, networks, logs, events and stats come from the engine's clock.",
+        run!(engine_clock),
     )
     .because("the client's clock may differ from the engine's")
     .requires(&[Operation::Exec]),
     Check::must(
-        "times/logs-within-a-second",
-        "`since` and `until` separate two lines of one second. If the engine records whole seconds, no line is lost.",
-        run!(logs_within_a_second),
+        "times/logs-subsecond-filters",
+        "`since` and `until` separate two lines within a second; if the engine records whole seconds, no \
+         line is lost.",
+        run!(logs_subsecond_filters),
     ),
     Check::should(
-        "times/log-fractions",
+        "times/logs-subsecond-timestamps",
         "Times of log lines have fractions of a second.",
-        run!(log_fractions),
+        run!(logs_subsecond_timestamps),
     )
     .because("Podman's Docker API returns whole seconds, so no driver can do better there"),
     Check::must(
-        "times/events-within-a-second",
+        "times/events-subsecond-since",
         "`since` with the time of an event selects that event and no earlier one of the same second.",
-        run!(events_within_a_second),
+        run!(events_subsecond_since),
     )
     .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(&[Operation::Events]),
     Check::must(
-        "times/health-check",
-        "An interval and a timeout of a health check below a second are honoured.",
-        run!(health_check),
+        "times/subsecond-health-check",
+        "Health check intervals and timeouts of less than a second are honoured.",
+        run!(subsecond_health_check),
     )
     .config(&[ConfigFeature::HealthCheck]),
 ];
@@ -70,7 +72,7 @@ const SPAN: Duration = Duration::from_millis(1900);
 /// How late a call may return; a default grace period or timeout used instead would last longer.
 const LATE: Duration = Duration::from_secs(9);
 
-async fn graces_and_timeouts(ctx: Ctx) -> CheckResult {
+async fn subsecond_timeouts(ctx: Ctx) -> CheckResult {
     tokio::try_join!(stop_graces(&ctx), restart_graces(&ctx), timeouts(&ctx)).map(drop)
 }
 
@@ -145,7 +147,7 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
     tokio::try_join!(wait, exec, session).map(drop)
 }
 
-async fn zero_is_zero(ctx: Ctx) -> CheckResult {
+async fn zero_is_not_unset(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
     let id = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?.id;
     if ctx.declares(Operation::WaitContainer) {
@@ -209,13 +211,13 @@ fn has_fraction(time: &SystemTime) -> bool {
     since.subsec_nanos() != 0
 }
 
-/// Asserts that not all of these times are whole seconds. Two of them are by chance once in a million runs.
+/// Asserts that not all of these times are whole seconds. By chance, two are in one of a million runs.
 fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
     let fine = times.iter().any(has_fraction);
     ctx.ensure(format!("{about} has fractions of a second"), fine, times)
 }
 
-async fn of_objects(ctx: Ctx) -> CheckResult {
+async fn timestamps(ctx: Ctx) -> CheckResult {
     let mut stream = match ctx.declares(Operation::Events) {
         true => Some(ctx.driver().events(&own(&ctx)).await?),
         false => None,
@@ -282,7 +284,7 @@ async fn engine_time(ctx: &Ctx, id: &ContainerId) -> CheckResult<SystemTime> {
     Ok(UNIX_EPOCH + Duration::from_secs(text.trim().parse().map_err(broken)?))
 }
 
-async fn one_clock(ctx: Ctx) -> CheckResult {
+async fn engine_clock(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
     let clock = ctx.ready(&ctx.script(SERVE)).await?.id;
     let from = engine_time(&ctx, &clock).await?;
@@ -309,14 +311,14 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
             .map(|exit| ("a container's exit".to_owned(), exit.finished_at)),
     );
     for time in log_times(&ctx, &exited.id).await? {
-        times.push(("a line's".to_owned(), time));
+        times.push(("a log line".to_owned(), time));
     }
     if ctx.declares(Operation::StreamContainerLogs) {
         let chunks = chunks(&ctx, &exited.id, LogStreamOptions::default().timestamps(true)).await?;
         times.extend(
             chunks
                 .iter()
-                .filter_map(|chunk| Some(("a chunk's".to_owned(), chunk.timestamp?))),
+                .filter_map(|chunk| Some(("a log chunk".to_owned(), chunk.timestamp?))),
         );
     }
     if let Some(stream) = &mut stream {
@@ -325,14 +327,14 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
     }
     if ctx.declares(Operation::ContainerStats) {
         let stats = driver.container_stats(&clock).await?;
-        times.push(("of stats".to_owned(), stats.time));
+        times.push(("stats".to_owned(), stats.time));
     }
     // Engines report some of the times without fractions, like the clock here.
     let to = engine_time(&ctx, &clock).await? + Duration::from_secs(1);
     for (about, time) in times {
         let within = from <= time && time <= to;
         ctx.ensure(
-            format!("the time {about} is of the engine's clock"),
+            format!("the time of {about} comes from the engine's clock"),
             within,
             (from, time, to),
         )?;
@@ -361,7 +363,7 @@ async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> 
     for line in logs.lines() {
         let time = line.split(' ').next().unwrap_or_default().replace("+00:00", "Z");
         let time = humantime::parse_rfc3339(&time);
-        ctx.ensure("a line begins with its time", time.is_ok(), line)?;
+        ctx.ensure("a line starts with its time", time.is_ok(), line)?;
         times.extend(time);
     }
     Ok(times)
@@ -370,7 +372,7 @@ async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> 
 /// Of five lines 0.3 s apart, at least two fall into the same second.
 const FIVE_LINES: &str = "for number in 1 2 3 4 5; do echo $number; sleep 0.3; done";
 
-async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
+async fn logs_subsecond_filters(ctx: Ctx) -> CheckResult {
     let (exited, logs) = ctx.finished(&ctx.script(FIVE_LINES)).await?;
     ctx.equal("the logs", logs.as_str(), "1\n2\n3\n4\n5\n")?;
     let times = log_times(&ctx, &exited.id).await?;
@@ -392,7 +394,7 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
                 actual.contains(expected)
             };
             ctx.ensure(
-                format!("{about}, behind line {number}, is {expected:?}"),
+                format!("{about}, after line {number}, is {expected:?}"),
                 right,
                 actual,
             )
@@ -424,7 +426,7 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn log_fractions(ctx: Ctx) -> CheckResult {
+async fn logs_subsecond_timestamps(ctx: Ctx) -> CheckResult {
     let (exited, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
     with_fractions(&ctx, "a line's time", &log_times(&ctx, &exited.id).await?)?;
     if ctx.declares(Operation::StreamContainerLogs) {
@@ -435,11 +437,11 @@ async fn log_fractions(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn events_within_a_second(ctx: Ctx) -> CheckResult {
+async fn events_subsecond_since(ctx: Ctx) -> CheckResult {
     let mut live = ctx.driver().events(&own(&ctx)).await?;
     let mut events = Vec::new();
     for _ in 0..2 {
-        lived(&ctx, "sleep 0.05").await?;
+        run_and_remove(&ctx, "sleep 0.05").await?;
         events.extend(up_to(&ctx, &mut live, EventKind::Removed).await?);
     }
     for (position, event) in events.iter().enumerate().skip(1) {
@@ -460,7 +462,7 @@ async fn events_within_a_second(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn health_check(ctx: Ctx) -> CheckResult {
+async fn subsecond_health_check(ctx: Ctx) -> CheckResult {
     let quick = |line: &str| {
         HealthCheck::shell(line)
             .interval(Duration::from_millis(700))
@@ -474,13 +476,13 @@ async fn health_check(ctx: Ctx) -> CheckResult {
             .id;
         let about = format!("the health of {line:?}");
         // An interval truncated to zero would select the engine's default interval, which is longer.
-        let ask = || async {
+        let poll = || async {
             let now = ctx.get(&id).await?.health;
             let status = now.as_ref().map(|health| health.status);
             let decided = status.filter(|status| *status != ContainerHealthStatus::Starting);
             Ok(decided.ok_or_else(|| format!("{now:?}")))
         };
-        let status = ctx.eventually(&about, Duration::from_secs(15), ask).await?;
+        let status = ctx.eventually(&about, Duration::from_secs(15), poll).await?;
         ctx.equal(&about, status, expected)
     };
     tokio::try_join!(

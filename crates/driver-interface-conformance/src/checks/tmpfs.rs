@@ -1,4 +1,4 @@
-//! Checks of tmpfs mounts: who can write to them, and their mode, owner and options.
+//! Checks of tmpfs mounts: access, mode, owner and options.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{ConfigFeature, ContainerDriver, LogOptions, TmpfsMount};
@@ -9,21 +9,22 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::TmpfsMount];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "setup/tmpfs-over-the-image",
+        "setup/tmpfs-over-image-directory",
         "A tmpfs mount over a root-owned directory is empty and writable for the container's user.",
-        run!(over_image),
+        run!(over_image_directory),
     )
     .because("runtimes apply the mode of the directory below the mount, and some copy its content")
     .config(NEEDS),
     Check::must(
         "setup/tmpfs-options",
-        "A tmpfs mount has the configured mode, owner and options, or is `UnsupportedError`.",
+        "A tmpfs mount has the configured mode, owner and options, or the creation returns \
+         `UnsupportedError`.",
         run!(options),
     )
     .config(NEEDS),
 ];
 
-async fn over_image(ctx: Ctx) -> CheckResult {
+async fn over_image_directory(ctx: Ctx) -> CheckResult {
     // The suite's own image has a file in the first directory.
     for (target, user) in [("/opt", "1000:1000"), ("/home", "4321")] {
         let script = format!("ls -A {target}; touch {target}/x && echo written");

@@ -1,4 +1,4 @@
-//! Checks of call arguments: each arrives unchanged, and none is left over for the next call.
+//! Checks of call arguments: each is passed unchanged and affects no other call.
 
 use std::time::Duration;
 
@@ -16,25 +16,31 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "values/exec",
-        "Words, variables and input of an exec, an exec session and a detached exec are passed unchanged.",
+        "Arguments, variables and input of an exec, an exec session and a detached exec are passed \
+         unchanged.",
         run!(exec),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "values/file-names",
-        "Files keep their names and content when written, read and seen inside, whatever characters these contain.",
+        "Files keep their names and content when written, read and seen inside, whatever characters they \
+         contain.",
         run!(file_names),
     )
     .limit(180)
-    .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile]),
+    .requires(&[
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+        Operation::WriteFile,
+    ]),
     Check::must(
         "values/archive-names",
-        "Names and content in archives are kept, whatever characters they contain.",
+        "Archives keep their names and content, whatever characters they contain.",
         run!(archive_names),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
-        "values/options-of-one-call",
+        "values/options-per-call",
         "The options of a call affect neither the next call nor a concurrent one.",
         run!(options),
     )
@@ -44,9 +50,9 @@ pub(super) const CHECKS: &[Check] = &[
 /// Builds an exec that prints its arguments, its variables and then its input.
 fn printing() -> ExecConfig {
     let script = print_values();
-    let mut words = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
-    words.extend(texts());
-    let mut config = ExecConfig::new(words);
+    let mut args = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+    args.extend(texts());
+    let mut config = ExecConfig::new(args);
     config.env = variables();
     config
 }
@@ -68,7 +74,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let output = ctx.driver().exec(&id, with_input()).await?;
     same_text(
         &ctx,
-        "words received by an exec",
+        "arguments received by an exec",
         &output.stdout_text(),
         &format!("{expected}{input}"),
     )?;
@@ -81,7 +87,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         ctx.ensure("the output is read", read.is_ok(), &read)?;
         same_text(
             &ctx,
-            "words received by an exec session",
+            "arguments received by an exec session",
             &actual,
             &format!("{expected}{input}"),
         )?;
@@ -97,23 +103,16 @@ async fn exec(ctx: Ctx) -> CheckResult {
         ctx.output_of(&id, "until [ -e /tmp/seen ]; do sleep 0.1; done")
             .await?;
         let actual = ctx.output_of(&id, "cat /tmp/seen").await?;
-        same_text(&ctx, "words received by a detached exec", &actual, &expected)?;
+        same_text(&ctx, "arguments received by a detached exec", &actual, &expected)?;
     }
     Ok(())
 }
 
 /// Returns names that an intermediate layer may truncate, quote, or mistake for a pattern or an option.
-fn odd_names() -> Vec<String> {
+fn unusual_names() -> Vec<String> {
     let names = [
-        "  two\nlines\t ",
-        "'q' \"d\" `b` $HOME %s $(id)",
-        "[z]",
-        r"*?{a,b}\n",
-        "größe 日本 🦀 e\u{301}",
-        "-rf",
-        "..a:b,c=d;e&f|g<h>#i",
-        "MiXeD",
-        "mixed",
+        "  two\nlines\t ", "'q' \"d\" `b` $HOME %s $(id)", "[z]", r"*?{a,b}\n", "größe 日本 🦀 e\u{301}",
+        "-rf", "..a:b,c=d;e&f|g<h>#i", "MiXeD", "mixed",
     ];
     names
         .map(str::to_owned)
@@ -125,7 +124,7 @@ fn odd_names() -> Vec<String> {
 /// Returns each name with the file's content: all texts in the first, and one in each of the others.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
-    odd_names().into_iter().zip(contents).collect()
+    unusual_names().into_iter().zip(contents).collect()
 }
 
 async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: bool) -> CheckResult {
@@ -158,11 +157,11 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: boo
 }
 
 /// Asserts that a process sees the files.
-async fn seen_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResult {
+async fn visible_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResult {
     let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
-    let mut words = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();
-    words.extend(odd_names());
-    let output = ctx.driver().exec(id, ExecConfig::new(words)).await?;
+    let mut args = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();
+    args.extend(unusual_names());
+    let output = ctx.driver().exec(id, ExecConfig::new(args)).await?;
     let expected: String = named_files().into_iter().map(|(_, content)| content).collect();
     ctx.equal(
         format!("errors in {directory}"),
@@ -183,7 +182,7 @@ async fn file_names(ctx: Ctx) -> CheckResult {
     for (directory, as_stream) in [("/home", true), ("/tmp", false)] {
         round_trip(&ctx, &id, directory, as_stream).await?;
         if ctx.declares(Operation::Exec) {
-            seen_inside(&ctx, &id, directory).await?;
+            visible_inside(&ctx, &id, directory).await?;
         }
     }
     Ok(())
@@ -207,7 +206,7 @@ async fn archive_names(ctx: Ctx) -> CheckResult {
     ctx.equal("the names", names(&actual), names(&entries))?;
     ctx.ensure("modes and content are the same", actual == entries, actual.len())?;
     if ctx.declares(Operation::Exec) {
-        seen_inside(&ctx, &id, "/home/tree").await?;
+        visible_inside(&ctx, &id, "/home/tree").await?;
     }
     Ok(())
 }
@@ -215,14 +214,14 @@ async fn archive_names(ctx: Ctx) -> CheckResult {
 async fn options(ctx: Ctx) -> CheckResult {
     let script = format!("echo one; echo two >&2; echo three; {SERVE}");
     let id = ctx.ready(&ctx.script(&script)).await?.id;
-    execs_apart(&ctx, &id).await?;
-    logs_apart(&ctx, &id).await
+    exec_options_isolated(&ctx, &id).await?;
+    log_options_isolated(&ctx, &id).await
 }
 
 /// A script that prints the variable `MARK`, the working directory, the user and the input.
 const SHOW: &str = "echo \"${MARK-unset} $(pwd) $(id -u)\"; cat";
 
-async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
+async fn exec_options_isolated(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     let show = async |config: ExecConfig| -> CheckResult<(String, bool)> {
         let output = ctx.driver().exec(id, config).await?;
         Ok((output.stdout_text().into_owned(), output.truncated))
@@ -240,7 +239,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         .stdin("input")
         .output_limit(14)
         .timeout(Duration::from_secs(1));
-    // A slow engine may end it by its timeout; the tested calls come after.
+    // On a slow engine it may exceed its timeout; only the calls after it are tested.
     let output = ctx.driver().exec(id, special).await?;
     ctx.ensure(
         "the previous exec differed",
@@ -254,7 +253,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     )?;
     let slow = show(ExecConfig::shell("sleep 1.5; echo \"and a long output\"")).await?;
     ctx.equal(
-        "a slow one after it",
+        "a slow exec after it",
         slow,
         ("and a long output\n".to_owned(), false),
     )?;
@@ -295,7 +294,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     try_join_all(calls).await.map(drop)
 }
 
-async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
+async fn log_options_isolated(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     let texts = [
         (LogOptions::default().only_stderr().timestamps(true).tail(1), 1),
         (LogOptions::default().tail(2).only_stdout(), 2),

@@ -1,4 +1,4 @@
-//! Checks of config values: each arrives unchanged, whatever its content or case.
+//! Checks of config values: each is passed unchanged, whatever its content or case.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,14 +17,14 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "values/command",
-        "Words of a command and entrypoint and values of variables are passed unchanged, whatever \
+        "Arguments of commands and entrypoints and values of variables are passed unchanged, whatever \
          characters they contain.",
         run!(command),
     ),
     Check::must(
         "values/labels",
-        "Labels of containers, volumes and networks are returned unchanged, also in events, and filters \
-         compare them whole.",
+        "Labels of containers, volumes and networks are returned unchanged, including in events, and filters \
+         compare whole values.",
         run!(labels),
     ),
     Check::must(
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
     .config(&[ConfigFeature::ProcessSetup, ConfigFeature::TmpfsMount]),
     Check::must(
         "values/health-check",
-        "The words and lines of a health check are passed unchanged.",
+        "The arguments and lines of a health check are passed unchanged.",
         run!(health_check),
     )
     .requires(&[Operation::Exec])
@@ -55,12 +55,12 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::must(
         "values/large-limits",
-        "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced exactly.",
+        "Limits that exceed 16 or 32 bits and fractions of a core are recorded and enforced exactly.",
         run!(large_limits),
     ),
     Check::must(
         "values/large-ulimits",
-        "Ulimits beyond 32 bits are enforced exactly.",
+        "Ulimits that exceed 32 bits are enforced exactly.",
         run!(large_ulimits),
     )
     .config(&[ConfigFeature::ProcessSetup])
@@ -72,9 +72,10 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::Plan]),
     Check::must(
-        "values/nothing-of-the-last-one",
-        "A container that reuses the name of a removed one has only its own labels, variables, limits and logs.",
-        run!(name_again),
+        "values/no-state-from-previous-container",
+        "A container that reuses the name of a removed one has only its own labels, variables, limits and \
+         logs.",
+        run!(name_reused),
     ),
 ];
 
@@ -126,10 +127,9 @@ pub(super) fn print_values() -> String {
 }
 
 /// Returns the output of [`print_values`] for these arguments.
-pub(super) fn printed_values(words: &[String]) -> String {
-    let words = words.iter().map(|word| format!("[{word}]"));
-    words
-        .chain(texts().iter().map(|text| format!("{{{text}}}")))
+pub(super) fn printed_values(args: &[String]) -> String {
+    let args = args.iter().map(|word| format!("[{word}]"));
+    args.chain(texts().iter().map(|text| format!("{{{text}}}")))
         .collect()
 }
 
@@ -153,7 +153,7 @@ pub(super) fn same_text(ctx: &Ctx, about: &str, actual: &str, expected: &str) ->
     ctx.ensure(about, actual == expected, differs)
 }
 
-fn words(script: String) -> Vec<String> {
+fn shell_command(script: String) -> Vec<String> {
     ["sh", "-c", &script, "sh"].map(str::to_owned).into()
 }
 
@@ -162,49 +162,33 @@ async fn command(ctx: Ctx) -> CheckResult {
         config.env = variables();
         config
     };
-    let all = [words(print_values()), texts()].concat();
+    let all = [shell_command(print_values()), texts()].concat();
     let (_, logs) = ctx.finished(&with_variables(ctx.program(all))).await?;
     same_text(
         &ctx,
-        "words received by a command",
+        "arguments received by a command",
         &logs,
         &printed_values(&texts()),
     )?;
     if ctx.declares(ConfigFeature::ProcessSetup) {
-        let entrypoint = [words(print_values()), texts()].concat();
+        let entrypoint = [shell_command(print_values()), texts()].concat();
         let command = [vec!["first".to_owned()], texts()].concat();
         let config = with_variables(ctx.program(command.clone()).entrypoint(entrypoint));
         let (_, logs) = ctx.finished(&config).await?;
         let expected = printed_values(&[texts(), command].concat());
-        same_text(&ctx, "words received by an entrypoint", &logs, &expected)?;
+        same_text(&ctx, "arguments received by an entrypoint", &logs, &expected)?;
     }
     Ok(())
 }
 
 /// Keys that an intermediate layer may misinterpret.
 const KEYS: &[&str] = &[
-    "with blank",
-    " around ",
-    "größe",
-    "a.b/c-d_e",
-    "Upper",
-    "upper",
-    "UPPER",
-    "it's",
-    "\"quoted\"",
-    "$HOME",
-    "*",
-    r"back\slash",
-    "[a]",
-    "a,b",
-    "a:b",
-    "-",
-    "0",
-    "null",
+    "with blank", " around ", "größe", "a.b/c-d_e", "Upper", "upper", "UPPER", "it's", "\"quoted\"", "$HOME",
+    "*", r"back\slash", "[a]", "a,b", "a:b", "-", "0", "null",
 ];
 
 /// Returns labels with each text as a value, and with each key.
-fn odd_labels() -> BTreeMap<String, String> {
+fn unusual_labels() -> BTreeMap<String, String> {
     let keys = KEYS.iter().map(|key| ((*key).to_owned(), format!("of {key}")));
     keys.chain(variables()).collect()
 }
@@ -216,12 +200,12 @@ fn cut_labels() -> BTreeMap<String, String> {
         let left = if left == value { format!("{value} ") } else { left };
         (key, left)
     };
-    odd_labels().into_iter().map(cut).collect()
+    unusual_labels().into_iter().map(cut).collect()
 }
 
 /// Returns filters that match only the object with these labels, of two objects with the full and the cut
 /// labels: all labels together, and each label that cutting changes by itself.
-fn selecting(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
+fn selecting_filters(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let alone = ["V2", "V3", "V7", "V18", "Upper"];
     let alone = alone.iter().filter_map(|key| {
         let (key, value) = labels.get_key_value(*key)?;
@@ -231,7 +215,7 @@ fn selecting(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>>
 }
 
 async fn labels(ctx: Ctx) -> CheckResult {
-    let (odd, cut) = (odd_labels(), cut_labels());
+    let (odd, cut) = (unusual_labels(), cut_labels());
     let driver = ctx.driver();
     let mut events = None;
     if ctx.declares(Operation::Events) {
@@ -254,7 +238,7 @@ async fn labels(ctx: Ctx) -> CheckResult {
         }
     }
     for labels in [&odd, &cut] {
-        for selection in selecting(labels) {
+        for selection in selecting_filters(labels) {
             let keys: Vec<&String> = selection.keys().take(2).collect();
             let selected = |about: &str, actual: Vec<BTreeMap<String, String>>| {
                 ctx.equal(
@@ -400,7 +384,7 @@ async fn paths(ctx: Ctx) -> CheckResult {
         .program(["sh", "-c", script, "sh", &outer, &inner, directory])
         .security(volume_user(&ctx))
         .working_dir(directory)
-        // Whatever the order, the inner mount is not hidden.
+        // In any order, the outer mount does not hide the inner one.
         .mount(VolumeMount::volume(&second, &inner))
         .mount(VolumeMount::volume(&first, &outer))
         .tmpfs(directory, 8);
@@ -425,13 +409,13 @@ async fn health_check(ctx: Ctx) -> CheckResult {
     let actual = "/tmp/seen";
     let script = format!(r#"printf '[%s]' "$@" > {actual}"#);
     let texts = texts();
-    let words = HealthCheck::command([words(script), texts.clone()].concat());
+    let args = HealthCheck::command([shell_command(script), texts.clone()].concat());
     let line = HealthCheck::shell(format!(
         "printf 'one  $1' > {actual}\nprintf \"|$((1+1))|größe\" >> {actual}"
     ));
-    let of_words: String = texts.iter().map(|text| format!("[{text}]")).collect();
+    let printed_args: String = texts.iter().map(|text| format!("[{text}]")).collect();
     for (about, check, expected) in [
-        ("words", words, of_words),
+        ("arguments", args, printed_args),
         ("lines", line, "one  $1|2|größe".to_owned()),
     ] {
         let running = ctx
@@ -497,10 +481,10 @@ async fn large_limits(ctx: Ctx) -> CheckResult {
     if ctx.declares(Operation::ContainerStats) {
         let stats = ctx.driver().container_stats(&created.id).await?;
         if ctx.declares(Guarantee::Memory) {
-            ctx.equal("the memory's limit", stats.memory_limit_bytes, Some(4097 * MIB))?;
+            ctx.equal("the memory limit", stats.memory_limit_bytes, Some(4097 * MIB))?;
         }
         if ctx.declares(Guarantee::Pids) {
-            ctx.equal("the processes' limit", stats.pids_limit, Some(70_000))?;
+            ctx.equal("the process limit", stats.pids_limit, Some(70_000))?;
         }
     }
     Ok(())
@@ -514,24 +498,24 @@ async fn large_ulimits(ctx: Ctx) -> CheckResult {
         .ulimit("nofile", 512, 1024);
     let (_, logs) = ctx.finished(&config).await?;
     let line = logs.lines().find(|line| line.starts_with("Max file size"));
-    let words: Vec<&str> = line
+    let fields: Vec<&str> = line
         .unwrap_or_default()
         .split_whitespace()
         .skip(3)
         .take(2)
         .collect();
-    ctx.equal("the file size's limits", words, vec!["5368709120", "6442450944"])
+    ctx.equal("the file size limits", fields, vec!["5368709120", "6442450944"])
 }
 
 async fn plan(ctx: Ctx) -> CheckResult {
-    let words = [vec!["true".to_owned()], texts()].concat();
-    let mut config = ctx.program(words.clone()).cpu(0.123).memory(4097).pids(70_000);
-    (config.env, config.labels) = (variables(), odd_labels());
+    let args = [vec!["true".to_owned()], texts()].concat();
+    let mut config = ctx.program(args.clone()).cpu(0.123).memory(4097).pids(70_000);
+    (config.env, config.labels) = (variables(), unusual_labels());
     if ctx.declares(ConfigFeature::ProcessSetup) {
-        config = config.entrypoint(words.clone());
+        config = config.entrypoint(args.clone());
     }
     if ctx.declares(ConfigFeature::HealthCheck) {
-        let check = HealthCheck::command(words);
+        let check = HealthCheck::command(args);
         config = config.health_check(
             check
                 .interval(Duration::from_millis(700))
@@ -557,7 +541,7 @@ async fn plan(ctx: Ctx) -> CheckResult {
     ctx.equal("the health check", planned.health_check, config.health_check)
 }
 
-async fn name_again(ctx: Ctx) -> CheckResult {
+async fn name_reused(ctx: Ctx) -> CheckResult {
     let name = ctx.name();
     let script = r#"printf '%s,' "${ONE-unset}" "${TWO-unset}"; echo"#;
     let first = ctx
@@ -570,7 +554,7 @@ async fn name_again(ctx: Ctx) -> CheckResult {
         .memory(96)
         .pids(60);
     let (exited, logs) = ctx.finished(&first).await?;
-    ctx.equal("the first's logs", logs.as_str(), "1,unset,\n")?;
+    ctx.equal("logs of the first container", logs.as_str(), "1,unset,\n")?;
     ctx.driver()
         .remove_container(&exited.id, RemoveOptions::default())
         .await?;
@@ -582,7 +566,7 @@ async fn name_again(ctx: Ctx) -> CheckResult {
         .env("TWO", "2");
     let created = ctx.driver().create_container(&second).await?;
     let new = created.id != exited.id && created.exit.is_none() && created.started_at.is_none();
-    ctx.ensure("the second is a new one", new, &created)?;
+    ctx.ensure("the second container is new", new, &created)?;
     ctx.equal("its labels", &created.labels, &second.labels)?;
     ctx.equal("its limits", created.resources, ResourceLimits::default())?;
     let logs = ctx

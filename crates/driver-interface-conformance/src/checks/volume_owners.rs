@@ -11,7 +11,7 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "volumes/default-owner",
-        "A container of the default user can write to a volume whose config has no owner.",
+        "The default user can write to a volume whose config has no owner.",
         run!(default_owner),
     )
     .because("engines create volumes that belong to root")
@@ -24,15 +24,16 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "volumes/owner-reported",
-        "A volume is reported with its owner, also after a creation of that name with another owner is refused.",
-        run!(reported),
+        "A volume is reported with its owner, even after a creation of that name with another owner is \
+         refused.",
+        run!(owner_reported),
     )
     .config(&[ConfigFeature::VolumeOwner])
     .without_image(),
     Check::must(
-        "volumes/owner-stays",
+        "volumes/owner-kept-on-mount",
         "An empty volume that is mounted over a directory of the image stays empty and keeps its owner.",
-        run!(stays),
+        run!(kept_on_mount),
     )
     .because("engines copy the directory's files and owner to an empty volume")
     .config(&[ConfigFeature::VolumeOwner]),
@@ -44,8 +45,8 @@ const OTHER: VolumeOwner = VolumeOwner::new(4321, 1234);
 /// A directory of the test image that belongs to root.
 const DIRECTORY: &str = "/home";
 
-/// Returns the options of a user on a writable root file system, because some drivers refuse writable mounts in a
-/// container whose own root is read-only.
+/// Returns the options of a user on a writable root file system, because some drivers refuse writable mounts
+/// in a container whose root is read-only.
 fn options(user: VolumeOwner) -> SecurityOptions {
     SecurityOptions::default().user(user.to_string()).read_only(false)
 }
@@ -104,7 +105,7 @@ async fn owner(ctx: Ctx) -> CheckResult {
     ctx.equal("access of the owner", logs.as_str(), "4321:1234\nown\n")
 }
 
-async fn reported(ctx: Ctx) -> CheckResult {
+async fn owner_reported(ctx: Ctx) -> CheckResult {
     let config = ctx.volume().owner(OTHER);
     let created = ctx.driver().create_volume(&config).await?;
     let again = ctx.driver().create_volume(&config.owner(VolumeOwner::ROOT)).await;
@@ -125,7 +126,7 @@ async fn reported(ctx: Ctx) -> CheckResult {
     ctx.equal("owner, created", created.owner, Some(OTHER))
 }
 
-async fn stays(ctx: Ctx) -> CheckResult {
+async fn kept_on_mount(ctx: Ctx) -> CheckResult {
     let volume = ctx.driver().create_volume(&ctx.volume().owner(OTHER)).await?;
     let show = |at: &str| format!("stat -c '%u:%g %a' {at}; ls -A {at}");
     let config = ctx.script(&show(DIRECTORY)).security(options(OTHER));

@@ -19,14 +19,15 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "volumes/name-taken",
-        "A second volume with a taken name is refused, not retryable, and the first keeps its labels and data.",
+        "A second volume with a taken name is refused, not retryable, and the first keeps its labels and \
+         data.",
         run!(name_taken),
     )
     .because("engines report success and return the first volume"),
     Check::must(
-        "volumes/survive-their-containers",
-        "A container reads the data of an earlier container that was removed.",
-        run!(survive),
+        "volumes/outlive-containers",
+        "The data in a volume survives the removal of the container that wrote it.",
+        run!(outlive_containers),
     ),
     Check::must(
         "volumes/shared",
@@ -39,18 +40,18 @@ pub(super) const CHECKS: &[Check] = &[
         run!(read_only),
     ),
     Check::must(
-        "volumes/in-use-stays",
-        "A volume that a container uses, running or not, is not removed; once the container is removed, it is.",
+        "volumes/in-use-not-removed",
+        "A volume that a container uses, running or not, is not removed until the container is removed.",
         run!(in_use),
     ),
     Check::must(
-        "volumes/name-free-after-removal",
-        "After a removal the name is free, and a new volume of that name is empty.",
-        run!(name_free),
+        "volumes/name-reusable-after-removal",
+        "After a volume is removed, its name is free, and a new volume of that name is empty.",
+        run!(name_reusable),
     ),
     Check::must(
         "volumes/get",
-        "`get_volume` finds a volume by its name, equal to the result of its creation, in its own namespace only.",
+        "`get_volume` returns a volume as it was created, only in its own namespace.",
         run!(get),
     )
     .requires(&[Operation::GetVolume])
@@ -63,8 +64,8 @@ pub(super) fn writable() -> SecurityOptions {
     SecurityOptions::default().user("0:0").read_only(false)
 }
 
-/// Returns options for a user who can write to a new volume: the default user, or root if the engine decides who
-/// owns a volume. Some drivers refuse writable mounts in a container whose own root is read-only.
+/// Returns options for a user who can write to a new volume: the default user, or root if the engine chooses
+/// the owner. Some drivers refuse writable mounts in a container whose root is read-only.
 pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     match ctx.declares(ConfigFeature::VolumeOwner) {
         true => SecurityOptions::default().read_only(false),
@@ -91,8 +92,12 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         !created.driver.is_empty(),
         &created.driver,
     )?;
-    let of_nobody = ctx.driver().create_volume(&VolumeConfig::new(ctx.name())).await?;
-    ctx.equal("session of a volume without one", of_nobody.session_id, None)?;
+    let without_session = ctx.driver().create_volume(&VolumeConfig::new(ctx.name())).await?;
+    ctx.equal(
+        "session of a volume without one",
+        without_session.session_id,
+        None,
+    )?;
     ctx.driver().remove_volume(&created.id).await?;
     let again = ctx.driver().remove_volume(&created.id).await;
     ctx.refused("the second removal", again, &[codes::VOLUME_NOT_FOUND])?;
@@ -122,7 +127,7 @@ async fn name_taken(ctx: Ctx) -> CheckResult {
     ctx.equal("the data of the first", logs, "kept\n".to_owned())
 }
 
-async fn survive(ctx: Ctx) -> CheckResult {
+async fn outlive_containers(ctx: Ctx) -> CheckResult {
     let volume = ctx.driver().create_volume(&ctx.volume()).await?;
     let (first, _) = ctx
         .finished(&with_volume(&ctx, &volume.name, "echo hello > /data/file"))
@@ -196,10 +201,10 @@ async fn in_use(ctx: Ctx) -> CheckResult {
         .driver()
         .create_container(&with_volume(&ctx, &volume.name, SERVE))
         .await?;
-    for state in ["created", "running", "ended"] {
+    for state in ["created", "running", "exited"] {
         match state {
             "running" => drop(ctx.driver().start_container(&container.id).await?),
-            "ended" => drop(
+            "exited" => drop(
                 ctx.driver()
                     .stop_container(&container.id, driver_interface_types::StopOptions::kill())
                     .await?,
@@ -223,7 +228,7 @@ async fn in_use(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn name_free(ctx: Ctx) -> CheckResult {
+async fn name_reusable(ctx: Ctx) -> CheckResult {
     let config = ctx.volume();
     let first = ctx.driver().create_volume(&config).await?;
     let (writer, _) = ctx

@@ -15,55 +15,56 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "wait/exit-code",
-        "A wait returns when the main process exits, with its exit code and the same exit as the instance.",
+        "A wait returns when the main process exits, with the same exit as the instance.",
         run!(exit_code),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
-        "wait/ended-already",
+        "wait/already-exited",
         "A wait for an exited container returns immediately.",
-        run!(ended_already),
+        run!(already_exited),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
-        "wait/created-waits-for-a-run",
+        "wait/before-start",
         "A wait for a container that was never started waits for its start and exit.",
-        run!(created),
+        run!(before_start),
     )
     .properties(&[Property::CreatedState])
     .because("engines return 0 immediately")
     .requires(&[Operation::WaitContainer]),
     Check::must(
-        "wait/next-run",
+        "wait/second-run",
         "A wait during a second run returns the exit of that run, not of the first.",
-        run!(next_run),
+        run!(second_run),
     )
     .properties(&[Property::RestartSameId])
     .requires(&[Operation::WaitContainer]),
     Check::must(
-        "wait/removed-keeps-the-code",
+        "wait/exit-code-after-removal",
         "A wait returns the exit code even if the container is stopped and removed during the wait.",
-        run!(removed),
+        run!(exit_code_after_removal),
     )
-    .because("no engine keeps it after the removal")
+    .because("no engine keeps the exit code after the removal")
     .requires(&[Operation::WaitContainer]),
     Check::must(
-        "wait/removed-without-a-run",
-        "A wait for a container that is removed without having run returns `ContainerNotFoundError`.",
-        run!(removed_without_run),
+        "wait/removed-before-start",
+        "A wait for a container that is removed before its first start returns `ContainerNotFoundError`.",
+        run!(removed_before_start),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/timeout",
-        "A wait that exceeds its timeout is `WaitTimeoutError` with container and timeout, and has no effect.",
+        "A wait that exceeds its timeout returns `WaitTimeoutError` with container and timeout, and has no \
+         effect.",
         run!(timeout),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/exits-before-ready",
-        "Waiting for the readiness of a container that exits fails with its exit code, last output and \
-         well-known cause.",
-        run!(exits_early),
+        "Waiting for the readiness of a container that exits fails with its exit code, its last output and \
+         the hint of a known cause.",
+        run!(exits_before_ready),
     ),
     Check::must(
         "wait/many-waiters",
@@ -76,18 +77,22 @@ pub(super) const CHECKS: &[Check] = &[
         "A wait for a paused container lasts until it exits.",
         run!(paused),
     )
-    .requires(&[Operation::WaitContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
+    .requires(&[
+        Operation::WaitContainer,
+        Operation::PauseContainer,
+        Operation::UnpauseContainer,
+    ]),
     Check::must(
-        "wait/outlasts-the-deadline",
+        "wait/outlasts-request-deadline",
         "A wait without a timeout may last longer than the driver's request deadline.",
-        run!(long),
+        run!(outlasts_deadline),
     )
     .limit(180)
     .requires(&[Operation::WaitContainer]),
 ];
 
 /// A script that exits with 7 on `SIGTERM`.
-const SEVEN: &str = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+const EXITS_WITH_7: &str = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
 pub(super) fn waiting(ctx: &Ctx, id: &ContainerId) -> JoinHandle<driver_interface_types::Result<ExitInfo>> {
     let (driver, id) = (ctx.driver().clone(), id.clone());
@@ -120,24 +125,24 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
         .await?;
     let exit = ctx.joined("the wait", task).await??;
     ctx.equal(
-        "code and signal of one that was killed",
+        "code and signal of a killed container",
         (exit.code, exit.signal),
         (137, Some(9)),
     )
 }
 
-async fn ended_already(ctx: Ctx) -> CheckResult {
+async fn already_exited(ctx: Ctx) -> CheckResult {
     let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
         let began = Instant::now();
         let exit = driver.wait_container(&exited.id, WaitOptions::default()).await?;
         ctx.took("the wait", began, Duration::ZERO, Duration::from_secs(10))?;
-        ctx.equal("the end", Some(exit), exited.exit.clone())?;
+        ctx.equal("the exit", Some(exit), exited.exit.clone())?;
     }
     Ok(())
 }
 
-async fn created(ctx: Ctx) -> CheckResult {
+async fn before_start(ctx: Ctx) -> CheckResult {
     let created = ctx
         .driver()
         .create_container(&ctx.script("sleep 1; exit 5"))
@@ -148,7 +153,7 @@ async fn created(ctx: Ctx) -> CheckResult {
     ctx.equal("exit code", ctx.joined("the wait", task).await??.code, 5)
 }
 
-async fn next_run(ctx: Ctx) -> CheckResult {
+async fn second_run(ctx: Ctx) -> CheckResult {
     // The first run exits with 4 and leaves a mark; the second finds it and exits with 6.
     let script = "[ -e /home/mark ] && sleep 3 && exit 6; touch /home/mark; exit 4";
     let config = ctx.script(script).security(super::volumes::writable());
@@ -159,8 +164,8 @@ async fn next_run(ctx: Ctx) -> CheckResult {
     ctx.equal("exit code of the second run", exit.code, 6)
 }
 
-async fn removed(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(SEVEN)).await?;
+async fn exit_code_after_removal(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(EXITS_WITH_7)).await?;
     let task = waiting(&ctx, &running.id);
     still_waits(&ctx, "it waits while the container runs", &task).await?;
     ctx.driver()
@@ -170,7 +175,7 @@ async fn removed(ctx: Ctx) -> CheckResult {
         .remove_container(&running.id, RemoveOptions::default())
         .await?;
     ctx.equal(
-        "exit code of one that was stopped",
+        "exit code of a stopped container",
         ctx.joined("the wait", task).await??.code,
         7,
     )?;
@@ -182,10 +187,10 @@ async fn removed(ctx: Ctx) -> CheckResult {
         .remove_container(&running.id, RemoveOptions::force())
         .await?;
     let exit = ctx.joined("the wait", task).await??;
-    ctx.equal("exit code of one that was removed by force", exit.code, 137)
+    ctx.equal("exit code of a container removed by force", exit.code, 137)
 }
 
-async fn removed_without_run(ctx: Ctx) -> CheckResult {
+async fn removed_before_start(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script("exit 1")).await?;
     let task = waiting(&ctx, &created.id);
     still_waits(&ctx, "it waits while nothing runs", &task).await?;
@@ -214,10 +219,10 @@ async fn timeout(ctx: Ctx) -> CheckResult {
             (Effect::NotApplied, false),
         )?;
         let text = error.to_string();
-        let says = [id.as_str(), "exited", "2s"];
+        let parts = [id.as_str(), "exited", "2s"];
         ctx.ensure(
             "the awaited condition",
-            says.iter().all(|word| text.contains(word)),
+            parts.iter().all(|word| text.contains(word)),
             text,
         )?;
         ctx.took("the wait", began, longest, Duration::from_secs(20))?;
@@ -235,10 +240,10 @@ async fn timeout(ctx: Ctx) -> CheckResult {
         .driver()
         .wait_container(&running.id, WaitOptions::at_most(longest))
         .await?;
-    ctx.equal("exit code of a container that has exited by then", exit.code, 137)
+    ctx.equal("exit code of an exited container", exit.code, 137)
 }
 
-async fn exits_early(ctx: Ctx) -> CheckResult {
+async fn exits_before_ready(ctx: Ctx) -> CheckResult {
     let deadline = Duration::from_secs(60);
     for (script, hint) in [
         ("sleep 1; echo last words; exit 3", None),
@@ -260,10 +265,10 @@ async fn exits_early(ctx: Ctx) -> CheckResult {
         ctx.took("the wait", began, Duration::ZERO, deadline / 2)?;
         let code = ctx.get(&running.id).await?.exit_code().unwrap_or_default();
         let text = error.to_string();
-        let says = [format!("code {code}"), "last words".to_owned()];
+        let parts = [format!("code {code}"), "last words".to_owned()];
         ctx.ensure(
             "its last output",
-            says.iter().all(|word| text.contains(word)),
+            parts.iter().all(|word| text.contains(word)),
             &text,
         )?;
         ctx.equal("hint", error.hint(), hint)?;
@@ -274,7 +279,7 @@ async fn exits_early(ctx: Ctx) -> CheckResult {
 async fn many(ctx: Ctx) -> CheckResult {
     let running = ctx.started(&ctx.script("sleep 4; exit 9")).await?;
     let second = ctx.second_driver().await?;
-    let answers = ctx
+    let results = ctx
         .together(16, |number| {
             let driver = ctx.in_turn(&second, number).clone();
             let id = running.id.clone();
@@ -283,14 +288,14 @@ async fn many(ctx: Ctx) -> CheckResult {
         .await?;
     let end = ctx.get(&running.id).await?.exit;
     ctx.equal("exit code", end.as_ref().map(|exit| exit.code), Some(9))?;
-    for answer in answers {
-        ctx.equal("an answer", Some(answer?), end.clone())?;
+    for result in results {
+        ctx.equal("a result", Some(result?), end.clone())?;
     }
     Ok(())
 }
 
 async fn paused(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(SEVEN)).await?;
+    let running = ctx.ready(&ctx.script(EXITS_WITH_7)).await?;
     ctx.driver().pause_container(&running.id).await?;
     let task = waiting(&ctx, &running.id);
     still_waits(&ctx, "it waits while the container is paused", &task).await?;
@@ -302,7 +307,7 @@ async fn paused(ctx: Ctx) -> CheckResult {
     ctx.equal("exit code", ctx.joined("the wait", task).await??.code, 7)
 }
 
-async fn long(ctx: Ctx) -> CheckResult {
+async fn outlasts_deadline(ctx: Ctx) -> CheckResult {
     let lifetime = Duration::from_secs(70);
     let began = Instant::now();
     let running = ctx.started(&ctx.script("sleep 70; exit 8")).await?;

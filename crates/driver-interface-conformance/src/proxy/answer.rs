@@ -44,7 +44,7 @@ impl Answer {
         }
     }
 
-    /// Creates a response from raw bytes, without adding a head.
+    /// Creates a response from raw bytes, without adding a header.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             body: Body::Raw(bytes.into()),
@@ -52,7 +52,7 @@ impl Answer {
         }
     }
 
-    /// Creates a response whose head never ends.
+    /// Creates a response whose header never ends.
     pub fn endless_head() -> Self {
         Self {
             body: Body::EndlessHead,
@@ -60,18 +60,11 @@ impl Answer {
         }
     }
 
-    /// Adds a header. `Content-Length` may differ from the actual length.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Sets the body; the head states its length.
-    #[must_use]
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = Body::Whole(body.into());
-        self
+    driver_interface_types::setters! {
+        /// Adds a header. `Content-Length` may differ from the actual length.
+        header(self, name: &str, value: &str) { self.headers.push((name.to_owned(), value.to_owned())); }
+        /// Sets the body and its `Content-Length`.
+        body(self, body: impl Into<Bytes>) { self.body = Body::Whole(body.into()); }
     }
 
     /// Sets a JSON body.
@@ -105,7 +98,7 @@ impl Answer {
         self
     }
 
-    /// Returns whether a receiver can tell where the response ends.
+    /// Returns whether the end of the response is delimited.
     pub(super) fn is_delimited(&self) -> bool {
         matches!(self.body, Body::Whole(_) | Body::Chunks(_))
     }
@@ -184,7 +177,7 @@ impl fmt::Display for Answer {
             Body::Whole(body) => write!(f, "{status} with {} bytes", body.len()),
             Body::Chunks(chunks) => write!(f, "{status} with {} chunks", chunks.len()),
             Body::Endless { .. } => write!(f, "{status} with an endless body"),
-            Body::EndlessHead => f.write_str("an endless head"),
+            Body::EndlessHead => f.write_str("an endless header"),
             Body::Raw(bytes) => write!(f, "{} bytes of garbage", bytes.len()),
         }?;
         for (name, value) in &self.headers {

@@ -32,12 +32,12 @@ pub enum Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Listening => "the socket as it should be",
+            Self::Listening => "the normal socket",
             Self::Refused => "connections refused",
             Self::Removed => "no socket",
             Self::NotASocket => "a file in place of the socket",
             Self::Replaced => "another socket in its place",
-            Self::Unresponsive => "connections never answered",
+            Self::Unresponsive => "connections never served",
         })
     }
 }

@@ -45,7 +45,7 @@ impl Engine {
             }
             _ => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("must be unix:///path or tcp://host:port, and is {uri}"),
+                format!("must be unix:///path or tcp://host:port; got {uri}"),
             )),
         }
     }

@@ -11,11 +11,11 @@ use super::{Answer, Endpoint};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Waits for this long at each such stage.
+    /// Waits for this duration at each such stage.
     Delay(Stage, Duration),
-    /// Limits the transfer to this many bytes per second in each direction.
+    /// Limits the transfer to this number of bytes per second in each direction.
     Throttle(u64),
-    /// Suspends the transfer once, after this many bytes of the response's body.
+    /// Suspends the transfer once, in the response's body.
     Pause {
         /// The number of body bytes transferred before the pause.
         after: u64,
@@ -32,13 +32,13 @@ pub enum Fault {
     Status(u16),
     /// Adds a header with a value of this many bytes to the engine's response.
     HugeHeader(usize),
-    /// Forwards the engine's response with a `Content-Length` that is off by this much.
+    /// Forwards the engine's response with this number added to its `Content-Length`.
     Length(i64),
-    /// Forwards the engine's response with this chunk, counted from 0, declared longer than it is by this much.
+    /// Forwards the engine's response with this number added to the length of a chunk, counted from 0.
     ChunkLength(usize, u64),
-    /// Changes the head of a frame, counted from 0, in a stream of Docker frames.
+    /// Changes the header of a Docker frame, counted from 0.
     Frame(usize, FrameField),
-    /// Forwards the request after putting the listening socket into this state.
+    /// Puts the listening socket into this state, and then forwards the request.
     Endpoint(Endpoint),
 }
 
@@ -58,7 +58,7 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
-    /// After the proxy has received the request's head. The engine sees none of it.
+    /// After the proxy has received the request's header. The engine sees none of it.
     BeforeRequest,
     /// After the engine has received this many bytes of the request's body.
     InRequest(u64),
@@ -66,9 +66,9 @@ pub enum Position {
     AfterRequest,
     /// After the engine has responded. The driver sees none of the response.
     BeforeResponse,
-    /// In the middle of the response's head.
+    /// In the middle of the response header.
     InHead,
-    /// After the response's head.
+    /// After the response header.
     AfterHead,
     /// In the middle of a chunk's size line.
     InChunkHead(usize),
@@ -78,7 +78,7 @@ pub enum Position {
     AfterChunk(usize),
     /// Before the last chunk, which ends the body.
     BeforeLastChunk,
-    /// In the middle of a Docker frame's head.
+    /// In the middle of a Docker frame's header.
     InFrameHead(usize),
     /// In the middle of a Docker frame's content.
     InFrame(usize),
@@ -90,7 +90,7 @@ pub enum Position {
     After(Duration),
 }
 
-/// The way in which a connection ends.
+/// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Break {
@@ -98,7 +98,7 @@ pub enum Break {
     Fin,
     /// Reset, as by a host that has lost the connection's state.
     Reset,
-    /// Open, but with no more data in either direction. The engine is not notified.
+    /// Open, but without further data in either direction. The engine is not notified.
     Silence,
     /// Closed towards the driver; data from the driver still reaches the engine.
     HalfClose,
@@ -114,11 +114,11 @@ pub enum When {
     AfterEffect,
 }
 
-/// A field in the head of a Docker frame.
+/// A field in the header of a Docker frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameField {
-    /// The stream number; 1 and 2 are the known ones.
+    /// The stream number: 1 is stdout, 2 is stderr.
     Stream(u8),
     /// The length of the content in bytes.
     Length(u32),
@@ -131,10 +131,10 @@ impl fmt::Display for Fault {
             Self::Throttle(rate) => write!(f, "throttle to {rate} B/s"),
             Self::Pause { after, time } => write!(f, "pause of {time:?} after {after} bytes"),
             Self::Break(position, how) => write!(f, "{how} {position}"),
-            Self::CloseWrite => f.write_str("end of input for the engine after the request"),
+            Self::CloseWrite => f.write_str("write side towards the engine closed after the request"),
             Self::Answer(When::Instead, answer) => write!(f, "{answer} instead of the engine"),
             Self::Answer(When::AfterEffect, answer) => write!(f, "{answer} after the engine acted"),
-            Self::Status(status) => write!(f, "status {status} on the engine's answer"),
+            Self::Status(status) => write!(f, "status {status} on the engine's response"),
             Self::HugeHeader(size) => write!(f, "a header of {size} bytes"),
             Self::Length(by) => write!(f, "Content-Length off by {by:+}"),
             Self::ChunkLength(chunk, by) => write!(f, "length of chunk {chunk} off by +{by}"),
@@ -149,7 +149,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BeforeRequest => "before the request",
-            Self::BeforeResponse => "before the answer",
+            Self::BeforeResponse => "before the response",
             Self::EachChunk => "before each chunk",
         })
     }
@@ -161,17 +161,17 @@ impl fmt::Display for Position {
             Self::BeforeRequest => f.write_str("before the request"),
             Self::InRequest(bytes) => write!(f, "after {bytes} bytes of the request's body"),
             Self::AfterRequest => f.write_str("after the request"),
-            Self::BeforeResponse => f.write_str("before the answer, after the engine acted"),
-            Self::InHead => f.write_str("in the answer's head"),
-            Self::AfterHead => f.write_str("after the answer's head"),
-            Self::InChunkHead(chunk) => write!(f, "in the head of chunk {chunk}"),
+            Self::BeforeResponse => f.write_str("before the response, after the engine acted"),
+            Self::InHead => f.write_str("in the response header"),
+            Self::AfterHead => f.write_str("after the response header"),
+            Self::InChunkHead(chunk) => write!(f, "in the header of chunk {chunk}"),
             Self::InChunk(chunk) => write!(f, "in chunk {chunk}"),
             Self::AfterChunk(chunk) => write!(f, "after chunk {chunk}"),
             Self::BeforeLastChunk => f.write_str("before the last chunk"),
-            Self::InFrameHead(frame) => write!(f, "in the head of frame {frame}"),
+            Self::InFrameHead(frame) => write!(f, "in the header of frame {frame}"),
             Self::InFrame(frame) => write!(f, "in frame {frame}"),
             Self::AfterFrame(frame) => write!(f, "after frame {frame}"),
-            Self::AfterBytes(bytes) => write!(f, "after {bytes} bytes of the answer"),
+            Self::AfterBytes(bytes) => write!(f, "after {bytes} bytes of the response"),
             Self::After(time) => write!(f, "{time:?} after the request"),
         }
     }

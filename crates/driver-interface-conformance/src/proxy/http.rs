@@ -1,4 +1,4 @@
-//! The parts of HTTP/1.1 that a proxy must understand: where heads, bodies and chunks start and end.
+//! The parts of HTTP/1.1 that a proxy must understand: where headers, bodies and chunks start and end.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::stream::Stream;
 
-/// The maximum length of a head.
+/// The maximum length of a header.
 const MAX_HEAD: usize = 1024 * 1024;
 
 /// The incoming bytes of one peer, including those received but not yet consumed.
@@ -42,14 +42,14 @@ impl<'a> Inlet<'a> {
         self.buffer.split().freeze()
     }
 
-    /// Reads the next head; returns none if the stream ended before it started.
+    /// Reads the next header; returns `None` if the stream ended before it.
     pub(super) async fn head(&mut self) -> io::Result<Option<Head>> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 return Ok(Some(Head::new(self.buffer.split_to(end).freeze())));
             }
             if self.buffer.len() > MAX_HEAD {
-                return Err(io::Error::other("the head is too long"));
+                return Err(io::Error::other("the header is too long"));
             }
             if !self.fill().await? {
                 return if self.buffer.is_empty() {
@@ -103,7 +103,7 @@ impl Head {
         })
     }
 
-    /// Returns the head without the headers of these names.
+    /// Returns the header without the fields of these names.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let text = self.text();
         let kept = text.split_inclusive("\r\n").filter(|line| {
@@ -113,26 +113,26 @@ impl Head {
         Self::new(Bytes::from(kept.collect::<String>()))
     }
 
-    /// Returns the head with a header added after the first line.
+    /// Returns the header with a field added after the first line.
     pub(super) fn with(&self, name: &str, value: &str) -> Self {
         let text = self.text();
         let (first, rest) = text.split_once("\r\n").unwrap_or_default();
         Self::new(Bytes::from(format!("{first}\r\n{name}: {value}\r\n{rest}")))
     }
 
-    /// Returns the head with another status.
+    /// Returns the header with another status.
     pub(super) fn with_status(&self, status: u16) -> Self {
         let text = self.text();
         let (_, rest) = text.split_once("\r\n").unwrap_or_default();
         Self::new(Bytes::from(format!("HTTP/1.1 {status} Replaced\r\n{rest}")))
     }
 
-    /// Returns how the body of a request with this head is delimited.
+    /// Returns the framing of the request body.
     pub(super) fn request_body(&self) -> Framing {
         self.delimited().unwrap_or(Framing::Empty)
     }
 
-    /// Returns how the body of a response with this head, to a request with this method, is delimited.
+    /// Returns the framing of a response body, given the response header and the request method.
     pub(super) fn answer_body(&self, method: &str) -> Framing {
         match self.status() {
             101 => Framing::Upgraded,
@@ -158,7 +158,7 @@ impl Head {
     }
 }
 
-/// The way in which a body is delimited.
+/// How a body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body.
@@ -222,7 +222,7 @@ impl Splitter {
         Self { framing, state }
     }
 
-    /// Returns the next piece, or none at the body's end. Returns an error if the stream ended before that.
+    /// Returns the next piece, or `None` at the body's end. Returns an error if the stream ended before that.
     /// Cancel safe.
     pub(super) async fn next(&mut self, inlet: &mut Inlet<'_>) -> io::Result<Option<Piece>> {
         loop {
@@ -273,7 +273,7 @@ impl Splitter {
                     return Ok(None);
                 };
                 let line = buffer.get(..end).unwrap_or_default();
-                let size = chunk_size(line).ok_or_else(|| io::Error::other("no size of a chunk"))?;
+                let size = chunk_size(line).ok_or_else(|| io::Error::other("invalid chunk size"))?;
                 if size > 0 {
                     self.state = State::Data(size);
                     return Ok(Some(Piece::ChunkHead(buffer.split_to(end).freeze())));
@@ -301,7 +301,7 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// Returns the end of the first occurrence.
+/// Returns the end of the first match.
 fn find(text: &[u8], condition: &[u8]) -> Option<usize> {
     text.windows(condition.len())
         .position(|window| window == condition)

@@ -25,8 +25,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan; returns none if there are no requests. `max_wait` is the deadline of the driver's calls;
-    /// delays are chosen around it.
+    /// Draws a plan; returns `None` if there are no requests. `max_wait` is the deadline of the driver's
+    /// calls; delays are chosen around it.
     pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
         let mut dice = Rng(seed);
         let index = dice.below(requests.len());
@@ -75,7 +75,7 @@ fn shorten(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Returns the applicable faults, grouped by kind. Each kind is equally likely, however many faults it has.
+/// Returns the applicable faults, grouped by kind. All kinds are equally likely.
 fn families(request: &Exchange, max_wait: Duration, dice: &mut Rng) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
@@ -163,7 +163,7 @@ fn has_frames(request: &Exchange) -> bool {
 
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
-/// Builds a refusal whose body is not the engine's or carries no information.
+/// Builds a refusal whose body is not the engine's or is empty.
 fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_always_gives_the_same_plan_in_one_line() {
+    fn plan_is_deterministic_and_prints_on_one_line() {
         for seed in 0..200 {
             let line = plan(seed).to_string();
             assert_eq!(plan(seed), plan(seed));
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn plans_differ_and_reach_every_request_and_kind() {
+    fn plans_cover_every_request_and_fault_kind() {
         let plans: Vec<Plan> = (0..3000).map(plan).collect();
         for index in 0..3 {
             assert!(plans.iter().any(|plan| plan.index == index));
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_that_nobody_could_notice_are_not_drawn() {
+    fn undetectable_faults_are_not_drawn() {
         let requests = [
             exchange("POST", "/containers/web/start", Framing::Empty, 0),
             exchange("GET", "/containers/web/attach", Framing::UntilClose, 100),

@@ -29,7 +29,7 @@ pub(super) struct Relay {
     engine: Engine,
     rules: Mutex<Vec<Injected>>,
     exchanges: Mutex<Vec<Exchange>>,
-    /// How often all connections were to be broken, and how.
+    /// Counter and kind of the last `break_all`; receivers close their connection when it changes.
     cuts: watch::Sender<(u64, Break)>,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -109,7 +109,7 @@ pub(super) async fn serve(relay: Arc<Relay>, client: Stream) {
             changed = cuts.changed() => {
                 let how = cuts.borrow().1;
                 match (changed, how) {
-                    // The engine's connection is kept open: the engine must not notice.
+                    // The engine must not notice, so its connection is kept open.
                     (Ok(()), Break::Silence) => {
                         client.ignore().await;
                         Break::Fin

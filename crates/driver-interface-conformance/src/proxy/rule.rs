@@ -14,7 +14,7 @@ use super::Fault;
 /// let rule = Rule::on("POST */start").times(1).fault(Fault::Break(Position::BeforeResponse, Break::Fin));
 /// assert_eq!(
 ///     rule.to_string(),
-///     "POST */start: cut (FIN) before the answer, after the engine acted"
+///     "POST */start: cut (FIN) before the response, after the engine acted"
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -42,25 +42,13 @@ impl Rule {
         Self::on("*")
     }
 
-    /// Forwards this many matching requests unchanged first.
-    #[must_use]
-    pub fn skip(mut self, count: usize) -> Self {
-        self.skip = count;
-        self
-    }
-
-    /// Limits the rule to this many requests. By default it applies to all.
-    #[must_use]
-    pub fn times(mut self, count: usize) -> Self {
-        self.times = Some(count);
-        self
-    }
-
-    /// Sets the fault. Without one, the rule only counts requests and shields them from later rules.
-    #[must_use]
-    pub fn fault(mut self, fault: Fault) -> Self {
-        self.fault = Some(fault);
-        self
+    driver_interface_types::setters! {
+        /// Forwards this many matching requests unchanged first.
+        skip(self, count: usize) { self.skip = count; }
+        /// Limits the rule to this many requests. By default it applies to all.
+        times(self, count: usize) { self.times = Some(count); }
+        /// Sets the fault. Without one, the rule only counts requests and shields them from later rules.
+        fault(self, fault: Fault) { self.fault = Some(fault); }
     }
 
     fn matches(&self, method: &str, path: &str) -> bool {
@@ -153,13 +141,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_of_method_and_path() {
+    fn patterns_match_method_and_path() {
         let matches = |pattern: &str, method: &str, path: &str| Rule::on(pattern).matches(method, path);
         assert!(matches("POST */start", "POST", "/v1.41/containers/web/start"));
         assert!(matches(
-            "POST */containers/*/start",
-            "POST",
-            "/v1.41/containers/web/start"
+            "POST */containers/*/start", "POST", "/v1.41/containers/web/start"
         ));
         assert!(matches("*/start", "POST", "/containers/web/start"));
         assert!(matches("* /version", "GET", "/version"));
@@ -170,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_lets_some_pass_and_takes_a_limited_number() {
+    fn rule_honours_skip_and_times() {
         let rule = Injected::new(Rule::on("GET /a").skip(1).times(2));
         let taken: Vec<bool> = (0..5).map(|_| rule.takes("GET", "/a")).collect();
         assert_eq!(taken, [false, true, true, false, false]);

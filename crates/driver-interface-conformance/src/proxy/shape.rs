@@ -11,7 +11,7 @@ use super::rule::Injected;
 use super::stream::Stream;
 use super::{Break, Fault, FrameField, Position, Stage};
 
-/// The length of a Docker frame's head: one byte for the stream, three zero bytes, and four bytes for the
+/// The length of a Docker frame's header: one byte for the stream, three zero bytes, and four bytes for the
 /// length. The content follows.
 const FRAME_HEAD: u64 = 8;
 
@@ -56,7 +56,7 @@ impl<'a> Shape<'a> {
         self.pace.send(self.client, bytes).await
     }
 
-    /// Sends the head; returns how to break the connection, if at all.
+    /// Sends the header; returns how to break the connection, if at all.
     pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
@@ -194,8 +194,8 @@ impl<'a> Shape<'a> {
         Ok(None)
     }
 
-    /// Returns how many bytes can be handled in one step. A step ends at the latest where a frame's head or
-    /// content ends, or at the fault's place.
+    /// Returns how many bytes can be handled in one step. A step ends at the latest where a frame's header
+    /// or content ends, or at the fault's place.
     fn step(&self, available: usize) -> usize {
         let mut end = self.passed.saturating_add(available as u64);
         let target = match self.fault() {
@@ -238,7 +238,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Changes the head of a frame. These bytes may hold only a part of it.
+    /// Changes the header of a frame, of which these bytes may hold only a part.
     fn change(&self, bytes: &mut BytesMut) {
         let Some(Fault::Frame(frame, field)) = self.fault() else {
             return;
@@ -269,7 +269,7 @@ struct Frames {
     index: usize,
     start: u64,
     head: Vec<u8>,
-    /// The length of the content; known once the head is complete.
+    /// The length of the content; known once the header is complete.
     length: Option<u64>,
     /// The end of the part being received.
     next: u64,
@@ -277,7 +277,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// Processes bytes of a tracked stream that do not extend beyond `next`.
+    /// Processes bytes of a tracked stream, at most up to `next`.
     fn see(&mut self, bytes: &[u8]) {
         self.seen += bytes.len() as u64;
         if self.length.is_none() {

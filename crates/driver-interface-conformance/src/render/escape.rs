@@ -23,8 +23,8 @@ pub(crate) fn line(text: &str) -> String {
     out
 }
 
-/// Returns whether a character changes the direction of text or has no width. Such characters can falsify what
-/// a report appears to say.
+/// Returns whether a character changes the direction of text or has no width. They can make a report
+/// misleading.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -113,7 +113,7 @@ mod tests {
     const HOSTILE: &str = "a\u{1b}[31mb\u{202e}c\0d\r\ne]]>f|g`h<script>&";
 
     #[test]
-    fn a_line_has_no_control_characters() {
+    fn line_has_no_control_characters() {
         let text = line(HOSTILE);
         assert!(
             !text.contains(char::is_control) && !text.contains('\u{202e}'),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_keeps_to_its_cell() {
+    fn markdown_cannot_escape_its_cell() {
         let text = markdown(HOSTILE);
         assert!(text.contains("\\|") && !text.contains("<script"), "{text}");
     }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn html_keeps_to_its_text_and_its_attribute() {
+    fn html_cannot_escape_text_or_attribute() {
         let text = html(&format!("{HOSTILE}'\""));
         assert!(
             !text.contains(['<', '>', '"', '\'', '\u{1b}', '\u{202e}', '\0']),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn xml_has_only_characters_xml_has() {
+    fn xml_contains_only_valid_characters() {
         assert_eq!(xml("a\0b\u{1b}c\u{fffe}\n"), "a\u{fffd}b\u{fffd}c\u{fffd}\n");
     }
 }

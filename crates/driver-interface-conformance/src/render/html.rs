@@ -1,7 +1,7 @@
 //! A self-contained HTML page for browsers, build artifacts, or print.
 //!
-//! The page is fully readable without scripts. The script filters, and has_events_before the light or dark theme. It
-//! works on the visible page, so no data is embedded for it.
+//! The page is fully readable without scripts. The script filters the checks and stores the light or dark
+//! theme. It works on the visible page, so the page embeds no data for it.
 
 use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -60,7 +60,7 @@ fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
     counts
 }
 
-/// `12 passed, 2 skipped`.
+/// Formats counts: `12 passed, 2 skipped`.
 fn words(summary: &Summary) -> String {
     let counts = counts(summary).into_iter();
     let counts = counts.map(|(outcome, count)| format!("{count} {outcome}"));

@@ -188,7 +188,7 @@ fn capabilities(out: &mut String, report: &Report) -> std::fmt::Result {
                         Enforcement::Unsupported(why) => ("no", why.as_str()),
                         _ => ("no", ""),
                     };
-                    let reason = format!("`{capability}`, {word}: {}", escape(why));
+                    let reason = format!("`{capability}`, {word}: {}", markdown_sentence(why));
                     if !reasons.contains(&reason) {
                         reasons.push(reason);
                     }
@@ -204,7 +204,7 @@ fn capabilities(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(out, "- {reason}")?;
     }
     for (group, names) in everywhere {
-        writeln!(out, "- All of them: {group} {}", names.join(", "))?;
+        writeln!(out, "- Declared by every driver: {group} {}", names.join(", "))?;
     }
     writeln!(out, "<!-- end of capabilities -->")
 }

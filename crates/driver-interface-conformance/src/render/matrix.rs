@@ -36,7 +36,7 @@ pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
         .collect()
 }
 
-/// One check over all drivers; none for a driver whose run does not include it.
+/// One check over all drivers; `None` for a driver whose run does not include it.
 pub(super) struct CheckRow<'a> {
     pub(super) first: &'a CheckReport,
     pub(super) cells: Vec<Option<&'a CheckReport>>,
@@ -79,7 +79,7 @@ fn marks() -> Vec<(char, &'static str)> {
     marks
 }
 
-/// `14`, `12 · 2 –`, `11 · 1 ✘ · 2 –`.
+/// Formats a cell: `14`, `12 · 2 –`, `11 · 1 ✘ · 2 –`.
 pub(super) fn cell(checks: &[&CheckReport]) -> String {
     if checks.is_empty() {
         return String::new();
@@ -110,7 +110,7 @@ pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     worst.or(outcome.map(Tone::of)).unwrap_or(Tone::Quiet)
 }
 
-/// Returns the legend for the symbols that occur: the usual one first, then from worst to best.
+/// Returns the legend for the symbols that occur: passed first, then from worst to best.
 pub(super) fn legend(drivers: &[DriverReport]) -> String {
     legend_of(|mark| {
         let mut checks = drivers.iter().flat_map(|driver| &driver.checks);

@@ -24,7 +24,7 @@ const WIDTH: usize = 78 - 12;
 /// The width of a step's time column; continuation lines are indented by it.
 const STEP_HANG: usize = 10;
 
-/// How many checks are named per reason.
+/// The maximum number of checks named per reason.
 const NAMED: usize = 3;
 
 /// The checks that were skipped or not run for one reason.

@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Prints, and ignores write errors: they are no reason to stop a run.
+    /// Prints. Ignores write errors, which must not stop a run.
     fn with(&self, work: impl FnOnce(&mut State) -> std::io::Result<()>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = work(&mut state);
@@ -166,7 +166,7 @@ impl Observer for Progress {
             );
             if state.title.is_empty() {
                 let legend = format!(
-                    "one sign per check: {}\nthe time of an area is the sum of its checks', which run concurrently; a mock's is simulated",
+                    "one symbol per check: {}\nan area's time is the sum over its concurrent checks; a mock's time is simulated",
                     legend_of(|_| true)
                 );
                 writeln!(state.out, "{}\n", self.style.dim(&legend))?;

@@ -65,7 +65,7 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     let faults: BTreeSet<_> = found.attempts.iter().map(|attempt| attempt.fault).collect();
     writeln!(
         out,
-        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks detect theirs, {} attempts undetected, {} checks not proven",
+        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks detect their faults, {} attempts undetected, {} checks not proven",
         faults.len(),
         found.attempts.len(),
         found

@@ -91,7 +91,7 @@ impl Style {
     }
 }
 
-/// `0.35 s`, `21.7 s`.
+/// Formats a duration: `0.35 s`, `21.7 s`.
 pub(super) fn seconds(millis: u64) -> String {
     // The durations of checks are far too short for a float to lose milliseconds.
     #[allow(clippy::cast_precision_loss)]

@@ -86,7 +86,7 @@ fn report() -> Report {
 }
 
 #[test]
-fn the_pretty_report_shows_failures_first_and_ends_with_the_counts() {
+fn pretty_report_starts_with_failures_and_ends_with_counts() {
     let text = Pretty::new(false)
         .again("run {uri} {id} {seed}")
         .render(&report());
@@ -111,7 +111,7 @@ fn the_pretty_report_shows_failures_first_and_ends_with_the_counts() {
 }
 
 #[test]
-fn the_matrix_lines_up_areas_and_drivers() {
+fn matrix_aligns_areas_and_drivers() {
     let text = Pretty::new(false).render(&report());
     let line = |start: &str| {
         text.lines()
@@ -126,7 +126,7 @@ fn the_matrix_lines_up_areas_and_drivers() {
 }
 
 #[test]
-fn the_legend_explains_every_sign_that_stands_in_the_table() {
+fn legend_explains_every_symbol_used() {
     let signs = "✔ passed, ✘ failed, ◷ timed out, ! error, △ failed a SHOULD or MAY, – not applicable to this driver, ○ not run";
     let report = report();
     assert!(Pretty::new(false).render(&report).contains(signs));
@@ -159,7 +159,7 @@ fn without_image() -> Report {
 }
 
 #[test]
-fn a_run_without_an_image_is_in_no_form_called_conformant() {
+fn run_without_image_is_never_called_conformant() {
     let report = without_image();
     let words = "passed in part: 2 checks not run (no test image: name one)";
     let text = Pretty::new(false).render(&report);
@@ -195,7 +195,7 @@ fn a_run_without_an_image_is_in_no_form_called_conformant() {
 }
 
 #[test]
-fn a_driver_of_which_nothing_was_checked_breaks_the_run_whatever_the_others_did() {
+fn unchecked_driver_breaks_the_run() {
     use Level::Must;
     let outcomes = [("a/one", Must, Outcome::Passed)];
     let mut report = Report::new(7, false);
@@ -216,13 +216,13 @@ fn a_driver_of_which_nothing_was_checked_breaks_the_run_whatever_the_others_did(
 }
 
 #[test]
-fn colours_are_only_where_they_are_wanted() {
+fn colours_are_opt_in() {
     assert!(Pretty::new(true).render(&report()).contains("\u{1b}[1;31mFAILED"));
     assert!(!catalogue(&checks::all(), false).contains('\u{1b}'));
 }
 
 #[test]
-fn junit_can_be_read_back_and_marks_what_did_not_pass() {
+fn junit_round_trips_and_marks_non_passing_checks() {
     let text = junit(&report()).unwrap();
     assert!(
         text.chars().all(|c| c >= ' ' || c == '\n'),
@@ -234,14 +234,7 @@ fn junit_can_be_read_back_and_marks_what_did_not_pass() {
     assert_eq!(
         names,
         [
-            "good: a",
-            "good: b",
-            "good: c",
-            "bad: a",
-            "bad: b",
-            "bad: c",
-            "bad: leaks",
-            "targets"
+            "good: a", "good: b", "good: c", "bad: a", "bad: b", "bad: c", "bad: leaks", "targets"
         ]
     );
     let bad = &read.test_suites[3];
@@ -252,7 +245,7 @@ fn junit_can_be_read_back_and_marks_what_did_not_pass() {
 }
 
 #[test]
-fn markdown_keeps_its_tables_whatever_is_in_the_text() {
+fn hostile_text_does_not_break_markdown_tables() {
     let text = markdown(&report());
     assert!(!text.contains("<script>") && !text.contains('\0'), "{text}");
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
@@ -283,7 +276,7 @@ fn skeleton(page: &str) -> Vec<String> {
     tags
 }
 
-/// Returns the report as it would be if all text from drivers was harmless.
+/// Returns the report with all driver text replaced by harmless text.
 fn harmless(report: &Report) -> Report {
     let text = json(report).unwrap();
     let hostile = serde_json::to_string(HOSTILE).unwrap();
@@ -292,7 +285,7 @@ fn harmless(report: &Report) -> Report {
 }
 
 #[test]
-fn a_page_is_the_same_page_whatever_drivers_say() {
+fn hostile_text_does_not_change_page_markup() {
     let mut report = report();
     report.selection = Some(HOSTILE.to_owned());
     report.partial = true;
@@ -328,7 +321,7 @@ fn a_page_is_the_same_page_whatever_drivers_say() {
 }
 
 #[test]
-fn a_page_needs_nothing_but_itself_and_tells_all() {
+fn page_is_self_contained_and_complete() {
     let page = html(&report(), Some("run {uri} {id} {seed}"));
     for outside in ["src=", "href=", "url(", "@import", "fetch(", "http"] {
         let own = page.replace("http-equiv", "");
@@ -350,7 +343,7 @@ fn a_page_needs_nothing_but_itself_and_tells_all() {
 }
 
 #[test]
-fn a_check_that_fails_at_times_is_told_as_such() {
+fn flaky_check_is_reported_as_flaky() {
     let mut report = report();
     report.drivers[1].seeds = vec![7, 8, 9];
     report.drivers[1].checks[0].repetitions =
@@ -382,7 +375,7 @@ fn a_check_that_fails_at_times_is_told_as_such() {
 }
 
 #[test]
-fn long_text_is_broken_under_its_beginning() {
+fn long_text_wraps_with_indent() {
     let mut report = report();
     report.drivers[1].checks[0].statement = "word ".repeat(30);
     let text = Pretty::new(false).render(&report);
@@ -393,7 +386,7 @@ fn long_text_is_broken_under_its_beginning() {
 }
 
 #[test]
-fn json_is_read_back_as_it_was() {
+fn json_round_trips() {
     let report = report();
     let text = json(&report).unwrap();
     let back: Report = serde_json::from_str(&text).unwrap();
@@ -406,7 +399,7 @@ fn json_is_read_back_as_it_was() {
 }
 
 #[test]
-fn a_declared_deviation_is_told_everywhere_and_is_a_failure_only_when_it_does_not_hold() {
+fn declared_deviation_is_reported_and_expires() {
     use Level::{Must, Should};
     let mut report = Report::new(7, false);
     report.drivers.push(driver(
@@ -440,7 +433,7 @@ fn a_declared_deviation_is_told_everywhere_and_is_a_failure_only_when_it_does_no
 }
 
 #[test]
-fn the_verdict_is_the_worst_that_happened() {
+fn verdict_is_the_worst_outcome() {
     use Level::{Must, Should};
     let of = |outcomes: &[(&str, Level, Outcome)]| {
         let mut report = Report::new(7, false);

@@ -209,13 +209,13 @@ impl SelfTest {
 
     /// Iterates over the checks that did not detect, on any target, a fault they must detect.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
-        let noticed = |fault, check| {
+        let is_detected = |fault, check| {
             let mut attempts = self.attempts.iter();
             attempts.any(|attempt| attempt.fault == fault && attempt.check == check && attempt.is_detected())
         };
         self.attempts
             .iter()
-            .filter(move |attempt| !noticed(attempt.fault, attempt.check))
+            .filter(move |attempt| !is_detected(attempt.fault, attempt.check))
     }
 
     /// Returns whether every check with a tried fault is proven, and there is at least one such check. A proven
@@ -223,11 +223,11 @@ impl SelfTest {
     /// [`unproven`](Self::unproven) returns the reason.
     pub fn is_proof(&self) -> bool {
         // An inconclusive attempt on an overloaded host does not count against a check's other faults.
-        let got_past = |attempt: &Attempt| {
+        let counts = |attempt: &Attempt| {
             attempt.outcome != Outcome::Error || self.faults_detected_by(attempt.check).is_empty()
         };
         self.attempts.iter().any(Attempt::is_detected)
-            && !self.survivors().any(got_past)
+            && !self.survivors().any(counts)
             && self.unproven().iter().all(|(id, _)| self.could_not_be_tried(id))
     }
 
@@ -316,7 +316,7 @@ pub async fn self_test(
         let checks: Vec<Check> = fault.detected_by.iter().filter_map(|id| usable(id)).collect();
         (fault, checks)
     });
-    // Faults whose checks measure the machine are tried alone, because those checks run alone.
+    // Faults whose checks run alone are tried alone.
     let (together, alone): (Vec<_>, Vec<_>) = trials
         .filter(|(_, checks)| !checks.is_empty())
         .partition(|(_, checks)| checks.iter().all(|check| check.isolation == Isolation::Parallel));
@@ -344,18 +344,18 @@ pub async fn self_test(
                     continue;
                 }
             };
-            let ended = |check: &Check| {
+            let completed = |check: &Check| {
                 let seen = report.as_ref()?.check(check.id)?;
                 (seen.outcome != Outcome::NotRun).then_some(seen)
             };
-            if checks.iter().any(|check| ended(check).is_none()) {
+            if checks.iter().any(|check| completed(check).is_none()) {
                 found.not_tried.push(fault.name);
             }
             found.attempts.extend(checks.iter().filter_map(|check| {
-                let seen = ended(check)?;
+                let seen = completed(check)?;
                 // A skipped check that no fault makes applicable gives no result.
-                let concerns = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
-                concerns.then(|| Attempt {
+                let is_conclusive = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
+                is_conclusive.then(|| Attempt {
                     fault: fault.name,
                     check: check.id,
                     outcome: seen.outcome,
@@ -367,8 +367,8 @@ pub async fn self_test(
     if let Some(error) = problem {
         return Err(error);
     }
-    let noticed = |check: &str| found.attempts.iter().any(|attempt| attempt.check == check);
-    found.not_run = obstacles.filter(|(check, _)| !noticed(check)).collect();
+    let attempted = |check: &str| found.attempts.iter().any(|attempt| attempt.check == check);
+    found.not_run = obstacles.filter(|(check, _)| !attempted(check)).collect();
     Ok(found)
 }
 

@@ -30,35 +30,35 @@ pub(super) struct Memory(Arc<Mutex<Vec<String>>>);
 
 impl Memory {
     /// Records an entry and returns how often it was recorded before.
-    pub(super) fn note(&self, what: &str) -> usize {
+    pub(super) fn note(&self, entry: &str) -> usize {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = all.iter().filter(|noted| *noted == what).count();
-        all.push(what.to_owned());
+        let before = all.iter().filter(|recorded| *recorded == entry).count();
+        all.push(entry.to_owned());
         before
     }
 
     /// Returns the remainder of the latest entry with this prefix.
-    pub(super) fn latest(&self, beginning: &str) -> Option<String> {
+    pub(super) fn latest(&self, prefix: &str) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ends = all.iter().filter_map(|noted| noted.strip_prefix(beginning));
+        let mut ends = all.iter().filter_map(|recorded| recorded.strip_prefix(prefix));
         ends.next_back().map(str::to_owned)
     }
 
     /// Returns how often an entry was recorded.
-    pub(super) fn count(&self, what: &str) -> usize {
+    pub(super) fn count(&self, entry: &str) -> usize {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().filter(|noted| *noted == what).count()
+        all.iter().filter(|recorded| *recorded == entry).count()
     }
 
     /// Returns whether an entry was recorded.
-    pub(super) fn has(&self, what: &str) -> bool {
-        self.count(what) > 0
+    pub(super) fn has(&self, entry: &str) -> bool {
+        self.count(entry) > 0
     }
 }
 
 macro_rules! mutation {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
+        -> $output:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         /// A fault injected into a driver.
         pub(super) enum Mutation {
             /// Changes the config from which containers are created and planned.
@@ -76,8 +76,8 @@ macro_rules! mutation {
             /// Makes every driver use the run's namespace with this suffix, regardless of the requested one.
             Namespace(&'static str),
             $(
-                #[doc = concat!("Does something else in `", stringify!($operation), "`.")]
-                $Operation(for<'a> fn(&'a Inside, $(&'a $Lent,)* $($Given),*) -> BoxFuture<'a, Result<$answer>>),
+                #[doc = concat!("Replaces `", stringify!($operation), "`.")]
+                $Operation(for<'a> fn(&'a Inside, $(&'a $Lent,)* $($Given),*) -> BoxFuture<'a, Result<$output>>),
             )*
         }
 
@@ -87,16 +87,16 @@ macro_rules! mutation {
                 &self.inside.driver
             }
 
-            $(async fn $operation(&self, $($lent: &$Lent,)* $($given: $Given),*) -> Result<$answer> {
+            $(async fn $operation(&self, $($lent: &$Lent,)* $($given: $Given),*) -> Result<$output> {
                 let hook = self.mutations.iter().find_map(|mutation| match mutation {
                     Mutation::$Operation(hook) => Some(hook),
                     _ => None,
                 });
-                let answer = match hook {
+                let result = match hook {
                     Some(hook) => hook(&self.inside, $($lent,)* $($given),*).await,
                     None => self.inside.driver.$operation($($lent,)* $($given),*).await,
                 };
-                answer.map_err(|error| self.mutations.iter().fold(error, |error, mutation| match mutation {
+                result.map_err(|error| self.mutations.iter().fold(error, |error, mutation| match mutation {
                     Mutation::Error(change) => change(error),
                     _ => error,
                 }))
@@ -143,7 +143,7 @@ impl Changed {
         config
     }
 
-    fn shown(&self, mut container: ContainerInstance) -> ContainerInstance {
+    fn instance(&self, mut container: ContainerInstance) -> ContainerInstance {
         for mutation in self.mutations {
             if let Mutation::Instance(change) = mutation {
                 change(&mut container);
@@ -180,17 +180,20 @@ impl LayeredDriver for Changed {
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
         let created = self.driver.create_container(&self.config(config)).await?;
-        Ok(self.shown(created))
+        Ok(self.instance(created))
     }
 
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
         let found = self.driver.get_container(id).await?;
-        Ok(found.map(|container| self.shown(container)))
+        Ok(found.map(|container| self.instance(container)))
     }
 
     async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
         let all = self.driver.list_containers(filter).await?;
-        Ok(all.into_iter().map(|container| self.shown(container)).collect())
+        Ok(all
+            .into_iter()
+            .map(|container| self.instance(container))
+            .collect())
     }
 
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {

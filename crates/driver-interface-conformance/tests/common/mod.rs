@@ -1,3 +1,3 @@
-//! Targets for the tests: the mocks, also with something wrong about them.
+//! Shared test targets: the mocks, correct and faulty.
 
 pub(crate) use driver_interface::MockTarget;

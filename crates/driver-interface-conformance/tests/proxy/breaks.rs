@@ -9,7 +9,7 @@ const CHUNKED: &[u8] =
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n";
 const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/// Two frames of Docker's: `hello` on the first stream, `worlds` on the second one.
+/// Two Docker frames: `hello` on stdout, `worlds` on stderr.
 const FRAMES: &[u8] = b"HTTP/1.1 101 UPGRADED\r\n\r\n\x01\0\0\0\0\0\0\x05hello\x02\0\0\0\0\0\0\x06worlds";
 
 fn broken(answer: &'static [u8], position: Position, how: Break) -> (String, End) {
@@ -17,7 +17,7 @@ fn broken(answer: &'static [u8], position: Position, how: Break) -> (String, End
 }
 
 #[test]
-fn each_place_of_a_chunked_answer_is_met_exactly() {
+fn breaks_at_every_position_of_a_chunked_response() {
     let positions = [
         (Position::BeforeRequest, ""),
         (Position::AfterRequest, ""),
@@ -58,7 +58,7 @@ fn each_place_of_a_chunked_answer_is_met_exactly() {
 }
 
 #[test]
-fn each_place_of_a_stream_of_frames_is_met_exactly() {
+fn breaks_at_every_position_of_a_frame_stream() {
     let frames = "HTTP/1.1 101 UPGRADED\r\n\r\n";
     for (position, expected) in [
         (Position::InFrameHead(0), "\x01\0\0\0"),
@@ -83,7 +83,7 @@ fn each_place_of_a_stream_of_frames_is_met_exactly() {
 }
 
 #[test]
-fn places_of_frames_are_met_however_the_bytes_come() {
+fn frame_positions_are_independent_of_chunking() {
     let server = Server::with(|mut stream| {
         for byte in FRAMES {
             stream.write_all(&[*byte]).unwrap_or_default();
@@ -96,7 +96,7 @@ fn places_of_frames_are_met_however_the_bytes_come() {
 }
 
 #[test]
-fn a_place_that_is_never_reached_is_no_hit() {
+fn unreached_position_is_not_a_hit() {
     let server = Server::answering(CHUNKED);
     let proxy = server.proxy();
     let rule = proxy.inject(Rule::any().fault(Fault::Break(Position::InChunk(2), Break::Fin)));
@@ -105,7 +105,7 @@ fn a_place_that_is_never_reached_is_no_hit() {
 }
 
 #[test]
-fn the_engine_sees_the_request_only_when_it_should() {
+fn position_decides_whether_engine_sees_the_request() {
     for (position, sees) in [
         (Position::BeforeRequest, false),
         (Position::AfterRequest, true),
@@ -125,7 +125,7 @@ fn the_engine_sees_the_request_only_when_it_should() {
 }
 
 #[test]
-fn an_upload_is_cut_where_it_should_be() {
+fn upload_breaks_at_the_given_offset() {
     for (how, end) in [(Break::Fin, End::Fin), (Break::Reset, End::Reset)] {
         let server = Server::answering(CHUNKED);
         let (text, ended) = requested(&server, POST, Fault::Break(Position::InRequest(3), how));
@@ -136,7 +136,7 @@ fn an_upload_is_cut_where_it_should_be() {
 }
 
 #[test]
-fn silence_keeps_both_ends_connected_and_carries_nothing() {
+fn silence_keeps_connections_open_without_data() {
     let (state, reported) = std::sync::mpsc::channel();
     let state = std::sync::Mutex::new(state);
     let server = Server::with(move |mut stream| {
@@ -155,7 +155,7 @@ fn silence_keeps_both_ends_connected_and_carries_nothing() {
     client.send("nobody hears this");
     let (text, end) = client.rest();
     assert_eq!((text.ends_with("he"), end), (true, End::Silence));
-    // That it has no more to say is no reason to close it.
+    // A half-close by the client must not close the connection.
     client.finish();
     assert_eq!(client.rest().1, End::Silence);
     assert_eq!(proxy.connections(), 1);
@@ -165,7 +165,7 @@ fn silence_keeps_both_ends_connected_and_carries_nothing() {
 }
 
 #[test]
-fn a_half_close_leaves_the_way_to_the_engine_open() {
+fn half_close_keeps_the_direction_to_the_engine() {
     let (heard, reported) = std::sync::mpsc::channel();
     let heard = std::sync::Mutex::new(heard);
     let server = Server::with(move |mut stream| {
@@ -185,7 +185,7 @@ fn a_half_close_leaves_the_way_to_the_engine_open() {
 }
 
 #[test]
-fn the_engine_can_lose_its_input_while_it_still_answers() {
+fn close_write_ends_engine_input_but_not_response() {
     let server = Server::with(|mut stream| {
         let ended = matches!(stream.read(&mut [0]), Ok(0));
         let answer = format!("HTTP/1.1 101 UPGRADED\r\n\r\nended: {ended}");
@@ -196,7 +196,7 @@ fn the_engine_can_lose_its_input_while_it_still_answers() {
 }
 
 #[test]
-fn a_connection_breaks_after_a_time() {
+fn connection_breaks_after_duration() {
     let server = Server::with(|mut stream| {
         stream.write_all(b"HTTP/1.1 101 UPGRADED\r\n\r\nhello").unwrap();
         let _ = stream.read(&mut [0]);
@@ -209,7 +209,7 @@ fn a_connection_breaks_after_a_time() {
 }
 
 #[test]
-fn all_connections_can_be_broken_at_once() {
+fn every_open_connection_can_be_broken() {
     for (how, end) in [
         (Break::Fin, End::Fin),
         (Break::Reset, End::Reset),
@@ -230,7 +230,7 @@ fn all_connections_can_be_broken_at_once() {
         for client in &mut clients {
             assert_eq!(client.rest(), (String::new(), end), "{how}");
         }
-        // Later ones are not concerned.
+        // Later connections are unaffected.
         let mut later = Client::new(&proxy);
         later.send(GET);
         later.0.read_exact(&mut [0; 30]).unwrap();
@@ -238,7 +238,7 @@ fn all_connections_can_be_broken_at_once() {
 }
 
 #[test]
-fn a_reset_over_tcp_is_one() {
+fn tcp_reset_reaches_the_client() {
     let server = Server::answering(CHUNKED);
     for (how, expected) in [
         (Break::Fin, None),

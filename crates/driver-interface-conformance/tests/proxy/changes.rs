@@ -16,7 +16,7 @@ fn changed(answer: &'static [u8], fault: Fault) -> (String, Duration) {
 }
 
 #[test]
-fn a_delay_is_where_and_as_long_as_it_should_be() {
+fn delay_applies_at_its_stage() {
     let time = Duration::from_millis(300);
     for stage in [Stage::BeforeRequest, Stage::BeforeResponse] {
         let (text, took) = changed(CHUNKED, Fault::Delay(stage, time));
@@ -34,7 +34,7 @@ fn a_delay_is_where_and_as_long_as_it_should_be() {
 }
 
 #[test]
-fn a_throttled_connection_carries_so_much_a_second() {
+fn throttle_limits_bytes_per_second() {
     let (text, took) = changed(CHUNKED, Fault::Throttle(100));
     assert_eq!(text.as_bytes(), CHUNKED);
     let least = Duration::from_millis(10 * (GET.len() + CHUNKED.len()) as u64);
@@ -42,14 +42,14 @@ fn a_throttled_connection_carries_so_much_a_second() {
 }
 
 #[test]
-fn many_small_chunks_are_throttled_no_more_than_a_large_one() {
+fn throttle_is_independent_of_chunk_size() {
     const COUNT: usize = 1000;
     const RATE: u64 = 10_000;
     let answer = |body: String| -> &'static [u8] {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         Box::leak(format!("{head}{body}0\r\n\r\n").into_boxed_str()).as_bytes()
     };
-    // As many bytes in both.
+    // Both responses have the same size.
     let small = answer("1\r\nx\r\n".repeat(COUNT));
     let large = answer(format!(
         "{:x}\r\n{}\r\n",
@@ -63,7 +63,7 @@ fn many_small_chunks_are_throttled_no_more_than_a_large_one() {
 }
 
 #[test]
-fn a_pause_comes_once() {
+fn pause_happens_once() {
     let time = Duration::from_millis(400);
     for after in [0, 4, 5] {
         let (text, took) = changed(CHUNKED, Fault::Pause { after, time });
@@ -73,7 +73,7 @@ fn a_pause_comes_once() {
 }
 
 #[test]
-fn an_answer_can_stand_in_place_of_the_engine() {
+fn scripted_answer_replaces_the_response() {
     for (when, sees) in [(When::Instead, 0), (When::AfterEffect, 1)] {
         let server = Server::answering(CHUNKED);
         let answer = Answer::new(500)
@@ -87,7 +87,7 @@ fn an_answer_can_stand_in_place_of_the_engine() {
 }
 
 #[test]
-fn answers_have_every_kind_of_body() {
+fn answer_supports_every_body_kind() {
     for (answer, expected, end) in [
         (
             Answer::new(204),
@@ -123,7 +123,7 @@ fn answers_have_every_kind_of_body() {
 }
 
 #[test]
-fn endless_heads_and_bodies_never_end() {
+fn endless_heads_and_bodies_do_not_end() {
     for (answer, part) in [
         (Answer::endless_head(), "X-More: and more\r\nX-More: and more\r\n"),
         (Answer::new(200).endless("[", "{},"), "3\r\n{},\r\n3\r\n{},\r\n"),
@@ -139,7 +139,7 @@ fn endless_heads_and_bodies_never_end() {
 }
 
 #[test]
-fn the_engines_answer_is_passed_on_with_something_changed() {
+fn engine_response_can_be_altered() {
     let body = "4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n";
     let whole = |first: &str| format!("{first}\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
     let text = |fault| changed(CHUNKED, fault).0;
@@ -160,13 +160,13 @@ fn the_engines_answer_is_passed_on_with_something_changed() {
 }
 
 #[test]
-fn an_upgrade_can_be_answered_with_another_status() {
+fn upgrade_status_can_be_replaced() {
     let (text, _) = changed(FRAMES, Fault::Status(200));
     assert!(text.starts_with("HTTP/1.1 200 Replaced\r\n\r\n\x01"), "{text:?}");
 }
 
 #[test]
-fn the_heads_of_frames_can_be_changed() {
+fn frame_headers_can_be_altered() {
     let text = |fault| changed(FRAMES, fault).0;
     let first = "\x01\0\0\0\0\0\0\x05hello";
     assert!(text(Fault::Frame(0, FrameField::Stream(9))).contains("\r\n\r\n\x09\0\0\0\0\0\0\x05hello\x02"));

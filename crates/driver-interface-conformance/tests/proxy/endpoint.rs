@@ -12,7 +12,7 @@ fn connect(proxy: &FaultProxy) -> Result<UnixStream, ErrorKind> {
 }
 
 #[test]
-fn the_socket_can_refuse_vanish_and_come_back() {
+fn socket_can_refuse_vanish_and_return() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     for (endpoint, expected) in [
@@ -31,7 +31,7 @@ fn the_socket_can_refuse_vanish_and_come_back() {
 }
 
 #[test]
-fn a_replaced_socket_is_another_one_and_old_connections_go_on() {
+fn replaced_socket_keeps_old_connections() {
     use std::os::unix::fs::MetadataExt;
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
@@ -41,7 +41,7 @@ fn a_replaced_socket_is_another_one_and_old_connections_go_on() {
     let mut first = [0; 1];
     std::io::Read::read_exact(&mut old.0, &mut first).unwrap();
     let before = std::fs::metadata(&path).unwrap();
-    // Keeps the number of the old one in use.
+    // A hard link prevents reuse of the inode number.
     std::fs::hard_link(&path, format!("{path}.old")).unwrap();
     proxy.set_endpoint(Endpoint::Replaced).unwrap();
     assert_ne!(std::fs::metadata(&path).unwrap().ino(), before.ino());
@@ -50,7 +50,7 @@ fn a_replaced_socket_is_another_one_and_old_connections_go_on() {
 }
 
 #[test]
-fn a_deaf_socket_takes_connections_and_never_answers() {
+fn unresponsive_socket_accepts_but_never_responds() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     proxy.set_endpoint(Endpoint::Unresponsive).unwrap();
@@ -63,7 +63,7 @@ fn a_deaf_socket_takes_connections_and_never_answers() {
 }
 
 #[test]
-fn the_socket_changes_with_a_request() {
+fn request_can_trigger_socket_change() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     let rule = proxy.inject(any(Fault::Endpoint(Endpoint::Refused)));

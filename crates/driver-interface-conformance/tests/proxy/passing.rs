@@ -8,7 +8,7 @@ use super::server::{Client, End, GET, MAX_WAIT, POST, Server, ask, until};
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 #[test]
-fn without_faults_requests_and_answers_pass_unchanged() {
+fn requests_and_responses_pass_unchanged() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     let (answer, end) = ask(&proxy, POST);
@@ -30,7 +30,7 @@ fn without_faults_requests_and_answers_pass_unchanged() {
 }
 
 #[test]
-fn a_large_chunked_body_passes_unchanged() {
+fn large_chunked_body_passes_unchanged() {
     let mut whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for number in 0..3000usize {
         let size = number * 7 % 4000 + 1;
@@ -50,7 +50,7 @@ fn a_large_chunked_body_passes_unchanged() {
 }
 
 #[test]
-fn a_large_upload_passes_unchanged() {
+fn large_upload_passes_unchanged() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     let body: String = (0..400_000)
@@ -91,7 +91,7 @@ fn several_requests_share_a_connection() {
 }
 
 fn echoing() -> Server {
-    // Says back in capitals what it receives; at the end of the input, it says goodbye.
+    // Echoes its input in upper case and says goodbye at the end of the input.
     Server::with(|mut stream| {
         stream
             .write_all(b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nready")
@@ -108,7 +108,7 @@ fn echoing() -> Server {
 }
 
 #[test]
-fn an_upgraded_connection_carries_bytes_both_ways_and_the_drivers_half_close() {
+fn upgraded_connection_is_bidirectional_with_half_close() {
     let server = echoing();
     let proxy = server.proxy();
     let mut client = Client::new(&proxy);
@@ -131,7 +131,7 @@ fn an_upgraded_connection_carries_bytes_both_ways_and_the_drivers_half_close() {
 }
 
 #[test]
-fn the_engines_half_close_leaves_the_other_direction_open() {
+fn engine_half_close_keeps_the_other_direction() {
     let (heard, reported) = std::sync::mpsc::channel();
     let heard = std::sync::Mutex::new(heard);
     let server = Server::with(move |mut stream| {
@@ -154,7 +154,7 @@ fn the_engines_half_close_leaves_the_other_direction_open() {
 }
 
 #[test]
-fn the_engine_learns_that_a_driver_has_left() {
+fn engine_sees_client_disconnect() {
     let (left, reported) = std::sync::mpsc::channel();
     let left = std::sync::Mutex::new(left);
     let server = Server::with(move |mut stream| {
@@ -174,7 +174,7 @@ fn the_engine_learns_that_a_driver_has_left() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_a_closed_connection() {
+fn missing_engine_closes_the_connection() {
     let proxy = FaultProxy::start("unix:///nowhere/engine.sock").unwrap();
     assert_eq!(ask(&proxy, GET), (String::new(), End::Fin));
     assert!(FaultProxy::start("ssh://engine").is_err());
@@ -182,7 +182,7 @@ fn an_engine_that_is_not_there_is_a_closed_connection() {
 }
 
 #[test]
-fn a_proxy_on_tcp_passes_bytes_unchanged() {
+fn tcp_proxy_passes_bytes_unchanged() {
     let server = Server::answering(HELLO);
     let proxy = FaultProxy::start_on_tcp(&server.uri()).unwrap();
     let again = FaultProxy::start(&proxy.uri()).unwrap();
@@ -191,7 +191,7 @@ fn a_proxy_on_tcp_passes_bytes_unchanged() {
 }
 
 #[test]
-fn connections_and_the_socket_end_with_the_proxy() {
+fn dropping_proxy_closes_connections_and_socket() {
     let server = echoing();
     let proxy = server.proxy();
     let path = proxy.uri();
@@ -209,7 +209,7 @@ fn connections_and_the_socket_end_with_the_proxy() {
 }
 
 #[test]
-fn a_script_answers_without_an_engine() {
+fn scripted_proxy_answers_without_engine() {
     let proxy = FaultProxy::scripted(|request| match request.path.as_str() {
         "/things" => Answer::new(200).chunks([request.query.clone(), "end".to_owned()]),
         _ => Answer::new(404).header("X-Body", &String::from_utf8_lossy(&request.body)),
@@ -225,7 +225,7 @@ fn a_script_answers_without_an_engine() {
 }
 
 #[test]
-fn an_endless_script_ends_with_its_reader() {
+fn endless_response_ends_when_client_disconnects() {
     let proxy = FaultProxy::scripted(|_| Answer::new(200).endless("first", "again")).unwrap();
     let mut client = Client::new(&proxy);
     client.send(GET);
@@ -237,7 +237,7 @@ fn an_endless_script_ends_with_its_reader() {
 }
 
 #[test]
-fn a_rule_without_a_fault_shields_its_requests() {
+fn rule_without_fault_shields_its_requests() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     let shield = proxy.inject(Rule::on("GET /things"));

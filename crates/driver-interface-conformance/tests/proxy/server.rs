@@ -1,4 +1,4 @@
-//! A server that answers each connection's first request with fixed bytes, and a client that sees every byte.
+//! A server that answers the first request of each connection, and a client that reads raw bytes.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -10,22 +10,21 @@ use std::time::Duration;
 use driver_interface_conformance::proxy::{Fault, FaultProxy, Injected, Rule};
 use tempfile::TempDir;
 
-/// Longer than anything here takes.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// A server in place of an engine.
+/// A server that stands in for an engine.
 pub(crate) struct Server {
     directory: TempDir,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Server {
-    /// Answers each request with these bytes and closes.
+    /// Answers each request with these bytes, then closes the connection.
     pub(crate) fn answering(answer: &'static [u8]) -> Self {
         Self::with(move |mut stream| stream.write_all(answer).unwrap_or_default())
     }
 
-    /// Runs this on each connection, whose first request has been read.
+    /// Runs `talk` on each connection once the first request has been read.
     pub(crate) fn with(talk: impl Fn(UnixStream) + Send + Sync + 'static) -> Self {
         let directory = TempDir::new().unwrap();
         let listener = UnixListener::bind(directory.path().join("engine.sock")).unwrap();
@@ -53,7 +52,7 @@ impl Server {
         format!("unix://{}/engine.sock", self.directory.path().display())
     }
 
-    /// The requests that came, each with as much of its body as its `Content-Length` says.
+    /// Returns the received requests, each with a body of its `Content-Length`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
         requests
@@ -112,7 +111,7 @@ impl Client {
         self.0.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Everything that comes, and how it ends. Nothing for a second is silence.
+    /// Reads to the end of the connection. One second without data counts as silence.
     pub(crate) fn rest(&mut self) -> (String, End) {
         let (bytes, end) = self.bytes();
         (String::from_utf8_lossy(&bytes).into_owned(), end)
@@ -144,7 +143,7 @@ pub(crate) const GET: &str = "GET /things?all=1 HTTP/1.1\r\nHost: engine\r\n\r\n
 pub(crate) const POST: &str =
     "POST /things/1/start HTTP/1.1\r\nHost: engine\r\nContent-Length: 4\r\n\r\nbody";
 
-/// Sends a request through a proxy with one fault: what came, and how it ended.
+/// Sends a request through a proxy with one fault. Returns the response and how the connection ended.
 pub(crate) fn requested(server: &Server, request: &str, fault: Fault) -> (String, End) {
     let proxy = server.proxy();
     let rule = proxy.inject(any(fault));
@@ -163,7 +162,7 @@ pub(crate) fn ask(proxy: &FaultProxy, request: &str) -> (String, End) {
     client.rest()
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !holds() {

@@ -7,7 +7,7 @@ use crate::wire::Address;
 /// The port on which engines listen for plain HTTP.
 const PORT: u16 = 2375;
 
-/// Parses `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` says where the text comes from.
+/// Parses `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` names its source in errors.
 pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.into())),
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
     }
 }
 
-/// Rejects an address that asks for encryption: connecting without it would be worse than failing.
+/// Returns the error for an address that requires TLS. Connecting without it would be worse than failing.
 pub(super) fn no_tls(text: &str, origin: &str) -> DriverError {
     unsupported(
         format!("{origin} requires TLS for {text}, but connections over TLS are not supported yet"),
@@ -87,8 +87,8 @@ fn invalid(text: &str, origin: &str, problem: &str) -> DriverError {
     ConfigurationError::single("uri", "invalid-uri", format!("{problem}; {origin} is {shown}")).into()
 }
 
-fn unsupported(what: String, remedy: &str) -> DriverError {
-    UnsupportedError::new("connect", format!("{what}; {remedy}")).into()
+fn unsupported(problem: String, remedy: &str) -> DriverError {
+    UnsupportedError::new("connect", format!("{problem}; {remedy}")).into()
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_read() {
+    fn parses_addresses() {
         for (text, expected) in [
             ("unix:///var/run/docker.sock", "unix:///var/run/docker.sock"),
             ("tcp://10.0.0.1:2375", "tcp://10.0.0.1:2375"),
@@ -113,20 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn rejects_invalid_addresses() {
         for text in [
-            "",
-            "unix://relative",
-            "unix://",
-            "/var/run/docker.sock",
-            "tcp://",
-            "tcp://h:0",
-            "tcp://h:x",
-            "tcp://h:1/x",
-            "tcp://u:p@h:1",
-            "tcp://[::1",
-            "fd://",
-            "mysql://h",
+            "", "unix://relative", "unix://", "/var/run/docker.sock", "tcp://", "tcp://h:0", "tcp://h:x",
+            "tcp://h:1/x", "tcp://u:p@h:1", "tcp://[::1", "fd://", "mysql://h",
         ] {
             let error = parse(text, "test").unwrap_err();
             assert_eq!(error.code(), "CONFIGURATION_ERROR", "{text}");
@@ -135,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_that_are_not_offered_say_what_to_do() {
+    fn unsupported_transports_suggest_an_alternative() {
         for text in [
             "https://h:2376",
             "ssh://me@host",

@@ -1,4 +1,4 @@
-//! The current `docker context`: the engine that the `docker` command is set to.
+//! The current `docker context`.
 
 use std::path::PathBuf;
 
@@ -64,7 +64,7 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
         }
         Some(meta) => address::parse(&meta.endpoints.docker.host, &origin).map(Some),
         None => {
-            let problem = format!("{origin} does not exist; `docker context ls` lists those that do");
+            let problem = format!("{origin} does not exist; run `docker context ls` to list the contexts");
             Err(ConfigurationError::single("context", "unknown-context", problem).into())
         }
     }
@@ -83,7 +83,7 @@ fn settings(host: &dyn HostEnvironment, directory: &std::path::Path) -> Settings
         .unwrap_or_default()
 }
 
-/// Returns whether the contexts contain certificates. If so, a TCP context most likely uses TLS.
+/// Returns whether any context has certificates. If so, a TCP context most likely uses TLS.
 fn has_certificates(host: &dyn HostEnvironment, directory: &std::path::Path) -> bool {
     !host.list(&directory.join("contexts/tls")).is_empty()
 }

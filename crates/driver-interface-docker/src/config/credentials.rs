@@ -45,12 +45,12 @@ struct Answer {
 }
 
 /// Returns the credentials that the `docker` command would use for a registry, from its file or from the helper
-/// that the file names. Credentials that cannot be read count as absent, and the registry is accessed anonymously.
+/// that the file names. Unreadable credentials count as absent: the registry is then accessed anonymously.
 pub(crate) async fn of_registry(file: &Path, registry: &str) -> Option<RegistryCredentials> {
     let settings: Settings = match serde_json::from_str(&std::fs::read_to_string(file).ok()?) {
         Ok(settings) => settings,
         Err(error) => {
-            // The error mentions a position in the file and no secret.
+            // The error contains a position in the file, but no secret.
             tracing::warn!(file = %file.display(), %error, "the file with registry credentials cannot be read");
             return None;
         }
@@ -149,7 +149,7 @@ async fn run(program: &str, server: &str) -> std::io::Result<Option<Answer>> {
         .kill_on_drop(true)
         .spawn()?;
     if let Some(mut input) = child.stdin.take() {
-        // A helper that does not read its input may still answer.
+        // A helper that does not read its input may still respond.
         let _ = input.write_all(server.as_bytes()).await;
     }
     let output = child.wait_with_output().await?;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_found_by_their_registry() {
+    fn finds_credentials_by_registry() {
         let found = settings(
             r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOnE="},"ghcr.io":{"identitytoken":"t"},
                 "https://old.example/v2/":{"auth":"YTpi"}},"HttpHeaders":{"x":"y"}}"#,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_s_own_helper_comes_before_the_store() {
+    fn registry_helper_precedes_credential_store() {
         let found = settings(r#"{"credsStore":"secretservice","credHelpers":{"gcr.io":"gcloud"}}"#);
         assert_eq!(found.helper("gcr.io"), Some("gcloud"));
         assert_eq!(found.helper("docker.io"), Some("secretservice"));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_or_invalid_file_has_no_credentials() {
+    async fn missing_or_invalid_file_has_no_credentials() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.json");
         assert_eq!(of_registry(&file, "ghcr.io").await, None);
@@ -210,7 +210,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_helper_is_asked_for_the_server() {
+    async fn helper_receives_the_registry() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("docker-credential-test");
@@ -226,7 +226,7 @@ read -r server; [ "$1 $server" = "get ghcr.io" ] && echo '{"ServerURL":"x","User
     }
 
     #[tokio::test]
-    async fn a_helper_s_name_is_no_path() {
+    async fn helper_name_must_not_be_a_path() {
         assert!(ask("../../bin/sh", "ghcr.io").await.is_none());
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// The time limit of each kind of call as a whole. A call that exceeds it fails with `TimeoutError`.
+/// The deadline of each kind of call. A call that exceeds it returns `TimeoutError`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Deadlines {
     pub create: Duration,
     /// Starting, signalling, pausing or unpausing a container; 1 min.
     pub start: Duration,
-    /// The time a stop may take beyond its grace period, and the time for killing a command that timed out; 20 s.
+    /// The time a stop may take after its grace period, and the time to kill a command that timed out; 20 s.
     pub stop_margin: Duration,
     /// Removing a resource; 1 min.
     pub remove: Duration,
@@ -51,33 +51,29 @@ impl Default for Deadlines {
     }
 }
 
-macro_rules! setters {
-    ($($field:ident: $docs:literal,)+) => {
-        impl Deadlines {
-            $(
-                #[doc = $docs]
-                #[must_use]
-                pub fn $field(mut self, deadline: Duration) -> Self {
-                    self.$field = deadline;
-                    self
-                }
-            )+
-        }
-    };
-}
-
-setters! {
-    connect: "Sets the deadline of connecting to the engine.",
-    read: "Sets the deadline of inspecting and listing resources, and of health checks.",
-    create: "Sets the deadline of creating a container, volume or network, not including the image pull.",
-    start: "Sets the deadline of starting, signalling, pausing or unpausing a container.",
-    stop_margin: "Sets the time a stop may take beyond its grace period, and the time for killing a command \
-                  that timed out.",
-    remove: "Sets the deadline of removing a resource.",
-    pull: "Sets the deadline of pulling or importing an image.",
-    transfer: "Sets the deadline of copying files into a container, and of loading images.",
-    logs: "Sets the deadline of reading existing logs.",
-    follow: "Sets how long logs are followed at most.",
+impl Deadlines {
+    driver_interface_types::setters! {
+        /// Sets the deadline of connecting to the engine.
+        connect(self, deadline: Duration) { self.connect = deadline; }
+        /// Sets the deadline of inspecting and listing resources, and of health checks.
+        read(self, deadline: Duration) { self.read = deadline; }
+        /// Sets the deadline of creating a container, volume or network, not including the image pull.
+        create(self, deadline: Duration) { self.create = deadline; }
+        /// Sets the deadline of starting, signalling, pausing or unpausing a container.
+        start(self, deadline: Duration) { self.start = deadline; }
+        /// Sets the time a stop may take after its grace period, and the time to kill a command that timed out.
+        stop_margin(self, deadline: Duration) { self.stop_margin = deadline; }
+        /// Sets the deadline of removing a resource.
+        remove(self, deadline: Duration) { self.remove = deadline; }
+        /// Sets the deadline of pulling or importing an image.
+        pull(self, deadline: Duration) { self.pull = deadline; }
+        /// Sets the deadline of copying files into a container, and of loading images.
+        transfer(self, deadline: Duration) { self.transfer = deadline; }
+        /// Sets the deadline of reading existing logs.
+        logs(self, deadline: Duration) { self.logs = deadline; }
+        /// Sets the maximum time to follow logs.
+        follow(self, deadline: Duration) { self.follow = deadline; }
+    }
 }
 
 impl Deadlines {

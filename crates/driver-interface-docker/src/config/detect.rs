@@ -15,19 +15,19 @@ const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
     pub(crate) accepted: Accepted,
-    /// Whether the address was configured explicitly. If so, no other address is tried, and the failure reported
-    /// is the one of this address.
+    /// Whether the address was configured explicitly. If so, no other address is tried, and its failure is
+    /// reported.
     pub(crate) named: bool,
 }
 
-/// Which kind of engine is acceptable.
+/// The kinds of engine to accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accepted {
     Any,
     Podman,
 }
 
-/// The host facts that detection needs; tests use a fake implementation.
+/// The access to the host that detection needs; tests use a fake implementation.
 pub(super) trait HostEnvironment {
     /// Returns the value of an environment variable if it is set and not empty.
     fn var(&self, name: &str) -> Option<String>;
@@ -50,8 +50,8 @@ impl HostEnvironment for Host {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        // If the directory is not accessible, assume that the socket exists, so that the permission error gets
-        // reported.
+        // If the directory is not accessible, assume that the socket exists: connecting to it then reports
+        // the permission error.
         path.try_exists().unwrap_or(true)
     }
 
@@ -117,10 +117,10 @@ fn fixed(address: Address, accepted: Accepted) -> Candidates {
     }
 }
 
-/// Returns the sockets that exist, or all of them if none does, so that the error lists where the driver looked.
+/// Returns the sockets that exist. If none does, returns all of them, so that the error lists them.
 fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, accepted: Accepted) -> Candidates {
-    let there: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
-    let chosen = if there.is_empty() { paths } else { there };
+    let existing: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
+    let chosen = if existing.is_empty() { paths } else { existing };
     Candidates {
         addresses: chosen.into_iter().map(Address::Unix).collect(),
         accepted,
@@ -153,10 +153,7 @@ fn other_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
         return Vec::new();
     };
     let inside = [
-        ".colima/default/docker.sock",
-        ".colima/docker.sock",
-        ".orbstack/run/docker.sock",
-        ".rd/docker.sock",
+        ".colima/default/docker.sock", ".colima/docker.sock", ".orbstack/run/docker.sock", ".rd/docker.sock",
     ];
     inside.into_iter().map(|path| home.join(path)).collect()
 }
@@ -216,7 +213,7 @@ mod tests {
     const RUNTIME: (&str, &str) = ("XDG_RUNTIME_DIR", "/run/user/1000");
 
     #[test]
-    fn sockets_are_tried_in_order_and_only_those_that_exist() {
+    fn existing_sockets_are_tried_in_order() {
         let host = fake(
             [RUNTIME],
             [
@@ -244,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn with_no_socket_every_place_is_named() {
+    fn lists_every_path_without_socket() {
         assert_eq!(any(&fake([RUNTIME], [])).unwrap().addresses.len(), 8);
     }
 
     #[test]
-    fn docker_host_wins_over_everything() {
+    fn docker_host_takes_precedence() {
         let host = fake(
             [("DOCKER_HOST", "tcp://10.0.0.1:2375"), ("DOCKER_CONTEXT", "x")],
             [("/var/run/docker.sock", "")],
@@ -263,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_and_not_left_out() {
+    fn tls_is_refused_not_ignored() {
         let host = fake(
             [("DOCKER_HOST", "tcp://10.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")],
             [],
@@ -272,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_current_context_is_followed() {
+    fn follows_current_context() {
         const META: &str = r#"{"Name":"remote","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///ctx.sock","SkipTLSVerify":false}}}"#;
         let files = [
             (
@@ -291,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn uris_name_engine_and_address() {
+    fn uri_selects_engine_and_address() {
         let host = fake([], []);
         for (text, address, accepted) in [
             ("docker:unix:///d.sock", "unix:///d.sock", Accepted::Any),

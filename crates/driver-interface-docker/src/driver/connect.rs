@@ -85,7 +85,7 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFea
     Ok((engine, info, features, system.docker_root_dir))
 }
 
-/// Returns the first address at which an acceptable engine answers.
+/// Returns the first address at which an acceptable engine responds.
 async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
@@ -97,7 +97,7 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
             Ok(version) => return Ok((address.clone(), version)),
             Err(failure) => {
                 let error = errors::error(Operation::Read, "engine", failure);
-                // A permission error on a socket says more than a missing one.
+                // A permission error is more useful than a missing socket.
                 let denied = error.hint() == Some(Hint::SocketPermission);
                 if denied || first_failure.is_none() {
                     first_failure = Some(error);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_that_both_speak_is_taken() {
+    fn negotiates_newest_common_api_version() {
         for (newest, oldest, agreed) in [
             ("1.41", "1.12", "1.41"),
             ("1.53", "1.44", "1.53"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn engines_out_of_reach_say_what_to_do() {
+    fn unsupported_api_versions_have_hints() {
         assert_eq!(
             agree(&record("1.39", "1.12")).unwrap_err().hint(),
             Some(Hint::ApiTooOld)

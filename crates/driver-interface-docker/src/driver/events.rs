@@ -23,11 +23,9 @@ const OPERATION: &str = "events";
 /// How long an engine may be unreachable, or send invalid responses, before the stream ends with an error, as a
 /// multiple of the connect deadline.
 const MAX_WAIT: u32 = 6;
-/// How long to wait until the event of the cursor shows up among the events that the engine still has. Also, by
-/// how much events may arrive out of order: the engine timestamps an event before it queues it.
+/// How long to wait for the cursor's event among the engine's past events. Also the maximum time by which
+/// events arrive out of order: the engine timestamps an event before it queues it.
 const CURSOR_SEARCH_TIMEOUT: Duration = Duration::from_secs(2);
-/// Engines parse times as floating-point numbers, whose rounding error is smaller than this.
-const TIMESTAMP_ROUNDING: Duration = Duration::from_micros(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -78,7 +76,7 @@ enum Connection {
     Open(ObjectStream),
 }
 
-/// The events of one namespace from a position on, across as many connections as necessary.
+/// The events of one namespace from a position on, across reconnections.
 struct Feed {
     engine: Engine,
     ownership: Ownership,
@@ -88,10 +86,9 @@ struct Feed {
     connection: Connection,
     /// Events before this time are dropped, in nanoseconds since the epoch.
     floor: u64,
-    /// The time until which the feed waits for the event at the position to show up among those the engine still
-    /// has.
+    /// The time until which the feed waits for the event at the position among the engine's past events.
     seeking: Option<Instant>,
-    /// The events that arrived in the meantime.
+    /// The events received while seeking.
     held: Vec<EventRecord>,
     ready: VecDeque<Event>,
     /// The time since which no connection could be established.
@@ -118,7 +115,7 @@ impl Feed {
         }
     }
 
-    /// Connects for the first time. `is_new` says that no past events are requested.
+    /// Connects for the first time. `is_new`: no past events are requested.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
         if !self.engine.dialect().sends_event_headers_early {
@@ -127,16 +124,16 @@ impl Feed {
         if let Connection::Opening(opening) = &mut self.connection {
             self.connection = Connection::Open(opening.await?);
         }
-        // Only now: events that the engine discards before it has sent the rest would go unnoticed.
-        if is_new { Ok(()) } else { self.check_memory().await }
+        // An earlier check would miss events that the engine discards before the stream is open.
+        if is_new { Ok(()) } else { self.check_gap().await }
     }
 
     /// Reports a gap if the engine may have discarded events since the position.
-    async fn check_memory(&mut self) -> std::result::Result<(), EngineError> {
+    async fn check_gap(&mut self) -> std::result::Result<(), EngineError> {
         if self.position.key.is_some() || !self.engine.dialect().discards_events {
             return Ok(());
         }
-        // Events of the future cannot have been discarded; the engine would wait for them.
+        // For a time in the future, the engine would wait, but has not discarded any events.
         let has_events_before = timeout(
             CURSOR_SEARCH_TIMEOUT,
             self.engine.has_events_before(self.position.time()),
@@ -151,14 +148,13 @@ impl Feed {
     fn open(&mut self) {
         let engine = self.engine.clone();
         let labels = self.ownership.filters();
-        let since = self.position.time()
-            - self
-                .position
-                .key
-                .map_or(TIMESTAMP_ROUNDING, |_| CURSOR_SEARCH_TIMEOUT);
+        let early = self
+            .position
+            .key
+            .map_or(Duration::ZERO, |_| CURSOR_SEARCH_TIMEOUT);
+        let since = self.position.time() - early;
         self.connection = Connection::Opening(Box::pin(async move { engine.events(labels, since).await }));
-        // After a cursor, the event of the cursor must show up first. After a point in time, there is nothing to
-        // wait for.
+        // A cursor's event must be received first. A point in time has no such event.
         self.seeking = self.position.key.map(|_| Instant::now() + CURSOR_SEARCH_TIMEOUT);
         self.held.clear();
     }
@@ -264,7 +260,7 @@ impl Feed {
             }
             sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LAST_PAUSE);
-            match self.check_memory().await {
+            match self.check_gap().await {
                 Ok(()) => {
                     self.open();
                     return Ok(());

@@ -1,4 +1,4 @@
-//! Lookups that match exactly what was asked for, and only within this namespace.
+//! Lookups by exact id or name within this namespace.
 
 use driver_interface_errors::{ContainerNotFoundError, NetworkNotFoundError, Result, VolumeNotFoundError};
 
@@ -74,8 +74,8 @@ impl Inner {
         Ok(found)
     }
 
-    /// Returns the network with exactly that id. It is found in the list, so that names that are a prefix of another
-    /// network's id cause no ambiguity.
+    /// Returns the network with exactly that id. Searches the list, because an inspection would also accept
+    /// names and id prefixes.
     pub(super) async fn network(&self, requested: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
         let found = own.into_iter().find(|network| network.id == requested);

@@ -16,8 +16,8 @@ pub(super) async fn check(driver: &Inner, version: &str) -> Result<DriverHealth>
     let uptime = driver.connected.elapsed();
     match read(OPERATION, driver.deadlines.read, driver.count()).await {
         Ok(Ok(counts)) => Ok(DriverHealth::healthy(version, uptime, counts).with_engine(driver.info.clone())),
-        Ok(Err(nonsense)) => Err(nonsense),
-        // Include the remedy, which is what the reader needs next.
+        Ok(Err(invalid)) => Err(invalid),
+        // The alternate form includes the hint.
         Err(error) => Ok(DriverHealth::unhealthy(version, uptime, format!("{error:#}"))),
     }
 }

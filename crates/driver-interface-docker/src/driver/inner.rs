@@ -40,8 +40,8 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Converts a failure into the interface's error, with the effect that follows from what was sent: unless the
-    /// engine itself rejected it, a change may have been applied no matter what fails afterwards.
+    /// Converts a failure to the interface's error and sets its effect: a change that was sent may have been
+    /// applied unless the engine rejected it.
     pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(operation, &failure);
         if refused && failure.effect_unknown() {

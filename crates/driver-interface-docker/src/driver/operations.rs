@@ -303,7 +303,7 @@ impl ContainerDriver for DockerDriver {
     }
 }
 
-/// Returns the error for an operation for which the engine records too little.
+/// Returns the error for an operation that this engine does not support.
 fn undeclared(operation: &'static str) -> DriverError {
     let text = "this engine does not record the exit of a detached command";
     located(UnsupportedError::new(operation, text).into(), operation)

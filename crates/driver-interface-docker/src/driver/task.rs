@@ -1,4 +1,4 @@
-//! The driver's operations are run by the kit, under the driver's name.
+//! Runs the driver's operations through the kit, under the driver's name.
 
 use std::future::Future;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) async fn change<T: Send + 'static>(
     RUNNER.change(operation, deadline, work).await
 }
 
-/// Like [`change`], but lets the work know when its caller has gone; see [`Runner::change_for`].
+/// Like [`change`], but passes the work its [`Caller`]; see [`Runner::change_for`].
 pub(super) async fn change_for<T: Send + 'static, F>(
     operation: &'static str,
     deadline: Duration,

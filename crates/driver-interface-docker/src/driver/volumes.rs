@@ -24,14 +24,14 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result
     change(
         CREATE,
         driver.deadlines.create,
-        Arc::clone(driver).make_volume(config.clone()),
+        Arc::clone(driver).create_volume(config.clone()),
     )
     .await
     .map(Rollback::keep)
 }
 
 impl Inner {
-    async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
+    async fn create_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
         validate_volume_config(&config)?;
         config.require(&self.features.capabilities)?;
         let operation = unique();
@@ -58,7 +58,7 @@ impl Inner {
         let undo = Arc::clone(&self).roll_back_volume(record.name.clone(), operation.clone());
         let given = match owner {
             None => Ok((record, None)),
-            // The engine's own volumes belong to root at first.
+            // A new volume of the engine's own driver belongs to root.
             Some(VolumeOwner::ROOT) if options.is_none() && record.driver == "local" => Ok((record, owner)),
             Some(owner) if options.is_none() => self.set_volume_owner(&record.name, &operation, owner).await,
             Some(_) => {
@@ -66,13 +66,13 @@ impl Inner {
                 Ok((record, reported))
             }
         };
-        let made = given.and_then(|(record, given)| match owner {
+        let created = given.and_then(|(record, given)| match owner {
             Some(owner) if given != Some(owner) => Err(owner_not_applied(&record, owner, given)),
             _ => resource::volume(&record)
                 .map_err(|failure| self.error(Operation::CreateVolume, &config.name, failure)),
         });
-        match made {
-            Ok(made) => Ok(Rollback::new(made, async {
+        match created {
+            Ok(created) => Ok(Rollback::new(created, async {
                 let _ = undo.await;
             })),
             Err(error) => Err(match undo.await {
@@ -82,13 +82,14 @@ impl Inner {
         }
     }
 
-    /// Removes a volume that nobody waits for. Returns whether it is gone; if not, continues in the background.
+    /// Rolls back a volume creation that failed or was dropped. Returns whether the volume was removed;
+    /// otherwise retries in the background.
     async fn roll_back_volume(self: Arc<Self>, name: String, operation: String) -> bool {
-        let is_gone = self.remove_own_volume(&name, &operation).await;
-        if !is_gone {
+        let is_removed = self.remove_own_volume(&name, &operation).await;
+        if !is_removed {
             tokio::spawn(async move { repeat_until(|| self.remove_own_volume(&name, &operation)).await });
         }
-        is_gone
+        is_removed
     }
 
     async fn not_created_volume(
@@ -112,16 +113,16 @@ impl Inner {
         Err(self.error(Operation::CreateVolume, name, failure))
     }
 
-    /// Removes a volume if this operation created it. Returns whether it did.
+    /// Removes a volume if this operation created it. Returns whether the volume was removed.
     pub(super) async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
         match self.find_volume(name).await {
             Ok(Some(record))
                 if record
                     .labels
                     .get(label::OPERATION)
-                    .is_some_and(|made_by| made_by == operation) =>
+                    .is_some_and(|created_by| created_by == operation) =>
             {
-                self.remove_volume_and_helpers(name).await.is_ok()
+                self.remove_volume_and_helpers(&record).await.is_ok()
             }
             _ => false,
         }
@@ -150,7 +151,7 @@ impl Inner {
 
     pub(super) async fn remove_volume(self: Arc<Self>, id: String) -> Result<()> {
         let volume = self.volume(&id).await?;
-        let removed = self.remove_volume_and_helpers(&volume.name).await;
+        let removed = self.remove_volume_and_helpers(&volume).await;
         removed.map_err(|failure| self.error(Operation::RemoveVolume, &id, failure))
     }
 }
@@ -159,11 +160,11 @@ fn taken(name: &str) -> VolumeCreationError {
     VolumeCreationError::new(name, "the name is taken").with_hint(Hint::NameTaken)
 }
 
-/// Returns the error for a volume whose directory did not get its owner.
+/// Returns the error for a volume whose owner could not be set.
 fn owner_not_applied(record: &VolumeRecord, owner: VolumeOwner, found: Option<VolumeOwner>) -> DriverError {
     let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
     let reason = format!(
-        "the engine does not give volume `{}` of driver `{}` the owner {owner}: its owner is {found}",
+        "the engine did not set the owner of volume `{}` of driver `{}` to {owner}: its owner is {found}",
         record.name, record.driver
     );
     UnsupportedError::new(CREATE, reason).into()

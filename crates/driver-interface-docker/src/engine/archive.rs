@@ -15,7 +15,7 @@ use crate::dialect::is_pattern;
 use crate::translate::path_stat::PathStat;
 use crate::wire::{EngineError, Payload, Query, UploadError, answered};
 
-/// The maximum pause in an archive that is searched for a link.
+/// The maximum time without data while an archive is searched.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A download in progress. Dropping it closes the connection.
@@ -26,7 +26,7 @@ pub(crate) struct Download {
 }
 
 impl Engine {
-    /// Returns the file at a path, with the target if it is a link, or `None` if it does not exist.
+    /// Returns the file at a path, with its target if it is a link, or `None` if it does not exist.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
         let requested = self.dialect.exact_path(path);
         let Some(mut stat) = self.stat_as(id, &requested).await? else {
@@ -55,16 +55,16 @@ impl Engine {
             .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let answer = self.wire.send(request).await?;
         match answer.status() {
-            // Podman responds with this for a dangling link, but describes the link nevertheless.
+            // Podman responds with this for a dangling link, but still describes the link.
             StatusCode::NOT_FOUND => PathStat::found(answer.headers()),
             status if status.is_success() => described(&answer).map(Some),
-            _ => Err(self.explained(&target, answered(answer).await.err()).await),
+            _ => Err(self.with_message(&target, answered(answer).await.err()).await),
         }
     }
 
-    /// Returns the error with a message. The response to a stat has no body, but the engine rejects a request for
-    /// the content with a message.
-    async fn explained(&self, target: &Query, failure: Option<EngineError>) -> EngineError {
+    /// Returns the error with a message. The response to a stat has no body, so this requests the content,
+    /// which the engine rejects with a message.
+    async fn with_message(&self, target: &Query, failure: Option<EngineError>) -> EngineError {
         let text = self.wire.open(Method::GET, target, Payload::Nothing).await.err();
         match (text, failure) {
             (Some(EngineError::Refused(refusal)), _) => EngineError::Refused(refusal),
@@ -150,7 +150,7 @@ impl Engine {
         })
     }
 
-    /// Unpacks an archive into a directory. A directory never replaces a file, nor the other way round.
+    /// Unpacks an archive into a directory. A directory never replaces a file, nor vice versa.
     pub(crate) async fn put_archive(
         &self,
         id: &str,

@@ -155,7 +155,7 @@ impl Engine {
         if !self.dialect.libpod {
             return Ok(true);
         }
-        // Docker's form of this response does not distinguish the two states.
+        // The Docker-compatible response does not distinguish the two states.
         let target = Query::new(format!("/v4.0.0/libpod/containers/{id}/json"));
         let answer = self.ask(&target).await?;
         Ok(answer.json::<Container>()?.state.status != "stopped")
@@ -176,7 +176,7 @@ impl Engine {
     /// container may take to stop before it is killed, and uses the stop timeout from its creation.
     async fn remove_from_podman(&self, id: &str, how: Removal) -> Result<(), EngineError> {
         let forced = how == Removal::Forced;
-        // What is called `v` on Docker's endpoint is ignored here.
+        // This endpoint ignores `v`, the parameter of Docker's endpoint.
         let mut target = Query::new(format!("/v4.0.0/libpod/containers/{id}"))
             .flag("force", forced)
             .flag("volumes", true);
@@ -198,7 +198,7 @@ struct RemovalReport {
     err: Option<serde_json::Value>,
 }
 
-/// Returns the result of a removal, because a status of 200 alone says nothing about it.
+/// Returns the result of a removal, which may have failed despite status 200.
 fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
     match reports.iter().find(|report| report.id == id) {
         Some(RemovalReport { err: None, .. }) => Ok(()),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn podman_s_report_on_the_container_itself_decides() {
+    fn podman_removal_result_of_the_container_decides() {
         // Podman 4.3.1 and 5.8.6.
         removal(r#"[{"Id":"2fd759e4","RawInput":"2fd759e4"}]"#).unwrap();
         removal(r#"[{"Err":null,"Id":"2fd759e4"}]"#).unwrap();

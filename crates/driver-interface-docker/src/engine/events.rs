@@ -39,10 +39,10 @@ impl Engine {
         Ok(events.next::<EventRecord>().await?.is_some())
     }
 
-    /// Determines whether a run that was killed ran out of memory although the engine's record does not say so. If
-    /// the engine can learn of this after the exit, the events of the run show it. Returns `None` if it cannot, if
-    /// the engine no longer has all events of the run, or if it does not respond within `max_wait`. Without an
-    /// event of either kind, the answer is delayed until a moment after the exit.
+    /// Returns whether the engine's events show that a killed run ran out of memory, although its record does
+    /// not. Returns `None` if the engine never detects this after the exit, no longer has all events of the
+    /// run, or does not respond within `max_wait`. If there is neither an out-of-memory nor a kill event,
+    /// waits until none can arrive any more.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,

@@ -63,15 +63,15 @@ struct ExecFacts {
     code: String,
 }
 
-/// How much to read at once.
+/// The size of the read buffer.
 const PIECE: usize = 32 * 1024;
 
 /// The output of a command. Dropping it closes the reading end.
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
     dialect: &'static Dialect,
-    /// Whether a reset means the same as end of file. The kernel reports a Unix connection as reset if it was
-    /// closed with unread input, and does so after everything that was sent on it.
+    /// Whether a connection reset counts as end of file. The kernel resets a Unix connection that was closed
+    /// with unread input, but only after it has delivered all output.
     reset_ends: bool,
     demux: Option<Demux>,
     piece: Vec<u8>,
@@ -100,13 +100,13 @@ impl Engine {
         answer.json::<Created>().map(|created| created.id)
     }
 
-    /// Starts a prepared command and returns its streams. The command may begin only after this returns.
+    /// Starts a prepared command and returns its streams. The command may begin after this returns.
     pub(crate) async fn attach_exec(&self, exec: &str, tty: bool) -> Result<Duplex, EngineError> {
         let target = Query::new(format!("/exec/{exec}/start"));
         self.wire.upgrade(&target, &Start { detach: false, tty }).await
     }
 
-    /// Creates a reader of a command's output. `input` says whether the connection carries input too.
+    /// Creates a reader of a command's output. `input`: whether the connection also carries input.
     pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool, input: bool) -> ExecReader {
         ExecReader {
             half,

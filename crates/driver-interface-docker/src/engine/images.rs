@@ -46,9 +46,9 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Lists every image, those that have lost their name included.
+    /// Lists all images, including those that have lost their name.
     pub(crate) async fn list_images(&self) -> Result<Vec<ImageSummaryRecord>, EngineError> {
-        self.wire.list(&Query::new("/images/json")).await?.json()
+        self.ask_list(&Query::new("/images/json")).await?.json()
     }
 
     /// Lists the images with all of these labels.
@@ -57,7 +57,7 @@ impl Engine {
         labels: &[String],
     ) -> Result<Vec<ImageSummaryRecord>, EngineError> {
         let target = Query::new("/images/json").pair("filters", filters("label", labels));
-        self.wire.list(&target).await?.json()
+        self.ask_list(&target).await?.json()
     }
 
     /// Loads images from an archive, and returns the engine's reports.
@@ -85,10 +85,16 @@ impl Engine {
         progress(&answer.body).map_err(UploadError::Engine)
     }
 
+    /// Gives an image a name.
+    pub(crate) async fn tag_image(&self, image: &str, name: &str) -> Result<(), EngineError> {
+        let target = Query::new(format!("/images/{image}/tag")).pair("repo", name);
+        self.wire.change(Method::POST, &target).await
+    }
+
     pub(crate) async fn remove_image(&self, image: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/images/{image}"));
         let answer = self.wire.call(Method::DELETE, &target, Payload::Nothing).await?;
-        // The layers removed along with it.
+        // The response lists the removed names and layers.
         answer.json::<Vec<IgnoredAny>>().map(drop)
     }
 }
@@ -100,7 +106,7 @@ pub(crate) struct Report {
     /// The layer that the report is about.
     pub(crate) id: Option<String>,
     pub(crate) status: Option<String>,
-    /// What a load reports about each image.
+    /// The text that a load reports about each image.
     pub(crate) stream: Option<String>,
     pub(crate) progress_detail: Option<ProgressDetail>,
     error: Option<String>,
@@ -127,8 +133,8 @@ impl Report {
     }
 }
 
-/// Parses a stream of progress reports, which are concatenated JSON objects. An error among them is an ordinary
-/// refusal, except that its status was 200 (always on Podman, on Docker once the work has begun).
+/// Checks progress reports, which are concatenated JSON objects, for an error. Such an error has status 200:
+/// always on Podman, and on Docker once the work has begun.
 fn progress(body: &[u8]) -> Result<(), EngineError> {
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {
         let report = report.map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
@@ -144,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_inside_the_progress_is_found() {
+    fn finds_error_in_pull_progress() {
         let done =
             "{\"status\":\"Pulling from busybox\",\"id\":\"1\"}\r\n{\"status\":\"Digest: sha256:03\"}\r\n";
         progress(done.as_bytes()).unwrap();

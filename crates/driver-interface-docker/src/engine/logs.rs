@@ -53,7 +53,7 @@ impl Engine {
             None => target.pair("tail", "all"),
         };
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
-        // Only the output of a container without a terminal is framed, and nothing in the response says so.
+        // Only the output of a container without a terminal is framed; the response does not indicate this.
         Ok(Output {
             body: answer.into_body(),
             demux: (!tty).then(Demux::default),

@@ -60,7 +60,7 @@ pub(crate) struct SystemRecord {
     pub(crate) docker_root_dir: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) system_time: String,
-    /// The runtimes by name. Podman lists all that it was built to know, installed or not.
+    /// The runtimes by name. Podman lists every runtime that it supports, installed or not.
     #[serde(deserialize_with = "nullable")]
     pub(crate) runtimes: BTreeMap<String, IgnoredAny>,
 }
@@ -78,7 +78,16 @@ impl VersionRecord {
             .components
             .iter()
             .any(|component| component.name.contains("Podman"));
-        if podman { Dialect::PODMAN } else { Dialect::DOCKER }
+        let major = self
+            .version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse().ok());
+        match (podman, major.unwrap_or(0_u32)) {
+            (false, _) => Dialect::DOCKER,
+            (true, ..5) => Dialect::PODMAN,
+            (true, _) => Dialect::PODMAN_5,
+        }
     }
 
     /// Returns the version of runc if it runs the containers, or an empty string if another runtime does.

@@ -3,6 +3,7 @@
 use bollard::models::VolumeCreateRequest;
 use http::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Engine, filters};
 use crate::translate::records::{VolumeRecord, nullable};
@@ -40,5 +41,12 @@ impl Engine {
     pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/volumes/{name}"));
         self.wire.change(Method::DELETE, &target).await
+    }
+
+    /// Removes the volumes with this label that no container uses.
+    pub(crate) async fn prune_volumes(&self, label: String) -> Result<(), EngineError> {
+        let target = Query::new("/volumes/prune").pair("filters", filters("label", &[label]));
+        let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
+        answer.json::<IgnoredAny>().map(drop)
     }
 }

@@ -1,4 +1,4 @@
-//! Which features the engine reports that it enforces, and what follows for a config.
+//! The features that the engine enforces according to its reports, and the checks of a config against them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ const MIN_MEMORY: u64 = 6;
 pub(crate) struct EngineFeatures {
     pub(crate) capabilities: Capabilities,
     pub(crate) dialect: &'static Dialect,
-    /// Whether a tmpfs mount gets the mode of the image's directory at that path, whatever mode is requested; see
+    /// Whether a tmpfs mount gets the mode of the image's directory at that path, not the requested one; see
     /// [`keeps_mode`](tmpfs::keeps_mode).
     pub(crate) keeps_mode: bool,
     /// Whether the engine has an init program to run as the first process.
@@ -116,9 +116,7 @@ impl EngineFeatures {
         if let Some(most) = bounds.max_memory.filter(|most| limits.memory > *most) {
             // Memory sizes in MiB are far below 2^52.
             return Err(ResourceLimitError::new(
-                "memory",
-                most as f64,
-                limits.memory as f64,
+                "memory", most as f64, limits.memory as f64,
             ));
         }
         Ok(())
@@ -169,7 +167,7 @@ fn config_features(dialect: &Dialect) -> BTreeSet<ConfigFeature> {
     features
 }
 
-/// Returns which limits and security options the engine enforces, and why not the others.
+/// Returns which limits and security options the engine enforces, and why it does not enforce the others.
 fn guarantees(system: &SystemRecord, dialect: &Dialect, mounts: Option<&str>) -> EnforcementReport {
     let mut report = EnforcementReport::default();
     let yes = |flag: Option<bool>| flag.unwrap_or(false);
@@ -230,7 +228,7 @@ fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     }
 }
 
-/// Returns whether a directory lies on an xfs with project quotas.
+/// Returns whether a directory is on an xfs file system with project quotas.
 fn has_quota(mounts: &str, directory: &str) -> bool {
     let directory = Path::new(directory);
     let on = mounts.lines().filter_map(|line| {
@@ -261,7 +259,7 @@ mod tests {
 
     use super::*;
 
-    /// The responses of the two engines that this was written against.
+    /// Recorded responses of the two engines.
     const DOCKER: &str = r#"{"Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]],
         "MemoryLimit":true,"SwapLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"LoggingDriver":"json-file","NCPU":2,
         "MemTotal":25276502016,"SecurityOptions":["name=seccomp,profile=default"],"InitBinary":"docker-init",
@@ -272,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_is_taken_at_its_word() {
+    fn capabilities_follow_system_info() {
         let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let can = &features.capabilities;
         let lacking: Vec<Guarantee> = Guarantee::ALL
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_not_declared() {
+    fn missing_info_declares_no_guarantee() {
         let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let can = &features.capabilities;
         for guarantee in [
@@ -304,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_without_swap_is_no_limit() {
+    fn memory_limit_requires_swap_limit() {
         let system = SystemRecord {
             swap_limit: Some(false),
             ..docker()
@@ -317,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unconfined_seccomp_profile_is_no_filter() {
+    fn unconfined_seccomp_is_not_declared() {
         let options = vec![
             "name=apparmor".to_owned(),
             "name=seccomp,profile=unconfined".to_owned(),
@@ -334,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn disk_is_limited_only_where_the_storage_has_quotas() {
+    fn disk_limit_requires_storage_quotas() {
         let xfs = SystemRecord {
             driver_status: vec![vec!["Backing Filesystem".to_owned(), "xfs".to_owned()]],
             ..docker()
@@ -365,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strict_config_is_refused_for_what_would_not_hold() {
+    fn strict_config_with_unenforced_limit_is_refused() {
         let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let lax = ContainerConfig::new("s", "busybox");
         let limited = lax.clone().disk(64);
@@ -383,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_beyond_the_host_are_named() {
+    fn limit_error_names_the_exceeded_resource() {
         let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let check = |limits: ResourceLimits| features.check_limits(&limits);
         assert!(check(ResourceLimits::default().cpu(2.0)).is_ok());

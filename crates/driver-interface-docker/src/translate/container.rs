@@ -102,7 +102,7 @@ fn host_config(
                 .map(|volume| mount(volume, labels))
                 .collect(),
         ),
-        // Leave it to the engine, unless its default is to keep no logs.
+        // Use the engine's default, unless that keeps no logs.
         log_config: features.logs_off.then(|| HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
             config: None,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_safe_ones() {
+    fn defaults_are_safe() {
         let config = ContainerConfig::new("s", "busybox");
         let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let body = request(&config, Labels::new(), "di", &features, true);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_at_tmp_takes_the_place_of_the_driver_s() {
+    fn mount_at_tmp_replaces_default_tmpfs() {
         let config = ContainerConfig::new("s", "busybox");
         assert!(
             host(&config.clone().mount(VolumeMount::volume("data", "/tmp")))

@@ -40,8 +40,7 @@ impl Facts {
     }
 }
 
-/// Returns the report for a container. The engine's part is the same for all containers, the requested part is
-/// not.
+/// Returns the report for a container: the engine's guarantees, adjusted to the container's properties.
 pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementReport {
     let mut report = features.capabilities.guarantees.clone();
     if !facts.disk_limit {
@@ -80,7 +79,7 @@ mod tests {
     };
 
     #[test]
-    fn what_the_engine_cannot_do_is_unsupported_and_what_it_does_in_part_is_weakened() {
+    fn reports_unsupported_and_weakened_guarantees() {
         let docker = of(Dialect::DOCKER, PLAIN);
         assert!(matches!(docker.disk, Enforcement::Unsupported(_)));
         assert!(docker.network.holds() && docker.sessions.holds());
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_holds() {
+    fn unrequested_guarantees_hold() {
         let facts = Facts {
             disk_limit: false,
             default_network: false,
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_warned_of_once_where_it_is_not_isolated() {
+    fn weak_network_isolation_warns_once() {
         for (dialect, isolates) in [(Dialect::DOCKER, true), (Dialect::PODMAN, false)] {
             for (default_network, no_network) in [(true, false), (false, false), (false, true)] {
                 let facts = Facts {

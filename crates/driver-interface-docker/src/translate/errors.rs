@@ -59,8 +59,8 @@ impl Operation {
     }
 }
 
-/// Returns whether the engine itself said that it did not carry out the request. An internal error of the engine
-/// (5xx) only says so if its cause is known, because Podman has no other status for most of its refusals.
+/// Returns whether the engine reported that it did not carry out the request. A 5xx status only means that if
+/// its cause is known: Podman uses it for most refusals.
 pub(crate) fn is_refusal(operation: Operation, failure: &EngineError) -> bool {
     let EngineError::Refused(refusal) = failure else {
         return false;
@@ -205,7 +205,7 @@ fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
     }
 }
 
-/// Adds what follows from the cause: the hint, and that retrying cannot help.
+/// Adds the hint for the cause, or marks the error as not retryable.
 fn with_hint(error: DriverError, cause: Cause) -> DriverError {
     let hint = match cause {
         Cause::NameTaken => Hint::NameTaken,

@@ -99,7 +99,7 @@ impl EventRecord {
         }
     }
 
-    /// Returns why a process was killed, if the event says so.
+    /// Returns why a process was killed, or `None` for any other event.
     pub(crate) fn reason(&self) -> Option<Reason> {
         let signal = self.actor.attributes.get("signal").map(String::as_str);
         match self.action.as_str() {
@@ -139,7 +139,7 @@ fn fingerprint(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Returns the kind of event for an engine's action. Podman says `died` and `remove` where Docker says `die` and
+/// Returns the kind of event for an engine's action. Podman's `died` and `remove` are Docker's `die` and
 /// `destroy`.
 fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
     let (word, detail) = match action.split_once(':') {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_both_engines_have_one_name() {
+    fn both_engines_map_to_the_same_kinds() {
         use EventKind::*;
         for (action, expected) in [
             ("create", Some(Created)),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_tells_whose_it_is_and_how_it_ended() {
+    fn event_has_container_and_exit_code() {
         let event = record("die", &[("exitCode", "137")])
             .event(&ownership("a"))
             .unwrap();
@@ -235,12 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn somebody_else_s_are_not_ours() {
+    fn events_of_other_namespaces_are_ignored() {
         assert!(record("start", &[]).event(&ownership("b")).is_none());
     }
 
     #[test]
-    fn a_cursor_says_where_it_is() {
+    fn cursor_round_trips_position() {
         let event = record("start", &[]).event(&ownership("a")).unwrap();
         assert_eq!(
             Position::parse(&event.cursor),

@@ -17,7 +17,7 @@ pub(crate) struct ExecRecord {
     pub(crate) running: bool,
     /// On Docker, `None` until the command has exited; on Podman, 0.
     pub(crate) exit_code: Option<i64>,
-    /// On Docker, 0 until the command has begun; on Podman, also after its exit.
+    /// On Docker, 0 until the command has begun; on Podman, also 0 after its exit.
     #[serde(deserialize_with = "nullable")]
     pub(crate) pid: i64,
     /// On Podman, whether the command has exited.
@@ -85,7 +85,7 @@ impl Exited {
         }
     }
 
-    /// Returns the outcome that the code alone suggests; other code verifies it.
+    /// Returns the outcome that the code alone suggests; callers verify it.
     pub(crate) fn outcome(self) -> ExecOutcome {
         match Signal::from_number(self.code - 128) {
             Some(signal) => ExecOutcome::Signaled(signal),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_as_docker_records_it() {
+    fn reads_exec_phases_of_docker() {
         let docker = |json| record(json).phase_on_docker();
         assert_eq!(
             docker(r#"{"Running":false,"ExitCode":null,"Pid":0}"#),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_as_podman_records_it() {
+    fn reads_exec_phases_of_podman() {
         let podman = |json| record(json).phase_on_podman();
         assert_eq!(
             podman(r#"{"Running":false,"ExitCode":0,"Pid":0,"CanRemove":false}"#),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_engine_is_distinguished_from_output_of_the_command() {
+    fn distinguishes_engine_errors_from_command_output() {
         let docker = exited(126, Some(false));
         assert_eq!(
             docker.failure(b"OCI runtime exec failed\r\n", b"").unwrap(),

@@ -18,12 +18,12 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     if text.starts_with("evalSymlinksInScope: too many links in /") {
         return Some(Kind::FilesystemLoop);
     }
-    // Docker's text, from the program that unpacks. The rest are quoted names.
-    if let Some(("Error processing tar file(exit status 1", said)) = text.split_once("): ") {
-        if said.starts_with("cannot overwrite directory \"") {
+    // Docker's text, from its unpacking process. The rest is quoted names.
+    if let Some(("Error processing tar file(exit status 1", reason)) = text.split_once("): ") {
+        if reason.starts_with("cannot overwrite directory \"") {
             return Some(Kind::IsADirectory);
         }
-        if said.starts_with("cannot overwrite non-directory \"") {
+        if reason.starts_with("cannot overwrite non-directory \"") {
             return Some(Kind::NotADirectory);
         }
     }
@@ -34,7 +34,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
             Some(Kind::ReadOnlyFilesystem)
         }
         "unexpected EOF" | "invalid tar header" => Some(Kind::InvalidData),
-        // Podman's text if a file is to replace a directory, or the other way round.
+        // Podman's text if a file is to replace a directory, or vice versa.
         "file exists" => {
             let call = before.rsplit(": ").next().unwrap_or_default();
             Some(match call.split_once(' ') {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_answers_have_their_kinds() {
+    fn recorded_messages_have_their_kinds() {
         for (message, expected) in [
             (
                 "Could not find the file /g/none in container 9b9eeb1c5e63",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_an_engine_in_trouble_nor_the_name_of_a_file_is_a_kind() {
+    fn engine_failures_and_file_names_have_no_kind() {
         for message in [
             "",
             "<html><body>502 Bad Gateway</body></html>",

@@ -74,7 +74,7 @@ pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
     info
 }
 
-/// Prefixes an id with its digest algorithm, which Podman omits in places.
+/// Prefixes an id with its digest algorithm, which Podman sometimes omits.
 fn with_kind(id: &str) -> String {
     if id.contains(':') {
         id.to_owned()
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_loaded_images_are_read() {
+    fn reads_names_of_loaded_images() {
         let names = |text: &str| -> Vec<String> { loaded(text).iter().map(ToString::to_string).collect() };
         assert_eq!(names("Loaded image: a:1\n"), ["a:1"]);
         assert_eq!(
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_is_matched_part_by_part() {
+    fn platform_matches_by_component() {
         let image = ImageRecord {
             os: "linux".to_owned(),
             architecture: "arm64".to_owned(),
@@ -136,22 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_always_written_out() {
+    fn version_is_always_explicit() {
         let digest = format!("sha256:{}", "a".repeat(64));
         for (text, name, bare, version) in [
             ("nginx", "nginx:latest", "nginx", "latest"),
             ("nginx:1.27", "nginx:1.27", "nginx", "1.27"),
             (
-                "localhost:5000/app",
-                "localhost:5000/app:latest",
-                "localhost:5000/app",
-                "latest",
+                "localhost:5000/app", "localhost:5000/app:latest", "localhost:5000/app", "latest",
             ),
             (
-                "localhost:5000/app:x",
-                "localhost:5000/app:x",
-                "localhost:5000/app",
-                "x",
+                "localhost:5000/app:x", "localhost:5000/app:x", "localhost:5000/app", "x",
             ),
             (&format!("app@{digest}"), &format!("app@{digest}"), "app", &digest),
             (

@@ -22,7 +22,7 @@ pub(crate) fn of(
     features: &EngineFeatures,
 ) -> Result<ContainerInstance, EngineError> {
     let own = &record.config.labels;
-    let incomplete = |what: &str| EngineError::InvalidResponse(format!("a container without a valid {what}"));
+    let incomplete = |name: &str| EngineError::InvalidResponse(format!("a container without a valid {name}"));
     let id = ContainerId::new(record.id.as_str()).map_err(|_| incomplete("id"))?;
     let session = session_of(own).ok_or_else(|| incomplete("session"))?;
     let image = own.get(labels::IMAGE).unwrap_or(&record.config.image);
@@ -57,8 +57,7 @@ pub(crate) fn is_healthy(record: &ContainerRecord) -> bool {
     status::status(&record.state) == ContainerStatus::Running && matches!(checked, "" | "none" | "healthy")
 }
 
-/// Returns the published ports. Ports that are not published, or only at something that is not an address, are
-/// left out.
+/// Returns the published ports. Omits ports that are not published or whose host address is invalid.
 fn ports(records: &BTreeMap<String, Option<Vec<BindingRecord>>>) -> Vec<PublishedPort> {
     let mut ports = Vec::new();
     for (inside, bindings) in records {
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_config_said_comes_back_as_it_was() {
+    fn config_values_round_trip() {
         let instance = instance(r#"{"Status":"created","StartedAt":"0001-01-01T00:00:00Z"}"#);
         assert_eq!(
             (instance.name.as_str(), instance.image.as_str()),
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_run_does_not_end_before_it_started() {
+    fn short_run_does_not_finish_before_it_started() {
         let instance = instance(
             r#"{"Status":"exited","ExitCode":7,"StartedAt":"2026-11-24T08:12:38.276857621Z",
                 "FinishedAt":"2026-11-24T08:12:38.275845108Z"}"#,
@@ -181,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_given_while_it_runs() {
+    fn running_container_has_an_address() {
         let instance = instance(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         assert_eq!(instance.ip_address, Some([172, 18, 0, 2].into()));
     }
 
     #[test]
-    fn ports_are_where_they_are_reached() {
+    fn reports_published_ports() {
         let mut found = record(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         let ports = r#"{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"81/tcp":null,"x":[]}"#;
         found.network_settings.ports = serde_json::from_str(ports).unwrap();
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_health_check_says_why() {
+    fn failed_health_check_has_a_reason() {
         let state = r#"{"Status":"running","StartedAt":"2026-11-24T08:12:38Z","Health":{"Status":"unhealthy","FailingStreak":3,
             "Log":[{"ExitCode":0,"Output":""},{"ExitCode":1,"Output":"no"}]}}"#;
         let health = instance(state).health.unwrap();
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn health_needs_a_running_process_and_a_passed_check() {
+    fn healthy_requires_running_and_passed_check() {
         for (state, expected) in [
             (r#"{"Status":"running"}"#, true),
             (r#"{"Status":"running","Health":{"Status":""}}"#, true),

@@ -1,4 +1,4 @@
-//! The labels by which the driver recognises its resources, and those that preserve what the engine would lose.
+//! The labels by which the driver recognises its resources, and those for values that the engine loses.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use driver_interface_types::{
     ContainerConfig, NetworkMode, ResourceLimits, VolumeConfig, VolumeOwner, label,
 };
 
-/// The image as the config named it.
+/// The image's name in the config.
 pub(crate) const IMAGE: &str = "io.driver-interface.image";
-/// The limits as JSON: engines round the CPU limit and do not know a disk limit.
+/// The limits as JSON: engines round the CPU limit and do not record a disk limit.
 pub(crate) const RESOURCES: &str = "io.driver-interface.resources";
 /// The keys of the config's own labels as JSON: the engine merges the image's labels with them.
 pub(crate) const LABEL_KEYS: &str = "io.driver-interface.label-keys";
 /// On a container, the name of the default network that it uses. On a network, marks it as a default network.
 pub(crate) const DEFAULT_NETWORK: &str = "io.driver-interface.default-network";
-/// The container's own name. A container inherits the labels of its image, so a container that another client
-/// creates from a snapshot of one of ours has all of our labels, but a different name.
+/// The container's own name. Containers inherit their image's labels, so a container that another client
+/// creates from a snapshot of a managed container has all of its labels, but a different name.
 pub(crate) const NAME: &str = "io.driver-interface.name";
 /// On an image: the namespace that imported it. Containers inherit their image's labels, so this is not one of the
 /// labels that identify a container.
@@ -47,7 +47,7 @@ pub(crate) fn container(
         json(&config.labels.keys().collect::<Vec<_>>()),
     );
     let own_network = network.filter(|_| config.network == NetworkMode::Default);
-    // Empty rather than left out, because the image may have one.
+    // Empty rather than omitted, because the image may have one.
     labels.insert(
         DEFAULT_NETWORK.to_owned(),
         own_network.unwrap_or_default().to_owned(),
@@ -74,7 +74,7 @@ pub(crate) fn volume_owner(labels: &Labels) -> Option<VolumeOwner> {
     serde_json::from_str(labels.get(VOLUME_OWNER)?).ok()
 }
 
-/// Returns the labels of the helpers of a volume that this operation creates.
+/// Returns the labels of a volume's helpers.
 pub(crate) fn helper(ownership: &Ownership, volume: &str, operation: &str) -> Labels {
     Labels::from([
         (HELPER_OF.to_owned(), ownership.namespace().to_string()),
@@ -144,7 +144,6 @@ pub(crate) mod tests {
         Ownership::new(Namespace::new(namespace).unwrap(), "host.1.x")
     }
 
-    /// The labels of a container with a fixed operation key.
     pub(crate) fn labels_of(
         ownership: &Ownership,
         config: &ContainerConfig,
@@ -156,7 +155,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_config_s_labels_come_back_without_ours_and_the_image_s() {
+    fn config_labels_exclude_driver_and_image_labels() {
         let config = ContainerConfig::new("s1", "busybox")
             .label("team", "core")
             .label("empty", "");
@@ -168,7 +167,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn another_namespace_s_and_an_image_s_labels_are_not_ours() {
+    fn labels_of_other_namespaces_and_images_are_not_managed() {
         let config = ContainerConfig::new("s1", "busybox");
         let labels = labels_of(&ownership("a"), &config, "web", None);
         let is_managed = |namespace: &str, name: &str| owns_container(&ownership(namespace), name, &labels);

@@ -24,7 +24,7 @@ pub(crate) struct PathStat {
 impl PathStat {
     /// Parses the description in the headers, or returns `None` if there is none.
     pub(crate) fn found(headers: &HeaderMap) -> Result<Option<Self>, EngineError> {
-        let garbled = |what: &str| EngineError::InvalidResponse(format!("its header {HEADER} {what}"));
+        let invalid = |problem: &str| EngineError::InvalidResponse(format!("its header {HEADER} {problem}"));
         let Some(text) = headers.get(HEADER) else {
             return Ok(None);
         };
@@ -36,8 +36,8 @@ impl PathStat {
         });
         let json = STANDARD
             .decode(usual.collect::<Vec<u8>>())
-            .map_err(|_| garbled("is not base64"))?;
-        let stat = serde_json::from_slice(&json).map_err(|_| garbled("is not JSON"))?;
+            .map_err(|_| invalid("is not base64"))?;
+        let stat = serde_json::from_slice(&json).map_err(|_| invalid("is not JSON"))?;
         Ok(Some(stat))
     }
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_answers_are_read() {
+    fn reads_recorded_responses() {
         let link = stat(
             r#"{"name":"sh","size":7,"mode":134218239,"mtime":"2026-11-25T13:06:15Z","linkTarget":"/bin/busybox"}"#,
         );
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn both_alphabets_are_read() {
+    fn reads_both_base64_alphabets() {
         let json = r#"{"name":"\u00ff?>~","mode":420,"linkTarget":"/???>>>~~~"}"#;
         let plain = STANDARD.encode(json);
         assert!(plain.contains(['+', '/']), "the test needs a text that differs");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error() {
+    fn rejects_invalid_header() {
         let mut headers = HeaderMap::new();
         assert_eq!(PathStat::found(&headers).unwrap(), None);
         headers.insert(HEADER, "***".parse().unwrap());

@@ -1,4 +1,4 @@
-//! Where the program of a container may be located.
+//! The possible locations of a container's program.
 
 use super::records::ContainerRecord;
 
@@ -6,8 +6,7 @@ use super::records::ContainerRecord;
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Returns the program that an init process is to start, and every path where it may be located, likely ones
-/// first. Returns `None` if there is no init process in front of the program, because the engine then detects a
-/// missing program itself.
+/// first. Returns `None` if there is no init process: the engine then detects a missing program itself.
 pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>)> {
     if !record.host_config.init {
         return None;
@@ -33,7 +32,7 @@ fn locations(program: &str, record: &ContainerRecord) -> Vec<String> {
     }
     let path = record.config.search_path.as_deref().unwrap_or(USUAL_PATH);
     let mut directories: Vec<&str> = path.split(':').collect();
-    // It only matters whether the program is in any of them. Most programs are in the last ones.
+    // The order does not affect the result. Most programs are in the last directories.
     directories.sort_by_key(|directory| !matches!(*directory, "/bin" | "/usr/bin"));
     directories
         .into_iter()
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_is_looked_for_along_the_search_path_the_likely_directories_first() {
+    fn bare_name_is_searched_in_usual_directories_first() {
         let found = record("sh", &["-c", "true"], Some("/opt/bin/:/usr/bin:/bin"));
         let (program, locations) = behind_init(&found).unwrap();
         assert_eq!(program, "sh");
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_where_it_says() {
+    fn path_is_not_searched() {
         assert_eq!(behind_init(&record("/app", &[], None)).unwrap().1, ["/app"]);
         assert_eq!(
             behind_init(&record("bin/app", &[], None)).unwrap().1,
@@ -80,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn podmans_own_init_is_not_the_program() {
+    fn podman_init_is_not_the_program() {
         let found = record("/run/podman-init", &["--", "/app", "--", "x"], None);
         assert_eq!(behind_init(&found).unwrap().0, "/app");
     }
 
     #[test]
-    fn without_an_init_process_nothing_is_looked_for() {
+    fn no_lookup_without_init() {
         let mut plain = record("/app", &[], None);
         plain.host_config.init = false;
         assert_eq!(behind_init(&plain), None);

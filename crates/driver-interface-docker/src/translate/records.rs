@@ -16,7 +16,7 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
 
 pub(crate) use driver_interface_kit::Labels;
 
-/// A container as returned by inspect. Of the environment, only the search path is kept, on purpose.
+/// A container as returned by inspect. Deliberately keeps only the search path of the environment.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ContainerRecord {
@@ -197,7 +197,7 @@ pub(crate) struct VolumeRecord {
     pub(crate) created_at: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,
-    /// On Podman, includes the owner that the volume was given.
+    /// On Podman, these include the volume's owner.
     #[serde(deserialize_with = "nullable")]
     pub(crate) options: BTreeMap<String, String>,
 }

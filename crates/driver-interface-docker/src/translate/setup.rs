@@ -10,7 +10,7 @@ use bollard::models::{
 use driver_interface_types::{ContainerConfig, HealthCheck, HealthTest, NetworkMode};
 
 const MIB: u64 = 1024 * 1024;
-/// Tells engines to use no entrypoint. Podman takes an empty list for "the image's own".
+/// The entrypoint that means none. Podman interprets an empty list as the image's own entrypoint.
 const NO_ENTRYPOINT: &str = "";
 
 /// Adds the config's process and environment settings to a request. `network` is the name of the network that the
@@ -84,7 +84,7 @@ fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: O
     host.runtime = config.runtime.clone();
 }
 
-/// Returns the ports to expose. Engines publish no port that is not exposed, whatever the bindings say.
+/// Returns the ports to expose. Engines only publish exposed ports, regardless of the bindings.
 fn exposed(config: &ContainerConfig) -> Vec<String> {
     let ports = config
         .ports
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_not_sent() {
+    fn omits_unset_fields() {
         assert_eq!(
             request(&ContainerConfig::new("s", "busybox")),
             json!({"Tty": false, "HostConfig": {}})
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_is_set_up() {
+    fn sets_process_fields() {
         let config = ContainerConfig::new("s", "busybox")
             .entrypoint(["tini", "--"])
             .working_dir("/srv")
@@ -171,10 +171,7 @@ mod tests {
         assert_eq!(body["Entrypoint"], json!(["tini", "--"]));
         assert_eq!(
             (
-                &body["WorkingDir"],
-                &body["Hostname"],
-                &body["Tty"],
-                &body["StopSignal"]
+                &body["WorkingDir"], &body["Hostname"], &body["Tty"], &body["StopSignal"]
             ),
             (&json!("/srv"), &json!("web"), &json!(true), &json!("SIGINT"))
         );
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_part_is_set_up() {
+    fn sets_host_config_fields() {
         let config = ContainerConfig::new("s", "busybox")
             .shm_size(8)
             .ulimit("nofile", 64, 128)
@@ -202,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_processes_is_added_to_other_limits_where_the_engine_needs_it() {
+    fn adds_nproc_to_ulimits_where_needed() {
         let limits = |config: &ContainerConfig, most| {
             let mut host = HostConfig::default();
             add_to_host(&mut host, config, most);
@@ -223,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_exposed_and_bound() {
+    fn port_is_exposed_and_bound() {
         let config = ContainerConfig::new("s", "busybox")
             .port(PortMapping::new(80))
             .port(PortMapping::new(80).host_port(8080).host_ip([0, 0, 0, 0]))
@@ -237,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn aliases_are_of_the_network_that_is_joined() {
+    fn aliases_belong_to_the_joined_network() {
         let config = ContainerConfig::new("s", "busybox").network_alias("db");
         let endpoints = &request(&config)["NetworkingConfig"]["EndpointsConfig"];
         assert_eq!(endpoints["di"]["Aliases"], json!(["db"]));
     }
 
     #[test]
-    fn a_health_check_is_a_command_with_times_in_nanoseconds() {
+    fn health_check_times_are_nanoseconds() {
         let check = HealthCheck::command(["true"]).interval(Duration::from_millis(1500));
         let body = request(&ContainerConfig::new("s", "busybox").health_check(check));
         assert_eq!(body["Healthcheck"]["Test"], json!(["CMD", "true"]));

@@ -47,8 +47,8 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     })
 }
 
-/// Returns whether the last run ran out of memory. A record only proves that it did: Docker may write it too late,
-/// and Podman does not write it on cgroup v1.
+/// Returns `true` if the last run is recorded as out of memory. Otherwise this is unknown: Docker may record
+/// it too late, and Podman does not record it on cgroup v1.
 fn oom_killed(state: &StateRecord) -> Option<bool> {
     state.oom_killed.then_some(true)
 }
@@ -82,7 +82,7 @@ mod tests {
     const ONCE: &str = "2026-11-24T08:11:04.698071369Z";
 
     #[test]
-    fn every_word_of_both_engines_has_a_status() {
+    fn every_engine_state_maps_to_a_status() {
         use ContainerStatus::*;
         for (word, started, code, expected) in [
             ("created", NEVER, 0, Created),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_note_of_the_engine_makes_a_kill_an_error() {
+    fn kill_is_an_error_only_if_oom_killed() {
         let of = |oom_killed, code| {
             let record = StateRecord {
                 oom_killed,
@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_mapping_is_total_and_its_facts_agree(
+        fn mapping_is_total_and_consistent(
             word in prop_oneof![".*", "created|initialized|running|paused|stopping|stopped|exited|removing|dead"],
             started in prop_oneof![Just(NEVER), Just(ONCE), Just(""), Just("garbage")],
             finished in prop_oneof![Just(NEVER), Just("2020-01-01T00:00:00Z"), Just(ONCE)],

@@ -19,7 +19,7 @@ pub(crate) fn directory(name: &str, rights: Rights) -> Vec<u8> {
     head(&format!("{}/", name.trim_end_matches('/')), b'5', rights, 0)
 }
 
-/// Returns the header of a file. Its content follows, and then [`padding`].
+/// Returns the header of a file. Its content and then [`ending`] follow.
 pub(crate) fn file(name: &str, rights: Rights, size: u64) -> Vec<u8> {
     head(name, b'0', rights, size)
 }

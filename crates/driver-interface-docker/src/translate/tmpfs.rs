@@ -15,8 +15,7 @@ pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
 /// Returns the options of a mount in the syntax of `mount`.
 ///
 /// Without an owner and mode, the container's user can write to it. Runtimes may give it the mode of the image's
-/// directory at that path (see [`keeps_mode`]), but never its owner, so the mount is
-/// owned by that user.
+/// directory at that path (see [`keeps_mode`]), but never its owner, so the mount belongs to that user.
 pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &Dialect) -> String {
     let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
     let mut options = vec![
@@ -50,11 +49,10 @@ pub(crate) fn unsupported(
     dialect: &Dialect,
 ) -> Option<(&'static str, String)> {
     let (uid, gid) = security.user_ids();
-    let unmanaged =
-        |requested: Option<u32>, of_user: Option<u32>| requested.is_some() && requested != of_user;
+    let differs = |requested: Option<u32>, of_user: Option<u32>| requested.is_some() && requested != of_user;
     let field = match dialect.numeric_tmpfs_owner {
-        false if unmanaged(mount.uid, uid) => "uid",
-        false if unmanaged(mount.gid, gid) => "gid",
+        false if differs(mount.uid, uid) => "uid",
+        false if differs(mount.gid, gid) => "gid",
         _ => return None,
     };
     let why = "Podman assigns tmpfs mounts only to the container's user and group; omit it, or set \
@@ -62,8 +60,8 @@ pub(crate) fn unsupported(
     Some((field, why.to_owned()))
 }
 
-/// Returns which option of a mount cannot be honoured on top of this directory of the image, if the runtime gives
-/// the mount that directory's mode.
+/// Returns why a mount over this directory of the image would not have its options, if the runtime gives it
+/// the directory's mode.
 pub(crate) fn unsupported_reason(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -95,8 +93,8 @@ pub(crate) fn unsupported_reason(
     }
 }
 
-/// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path, whatever
-/// mode is requested. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`:
+/// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path, not the
+/// requested one. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`:
 /// `1.1.5+ds1`, or on Podman `runc version 1.1.5+ds1` followed by more lines.
 pub(crate) fn keeps_mode(runtime: &str) -> bool {
     let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
@@ -127,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_owns_a_mount_that_says_nothing() {
+    fn mount_belongs_to_the_user_by_default() {
         let mount = TmpfsMount::new("/run", 16);
         let as_user = |user: &str, dialect| options(&mount, &SecurityOptions::default().user(user), dialect);
         let common = "rw,exec,nosuid,nodev,mode=1777,size=16m";
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn mode_owner_and_flags_are_passed_on_or_known_to_be_unsupported() {
+    fn mode_owner_and_flags_are_sent_or_unsupported() {
         let mount = TmpfsMount::new("/run", 1)
             .mode(0o750)
             .uid(7)
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_s_mode_fits_or_it_is_said_what_would_not_hold() {
+    fn unsupported_directory_mode_is_reported() {
         let unsupported_reason = |mount: TmpfsMount, user: &str, dialect, mode| {
             unsupported_reason(
                 &mount,
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_runc_is_told_from_a_new_one() {
+    fn detects_runc_that_keeps_directory_mode() {
         for (runtime, expected) in [
             ("1.1.5+ds1", true),
             ("1.0.0-rc10", true),

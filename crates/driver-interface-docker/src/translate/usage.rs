@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_measurement_is_read() {
+    fn reads_recorded_stats() {
         let stats = record(DOCKER).after(&record(BEFORE), 9).unwrap();
         assert!((stats.cpu_cores - 0.5).abs() < 1e-9, "{}", stats.cpu_cores);
         assert_eq!(stats.cpu_time, Duration::from_millis(750));
@@ -183,15 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_does_not_count_is_none() {
+    fn missing_stats_are_none() {
         let text = r#"{"read":"2026-11-25T14:07:23.5Z","pids_stats":{"current":1},"blkio_stats":{"io_service_bytes_recursive":null},
             "memory_stats":{"usage":10,"limit":18446744073709551615}}"#;
         let stats = record(text).after(&record(BEFORE), 9).unwrap();
         assert_eq!(
             (
-                stats.memory_limit_bytes,
-                stats.network_sent_bytes,
-                stats.disk_read_bytes
+                stats.memory_limit_bytes, stats.network_sent_bytes, stats.disk_read_bytes
             ),
             (None, None, None)
         );
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_container_has_no_measurement() {
+    fn exited_container_has_no_stats() {
         let ended = record(r#"{"read":"0001-01-01T00:00:00Z","pids_stats":{}}"#);
         assert_eq!(ended.time(), None);
         assert_eq!(ended.after(&record(BEFORE), 9), None);

@@ -53,8 +53,8 @@ impl Answer {
         Ok(Self { status, body })
     }
 
-    /// Checks that the response says nothing but "done". Podman sends a word or an empty line where Docker sends
-    /// nothing. Anything longer is not the response to a change.
+    /// Checks that the body is empty, as it is in the response to a change. Podman may send `OK` or an empty
+    /// line.
     pub(crate) fn done(self) -> Result<(), EngineError> {
         match self.body.trim_ascii() {
             b"" | b"OK" => Ok(()),
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_text_is_the_message_or_the_beginning_of_the_body() {
+    fn error_text_is_message_or_start_of_body() {
         assert_eq!(
             message(br#"{"message":"no such container"}"#),
             "no such container"

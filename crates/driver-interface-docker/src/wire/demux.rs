@@ -3,7 +3,7 @@ use driver_interface_types::LogSource;
 
 use super::EngineError;
 
-/// The output of a process that bytes come from.
+/// The output stream that bytes belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Stdout,
@@ -33,7 +33,7 @@ impl Frame {
 /// A decoder for the engine's multiplexed output: frames with an eight-byte header (stream, three zeros, length)
 /// and their content, split arbitrarily by the transport.
 ///
-/// A frame's length is not trusted: at most one piece is buffered, whatever length the frame claims.
+/// A frame's length is not trusted: at most one piece is buffered.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     buffer: BytesMut,
@@ -50,7 +50,7 @@ struct Open {
 const HEADER: usize = 8;
 
 impl Demux {
-    /// The maximum number of bytes of a frame that are returned at once.
+    /// The maximum size of a piece.
     pub(crate) const MAX_PIECE: usize = 64 * 1024;
 
     /// Adds bytes received from the transport.
@@ -111,7 +111,7 @@ fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
             };
         };
         let stream = match kind {
-            // 0 is standard input, which engines only ever use for standard output.
+            // 0 means standard input, but engines only use it for standard output.
             0 | 1 => Stream::Stdout,
             2 => Stream::Stderr,
             other => {
@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chunking_gives_the_same_bytes_in_the_same_order(
+        fn frames_are_independent_of_chunking(
             frames in prop::collection::vec((1u8..=2, prop::collection::vec(any::<u8>(), 0..200)), 0..20),
             cuts in prop::collection::vec(1usize..64, 1..40),
         ) {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_cut_short_is_an_error() {
+    fn truncated_frame_is_an_error() {
         for whole in [encode(1, b"hello"), encode(2, b"x")] {
             for end in 1..whole.len() {
                 let mut demux = Demux::default();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_frame_comes_in_pieces_and_is_not_held_back() {
+    fn huge_frame_is_streamed_in_pieces() {
         let mut demux = Demux::default();
         demux.push(&[1, 0, 0, 0, 0x40, 0, 0, 0]);
         demux.push(&vec![b'x'; Demux::MAX_PIECE + 10]);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_an_error() {
+    fn rejects_invalid_frame_header() {
         for bytes in [
             [3, 0, 0, 0, 0, 0, 0, 1],
             [1, 1, 0, 0, 0, 0, 0, 1],

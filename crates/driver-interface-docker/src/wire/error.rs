@@ -1,8 +1,8 @@
 use std::fmt;
 use std::io;
 
-/// The reason why a call to the engine yielded no usable response. It states what is known about the call, not
-/// what that means for the operation; `translate::errors` decides that.
+/// The reason why a call to the engine returned no usable response. `translate::errors` derives the effect on
+/// the operation.
 #[derive(Debug)]
 pub(crate) enum EngineError {
     /// The engine responded with an error status.
@@ -51,7 +51,7 @@ impl fmt::Display for EngineError {
             }
             Self::Unreachable { address, source } => write!(f, "cannot connect to {address}: {source}"),
             Self::Broken(source) => write!(f, "the connection to the engine broke: {source}"),
-            Self::InvalidResponse(what) => write!(f, "the engine sent an invalid response: {what}"),
+            Self::InvalidResponse(problem) => write!(f, "the engine sent an invalid response: {problem}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::EngineError;
 
-/// The maximum size of a single report of an engine.
+/// The maximum size of an object.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
 /// Objects longer than this are only parsed again if they may be complete, so that a long object is not parsed
 /// once per chunk.
@@ -29,7 +29,7 @@ impl Objects {
 
     /// Returns the next object, or `None` if more data is needed first.
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, EngineError> {
-        let garbled = |error: serde_json::Error| EngineError::InvalidResponse(error.to_string());
+        let invalid = |error: serde_json::Error| EngineError::InvalidResponse(error.to_string());
         if !self.may_be_whole && (LONG_OBJECT..=MAX_OBJECT).contains(&self.buffer.len()) {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl Objects {
                 }
                 return Ok(None);
             }
-            Some(Err(error)) => return Err(garbled(error)),
+            Some(Err(error)) => return Err(invalid(error)),
             Some(Ok(value)) => (value, values.byte_offset()),
         };
         self.buffer.advance(read);
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chunking_gives_the_same_objects(
+        fn objects_are_independent_of_chunking(
             texts in prop::collection::vec(".{0,30}", 0..8),
             between in prop_oneof![Just(""), Just("\n"), Just("\r\n"), Just(" \n\n")],
             cut in 1usize..40,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_there_as_soon_as_it_is_whole() {
+    fn object_is_returned_once_complete() {
         let mut objects = Objects::default();
         objects.push(b"{\"a\":1}");
         assert_eq!(objects.next::<Value>().unwrap(), Some(json!({"a": 1})));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_an_error() {
+    fn rejects_invalid_json() {
         let mut objects = Objects::default();
         objects.push(b"<html>");
         assert!(objects.next::<Value>().is_err());

@@ -70,8 +70,8 @@ impl Wire {
         &self.address
     }
 
-    /// Sends a request and returns as soon as the response headers are received. A request that changes something
-    /// counts from now on; see [`effects`].
+    /// Sends a request and returns as soon as the response headers are received. Counts a request that
+    /// changes something; see [`effects`].
     pub(crate) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, TransportError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -119,7 +119,7 @@ impl Wire {
                 let keepalive = TcpKeepalive::new()
                     .with_time(KEEPALIVE)
                     .with_interval(KEEPALIVE_PROBES);
-                // Without it, a dead peer is still noticed by the deadlines, only later.
+                // Without it, the deadlines still detect a dead peer, only later.
                 if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
                     tracing::debug!(%error, "keepalive could not be enabled on the connection");
                 }
@@ -162,7 +162,7 @@ where
     protocol.max_buf_size(MAX_BUFFER);
     let handshake = protocol.handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(TransportError::Exchange)?;
-    // The task ends by itself once the response has been read or dropped, and its error shows up in the body too.
+    // The task ends once the response has been read or dropped. The body also reports the task's error.
     tokio::spawn(async move {
         let _ = connection.with_upgrades().await;
     });
@@ -179,7 +179,7 @@ where
     Ok(answer)
 }
 
-/// Returns whether a response is from the engine itself and not from an intermediary. Docker and Podman state
+/// Returns whether a response is from the engine itself and not from a proxy. Docker and Podman state
 /// their API version in every response, errors included; only a protocol switch may lack it.
 pub(super) fn is_engines<B>(answer: &Response<B>) -> bool {
     answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key("api-version")
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_added_once() {
+    fn version_is_added_once() {
         let wire = Wire::new(Address::Unix("/x".into())).with_version("1.41");
         let target = |text: &str| wire.target(&text.parse().unwrap()).unwrap().to_string();
         assert_eq!(
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn only_requests_that_change_something_count() {
+    fn detects_mutating_requests() {
         for (method, path, expected) in [
             (Method::GET, "/v1.41/containers/json", false),
             (Method::HEAD, "/v1.41/containers/a/archive", false),

@@ -15,14 +15,15 @@ use super::{EngineError, Query, Wire};
 /// The reason why an upload failed.
 #[derive(Debug)]
 pub(crate) enum UploadError {
-    /// The engine rejected it.
+    /// The call to the engine failed.
     Engine(EngineError),
     /// The content to send ended with this error.
     Content(DriverError),
 }
 
 impl Wire {
-    /// Sends a stream as fast as the engine reads it, and returns the response. Dropping the future aborts both.
+    /// Sends a stream as fast as the engine reads it, and returns the response. Dropping the future aborts
+    /// the upload.
     pub(crate) async fn upload(
         &self,
         method: Method,

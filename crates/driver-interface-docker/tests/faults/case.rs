@@ -17,25 +17,25 @@ use super::subject::{Failure, Operation, Subject};
 use super::world::{DEADLINE, PATIENT, World};
 use crate::engine::Bench;
 
-/// What the contract allows a call beyond its deadlines.
+/// The time that the contract allows a call after its deadlines.
 const MARGIN: Duration = Duration::from_secs(1);
-/// After how long a default network that stays is left to the call that removes such.
-const OF_ITSELF: Duration = Duration::from_secs(10);
-/// How long after a call whose effect is unknown the engine may still carry it out, on a host with much to do. Until then
-/// what the driver cleans up with has to stay.
+/// The age at which a leftover default network is removed by `remove_idle_networks`.
+const IDLE_NETWORK_AGE: Duration = Duration::from_secs(10);
+/// How long a busy engine may take to carry out a call whose effect is unknown. The driver's cleanup must
+/// keep working until then.
 const LATE: Duration = Duration::from_secs(5);
-/// How long the driver may clean up in the background: it looks again and again for half a minute.
-const CLEAN_UP: Duration = Duration::from_secs(40);
+/// The limit of the driver's background cleanup, which polls for half a minute.
+const CLEANUP_LIMIT: Duration = Duration::from_secs(40);
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub plan: String,
-    /// Whether the fault came about.
+    /// Whether the fault took effect.
     pub hit: bool,
-    /// What does not hold, and the kind of it.
+    /// The violated guarantees: kind and details.
     pub broken: Vec<(&'static str, String)>,
-    /// In short: what the call gave.
+    /// A summary of the call's result.
     pub result: String,
 }
 
@@ -48,38 +48,37 @@ impl Report {
             );
         }
         if passed_too && self.broken.is_empty() {
-            let hit = if self.hit { "" } else { " (never came about)" };
+            let hit = if self.hit { "" } else { " (never hit)" };
             println!("passed {}{hit}\n    {}", self.plan, self.result);
         }
     }
 }
 
-/// What an operation does without faults.
+/// An operation as it runs without faults.
 pub(crate) struct Recording {
-    /// The requests that it makes.
     pub requests: Vec<Exchange>,
-    /// What its cases share.
+    /// The resources that its cases share.
     pub shared: Option<Arc<Shared>>,
 }
 
-/// What the cases of an operation that changes nothing work on together.
+/// Resources shared by all cases of a read-only operation.
 pub(crate) struct Shared {
     world: World,
     subject: Subject,
 }
 
 impl Shared {
-    /// Removes it, and says what is left then.
+    /// Removes the resources and returns the leftovers.
     pub(crate) async fn remove(self) -> Vec<String> {
         clean(self.world, self.subject, true).await
     }
 }
 
-/// Tries an operation without faults; none where the engine does not have it.
-pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Recording> {
+/// Runs an operation without faults. Returns `None` if the engine does not support it.
+pub(crate) async fn record(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Recording> {
     let world = World::new(bench, number, PATIENT).await;
     let subject = (operation.prepare)(&world).await;
-    let mut learnt = None;
+    let mut recorded = None;
     if let Some(subject) = &subject {
         world.proxy.take_exchanges();
         let called = (operation.call)(&world, subject).await;
@@ -88,18 +87,18 @@ pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation
             Some(applied) => applied(&world, subject).await,
             None => true,
         };
-        learnt = Some((called, requests, applied));
+        recorded = Some((called, requests, applied));
     }
-    let is_shared = operation.is_shared && learnt.is_some();
+    let is_shared = operation.is_shared && recorded.is_some();
     let subject = subject.unwrap_or_default();
     let (left, shared) = match is_shared {
         true => (Vec::new(), Some(Arc::new(Shared { world, subject }))),
         false => (clean(world, subject, true).await, None),
     };
-    let (called, requests, applied) = learnt?;
+    let (called, requests, applied) = recorded?;
     let name = operation.name;
     if matches!(called, Err(Failure::Marked)) {
-        println!("{name}: also without a fault it says that something may be missing");
+        println!("{name}: marks its result as incomplete even without a fault");
         return None;
     }
     assert!(called.is_ok(), "{name} does not work without a fault: {called:?}");
@@ -108,7 +107,7 @@ pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation
     Some(Recording { requests, shared })
 }
 
-/// Tries one fault. `busy` limits how many are tried at the same time, and not how many clean up.
+/// Injects one fault. `busy` limits the concurrent calls, not the concurrent cleanups.
 pub(crate) async fn run(
     bench: Arc<Bench>,
     number: usize,
@@ -118,7 +117,7 @@ pub(crate) async fn run(
     busy: OwnedSemaphorePermit,
 ) -> Report {
     let (world, own) = match &shared {
-        Some(shared) => (shared.world.beside(DEADLINE).await, None),
+        Some(shared) => (shared.world.sibling(DEADLINE).await, None),
         None => {
             let world = World::new(bench, number, DEADLINE).await;
             let subject = (operation.prepare)(&world).await.unwrap_or_default();
@@ -135,12 +134,12 @@ pub(crate) async fn run(
     let (started, stalled) = (Instant::now(), stalled());
     let call = AssertUnwindSafe((operation.call)(&world, subject)).catch_unwind();
     let called = timeout(longest * 3, call).await;
-    let took = started.elapsed().saturating_sub(world.time_aside());
-    // A stream of which every chunk is late has no deadline as a whole: the engine decides in how many chunks it comes.
+    let took = started.elapsed().saturating_sub(world.untimed_total());
+    // A stream with a delay before each chunk has no overall deadline: the engine chooses the chunks.
     let is_paced = plan.to_string().contains("before each chunk") && operation.name.contains("stream");
-    // What the host did not give to this process, the driver could not use.
+    // Time in which the host did not schedule this process does not count.
     if took.saturating_sub(self::stalled() - stalled) > longest && !is_paced {
-        broken.push(("hang", format!("took {took:.1?}, and may take {longest:.1?}")));
+        broken.push(("hang", format!("took {took:.1?}, the limit is {longest:.1?}")));
     }
     let hit = rule.hits() > 0;
     let mut effect = None;
@@ -170,16 +169,16 @@ pub(crate) async fn run(
     if let Some(applied) = operation.applied {
         match effect {
             Some(Effect::NotApplied) if settled(&world, subject, applied, false).await => {
-                broken.push(("effect", format!("it was done, and is said not to be: {result}")));
+                broken.push(("effect", format!("applied, reported as not applied: {result}")));
             }
             Some(Effect::Applied) if !settled(&world, subject, applied, true).await => {
-                broken.push(("effect", format!("it was not done, and is said to be: {result}")));
+                broken.push(("effect", format!("not applied, reported as applied: {result}")));
             }
             _ => {}
         }
     }
     drop(busy);
-    // Without an error it is the case's own to remove.
+    // Without an error, the case removes the resource itself.
     let is_known = !matches!(effect, Some(Effect::NotApplied | Effect::Unknown));
     let left = match own {
         Some(subject) => clean(world, subject, is_known).await,
@@ -196,7 +195,7 @@ pub(crate) async fn run(
     }
 }
 
-/// For how long this process was ready to run since the first call, and did not.
+/// Returns the scheduling delay of this process since the first call.
 fn stalled() -> Duration {
     const STEP: Duration = Duration::from_millis(20);
     static STALLED: OnceLock<AtomicU64> = OnceLock::new();
@@ -219,8 +218,7 @@ fn stalled() -> Duration {
 
 type Applied = for<'a> fn(&'a World, &'a Subject) -> futures_util::future::BoxFuture<'a, bool>;
 
-/// Whether the engine did what it is said to have done or not to have done. Requests under way may still be carried
-/// out, and what was made may still be undone.
+/// Returns whether the operation was applied, once pending requests and rollbacks had time to finish.
 async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool) -> bool {
     for _ in 0..25 {
         if world.proxy.connections() == 0 && applied(world, subject).await == said {
@@ -231,8 +229,8 @@ async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool)
     applied(world, subject).await
 }
 
-/// Mends the link, removes what the case knows of, and says what is left when the driver has had its time. What was
-/// made by a call that did not say so is for the driver to remove.
+/// Restores the connection, removes the known resources and returns the leftovers once the driver's cleanup
+/// had time to finish. The driver must remove resources of calls that reported no success.
 async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     world.correct();
     if is_known {
@@ -249,11 +247,11 @@ async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
         removed = removed || remove_subject(&world, &subject).await;
         let left = block_in_place(|| world.bench.raw.left(&world.namespace));
         let is_over = is_known || started.elapsed() > LATE;
-        if (left.is_empty() && is_over) || started.elapsed() > CLEAN_UP {
+        if (left.is_empty() && is_over) || started.elapsed() > CLEANUP_LIMIT {
             break left;
         }
-        // An engine that cannot be reached keeps a default network; then there is a call that finds it.
-        if started.elapsed() > OF_ITSELF && left.iter().all(|thing| thing.starts_with("network ")) {
+        // A default network stays if the engine was unreachable. `remove_idle_networks` must find it.
+        if started.elapsed() > IDLE_NETWORK_AGE && left.iter().all(|thing| thing.starts_with("network ")) {
             let _ = world.direct.remove_idle_networks().await;
         }
         sleep(Duration::from_millis(200)).await;
@@ -268,7 +266,7 @@ async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     left
 }
 
-/// Removes what the case works on; true once that is gone.
+/// Removes the case's resources. Returns whether all are gone.
 async fn remove_subject(world: &World, subject: &Subject) -> bool {
     fn is_gone(removed: Result<(), DriverError>) -> bool {
         removed.is_ok() || removed.is_err_and(|error| error.is_not_found())

@@ -1,4 +1,4 @@
-//! The operations that change something.
+//! Mutating operations.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use driver_interface_types::{
     TarStream, VolumeConfig, VolumeId, WriteFile,
 };
 
-use super::reads::{long_text, same_exec};
+use super::reads::{expect_exec, long_text};
 use super::subject::{Called, Failure, Operation, Subject, operation, right};
 use super::world::{DEADLINE, World};
 use crate::one_layer::{OneLayer, archive};
 use crate::registry::serving_whole;
 
-/// A program that goes on until it is asked to exit, and can be asked.
+/// A program that runs until SIGTERM.
 pub(crate) const SERVES: &str = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
 
 async fn status(world: &World, subject: &Subject) -> Option<ContainerStatus> {
@@ -47,7 +47,7 @@ async fn has_network(world: &World) -> bool {
     found.unwrap().is_some()
 }
 
-/// Whether the container is on the network, as it can be seen from inside.
+/// Returns whether the container has the network's interface.
 async fn is_connected(world: &World, subject: &Subject) -> bool {
     world
         .succeeds(subject.container(), "test -e /sys/class/net/eth1")
@@ -84,12 +84,12 @@ async fn has_marker(world: &World, subject: &Subject) -> bool {
     world.succeeds(subject.container(), MARKED).await
 }
 
-/// Of `sleep 3001` nothing is left.
-async fn killed(world: &World, subject: &Subject) -> Called {
+/// Fails if a `sleep 3001` process still runs.
+async fn expect_killed(world: &World, subject: &Subject) -> Called {
     let gone = world
         .succeeds(subject.container(), "! grep -l '300[1]' /proc/[0-9]*/cmdline")
         .await;
-    right(gone, || "the command is said to be killed and runs".to_owned())
+    right(gone, || "the command still runs after its kill".to_owned())
 }
 
 const BIG: usize = 150_000;
@@ -183,7 +183,7 @@ fn containers() -> Vec<Operation> {
                 Ok(())
             },
             |w, s| {
-                // It returns when the signal is sent.
+                // The call returns once the signal is sent, so poll for the exit.
                 for _ in 0..20 {
                     if !runs(w, s).await {
                         return true;
@@ -239,7 +239,7 @@ fn containers() -> Vec<Operation> {
                     .await?;
                 Ok(())
             },
-            // One that was killed and not removed is changed.
+            // Killing the process already counts as applied.
             |w, s| !runs(w, s).await
         ),
     ]
@@ -334,7 +334,7 @@ fn resources() -> Vec<Operation> {
     ]
 }
 
-/// Prints, and lives on for a while: output that is cut off cleanly after the exit cannot be distinguished from complete output.
+/// Keeps running after its output: output that is cut after the exit looks complete.
 const PRINTS: &str = "touch /tmp/marker; seq 20000; echo trouble >&2; sleep 2; exit 7";
 
 fn commands() -> Vec<Operation> {
@@ -342,7 +342,7 @@ fn commands() -> Vec<Operation> {
         operation!(
             "exec",
             4,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let config = ExecConfig::shell(PRINTS).timeout(DEADLINE * 2);
                 let output = w.driver.exec(&s.container().id, config).await?;
@@ -350,16 +350,16 @@ fn commands() -> Vec<Operation> {
                     return Err(Failure::Marked);
                 }
                 let expected: String = (1..=20000).map(|number| format!("{number}\n")).collect();
-                same_exec(&output, 7, expected.as_bytes(), b"trouble\n")
+                expect_exec(&output, 7, expected.as_bytes(), b"trouble\n")
             },
             |w, s| has_marker(w, s).await
         ),
         operation!(
             "exec with input",
             3,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
-                // A cut that reaches the command as the end of its input makes it end: what it got is what it prints.
+                // A cut may reach the command as the end of its input, so compare with the received input.
                 let config = ExecConfig::shell("touch /tmp/marker; tee /tmp/got")
                     .stdin(long_text(BIG))
                     .timeout(DEADLINE);
@@ -368,36 +368,36 @@ fn commands() -> Vec<Operation> {
                     return Err(Failure::Marked);
                 }
                 let got = ExecConfig::shell("cat /tmp/got");
-                let got = w.aside(w.direct.exec(&s.container().id, got)).await?.stdout;
+                let got = w.untimed(w.direct.exec(&s.container().id, got)).await?.stdout;
                 right(long_text(BIG).starts_with(&got), || {
                     "it is not what was given to it".to_owned()
                 })?;
-                same_exec(&output, 0, &got, b"")
+                expect_exec(&output, 0, &got, b"")
             },
             |w, s| has_marker(w, s).await
         ),
         operation!(
             "exec that is timed out",
             3,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let script = "touch /tmp/marker; echo begun; sleep 3001";
                 let config = ExecConfig::shell(script).timeout(Duration::from_secs(1));
                 let output = w.driver.exec(&s.container().id, config).await?;
                 right(output.outcome == ExecOutcome::TimedOut, || format!("{output:?}"))?;
-                killed(w, s).await
+                expect_killed(w, s).await
             },
             |w, s| has_marker(w, s).await
         ),
         operation!(
             "exec_stream",
             4,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let config = ExecConfig::shell(PRINTS).timeout(DEADLINE * 2);
                 let session = w.driver.exec_stream(&s.container().id, config).await?;
                 let expected: String = (1..=20000).map(|number| format!("{number}\n")).collect();
-                super::reads::whole_session(session, 7, expected.as_bytes(), b"trouble\n").await
+                super::reads::expect_session(session, 7, expected.as_bytes(), b"trouble\n").await
             },
             |w, s| has_marker(w, s).await
         ),
@@ -412,7 +412,7 @@ fn commands() -> Vec<Operation> {
                 {
                     return None;
                 }
-                Some(w.alone(SERVES).await.into())
+                Some(w.offline(SERVES).await.into())
             },
             |w, s| {
                 w.driver
@@ -421,7 +421,7 @@ fn commands() -> Vec<Operation> {
                 Ok(())
             },
             |w, s| {
-                // It returns when the command begins.
+                // The call returns once the command has started, so poll for its effect.
                 for _ in 0..20 {
                     if has_marker(w, s).await {
                         return true;
@@ -526,7 +526,7 @@ fn files_and_images() -> Vec<Operation> {
             "pull_image",
             2,
             |w| {
-                // Podman speaks to registries without TLS only where its configuration names them.
+                // Podman accepts registries without TLS only if its configuration lists them.
                 if w.bench.is_podman() {
                     return None;
                 }

@@ -1,4 +1,4 @@
-//! The operations that change nothing.
+//! Read-only operations.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,7 +16,7 @@ use super::changes::SERVES;
 use super::subject::{Called, Failure, Operation, Subject, operation, right};
 use super::world::{DEADLINE, World};
 
-/// Text in which every part is unique.
+/// Returns text without repetitions.
 pub(crate) fn long_text(length: usize) -> Vec<u8> {
     let mut text: Vec<u8> = (0..)
         .flat_map(|number: usize| format!("{number}\n").into_bytes())
@@ -26,8 +26,8 @@ pub(crate) fn long_text(length: usize) -> Vec<u8> {
     text
 }
 
-/// What a command printed is all it should be, or is marked, and then the beginning of it.
-pub(crate) fn same_exec(output: &ExecOutput, code: i64, stdout: &[u8], stderr: &[u8]) -> Called {
+/// Expects complete output, or a prefix that is marked as truncated.
+pub(crate) fn expect_exec(output: &ExecOutput, code: i64, stdout: &[u8], stderr: &[u8]) -> Called {
     let whole = output.stdout == stdout && output.stderr == stderr;
     right(output.outcome == ExecOutcome::Exited(code), || {
         format!("outcome {:?}", output.outcome)
@@ -47,8 +47,8 @@ pub(crate) fn same_exec(output: &ExecOutput, code: i64, stdout: &[u8], stderr: &
     })
 }
 
-/// Reads a session to its end: each stream is whole or ends with an error.
-pub(crate) async fn whole_session(
+/// Reads a session to its end and expects each stream to be complete or to end with an error.
+pub(crate) async fn expect_session(
     mut session: ExecSession,
     code: i64,
     stdout: &[u8],
@@ -84,7 +84,7 @@ fn lines(mark: &str) -> String {
     (1..=2000).map(|i| format!("{mark}{i}\n")).collect()
 }
 
-async fn whole_logs(mut stream: LogStream, stdout: &str, stderr: &str) -> Called {
+async fn expect_logs(mut stream: LogStream, stdout: &str, stderr: &str) -> Called {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
@@ -128,7 +128,7 @@ async fn with_files(world: &World) -> Subject {
     container.into()
 }
 
-/// The files of an archive, which is broken if it cannot be read.
+/// Returns the files of an archive, or `None` if it is broken.
 fn unpacked(archive: &[u8]) -> Option<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for entry in tar::Archive::new(archive).entries().ok()? {
@@ -168,7 +168,7 @@ fn lookups() -> Vec<Operation> {
         operation!(
             "get_container",
             1,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let found = w.driver.get_container(&s.container().id).await?;
                 right(found.as_ref() == Some(s.container()), || format!("{found:?}"))
@@ -178,7 +178,7 @@ fn lookups() -> Vec<Operation> {
         operation!(
             "list_containers",
             1,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let found = w.driver.list_containers(&Default::default()).await?;
                 let ids: Vec<_> = found.iter().map(|found| (&found.id, found.status)).collect();
@@ -191,7 +191,7 @@ fn lookups() -> Vec<Operation> {
         operation!(
             "is_container_healthy",
             1,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let healthy = w.driver.is_container_healthy(&s.container().id).await?;
                 right(healthy, || "not healthy".to_owned())
@@ -201,7 +201,7 @@ fn lookups() -> Vec<Operation> {
         operation!(
             "wait_container",
             2,
-            |w| Some(w.alone("sleep 0.5; exit 7").await.into()),
+            |w| Some(w.offline("sleep 0.5; exit 7").await.into()),
             |w, s| {
                 let wait = w
                     .driver
@@ -232,7 +232,7 @@ fn lookups() -> Vec<Operation> {
             |w, _s| {
                 let volumes = w.driver.list_volumes(&Default::default()).await?;
                 let networks = w.driver.list_networks(&Default::default()).await?;
-                let expected = w.aside(w.direct.list_networks(&Default::default())).await?;
+                let expected = w.untimed(w.direct.list_networks(&Default::default())).await?;
                 right(volumes.is_empty() && networks == expected, || {
                     format!("{volumes:?}, {networks:?}")
                 })
@@ -272,7 +272,7 @@ fn outputs() -> Vec<Operation> {
                     .driver
                     .stream_container_logs(&s.container().id, LogStreamOptions::default())
                     .await?;
-                whole_logs(stream, &lines("o"), &lines("e")).await
+                expect_logs(stream, &lines("o"), &lines("e")).await
             }
         )
         .shared(),
@@ -280,14 +280,14 @@ fn outputs() -> Vec<Operation> {
             "stream_container_logs (followed)",
             2,
             |w| Some(
-                w.alone("for i in $(seq 5); do echo line $i; sleep 0.2; done; printf end")
+                w.offline("for i in $(seq 5); do echo line $i; sleep 0.2; done; printf end")
                     .await
                     .into()
             ),
             |w, s| {
                 let options = LogStreamOptions::default().follow(true);
                 let stream = w.driver.stream_container_logs(&s.container().id, options).await?;
-                whole_logs(stream, "line 1\nline 2\nline 3\nline 4\nline 5\nend", "").await
+                expect_logs(stream, "line 1\nline 2\nline 3\nline 4\nline 5\nend", "").await
             }
         ),
         operation!("copy_from_container", 2, |w| Some(with_files(w).await), |w, s| {
@@ -335,7 +335,7 @@ fn measurements() -> Vec<Operation> {
         operation!(
             "container_stats",
             1,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let stats = w.driver.container_stats(&s.container().id).await?;
                 right(stats.memory_bytes > 0, || format!("{stats:?}"))
@@ -345,7 +345,7 @@ fn measurements() -> Vec<Operation> {
         operation!(
             "stream_container_stats",
             3,
-            |w| Some(w.alone(SERVES).await.into()),
+            |w| Some(w.offline(SERVES).await.into()),
             |w, s| {
                 let mut stream = w.driver.stream_container_stats(&s.container().id).await?;
                 for _ in 0..2 {
@@ -373,7 +373,7 @@ fn measurements() -> Vec<Operation> {
                 {
                     return None;
                 }
-                let running = w.alone(SERVES).await;
+                let running = w.offline(SERVES).await;
                 let exec = w
                     .direct
                     .exec_detached(&running.id, ExecConfig::shell("sleep 100000"))
@@ -408,21 +408,22 @@ fn measurements() -> Vec<Operation> {
                 })
             },
             |w, s| {
-                // Behind the creation, so that nothing depends on when the stream begins.
+                // Start after the creation event, whatever the timing of the stream.
                 let filter = EventFilter::default().after(s.cursor.clone().unwrap());
                 let mut stream = w.driver.events(&filter).await?;
                 let id = &s.container().id;
-                w.aside(w.direct.start_container(id)).await?;
-                w.aside(w.direct.stop_container(id, StopOptions::kill())).await?;
+                w.untimed(w.direct.start_container(id)).await?;
+                w.untimed(w.direct.stop_container(id, StopOptions::kill()))
+                    .await?;
                 let (mut kinds, mut gap) = (Vec::new(), false);
-                // A link that went silent cannot be distinguished from an idle engine.
+                // A silent connection cannot be distinguished from an idle engine.
                 while let Ok(next) = timeout(Duration::from_secs(2), stream.next()).await {
                     let Some(event) = next else {
                         return Err(Failure::Wrong(format!("the stream ended after {kinds:?}")));
                     };
                     let kind = event?.kind();
                     if kind == EventKind::Gap {
-                        // Podman's may come without a fault: it says that something may be missing.
+                        // Podman may report a gap even without a fault.
                         gap = true;
                         continue;
                     }

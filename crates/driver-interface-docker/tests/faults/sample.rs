@@ -1,4 +1,4 @@
-//! A sample of faults on each engine.
+//! A random sample of faults on each engine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,55 +8,55 @@ use driver_interface_conformance::proxy::Plan;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::case::{Recording, Report, learn, run};
+use super::case::{Recording, Report, record, run};
 use super::subject::Operation;
 use super::world::DEADLINE;
 use super::{changes, reads};
 use crate::engine::{Bench, on_docker, on_podman};
 
-/// How many faults are tried on Docker unless the environment says otherwise.
+/// The default number of faults on Docker.
 const FAULTS: u64 = 60;
-/// Podman takes about three times as long for each, so a third as many are tried there.
+/// Podman takes about three times as long per fault, so it gets a third of them.
 const PODMAN_SHARE: u64 = 3;
 const FIXED_SEED: u64 = 27;
-/// The number of the first case; those before are the operations'.
+/// The number of the first case. Lower numbers are for the recordings.
 const FIRST_CASE: usize = 1000;
-/// Cases that work at the same time.
+/// The number of concurrent cases.
 const AT_ONCE: usize = 6;
 
 #[test]
-fn whatever_breaks_on_docker_the_driver_ends_in_time_tells_the_truth_and_leaves_nothing() {
+fn random_faults_never_mislead_on_docker() {
     on_docker("faults", |bench| async move { sample(bench, 1).await });
 }
 
 #[test]
-fn whatever_breaks_on_podman_the_driver_ends_in_time_tells_the_truth_and_leaves_nothing() {
+fn random_faults_never_mislead_on_podman() {
     on_podman("faults", |bench| async move { sample(bench, PODMAN_SHARE).await });
 }
 
-/// Tries one part in `share` of the faults.
+/// Injects a `share`-th of the faults.
 async fn sample(bench: Arc<Bench>, share: u64) {
     let started = Instant::now();
     let operations = operations();
     let limit = Arc::new(Semaphore::new(AT_ONCE));
     let seeds = seeds(share);
     let drawn: Vec<usize> = seeds.iter().map(|seed| pick(*seed, operations.len())).collect();
-    let mut learning = JoinSet::new();
+    let mut recordings = JoinSet::new();
     for (index, operation) in operations.iter().copied().enumerate() {
         if drawn.contains(&index) {
             let (bench, limit) = (bench.clone(), limit.clone());
-            learning.spawn(async move {
+            recordings.spawn(async move {
                 let _busy = limit.acquire_owned().await.unwrap();
-                (index, learn(bench, index, operation).await)
+                (index, record(bench, index, operation).await)
             });
         }
     }
     let mut known: BTreeMap<usize, Recording> = BTreeMap::new();
-    while let Some(tried) = learning.join_next().await {
-        let (index, learnt) = tried.unwrap();
-        match learnt {
-            Some(learnt) => drop(known.insert(index, learnt)),
-            None => println!("not run: {} is not there on this engine", operations[index].name),
+    while let Some(tried) = recordings.join_next().await {
+        let (index, recorded) = tried.unwrap();
+        match recorded {
+            Some(recorded) => drop(known.insert(index, recorded)),
+            None => println!("not run: this engine does not support {}", operations[index].name),
         }
     }
     println!(
@@ -66,15 +66,15 @@ async fn sample(bench: Arc<Bench>, share: u64) {
     );
     let mut cases = JoinSet::new();
     for (number, (seed, index)) in seeds.into_iter().zip(drawn).enumerate() {
-        let Some(learnt) = known.get(&index) else {
+        let Some(recorded) = known.get(&index) else {
             continue;
         };
-        let Some(plan) = Plan::draw(seed, &learnt.requests, DEADLINE) else {
-            println!("not run: {} asks the engine nothing", operations[index].name);
+        let Some(plan) = Plan::draw(seed, &recorded.requests, DEADLINE) else {
+            println!("not run: {} sends no request", operations[index].name);
             continue;
         };
         let (bench, operation) = (bench.clone(), operations[index]);
-        let (busy, shared) = (limit.clone(), learnt.shared.clone());
+        let (busy, shared) = (limit.clone(), recorded.shared.clone());
         cases.spawn(async move {
             let busy = busy.acquire_owned().await.unwrap();
             run(bench, FIRST_CASE + number, operation, plan, shared, busy).await
@@ -95,8 +95,8 @@ async fn sample(bench: Arc<Bench>, share: u64) {
             }
         }
     }
-    for (index, learnt) in known {
-        if let Some(shared) = learnt.shared.and_then(Arc::into_inner) {
+    for (index, recorded) in known {
+        if let Some(shared) = recorded.shared.and_then(Arc::into_inner) {
             let left = shared.remove().await;
             assert!(left.is_empty(), "{} left {left:?}", operations[index].name);
         }
@@ -108,7 +108,7 @@ async fn sample(bench: Arc<Bench>, share: u64) {
 fn judge(reports: &[Report], started: Instant) {
     let hits = reports.iter().filter(|report| report.hit).count();
     println!(
-        "{} faults, {hits} of which came about, in {:.1?}",
+        "{} faults, {hits} of which were hit, in {:.1?}",
         reports.len(),
         started.elapsed()
     );
@@ -116,10 +116,10 @@ fn judge(reports: &[Report], started: Instant) {
     for (kind, _) in reports.iter().flat_map(|report| &report.broken) {
         *kinds.entry(kind).or_default() += 1;
     }
-    assert!(hits * 2 > reports.len(), "most faults never came about");
+    assert!(hits * 2 > reports.len(), "most faults were never hit");
     assert!(
         kinds.is_empty(),
-        "{} faults, of which broke a promise: {kinds:?}",
+        "{} faults, violated guarantees: {kinds:?}",
         reports.len()
     );
 }
@@ -133,7 +133,7 @@ fn operations() -> Vec<Operation> {
     all
 }
 
-/// Half of them always the same ones, half of them new ones.
+/// Returns half fixed and half fresh seeds.
 fn seeds(share: u64) -> Vec<u64> {
     let number = |name: &str| {
         let text = std::env::var(name).ok()?;
@@ -157,7 +157,7 @@ fn seeds(share: u64) -> Vec<u64> {
         .collect()
 }
 
-/// The operation of a seed, mixed so that neighbours differ.
+/// Returns the operation of a seed. Adjacent seeds give different operations.
 fn pick(seed: u64, count: usize) -> usize {
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     usize::try_from(mixed % count as u64).unwrap()

@@ -1,4 +1,4 @@
-//! An operation that is tried with faults: what it needs, how it is called, and how to see what it did.
+//! An operation under test: how to prepare it, call it and observe its effect.
 
 use driver_interface_errors::DriverError;
 use driver_interface_types::{ContainerInstance, EventCursor, ExecId, ImageRef, NetworkId, VolumeId};
@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::world::World;
 
-/// What an operation works on, as far as it needs any of it.
+/// The resources that an operation works on.
 #[derive(Debug, Default)]
 pub(crate) struct Subject {
     pub container: Option<ContainerInstance>,
@@ -36,14 +36,14 @@ impl From<ContainerInstance> for Subject {
     }
 }
 
-/// Why a call is not a success.
+/// Why a call did not succeed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The driver says so.
+    /// The driver returned an error.
     Error(DriverError),
-    /// The driver says success, and this is not true.
+    /// The driver reported success, but the result is wrong.
     Wrong(String),
-    /// The driver says success and marks what it gives as incomplete.
+    /// The driver reported success and marked the result as incomplete.
     Marked,
 }
 
@@ -59,19 +59,18 @@ pub(crate) fn right(is: bool, what: impl FnOnce() -> String) -> Called {
     if is { Ok(()) } else { Err(Failure::Wrong(what())) }
 }
 
-/// An operation. Its functions take their subject and return a future.
 #[derive(Clone, Copy)]
 pub(crate) struct Operation {
     pub name: &'static str,
-    /// Makes what it works on, directly on the engine; none where this engine does not have the operation.
+    /// Creates the resources directly on the engine. Returns `None` if the engine lacks the operation.
     pub prepare: for<'a> fn(&'a World) -> BoxFuture<'a, Option<Subject>>,
-    /// Calls it through the proxy, and holds what it gives against what it should give.
+    /// Calls the operation through the proxy and checks its result.
     pub call: for<'a> fn(&'a World, &'a Subject) -> BoxFuture<'a, Called>,
-    /// Whether the engine did it; none for what changes nothing.
+    /// Returns whether the engine applied the operation. `None` for read-only operations.
     pub applied: Option<for<'a> fn(&'a World, &'a Subject) -> BoxFuture<'a, bool>>,
-    /// How many of the driver's deadlines it may take one after the other, as its docs say.
+    /// The number of consecutive deadlines that the operation may take, as documented.
     pub deadlines: u32,
-    /// Whether all its cases work on the same things, which it leaves as they are.
+    /// Whether all cases share the same resources.
     pub is_shared: bool,
 }
 
@@ -82,7 +81,7 @@ impl Operation {
     }
 }
 
-/// Writes an operation down; without `applied` it changes nothing.
+/// Defines an operation. Without `applied` it is read-only.
 macro_rules! operation {
     ($name:literal, $deadlines:literal, |$pw:ident| $prepare:expr, |$cw:ident, $cs:ident| $call:expr $(, |$aw:ident, $as:ident| $applied:expr)? $(,)?) => {
         Operation {

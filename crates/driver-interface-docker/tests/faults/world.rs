@@ -1,4 +1,4 @@
-//! What one case works with: an engine, a driver that reaches it directly, and one that reaches it through a proxy.
+//! The environment of one case: an engine, a direct driver, and a driver behind a proxy.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,24 +12,23 @@ use driver_interface_types::{
 
 use crate::engine::Bench;
 
-/// How long each call of the driver behind the proxy may take.
+/// The deadline of each call through the proxy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
 
-/// For what is not being tested, on a host that has much to do.
+/// The deadline of calls that are not under test, long enough for a busy host.
 pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub bench: Arc<Bench>,
     pub proxy: FaultProxy,
     pub namespace: String,
-    /// What looks at the engine as another process would.
+    /// Reaches the engine directly, to set up and observe.
     pub direct: DockerDriver,
-    /// What is being tested.
+    /// The driver under test.
     pub driver: DockerDriver,
-    /// How long each of its calls may take.
     pub deadline: Duration,
-    /// How long the case's own looks at the engine took.
-    aside: Mutex<Duration>,
+    /// The time spent on the case's own calls.
+    untimed: Mutex<Duration>,
 }
 
 impl World {
@@ -54,12 +53,12 @@ impl World {
             direct,
             driver,
             deadline,
-            aside: Mutex::default(),
+            untimed: Mutex::default(),
         }
     }
 
-    /// Another driver of the same namespace, behind a proxy of its own.
-    pub(crate) async fn beside(&self, deadline: Duration) -> Self {
+    /// Connects another driver of the same namespace through a second proxy.
+    pub(crate) async fn sibling(&self, deadline: Duration) -> Self {
         let proxy = FaultProxy::start(&self.bench.driver.address()).unwrap();
         let deadlines = Deadlines::all(deadline).connect(PATIENT);
         let driver = connect(&proxy.uri(), &self.namespace, deadlines).await.unwrap();
@@ -70,7 +69,7 @@ impl World {
             direct: self.direct.clone(),
             driver,
             deadline,
-            aside: Mutex::default(),
+            untimed: Mutex::default(),
         }
     }
 
@@ -78,7 +77,7 @@ impl World {
         self.bench.config(script)
     }
 
-    /// One that was not started, whose files can be written.
+    /// Creates, but does not start, a container with a writable root.
     pub(crate) async fn writable(&self) -> ContainerInstance {
         let security = SecurityOptions::default().read_only(false);
         let config = self.config("true").network("none").security(security);
@@ -95,60 +94,59 @@ impl World {
         self.now(&created).await.unwrap()
     }
 
-    /// Running without a network, which is quicker to make.
-    pub(crate) async fn alone(&self, script: &str) -> ContainerInstance {
+    /// Starts a container without a network, which is faster.
+    pub(crate) async fn offline(&self, script: &str) -> ContainerInstance {
         let config = self.config(script).network("none");
         let created = self.direct.create_container(&config).await.unwrap();
         self.direct.start_container(&created.id).await.unwrap();
         self.now(&created).await.unwrap()
     }
 
-    /// Runs it to its end.
+    /// Runs a container to its exit.
     pub(crate) async fn exited(&self, script: &str) -> ContainerInstance {
-        let created = self.alone(script).await;
+        let created = self.offline(script).await;
         let wait = self.direct.wait_container(&created.id, Default::default());
         wait.await.unwrap();
         created
     }
 
-    /// As the engine has it, if it does.
     pub(crate) async fn now(&self, container: &ContainerInstance) -> Option<ContainerInstance> {
         self.direct.get_container(&container.id).await.unwrap()
     }
 
-    /// Does something that is not the driver's, whose time does not count.
-    pub(crate) async fn aside<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Runs work whose time does not count towards the deadline.
+    pub(crate) async fn untimed<T>(&self, work: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let done = work.await;
-        *self.aside.lock().unwrap() += began.elapsed();
+        *self.untimed.lock().unwrap() += began.elapsed();
         done
     }
 
-    pub(crate) fn time_aside(&self) -> Duration {
-        *self.aside.lock().unwrap()
+    pub(crate) fn untimed_total(&self) -> Duration {
+        *self.untimed.lock().unwrap()
     }
 
-    /// Whether a shell command in a container succeeds.
+    /// Returns whether a shell command succeeds in the container.
     pub(crate) async fn succeeds(&self, container: &ContainerInstance, command: &str) -> bool {
         let output = self.direct.exec(&container.id, ExecConfig::shell(command));
-        self.aside(output).await.unwrap().success()
+        self.untimed(output).await.unwrap().success()
     }
 
-    /// A file's content, if there is such a file.
+    /// Returns a file's content, or `None` if it cannot be read.
     pub(crate) async fn file(&self, container: &ContainerInstance, path: &str) -> Option<Bytes> {
         let path = ContainerPath::new(path).unwrap();
         let read = self
             .direct
             .read_file(&container.id, &path, ReadFileOptions::default());
-        self.aside(read).await.ok()
+        self.untimed(read).await.ok()
     }
 
-    /// Connects once more through the proxy.
+    /// Connects another driver through the proxy.
     pub(crate) async fn connect(&self) -> Result<DockerDriver> {
         connect(&self.proxy.uri(), &self.namespace, Deadlines::all(self.deadline)).await
     }
 
-    /// The link is as it should be again, and what hung on it has been told so.
+    /// Removes all faults and closes the open connections.
     pub(crate) fn correct(&self) {
         self.proxy.clear().unwrap();
         self.proxy.break_all(Break::Fin);

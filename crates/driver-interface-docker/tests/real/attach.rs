@@ -5,7 +5,7 @@ use driver_interface_types::{ContainerDriver, CreationPlan, Enforcement, Network
 use super::engine::on_each;
 
 #[test]
-fn an_internal_network_is_internal_on_the_engine() {
+fn internal_network_is_internal_on_the_engine() {
     on_each("internal", |bench| async move {
         let name = format!("{}-in", bench.namespace);
         let network = NetworkConfig::new(&name).internal(true);
@@ -16,7 +16,7 @@ fn an_internal_network_is_internal_on_the_engine() {
 }
 
 #[test]
-fn a_network_attached_before_the_start_is_an_interface_of_the_container() {
+fn network_connected_before_start_is_an_interface() {
     on_each("attach created", |bench| async move {
         let name = format!("{}-cold", bench.namespace);
         let network = bench
@@ -42,7 +42,7 @@ fn a_network_attached_before_the_start_is_an_interface_of_the_container() {
 }
 
 #[test]
-fn a_plan_has_the_enforcement_of_the_engine_and_refuses_missing_volumes() {
+fn plan_reports_enforcement_and_missing_volumes() {
     on_each("plan", |bench| async move {
         let config = bench.config("true").disk(64);
         let plan = bench.driver.plan(&config).await.unwrap();

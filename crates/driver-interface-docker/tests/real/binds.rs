@@ -1,4 +1,4 @@
-//! Bind mounts: what the policy allows, and where links lead.
+//! Bind mounts: the policy and symlinks.
 
 use std::os::unix::fs::symlink;
 
@@ -9,7 +9,7 @@ use driver_interface_validation::ValidationPolicy;
 use super::engine::on_each;
 
 #[test]
-fn a_link_in_an_allowed_directory_does_not_lead_out_of_it() {
+fn symlink_cannot_leave_an_allowed_directory() {
     on_each("links out", async |bench| {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().to_str().unwrap();
@@ -39,14 +39,14 @@ fn a_link_in_an_allowed_directory_does_not_lead_out_of_it() {
 }
 
 #[test]
-fn a_link_that_stays_inside_is_mounted_as_what_it_leads_to() {
+fn symlink_inside_is_mounted_by_its_target() {
     on_each("links inside", async |bench| {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir(at("real")).unwrap();
         std::fs::write(at("real/file"), "inside").unwrap();
         symlink(at("real"), at("link")).unwrap();
-        // The root is allowed by a link to it, too.
+        // A symlink can name the allowed root.
         let outside = tempfile::tempdir().unwrap();
         let root = outside.path().join("root");
         symlink(directory.path(), &root).unwrap();
@@ -59,7 +59,7 @@ fn a_link_that_stays_inside_is_mounted_as_what_it_leads_to() {
             .mount(VolumeMount::bind(source.to_str().unwrap(), "/host").read_only(true))
             .operation_key(format!("{}-key", bench.namespace));
         let made = driver.create_container(&config).await.unwrap();
-        // What the engine mounts is the path without links: a link that changes now changes nothing.
+        // The engine mounts the resolved path, so a changed symlink has no effect.
         std::fs::remove_file(at("link")).unwrap();
         symlink("/etc", at("link")).unwrap();
         bench.driver.start_container(&made.id).await.unwrap();
@@ -72,7 +72,7 @@ fn a_link_that_stays_inside_is_mounted_as_what_it_leads_to() {
 }
 
 #[test]
-fn a_directory_that_is_replaced_by_a_link_before_the_start_is_not_followed() {
+fn directory_replaced_by_symlink_is_not_mounted() {
     on_each("links later", async |bench| {
         let directory = tempfile::tempdir().unwrap();
         let source = directory.path().join("data");
@@ -99,7 +99,7 @@ fn a_directory_that_is_replaced_by_a_link_before_the_start_is_not_followed() {
 }
 
 #[test]
-fn the_engine_s_own_storage_and_socket_are_nobody_s_to_mount() {
+fn engine_storage_and_socket_cannot_be_mounted() {
     on_each("engine's own", async |bench| {
         let driver = bench
             .with_policy(ValidationPolicy::default().allow_any_bind())
@@ -113,7 +113,7 @@ fn the_engine_s_own_storage_and_socket_are_nobody_s_to_mount() {
             let error = driver.create_container(&config).await.unwrap_err();
             assert_eq!(error.code(), codes::CONFIGURATION_ERROR, "{source}: {error:?}");
         }
-        // Named one by one it can be, by whichever of its names.
+        // An explicit exception allows it under any of its names.
         let policy = ValidationPolicy::default().allow_dangerous_bind(socket.as_str());
         let driver = bench.with_policy(policy).await;
         let config = bench
@@ -124,7 +124,7 @@ fn the_engine_s_own_storage_and_socket_are_nobody_s_to_mount() {
 }
 
 #[test]
-fn an_allowed_directory_is_shared_with_the_host() {
+fn allowed_directory_is_shared_with_the_host() {
     on_each("host's directory", |bench| async move {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().to_str().unwrap();

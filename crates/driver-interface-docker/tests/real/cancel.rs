@@ -1,4 +1,4 @@
-//! Callers who leave.
+//! Dropped calls.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use driver_interface_types::{ContainerDriver, NetworkConfig, RemoveOptions, Volu
 
 use super::engine::{Bench, on_each};
 
-/// Looks only after the whole time: a busy engine creates a resource long after the call. The driver then removes it,
-/// which takes a busy engine some time as well.
+/// Checks only after the whole time: a busy engine may create a resource long after the call, and the driver
+/// then removes it.
 async fn nothing_left(bench: &Bench, after: Duration) {
     tokio::time::sleep(after).await;
     bench.settled().await;
 }
 
 #[test]
-fn a_dropped_creation_leaves_nothing() {
-    on_each("a_dropped_creation_leaves_nothing", async |bench| {
+fn dropped_create_leaves_nothing() {
+    on_each("dropped_create_leaves_nothing", async |bench| {
         let mut finished = 0;
         for moment in 0..50u64 {
             let mut config = bench.config("sleep 60");
@@ -38,12 +38,12 @@ fn a_dropped_creation_leaves_nothing() {
 }
 
 #[test]
-fn dropped_volumes_and_networks_leave_nothing() {
-    on_each("dropped_volumes_and_networks_leave_nothing", async |bench| {
+fn dropped_volume_or_network_create_leaves_nothing() {
+    on_each("dropped_volume_or_network_create_leaves_nothing", async |bench| {
         for moment in 0..20u64 {
             let volume = VolumeConfig::new(format!("{}-v{moment}", bench.namespace));
             let network = NetworkConfig::new(format!("{}-n{moment}", bench.namespace));
-            // Setting the owner of a volume takes Docker some hundred milliseconds.
+            // On Docker, setting the owner of a volume takes a few hundred milliseconds.
             let late = Duration::from_micros(moment * moment * 1000);
             if let Ok(made) = tokio::time::timeout(late, bench.driver.create_volume(&volume)).await {
                 bench.driver.remove_volume(&made.unwrap().id).await.unwrap();
@@ -52,7 +52,7 @@ fn dropped_volumes_and_networks_leave_nothing() {
             if let Ok(made) = tokio::time::timeout(late, bench.driver.create_network(&network)).await {
                 bench.driver.remove_network(&made.unwrap().id).await.unwrap();
             }
-            // A stock engine has addresses for some thirty networks, and other tests need some.
+            // The default address pools allow about 30 networks, and other tests need some.
             if moment % 5 == 4 {
                 bench.settled().await;
             }
@@ -62,8 +62,8 @@ fn dropped_volumes_and_networks_leave_nothing() {
 }
 
 #[test]
-fn a_creation_cut_off_and_tried_again_makes_one() {
-    on_each("a_creation_cut_off_and_tried_again_makes_one", async |bench| {
+fn retried_create_creates_one_container() {
+    on_each("retried_create_creates_one_container", async |bench| {
         for moment in 0..10u64 {
             let config = bench.config("true").operation_key(format!("again-{moment}"));
             let late = Duration::from_millis(moment * 5);
@@ -85,8 +85,8 @@ fn a_creation_cut_off_and_tried_again_makes_one() {
 }
 
 #[test]
-fn a_dropped_start_and_remove_end_in_a_known_state() {
-    on_each("a_dropped_start_and_remove_end_in_a_known_state", async |bench| {
+fn dropped_start_and_remove_leave_nothing() {
+    on_each("dropped_start_and_remove_leave_nothing", async |bench| {
         for moment in 0..8u64 {
             let made = bench.created("sleep 60").await;
             let late = Duration::from_millis(moment * 20);

@@ -1,4 +1,4 @@
-//! Callers who leave while files are copied or events told.
+//! Dropped copies and event streams.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::engine::{Bench, connections, on_each};
 use super::exec::exec;
 use super::files::{MIB, path, plain};
 
-/// One directory is the engine's to reach, the other, in memory, only the container's own programs' on Docker.
+/// A directory that the engine can access, and a tmpfs that Docker itself cannot access.
 const DIRECTORIES: [&str; 2] = ["/srv", "/tmp"];
 
 async fn writable(bench: &Bench) -> ContainerInstance {
@@ -31,13 +31,13 @@ async fn writable(bench: &Bench) -> ContainerInstance {
     made
 }
 
-/// How many processes the container has.
+/// Returns the number of processes in the container.
 fn processes(bench: &Bench, container: &ContainerInstance) -> usize {
     let top = bench.raw.get(&format!("/containers/{}/top", container.id));
     top["Processes"].as_array().map_or(0, Vec::len)
 }
 
-/// Waits until something is as it should be.
+/// Waits until a condition holds.
 async fn settles(about: &str, is_settled: impl Fn() -> bool) {
     for _ in 0..150 {
         if is_settled() {
@@ -48,7 +48,7 @@ async fn settles(about: &str, is_settled: impl Fn() -> bool) {
     panic!("{about}");
 }
 
-/// Runs whatever calls are dropped, and sees that nothing of them is left.
+/// Runs calls that are dropped and asserts that they leave no processes, connections or resources.
 async fn dropping(bench: &Bench, made: &ContainerInstance, calls: impl Future<Output = ()>) {
     let (programs, before) = (processes(bench, made), connections());
     let things = bench.raw.left(&bench.namespace);
@@ -57,14 +57,14 @@ async fn dropping(bench: &Bench, made: &ContainerInstance, calls: impl Future<Ou
         processes(bench, made) == programs
     })
     .await;
-    // Other tests of this process open and close some too.
+    // Other tests of this process open and close connections too.
     settles("connections stay", || connections() < before + 15).await;
     let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
     assert_eq!(now.status, ContainerStatus::Running);
     assert_eq!(bench.raw.left(&bench.namespace), things);
 }
 
-/// The beginning of an archive of one large file, after which nothing comes. Dropping it drops `held`.
+/// Returns an archive that stalls in the middle of a large file. Dropping it drops `held`.
 fn stalled(held: Arc<()>) -> TarStream {
     let mut archive = plain("large", &vec![b'x'; MIB]);
     archive.truncate(512 + MIB / 2);
@@ -75,8 +75,8 @@ fn stalled(held: Arc<()>) -> TarStream {
 }
 
 #[test]
-fn dropped_copies_into_a_container_end() {
-    on_each("dropped_copies_into_a_container_end", async |bench| {
+fn dropped_copy_into_container_ends() {
+    on_each("dropped_copy_into_container_ends", async |bench| {
         let made = writable(&bench).await;
         let held = Arc::new(());
         dropping(&bench, &made, async {
@@ -111,8 +111,8 @@ fn dropped_copies_into_a_container_end() {
 }
 
 #[test]
-fn dropped_copies_from_a_container_end() {
-    on_each("dropped_copies_from_a_container_end", async |bench| {
+fn dropped_copy_from_container_ends() {
+    on_each("dropped_copy_from_container_ends", async |bench| {
         let made = writable(&bench).await;
         for folder in DIRECTORIES {
             let file = WriteFile::new(vec![b'x'; 8 * MIB]);

@@ -1,4 +1,4 @@
-//! One test's driver on one engine, with a namespace of its own that is empty again at the end.
+//! A driver on one engine with a namespace per test, which must be empty at the end.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use driver_interface_validation::ValidationPolicy;
 use super::image::SharedImage;
 use super::raw::Raw;
 
-/// What a test runs with.
+/// The environment of a test.
 pub(crate) struct Bench {
     pub driver: DockerDriver,
     pub raw: Raw,
@@ -28,7 +28,7 @@ impl Bench {
         self.driver.engine_info().name == "Podman"
     }
 
-    /// A further driver of the same namespace, as another process would have it.
+    /// Connects another driver of the same namespace, like another process.
     pub(crate) async fn another(&self) -> DockerDriver {
         self.in_namespace(&self.namespace).await
     }
@@ -40,7 +40,7 @@ impl Bench {
         DockerDriver::connect(config).await.unwrap()
     }
 
-    /// A further driver of the same namespace, under a policy.
+    /// Connects another driver of the same namespace with a policy.
     pub(crate) async fn with_policy(&self, policy: ValidationPolicy) -> DockerDriver {
         let config = DockerConfig::for_uri(self.uri)
             .unwrap()
@@ -70,12 +70,12 @@ impl Bench {
         self.driver.get_container(&made.id).await.unwrap().unwrap()
     }
 
-    /// The name of the driver's own network on Docker.
+    /// Returns the name of the driver's default network on Docker.
     pub(crate) fn default_network(&self) -> String {
         format!("di{}-{}", self.namespace.len(), self.namespace)
     }
 
-    /// Runs it to its end.
+    /// Runs a container to its exit.
     pub(crate) async fn ended(&self, config: &ContainerConfig) -> ContainerInstance {
         let made = self.run(config).await;
         self.until(&made, |now| now.exit.is_some()).await
@@ -150,7 +150,7 @@ impl Bench {
         assert!(left.is_empty(), "left: {left:?}");
     }
 
-    /// What is left of the namespace, once what the driver removes in the background has had its time.
+    /// Returns the leftovers of the namespace after the driver's background cleanup.
     async fn left_at_last(&self) -> Vec<String> {
         let began = std::time::Instant::now();
         loop {
@@ -163,7 +163,7 @@ impl Bench {
     }
 }
 
-/// Runs a test on each engine that is there.
+/// Runs a test on each engine found.
 pub(crate) fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(std::sync::Arc<Bench>) -> F) {
     on_docker(name, &test);
     on_podman(name, &test);
@@ -229,7 +229,7 @@ fn on<F: Future<Output = ()>>(
     });
 }
 
-/// How many connections this process has, those of other tests among them.
+/// Returns the number of open sockets of this process, including those of other tests.
 pub(crate) fn connections() -> usize {
     let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
     let links = files.filter_map(|file| std::fs::read_link(file.path()).ok());
@@ -238,7 +238,7 @@ pub(crate) fn connections() -> usize {
         .count()
 }
 
-/// What is required and not there fails the test; anything else is reported.
+/// Fails the test if a missing engine or registry is required, and otherwise reports it.
 pub(crate) fn absent(name: &str, what: &str, why: &str) {
     let required = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
     assert!(

@@ -16,7 +16,7 @@ pub(crate) async fn exec(bench: &Bench, container: &ContainerInstance, config: E
     bench.driver.exec(&container.id, config).await.unwrap()
 }
 
-/// How many processes of the container have this command line.
+/// Returns the number of processes in the container with this text in their command lines.
 pub(crate) async fn count(bench: &Bench, container: &ContainerInstance, text: &str) -> usize {
     let script =
         "for f in /proc/[0-9]*; do [ $f = /proc/$$ ] || tr '\\0' ' ' < $f/cmdline; echo; done 2>/dev/null";
@@ -29,8 +29,8 @@ pub(crate) async fn count(bench: &Bench, container: &ContainerInstance, text: &s
 }
 
 #[test]
-fn a_timeout_kills_the_whole_tree_and_nothing_else() {
-    on_each("a_timeout_kills_the_whole_tree_and_nothing_else", async |bench| {
+fn timeout_kills_only_the_process_tree() {
+    on_each("timeout_kills_only_the_process_tree", async |bench| {
         let made = bench.running("sleep 4711 & while :; do sleep 1; done").await;
         let spawn = "echo begun; echo err >&2; setsid sleep 1000 & (sh -c 'sleep 1000 & :'); env -i sleep 1000 & sleep 1000";
         let other = ExecConfig::new(["sleep", "6"]);
@@ -65,8 +65,8 @@ fn a_timeout_kills_the_whole_tree_and_nothing_else() {
 }
 
 #[test]
-fn a_missing_program_is_reported_however_it_is_run() {
-    on_each("a_missing_program_is_reported_however_it_is_run", async |bench| {
+fn missing_program_is_reported_by_every_exec_kind() {
+    on_each("missing_program_is_reported_by_every_exec_kind", async |bench| {
         let (driver, made) = (&bench.driver, bench.running(IDLE).await);
         let missing = || ExecConfig::new(["nosuchprogram"]);
         let mut errors = vec![
@@ -91,28 +91,25 @@ fn a_missing_program_is_reported_however_it_is_run() {
 }
 
 #[test]
-fn what_a_command_leaves_behind_neither_holds_it_up_nor_dies() {
-    on_each(
-        "what_a_command_leaves_behind_neither_holds_it_up_nor_dies",
-        async |bench| {
-            let made = bench.running(IDLE).await;
-            let began = Instant::now();
-            let output = exec(&bench, &made, ExecConfig::shell("sleep 3000 & echo done; exit 3")).await;
-            assert_eq!(
-                (output.stdout_text().as_ref(), output.outcome),
-                ("done\n", ExecOutcome::Exited(3))
-            );
-            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-            assert_eq!(count(&bench, &made, "sleep 3000").await, 1);
-        },
-    );
+fn background_process_outlives_the_command() {
+    on_each("background_process_outlives_the_command", async |bench| {
+        let made = bench.running(IDLE).await;
+        let began = Instant::now();
+        let output = exec(&bench, &made, ExecConfig::shell("sleep 3000 & echo done; exit 3")).await;
+        assert_eq!(
+            (output.stdout_text().as_ref(), output.outcome),
+            ("done\n", ExecOutcome::Exited(3))
+        );
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(count(&bench, &made, "sleep 3000").await, 1);
+    });
 }
 
 #[test]
-fn the_output_of_a_terminal_has_no_frames() {
-    on_each("the_output_of_a_terminal_has_no_frames", async |bench| {
+fn terminal_output_has_no_frames() {
+    on_each("terminal_output_has_no_frames", async |bench| {
         let made = bench.running(IDLE).await;
-        // Bytes that look like the header of a frame are output.
+        // Bytes that look like a frame header are output.
         let script = "printf '\\001\\000\\000\\000\\000\\000\\000\\003bin'; echo err >&2";
         let config = ExecConfig::shell(script).tty(TtySize::default());
         let output = exec(&bench, &made, config).await;
@@ -122,38 +119,35 @@ fn the_output_of_a_terminal_has_no_frames() {
 }
 
 #[test]
-fn input_that_nobody_reads_adds_nothing_to_the_output() {
-    on_each(
-        "input_that_nobody_reads_adds_nothing_to_the_output",
-        async |bench| {
-            let made = bench.running(IDLE).await;
-            for round in 0..40 {
-                let input = vec![b'x'; 1 + round * 1000];
-                let config = ExecConfig::shell("echo out; echo mine >&2; exit 3").stdin(input);
-                let output = exec(&bench, &made, config).await;
-                assert_eq!(
-                    printed(&output),
-                    ("out\n".into(), "mine\n".into()),
-                    "round {round}"
-                );
-                assert_eq!(
-                    (output.outcome, output.truncated),
-                    (ExecOutcome::Exited(3), false)
-                );
+fn unread_input_does_not_change_output() {
+    on_each("unread_input_does_not_change_output", async |bench| {
+        let made = bench.running(IDLE).await;
+        for round in 0..40 {
+            let input = vec![b'x'; 1 + round * 1000];
+            let config = ExecConfig::shell("echo out; echo mine >&2; exit 3").stdin(input);
+            let output = exec(&bench, &made, config).await;
+            assert_eq!(
+                printed(&output),
+                ("out\n".into(), "mine\n".into()),
+                "round {round}"
+            );
+            assert_eq!(
+                (output.outcome, output.truncated),
+                (ExecOutcome::Exited(3), false)
+            );
+        }
+        // If the input exceeds the pipe, Podman loses the last output, but adds nothing to it.
+        for round in 0..10 {
+            let config = ExecConfig::shell("head -c 3; echo mine >&2").stdin(vec![b'x'; 500_000]);
+            let output = exec(&bench, &made, config).await;
+            if !output.truncated || !bench.is_podman() {
+                assert_eq!(printed(&output), ("xxx".into(), "mine\n".into()), "round {round}");
             }
-            // Of more than the pipe holds Podman loses what was printed last, but never says so in the output.
-            for round in 0..10 {
-                let config = ExecConfig::shell("head -c 3; echo mine >&2").stdin(vec![b'x'; 500_000]);
-                let output = exec(&bench, &made, config).await;
-                if !output.truncated || !bench.is_podman() {
-                    assert_eq!(printed(&output), ("xxx".into(), "mine\n".into()), "round {round}");
-                }
-                assert!("xxx".starts_with(&*output.stdout_text()), "round {round}");
-                assert!("mine\n".starts_with(&*output.stderr_text()), "round {round}");
-                assert_eq!(output.outcome, ExecOutcome::Exited(0));
-            }
-        },
-    );
+            assert!("xxx".starts_with(&*output.stdout_text()), "round {round}");
+            assert!("mine\n".starts_with(&*output.stderr_text()), "round {round}");
+            assert_eq!(output.outcome, ExecOutcome::Exited(0));
+        }
+    });
 }
 
 fn printed(output: &ExecOutput) -> (Cow<'_, str>, Cow<'_, str>) {

@@ -1,4 +1,4 @@
-//! How exec sessions end.
+//! The end of exec sessions.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use super::engine::on_each;
 use super::exec::{IDLE, count, exec};
 
 #[test]
-fn dropping_or_killing_a_session_kills_the_tree() {
-    on_each("dropping_or_killing_a_session_kills_the_tree", async |bench| {
+fn ended_session_kills_its_process_tree() {
+    on_each("ended_session_kills_its_process_tree", async |bench| {
         let made = bench.running(IDLE).await;
         let config = ExecConfig::shell("setsid sleep 5000 & echo up; sleep 5000");
         for how in ["kill", "drop", "timeout"] {
@@ -43,8 +43,8 @@ fn dropping_or_killing_a_session_kills_the_tree() {
 }
 
 #[test]
-fn a_session_ends_with_its_container() {
-    on_each("a_session_ends_with_its_container", async |bench| {
+fn session_ends_with_its_container() {
+    on_each("session_ends_with_its_container", async |bench| {
         let made = bench.running(IDLE).await;
         let mut session = bench
             .driver

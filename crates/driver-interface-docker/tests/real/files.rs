@@ -1,4 +1,4 @@
-//! Files and archives into and out of containers.
+//! Copying files and archives into and out of containers.
 
 use driver_interface_docker::DockerDriver;
 use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError};
@@ -45,7 +45,7 @@ pub(crate) async fn code<T: std::fmt::Debug>(
 }
 
 #[test]
-fn the_owner_is_the_container_s_user() {
+fn file_owner_is_the_container_user() {
     on_each("owner", |bench| async move {
         let id = writable(&bench, "stat -c '%a %u:%g' /x").await;
         bench
@@ -66,7 +66,7 @@ fn the_owner_is_the_container_s_user() {
 }
 
 #[test]
-fn links_are_followed_inside_the_container() {
+fn symlinks_resolve_inside_the_container() {
     on_each("links", |bench| async move {
         let driver = &bench.driver;
         let id = writable(&bench, "true").await;
@@ -97,7 +97,7 @@ fn links_are_followed_inside_the_container() {
 }
 
 #[test]
-fn a_read_only_root_takes_files_only_into_volumes() {
+fn read_only_root_accepts_files_only_in_volumes() {
     on_each("read-only root", |bench| async move {
         let driver = &bench.driver;
         let name = format!("{}-v", bench.namespace);
@@ -136,7 +136,7 @@ fn a_read_only_root_takes_files_only_into_volumes() {
 }
 
 #[test]
-fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
+fn large_files_are_copied_in_bounded_memory() {
     on_each("large files", |bench| async move {
         let driver = &bench.driver;
         let id = writable(&bench, "true").await;
@@ -162,7 +162,7 @@ fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
             at += piece.len();
         }
         assert_eq!(at, 100 * MIB);
-        // Into another one: the engine locks a container while an archive of it is being read.
+        // Copy to another container: the engine locks a container while its archive is read.
         let other = writable(&bench, "true").await;
         let back = driver.copy_from_container(&id, &path("/srv/deep")).await.unwrap();
         driver
@@ -180,7 +180,7 @@ fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
     });
 }
 
-/// So many mebibytes that do not repeat themselves.
+/// Returns this many mebibytes of non-repeating content.
 pub(crate) fn noise(mib: usize) -> ByteStream {
     ByteStream::of_items((0..mib * 16).map(|piece| {
         let mut state = piece as u64 + 1;
@@ -217,7 +217,7 @@ pub(crate) fn add(builder: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8
     builder.append_data(&mut header, name, content).unwrap();
 }
 
-/// An archive of one file, with a name that careful writers refuse.
+/// Returns an archive of one file whose name the `tar` crate would refuse.
 pub(crate) fn plain(name: &str, content: &[u8]) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);

@@ -1,4 +1,4 @@
-//! Files in the memory of containers, which on Docker only a container's own programs reach.
+//! Files on tmpfs mounts, which on Docker only the container's processes can access.
 
 use driver_interface_errors::FileSystemErrorKind;
 use driver_interface_types::{
@@ -10,13 +10,13 @@ use super::engine::on_each;
 use super::files::{MIB, add, archive, code, kind, link, noise, path, plain, text};
 use super::memory::Rise;
 
-/// What a stream holds, in a number, and how long it is.
+/// Returns a checksum and the length of a stream.
 async fn sum(mut stream: ByteStream) -> (u64, usize) {
     let (mut sum, mut length) = (0u64, 0);
     while let Some(piece) = stream.next().await {
         let piece = piece.unwrap();
         for (at, byte) in (length..).zip(&piece) {
-            // A number that depends on the place of each byte and not on how the stream was cut.
+            // The checksum depends on byte positions, not on chunk boundaries.
             sum = sum.wrapping_add((at as u64 | 1).wrapping_mul(u64::from(*byte) + 1));
         }
         length += piece.len();
@@ -25,7 +25,7 @@ async fn sum(mut stream: ByteStream) -> (u64, usize) {
 }
 
 #[test]
-fn files_in_the_memory_of_a_running_container_are_written_and_read() {
+fn reads_and_writes_files_on_tmpfs() {
     on_each("in memory", |bench| async move {
         let driver = &bench.driver;
         let script = "mkdir /tmp/own; echo mine > /tmp/own/a; ln -s own/a /tmp/link; echo ready; sleep 600";
@@ -79,7 +79,7 @@ fn files_in_the_memory_of_a_running_container_are_written_and_read() {
                 .unwrap(),
             "another"
         );
-        // Neither a content that is too short nor one that is too long leaves a trace.
+        // Content of the wrong length leaves no file.
         for length in [3, 5] {
             let content = FileContent::stream(Bytes::from_static(b"four").into(), length);
             assert_eq!(
@@ -104,8 +104,8 @@ fn files_in_the_memory_of_a_running_container_are_written_and_read() {
 }
 
 #[test]
-fn a_file_in_memory_that_is_its_user_s_alone_is_not_written_by_another() {
-    on_each("not ours in memory", |bench| async move {
+fn private_tmpfs_directory_rejects_others() {
+    on_each("private_tmpfs_directory_rejects_others", |bench| async move {
         let driver = &bench.driver;
         let script = "mkdir -m 700 /tmp/own; echo mine > /tmp/own/a; echo ready; sleep 600";
         let made = bench
@@ -136,7 +136,7 @@ fn a_file_in_memory_that_is_its_user_s_alone_is_not_written_by_another() {
 }
 
 #[test]
-fn large_files_and_archives_go_in_and_out_of_memory_within_bounded_memory() {
+fn large_tmpfs_files_are_copied_in_bounded_memory() {
     on_each("large in memory", |bench| async move {
         let driver = &bench.driver;
         let made = bench
@@ -163,7 +163,7 @@ fn large_files_and_archives_go_in_and_out_of_memory_within_bounded_memory() {
             code(driver.write_file(id, &path("/big/more"), full)).await,
             "FILE_SYSTEM_ERROR"
         );
-        // A stream that is left ends what reads for it.
+        // Dropping the stream ends its reader in the container.
         drop(driver.read_file_stream(id, &path("/big/file")).await.unwrap());
         let mut builder = tar::Builder::new(Vec::new());
         add(&mut builder, "tree/a", b"one");

@@ -1,4 +1,4 @@
-//! Names and links of files that engines read in ways of their own, and the kinds of what goes wrong.
+//! File names and symlinks that the engines treat differently, and error kinds.
 
 use driver_interface_docker::DockerDriver;
 use driver_interface_errors::{Effect, FileSystemErrorKind as Kind};
@@ -10,7 +10,7 @@ use driver_interface_types::{
 use super::engine::{Bench, on_each};
 use super::files::{MIB, add, archive, kind, path, text, writable};
 
-/// Containers with the same files on their root and in a volume: one that runs, and one that has ended.
+/// Returns a running and an exited container with the same files on the root and in a volume.
 async fn in_each_state(bench: &Bench, made: &str) -> [ContainerInstance; 2] {
     let run = async |end: &str| {
         let name = format!("{}-{end}", bench.namespace);
@@ -39,10 +39,10 @@ async fn write(driver: &DockerDriver, id: &ContainerId, at: &str, content: &str)
 }
 
 #[test]
-fn names_with_pattern_characters_are_names() {
+fn pattern_characters_in_names_are_literal() {
     on_each("pattern names", |bench| async move {
         let driver = &bench.driver;
-        // Beside each name is what it would fit as a pattern.
+        // Each name has a neighbour that it would match as a pattern.
         let names = [
             "[z]", "a*b", "a?b", "a\\\\b", "**", "[^a]", "d[x]/f", "-]", "it's",
         ];
@@ -106,7 +106,7 @@ fn names_with_pattern_characters_are_names() {
 }
 
 #[test]
-fn files_are_written_through_links_wherever_these_lead() {
+fn files_are_written_through_symlinks() {
     on_each("written through links", |bench| async move {
         let driver = &bench.driver;
         let made = "mkdir -p dir; echo old > dir/file; ln -s dir/file near; ln -s $at/near chain; ln -s new dangling; \
@@ -154,7 +154,7 @@ fn files_are_written_through_links_wherever_these_lead() {
 }
 
 #[test]
-fn files_in_memory_are_written_through_links() {
+fn tmpfs_files_are_written_through_symlinks() {
     on_each("links in memory", |bench| async move {
         let driver = &bench.driver;
         let script = "cd /tmp; mkdir dir; ln -s dir/new near; ln -s /tmp/dir/far far; ln -s far twice; \
@@ -185,7 +185,7 @@ fn files_in_memory_are_written_through_links() {
 }
 
 #[test]
-fn every_failure_has_the_same_kind_on_each_engine() {
+fn file_errors_have_the_same_kind_on_each_engine() {
     on_each("kinds", |bench| async move {
         let driver = &bench.driver;
         let id = writable(&bench, "true").await;

@@ -1,5 +1,4 @@
-//! The image that the tests' containers are made from: imported with the first test of this process that needs
-//! it, removed with the last.
+//! The image of the test containers: imported by the first test that needs it, removed after the last one.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +8,7 @@ use driver_interface_docker::{DockerConfig, DockerDriver};
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace};
 use tokio::runtime::Runtime;
 
-/// One engine's.
+/// The test image of one engine.
 pub(crate) struct SharedImage(Mutex<State>);
 
 struct State {
@@ -17,7 +16,7 @@ struct State {
     holders: usize,
 }
 
-/// Keeps the image there.
+/// Keeps the image on the engine.
 pub(crate) struct Held<'a> {
     image: &'a SharedImage,
     uri: &'static str,
@@ -85,7 +84,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A driver of another namespace than any test's.
+/// Connects a driver of a namespace that no test uses.
 async fn importer(uri: &str) -> DockerDriver {
     let namespace = Namespace::new(format!("image-{}", std::process::id())).unwrap();
     let config = DockerConfig::for_uri(uri).unwrap().namespace(namespace);

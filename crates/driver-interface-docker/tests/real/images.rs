@@ -1,4 +1,4 @@
-//! Images: looked up, listed, loaded.
+//! Inspecting and loading images.
 
 use driver_interface_types::{ContainerDriver, ImageRef};
 
@@ -10,7 +10,7 @@ pub(crate) fn image(text: &str) -> ImageRef {
 }
 
 #[test]
-fn an_image_has_the_engine_s_id_size_platform_and_time() {
+fn image_has_id_size_platform_and_time() {
     on_each("image lookup", |bench| async move {
         let own = image(bench.image);
         let found = bench.driver.get_image(&own).await.unwrap().unwrap();
@@ -25,7 +25,7 @@ fn an_image_has_the_engine_s_id_size_platform_and_time() {
 }
 
 #[test]
-fn loaded_images_are_named_and_broken_archives_refused() {
+fn load_returns_names_and_refuses_broken_archives() {
     on_each("load", |bench| async move {
         let name = format!("localhost/loaded-{}:1", bench.namespace);
         let content = OneLayer::new();
@@ -37,7 +37,7 @@ fn loaded_images_are_named_and_broken_archives_refused() {
             b"no archive".repeat(100),
             saved[..1024].to_vec(),
             Vec::new(),
-            // A layer that is not the one that the image is made of.
+            // A layer that does not match the image's config.
             OneLayer {
                 layer: OneLayer::new().layer,
                 ..content.clone()

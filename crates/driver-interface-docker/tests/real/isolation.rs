@@ -10,8 +10,8 @@ use serde_json::json;
 use super::engine::on_each;
 
 #[test]
-fn a_network_that_does_not_keep_others_out_is_warned_of_and_refused_when_it_must() {
-    on_each("a named network that is not kept apart", async |bench| {
+fn weak_isolation_warns_or_is_refused() {
+    on_each("weak_isolation_warns_or_is_refused", async |bench| {
         let network = NetworkConfig::new(format!("{}-own", bench.namespace));
         bench.driver.create_network(&network).await.unwrap();
         let config = bench
@@ -33,8 +33,8 @@ fn a_network_that_does_not_keep_others_out_is_warned_of_and_refused_when_it_must
 }
 
 #[test]
-fn a_default_network_that_is_gone_is_made_anew() {
-    on_each("a_default_network_that_is_gone_is_made_anew", async |bench| {
+fn missing_default_network_is_recreated() {
+    on_each("missing_default_network_is_recreated", async |bench| {
         let made = bench.created("true").await;
         let names: Vec<String> = bench
             .raw
@@ -72,45 +72,41 @@ fn a_default_network_that_is_gone_is_made_anew() {
 }
 
 #[test]
-fn what_is_made_from_a_snapshot_of_ours_is_not_ours() {
-    on_each(
-        "what_is_made_from_a_snapshot_of_ours_is_not_ours",
-        async |bench| {
-            let ours = bench.created("true").await;
-            let image = format!("localhost/{}-snapshot", bench.namespace);
-            let commit = format!("/commit?container={}&repo={image}&tag=1", ours.id);
-            let (status, answer) = bench.raw.call("POST", &commit, Some(&json!({})));
-            assert_eq!(status, 201, "{answer}");
-            let name = format!("{}-copy", bench.namespace);
-            let body = json!({"Image": format!("{image}:1"), "Cmd": ["sleep", "60"]});
-            let (status, made) =
-                bench
-                    .raw
-                    .call("POST", &format!("/containers/create?name={name}"), Some(&body));
-            assert_eq!(status, 201, "{made}");
-            let id = made["Id"].as_str().unwrap().to_owned();
-            let labels = bench.raw.get(&format!("/containers/{id}/json"))["Config"]["Labels"].clone();
-            let seen = bench.driver.list_containers(&ContainerFilter::default()).await;
-            let copy = ContainerId::new(id.as_str()).unwrap();
-            let removed = bench.driver.remove_container(&copy, RemoveOptions::force()).await;
-            bench
-                .raw
-                .call("DELETE", &format!("/containers/{id}?force=1"), None);
-            bench.raw.untag(&format!("{image}:1"));
-            assert_eq!(
-                labels["io.driver-interface.namespace"],
-                json!(bench.namespace),
-                "it has our labels"
-            );
-            let seen: Vec<_> = seen.unwrap().into_iter().map(|one| one.id).collect();
-            assert_eq!(seen, [ours.id]);
-            assert_eq!(removed.unwrap_err().code(), codes::CONTAINER_NOT_FOUND);
-        },
-    );
+fn container_from_our_snapshot_is_unmanaged() {
+    on_each("container_from_our_snapshot_is_unmanaged", async |bench| {
+        let ours = bench.created("true").await;
+        let image = format!("localhost/{}-snapshot", bench.namespace);
+        let commit = format!("/commit?container={}&repo={image}&tag=1", ours.id);
+        let (status, answer) = bench.raw.call("POST", &commit, Some(&json!({})));
+        assert_eq!(status, 201, "{answer}");
+        let name = format!("{}-copy", bench.namespace);
+        let body = json!({"Image": format!("{image}:1"), "Cmd": ["sleep", "60"]});
+        let (status, made) = bench
+            .raw
+            .call("POST", &format!("/containers/create?name={name}"), Some(&body));
+        assert_eq!(status, 201, "{made}");
+        let id = made["Id"].as_str().unwrap().to_owned();
+        let labels = bench.raw.get(&format!("/containers/{id}/json"))["Config"]["Labels"].clone();
+        let seen = bench.driver.list_containers(&ContainerFilter::default()).await;
+        let copy = ContainerId::new(id.as_str()).unwrap();
+        let removed = bench.driver.remove_container(&copy, RemoveOptions::force()).await;
+        bench
+            .raw
+            .call("DELETE", &format!("/containers/{id}?force=1"), None);
+        bench.raw.untag(&format!("{image}:1"));
+        assert_eq!(
+            labels["io.driver-interface.namespace"],
+            json!(bench.namespace),
+            "it has our labels"
+        );
+        let seen: Vec<_> = seen.unwrap().into_iter().map(|one| one.id).collect();
+        assert_eq!(seen, [ours.id]);
+        assert_eq!(removed.unwrap_err().code(), codes::CONTAINER_NOT_FOUND);
+    });
 }
 
 #[test]
-fn unmanaged_volumes_and_networks_are_neither_taken_over_nor_removed() {
+fn unmanaged_volumes_and_networks_are_untouched() {
     on_each("unmanaged volumes and networks", async |bench| {
         let name = format!("{}-stranger", bench.namespace);
         let made = bench
@@ -135,8 +131,8 @@ fn unmanaged_volumes_and_networks_are_neither_taken_over_nor_removed() {
 }
 
 #[test]
-fn a_name_equal_to_the_prefix_of_an_id_is_not_an_id() {
-    on_each("a name that is a short id", async |bench| {
+fn name_equal_to_id_prefix_is_not_an_id() {
+    on_each("name_equal_to_id_prefix_is_not_an_id", async |bench| {
         let made = bench.running("sleep 60").await;
         let short = &made.id.as_str()[..12];
         let lookalike = bench.config("true").name(short);

@@ -1,4 +1,4 @@
-//! Processes that are killed, and the cleanup after them.
+//! Cleanup after killed processes.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -18,15 +18,15 @@ use tokio::time::sleep;
 use super::engine::{Bench, on_each};
 
 const SESSIONS: usize = 10;
-/// Tells a process of this program what to work on until it is killed: URI, namespace and image.
+/// The URI, namespace and image of the worker process.
 const WORK: &str = "DRIVER_INTERFACE_KILLED_WORK";
-/// How often the process is killed; few times unless this says otherwise.
+/// Overrides how often the worker process is killed.
 const KILLS: &str = "DRIVER_INTERFACE_KILLS";
 const AT_WORK: &str = "ten sessions are at work";
 
 #[test]
 #[ignore = "not a test by itself: the process that another test kills"]
-fn ten_sessions_work_until_they_are_killed() {
+fn worker_runs_ten_sessions_until_killed() {
     let Ok(work) = std::env::var(WORK) else { return };
     let [uri, namespace, image] = work.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -47,7 +47,7 @@ fn ten_sessions_work_until_they_are_killed() {
 
 async fn session(driver: &DockerDriver, namespace: &str, image: &str, number: usize) {
     for round in 0.. {
-        // An engine this busy may refuse something; what is left of that round is cleared away as well.
+        // A busy engine may refuse a call. The cleanup removes the leftovers of that round too.
         let _ = work(driver, &format!("{namespace}-{number}-{round}"), image, number).await;
     }
 }
@@ -62,7 +62,7 @@ async fn work(driver: &DockerDriver, name: &str, image: &str, number: usize) -> 
         .cpu(0.5)
         .memory(32)
         .mount(VolumeMount::volume(name, "/data"));
-    // A stock engine has addresses for some thirty networks, and other tests need some.
+    // The default address pools allow about 30 networks, and other tests need some.
     let network = match number.is_multiple_of(5) {
         true => Some(
             driver
@@ -87,12 +87,12 @@ async fn work(driver: &DockerDriver, name: &str, image: &str, number: usize) -> 
     driver.remove_volume(&volume.id).await
 }
 
-/// Starts the process, and returns when its sessions are at work.
+/// Starts the worker process and returns once its sessions are running.
 fn started(bench: &Bench) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "real::killed::ten_sessions_work_until_they_are_killed",
+            "real::killed::worker_runs_ten_sessions_until_killed",
             "--ignored",
             "--nocapture",
         ])
@@ -108,9 +108,9 @@ fn started(bench: &Bench) -> Child {
     child
 }
 
-/// What the process has left, once the engine has done whatever it was still asked for.
+/// Returns the leftovers of the process once the engine has finished its pending requests.
 async fn left(bench: &Bench) -> Vec<String> {
-    // Engines list some things in no order.
+    // Engines list resources in no fixed order.
     let look = || BTreeSet::from_iter(bench.raw.left(&bench.namespace));
     let (mut left, mut same) = (look(), 0);
     while same < 4 {
@@ -123,8 +123,8 @@ async fn left(bench: &Bench) -> Vec<String> {
 }
 
 #[test]
-fn one_clean_up_removes_all_that_a_killed_process_left_and_no_more() {
-    on_each("one_clean_up_after_a_kill", async |bench| {
+fn one_cleanup_removes_leftovers_of_killed_process() {
+    on_each("one_cleanup_removes_leftovers_of_killed_process", async |bench| {
         let detected_by = std::env::var(KILLS).map_or(2, |count| count.parse().unwrap());
         let others = Others::new(&bench).await;
         let before = others.seen(&bench).await;
@@ -142,7 +142,7 @@ fn one_clean_up_removes_all_that_a_killed_process_left_and_no_more() {
             let failures = if kill % 2 == 0 {
                 one.clear_namespace().await.failures
             } else {
-                // Two at once do not disturb each other.
+                // Concurrent cleanups must not interfere.
                 let (mut one, other) = tokio::join!(one.clear_namespace(), another.clear_namespace());
                 one.failures.extend(other.failures);
                 one.failures
@@ -161,7 +161,7 @@ fn one_clean_up_removes_all_that_a_killed_process_left_and_no_more() {
     });
 }
 
-/// What others have on the engine: another namespace, and a program without our labels.
+/// Resources of another namespace, and unmanaged resources.
 struct Others {
     namespace: String,
     driver: DockerDriver,
@@ -173,7 +173,7 @@ impl Others {
         let namespace = format!("{}-others", bench.namespace);
         let driver = bench.in_namespace(&namespace).await;
         let name = format!("{}-plain", bench.namespace);
-        // The same session ids as those that are cleared away.
+        // Use the session ids of the namespace that is cleared.
         for (session, script) in [("s1", "sleep 600"), ("s2", "true")] {
             let mut config = bench.config(script);
             config.session_id = session.to_owned();
@@ -224,7 +224,7 @@ impl Others {
     }
 }
 
-/// A container of the bench that was removed by another program, so that its network stayed.
+/// Leaves an idle default network: another program removes its container.
 async fn orphaned_network(bench: &Bench) {
     let made = bench.created("true").await;
     let path = format!("/containers/{}?force=1", made.id);
@@ -237,8 +237,8 @@ async fn orphaned_network(bench: &Bench) {
 }
 
 #[test]
-fn a_default_network_without_containers_goes_with_its_session_or_by_itself() {
-    on_each("a_default_network_without_containers", async |bench| {
+fn unused_default_network_is_removed() {
+    on_each("unused_default_network_is_removed", async |bench| {
         let nothing = Vec::<String>::new();
         orphaned_network(&bench).await;
         let removed = bench.driver.remove_session(&"s1".parse().unwrap()).await;
@@ -257,38 +257,35 @@ fn a_default_network_without_containers_goes_with_its_session_or_by_itself() {
 }
 
 #[test]
-fn a_default_network_with_somebody_else_s_container_stays() {
-    on_each(
-        "a_default_network_with_somebody_else_s_container",
-        async |bench| {
-            let made = bench.created("true").await;
-            let network = bench.raw.left(&bench.namespace);
-            let network = network
-                .iter()
-                .find_map(|one| one.strip_prefix("network "))
-                .unwrap();
-            let network = network.trim_matches('"');
-            let name = format!("{}-guest", bench.namespace);
-            let body = json!({"Image": bench.image, "Cmd": ["true"], "HostConfig": {"NetworkMode": network}});
-            let path = format!("/containers/create?name={name}");
-            assert_eq!(bench.raw.call("POST", &path, Some(&body)).0, 201);
-            bench
-                .driver
-                .remove_container(&made.id, RemoveOptions::default())
-                .await
-                .unwrap();
-            assert_eq!(bench.driver.remove_idle_networks().await.unwrap(), 0);
-            assert_eq!(bench.raw.left(&bench.namespace).len(), 1);
-            let path = format!("/containers/{name}");
-            assert_eq!(bench.raw.call("DELETE", &path, None).0, 204);
-            assert_eq!(bench.driver.remove_idle_networks().await.unwrap(), 1);
-        },
-    );
+fn default_network_with_unmanaged_container_stays() {
+    on_each("default_network_with_unmanaged_container_stays", async |bench| {
+        let made = bench.created("true").await;
+        let network = bench.raw.left(&bench.namespace);
+        let network = network
+            .iter()
+            .find_map(|one| one.strip_prefix("network "))
+            .unwrap();
+        let network = network.trim_matches('"');
+        let name = format!("{}-guest", bench.namespace);
+        let body = json!({"Image": bench.image, "Cmd": ["true"], "HostConfig": {"NetworkMode": network}});
+        let path = format!("/containers/create?name={name}");
+        assert_eq!(bench.raw.call("POST", &path, Some(&body)).0, 201);
+        bench
+            .driver
+            .remove_container(&made.id, RemoveOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(bench.driver.remove_idle_networks().await.unwrap(), 0);
+        assert_eq!(bench.raw.left(&bench.namespace).len(), 1);
+        let path = format!("/containers/{name}");
+        assert_eq!(bench.raw.call("DELETE", &path, None).0, 204);
+        assert_eq!(bench.driver.remove_idle_networks().await.unwrap(), 1);
+    });
 }
 
 #[test]
-fn clean_ups_do_not_disturb_containers_that_are_created_meanwhile() {
-    on_each("clean_ups_during_creations", async |bench| {
+fn cleanup_does_not_disturb_concurrent_creates() {
+    on_each("cleanup_does_not_disturb_concurrent_creates", async |bench| {
         let (one, other, cleaner) = (
             bench.another().await,
             bench.another().await,

@@ -1,4 +1,4 @@
-//! Containers that another program paused, and starts that the engine refuses.
+//! Containers paused by another program, and starts that fail.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use driver_interface_types::{
 use super::engine::on_each;
 
 #[test]
-fn a_paused_container_is_shown_refused_and_stopped() {
-    on_each("a_paused_container_is_shown_refused_and_stopped", async |bench| {
+fn paused_container_cannot_start_but_can_stop() {
+    on_each("paused_container_cannot_start_but_can_stop", async |bench| {
         let driver = &bench.driver;
         for options in [
             StopOptions::graceful(Duration::from_secs(10)),
@@ -66,21 +66,21 @@ fn a_paused_container_is_shown_refused_and_stopped() {
 }
 
 #[test]
-fn a_start_that_cannot_succeed_says_why() {
-    on_each("a_start_that_cannot_succeed_says_why", async |bench| {
+fn failed_start_reports_the_reason() {
+    on_each("failed_start_reports_the_reason", async |bench| {
         let driver = &bench.driver;
         let base = bench.config("");
         let unknown = driver_interface_types::SecurityOptions::default().user("nobody-here");
         for (config, hint) in [
             (base.clone().command(["/etc"]), Hint::CommandNotExecutable),
-            // More than the kernel grants to any process.
+            // Exceeds the kernel's limit for any process.
             (
                 base.clone()
                     .command(["true"])
                     .ulimit("nofile", 99_999_999, 99_999_999),
                 Hint::UlimitRefused,
             ),
-            // Programs named like error messages of engines, without an init process.
+            // Program names that look like engine errors, without an init process.
             (
                 base.clone().command(["/x: permission denied"]).init(false),
                 Hint::CommandNotFound,

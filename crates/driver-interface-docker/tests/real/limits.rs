@@ -1,11 +1,11 @@
-//! The driver's own `/tmp` and init process, and exits for lack of memory.
+//! The default `/tmp`, the init process, and OOM kills.
 
 use driver_interface_types::{ContainerDriver, ContainerStatus, WaitOptions};
 
 use super::engine::on_each;
 
 #[test]
-fn tmp_has_safe_options_and_an_init_process_runs_the_command() {
+fn tmp_is_safe_and_init_runs_the_command() {
     on_each("tmp and init", async |bench| {
         let script = "grep ' /tmp ' /proc/mounts; cat /proc/1/comm";
         let done = bench.ended(&bench.config(script)).await;
@@ -21,9 +21,9 @@ fn tmp_has_safe_options_and_an_init_process_runs_the_command() {
 }
 
 #[test]
-fn too_much_memory_ends_the_process_and_is_told() {
-    on_each("too_much_memory_ends_the_process_and_is_told", async |bench| {
-        // Engines begin to watch a container's memory just after its start.
+fn out_of_memory_kill_is_reported() {
+    on_each("out_of_memory_kill_is_reported", async |bench| {
+        // Engines start to watch memory shortly after the container's start.
         let config = bench.config("sleep 0.5; exec tail /dev/zero").memory(16);
         let done = bench.ended(&config).await;
         let exit = done.exit.clone().unwrap();
@@ -32,7 +32,7 @@ fn too_much_memory_ends_the_process_and_is_told() {
         assert_eq!(done.status, ContainerStatus::of_exit(137, exit.oom_killed));
         let waited = bench.driver.wait_container(&done.id, WaitOptions::default());
         let known = waited.await.unwrap().oom_killed;
-        // Docker's record may lack it; its events do not. Podman has it nowhere on cgroup v1.
+        // Docker's record may lack the OOM kill, its events do not. On cgroup v1, Podman reports it nowhere.
         if bench.is_podman() {
             assert_ne!(known, Some(false));
         } else {

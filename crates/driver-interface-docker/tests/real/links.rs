@@ -1,6 +1,6 @@
-//! Commands over links that are slow, pause, break or fall silent.
+//! Exec over connections that are slow, pause, break or fall silent.
 //!
-//! `DRIVER_INTERFACE_CASES` multiplies the cases, for a longer run.
+//! `DRIVER_INTERFACE_CASES` multiplies the number of cases.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,13 +19,12 @@ use tokio::time::{sleep, timeout};
 use super::engine::{Bench, on_each};
 use super::exec::{IDLE, count};
 
-/// How often the cases of a test are gone through.
 fn rounds() -> usize {
     let given = std::env::var("DRIVER_INTERFACE_CASES").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-/// A driver whose commands' connections have a fault.
+/// A driver behind a proxy that injects faults into exec connections.
 struct Link {
     driver: DockerDriver,
     proxy: FaultProxy,
@@ -38,7 +37,7 @@ impl Link {
         let scheme = if bench.is_podman() { "podman" } else { "docker" };
         let config = DockerConfig::for_uri(&format!("{scheme}:{}", proxy.uri()))
             .unwrap()
-            // Podman takes long to introduce itself on a busy machine.
+            // On a busy host, Podman is slow to answer the first request.
             .deadlines(
                 Deadlines::default()
                     .connect(Duration::from_secs(60))
@@ -49,14 +48,14 @@ impl Link {
         Self { driver, proxy }
     }
 
-    /// The fault befalls the first command only, not those that look after it.
+    /// Injects a fault into the next command only, not into the driver's own commands.
     fn fault(&self, fault: Fault) -> Injected {
         self.proxy
             .inject(Rule::on("POST */exec/*/start").times(1).fault(fault))
     }
 }
 
-/// Prints something for four seconds, and exits with 7.
+/// Prints for four seconds, then exits with 7.
 const PACED: &str = "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; exit 7";
 
 fn paced_output(newline: &str) -> String {
@@ -70,7 +69,7 @@ enum How {
     Tty,
 }
 
-/// What a caller makes of a command: whether it was whole, and what came.
+/// Returns the output of a command, or an error if it is incomplete.
 async fn outcome(link: &Link, made: &ContainerInstance, how: How) -> Result<String, String> {
     let config = ExecConfig::shell(PACED);
     match how {
@@ -116,62 +115,58 @@ async fn outcome(link: &Link, made: &ContainerInstance, how: How) -> Result<Stri
 }
 
 #[test]
-fn output_over_a_cut_connection_is_never_taken_for_whole() {
-    on_each(
-        "output_over_a_cut_connection_is_never_taken_for_whole",
-        async |bench| {
-            let made = bench.running(IDLE).await;
-            let mut cases = Vec::new();
-            for round in 0..rounds() {
-                for how in [How::Exec, How::Stream, How::Tty] {
-                    for cut in [Break::Fin, Break::Reset] {
-                        for position in [
-                            Position::After(Duration::from_millis(300 + 40 * round as u64)),
-                            Position::AfterBytes(100 + 3 * round as u64),
-                            Position::AfterBytes(101 + 5 * round as u64),
-                            Position::AfterFrame(round % 30),
-                            Position::InFrame(round % 20),
-                            Position::InFrameHead(round % 20),
-                        ] {
-                            let has_frames = how != How::Tty;
-                            if has_frames || matches!(position, Position::After(_) | Position::AfterBytes(_))
-                            {
-                                cases.push((how, Fault::Break(position, cut)));
-                            }
+fn cut_output_is_never_reported_complete() {
+    on_each("cut_output_is_never_reported_complete", async |bench| {
+        let made = bench.running(IDLE).await;
+        let mut cases = Vec::new();
+        for round in 0..rounds() {
+            for how in [How::Exec, How::Stream, How::Tty] {
+                for cut in [Break::Fin, Break::Reset] {
+                    for position in [
+                        Position::After(Duration::from_millis(300 + 40 * round as u64)),
+                        Position::AfterBytes(100 + 3 * round as u64),
+                        Position::AfterBytes(101 + 5 * round as u64),
+                        Position::AfterFrame(round % 30),
+                        Position::InFrame(round % 20),
+                        Position::InFrameHead(round % 20),
+                    ] {
+                        let has_frames = how != How::Tty;
+                        if has_frames || matches!(position, Position::After(_) | Position::AfterBytes(_)) {
+                            cases.push((how, Fault::Break(position, cut)));
                         }
                     }
                 }
             }
-            let total = cases.len();
-            let (bench, made) = (&*bench, &made);
-            let done = futures_util::stream::iter(cases).map(|(how, fault)| async move {
-                let link = Link::new(bench).await;
-                let case = format!("{how:?}: {fault}");
-                let rule = link.fault(fault);
-                let came = timeout(Duration::from_secs(25), outcome(&link, made, how)).await;
-                let came = came.unwrap_or_else(|_| panic!("{case}: no end"));
-                assert_eq!(rule.hits(), 1, "{case}: was not tried");
-                came.is_ok_and(|text| {
-                    let newline = if how == How::Tty { "\r\n" } else { "\n" };
-                    println!(
-                        "{case}: {} of {} bytes taken for whole",
-                        text.len(),
-                        paced_output(newline).len()
-                    );
-                    true
-                })
-            });
-            let wrong: Vec<bool> = done.buffer_unordered(6).collect().await;
-            let wrong = wrong.into_iter().filter(|wrong| *wrong).count();
-            println!("{wrong} of {total} taken for whole");
-            assert_eq!(wrong, 0);
-        },
-    );
+        }
+        let total = cases.len();
+        let (bench, made) = (&*bench, &made);
+        let done = futures_util::stream::iter(cases).map(|(how, fault)| async move {
+            let link = Link::new(bench).await;
+            let case = format!("{how:?}: {fault}");
+            let rule = link.fault(fault);
+            let came = timeout(Duration::from_secs(25), outcome(&link, made, how)).await;
+            let came = came.unwrap_or_else(|_| panic!("{case}: no end"));
+            assert_eq!(rule.hits(), 1, "{case}: was not tried");
+            came.is_ok_and(|text| {
+                let newline = if how == How::Tty { "\r\n" } else { "\n" };
+                println!(
+                    "{case}: {} of {} bytes taken for whole",
+                    text.len(),
+                    paced_output(newline).len()
+                );
+                true
+            })
+        });
+        let wrong: Vec<bool> = done.buffer_unordered(6).collect().await;
+        let wrong = wrong.into_iter().filter(|wrong| *wrong).count();
+        println!("{wrong} of {total} taken for whole");
+        assert_eq!(wrong, 0);
+    });
 }
 
 #[test]
-fn output_over_a_slow_or_pausing_link_is_whole() {
-    on_each("output_over_a_slow_or_pausing_link_is_whole", async |bench| {
+fn output_over_a_slow_link_is_complete() {
+    on_each("output_over_a_slow_link_is_complete", async |bench| {
         let made = bench.running(IDLE).await;
         let mut cases = Vec::new();
         for round in 0..rounds() {
@@ -206,8 +201,8 @@ fn output_over_a_slow_or_pausing_link_is_whole() {
 }
 
 #[test]
-fn a_command_that_closes_its_output_is_waited_for() {
-    on_each("a_command_that_closes_its_output_is_waited_for", async |bench| {
+fn command_with_closed_output_is_awaited() {
+    on_each("command_with_closed_output_is_awaited", async |bench| {
         let made = bench.running(IDLE).await;
         for script in [
             "echo x; exec >&- 2>&-; sleep 2; exit 9",
@@ -220,7 +215,7 @@ fn a_command_that_closes_its_output_is_waited_for() {
                 "{script}"
             );
         }
-        // The code that Docker also records of a broken connection.
+        // Docker also records this code for a broken connection.
         let output = super::exec::exec(&bench, &made, ExecConfig::shell("echo x; exit 126")).await;
         assert_eq!(
             (output.stdout_text().as_ref(), output.outcome, output.truncated),
@@ -230,12 +225,12 @@ fn a_command_that_closes_its_output_is_waited_for() {
 }
 
 #[test]
-fn a_connection_that_falls_silent_ends_and_says_so() {
-    on_each("a_connection_that_falls_silent_ends_and_says_so", async |bench| {
+fn silent_connection_marks_output_truncated() {
+    on_each("silent_connection_marks_output_truncated", async |bench| {
         let made = bench.running(IDLE).await;
         let link = Link::new(&bench).await;
         let script = "echo first; sleep 2; echo last; exit 3";
-        // A frame's head and the first line.
+        // The frame header and the first line.
         let silence = Fault::Break(Position::AfterBytes(8 + 6), Break::Silence);
         let rule = link.fault(silence.clone());
         let output = timeout(
@@ -263,78 +258,75 @@ fn a_connection_that_falls_silent_ends_and_says_so() {
 }
 
 #[test]
-fn a_command_that_never_stops_printing_is_ended_in_time() {
-    on_each(
-        "a_command_that_never_stops_printing_is_ended_in_time",
-        async |bench| {
-            let made = bench.running(IDLE).await;
-            let took = |what: &str, began: Instant, beyond: u64| {
-                println!("{what}: {:?}", began.elapsed());
-                assert!(
-                    began.elapsed() < Duration::from_secs(beyond + 5),
-                    "{what}: {:?}",
-                    began.elapsed()
-                );
-            };
-            let yes = ExecConfig::new(["yes"]);
-            let began = Instant::now();
-            let output = super::exec::exec(&bench, &made, yes.clone().timeout(Duration::from_secs(2))).await;
-            assert_eq!((output.outcome, output.truncated), (ExecOutcome::TimedOut, true));
-            took("exec with a timeout", began, 2);
-            // Nobody reads these.
-            let began = Instant::now();
-            let mut session = bench
-                .driver
-                .exec_stream(&made.id, yes.clone().timeout(Duration::from_secs(2)))
-                .await
-                .unwrap();
-            assert_eq!(session.wait().await.unwrap(), ExecOutcome::TimedOut);
-            took("exec_stream with a timeout", began, 2);
-            let mut session = bench.driver.exec_stream(&made.id, yes.clone()).await.unwrap();
+fn endless_output_ends_at_the_timeout() {
+    on_each("endless_output_ends_at_the_timeout", async |bench| {
+        let made = bench.running(IDLE).await;
+        let took = |what: &str, began: Instant, beyond: u64| {
+            println!("{what}: {:?}", began.elapsed());
+            assert!(
+                began.elapsed() < Duration::from_secs(beyond + 5),
+                "{what}: {:?}",
+                began.elapsed()
+            );
+        };
+        let yes = ExecConfig::new(["yes"]);
+        let began = Instant::now();
+        let output = super::exec::exec(&bench, &made, yes.clone().timeout(Duration::from_secs(2))).await;
+        assert_eq!((output.outcome, output.truncated), (ExecOutcome::TimedOut, true));
+        took("exec with a timeout", began, 2);
+        // Sessions whose output is never read.
+        let began = Instant::now();
+        let mut session = bench
+            .driver
+            .exec_stream(&made.id, yes.clone().timeout(Duration::from_secs(2)))
+            .await
+            .unwrap();
+        assert_eq!(session.wait().await.unwrap(), ExecOutcome::TimedOut);
+        took("exec_stream with a timeout", began, 2);
+        let mut session = bench.driver.exec_stream(&made.id, yes.clone()).await.unwrap();
+        sleep(Duration::from_millis(500)).await;
+        let began = Instant::now();
+        session.kill().await.unwrap();
+        assert_eq!(session.wait().await.unwrap(), ExecOutcome::Signaled(Signal::KILL));
+        took("kill of the session", began, 0);
+        for what in ["stop", "kill", "remove"] {
+            let made = bench
+                .running("trap 'exit 0' TERM; while :; do sleep 0.1; done")
+                .await;
+            let session = bench.driver.exec_stream(&made.id, yes.clone()).await.unwrap();
             sleep(Duration::from_millis(500)).await;
             let began = Instant::now();
-            session.kill().await.unwrap();
-            assert_eq!(session.wait().await.unwrap(), ExecOutcome::Signaled(Signal::KILL));
-            took("kill of the session", began, 0);
-            for what in ["stop", "kill", "remove"] {
-                let made = bench
-                    .running("trap 'exit 0' TERM; while :; do sleep 0.1; done")
-                    .await;
-                let session = bench.driver.exec_stream(&made.id, yes.clone()).await.unwrap();
-                sleep(Duration::from_millis(500)).await;
-                let began = Instant::now();
-                match what {
-                    "stop" => drop(
-                        bench
-                            .driver
-                            .stop_container(&made.id, StopOptions::default())
-                            .await
-                            .unwrap(),
-                    ),
-                    "kill" => bench.driver.kill_container(&made.id, Signal::KILL).await.unwrap(),
-                    _ => bench
+            match what {
+                "stop" => drop(
+                    bench
                         .driver
-                        .remove_container(&made.id, RemoveOptions::force())
+                        .stop_container(&made.id, StopOptions::default())
                         .await
                         .unwrap(),
-                }
-                took(what, began, 0);
-                assert_eq!(
-                    session.control.wait().await.unwrap(),
-                    ExecOutcome::ContainerGone,
-                    "{what}"
-                );
-                took("the session's end", began, 2);
+                ),
+                "kill" => bench.driver.kill_container(&made.id, Signal::KILL).await.unwrap(),
+                _ => bench
+                    .driver
+                    .remove_container(&made.id, RemoveOptions::force())
+                    .await
+                    .unwrap(),
             }
-            assert_eq!(count(&bench, &made, "yes").await, 0);
-        },
-    );
+            took(what, began, 0);
+            assert_eq!(
+                session.control.wait().await.unwrap(),
+                ExecOutcome::ContainerGone,
+                "{what}"
+            );
+            took("the session's end", began, 2);
+        }
+        assert_eq!(count(&bench, &made, "yes").await, 0);
+    });
 }
 
 #[test]
-fn a_session_dropped_with_its_runtime_leaves_no_command() {
+fn session_dropped_with_its_runtime_kills_the_command() {
     on_each(
-        "a_session_dropped_with_its_runtime_leaves_no_command",
+        "session_dropped_with_its_runtime_kills_the_command",
         async |bench| {
             let made = bench.running(IDLE).await;
             let rounds = 5 * rounds();
@@ -349,7 +341,7 @@ fn a_session_dropped_with_its_runtime_leaves_no_command() {
                     if round % 2 == 0 {
                         let session = runtime.block_on(bench.driver.exec_stream(&id, config)).unwrap();
                         drop(runtime);
-                        // Where no runtime is current.
+                        // Drop the session outside of any runtime.
                         drop(session);
                     } else {
                         let run = async {

@@ -1,4 +1,4 @@
-//! What containers print, as a stream.
+//! Streaming container logs.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,8 +25,8 @@ fn text(chunks: &[LogChunk]) -> String {
 }
 
 #[test]
-fn following_goes_on_after_a_pause() {
-    on_each("following_goes_on_after_a_pause", async |bench| {
+fn follow_continues_after_a_pause() {
+    on_each("follow_continues_after_a_pause", async |bench| {
         let made = bench
             .running("for i in $(seq 60); do echo $i; sleep 0.1; done")
             .await;
@@ -57,8 +57,8 @@ fn following_goes_on_after_a_pause() {
 }
 
 #[test]
-fn a_slow_reader_has_all_up_to_the_time_asked_for() {
-    on_each("a_slow_reader_has_all_up_to_the_time_asked_for", async |bench| {
+fn slow_reader_receives_all_until_the_end_time() {
+    on_each("slow_reader_receives_all_until_the_end_time", async |bench| {
         let made = bench.running("seq 300000; while :; do sleep 1; done").await;
         let until = SystemTime::now() + Duration::from_secs(4);
         let options = LogStreamOptions::default().follow(true).until(until);
@@ -72,8 +72,8 @@ fn a_slow_reader_has_all_up_to_the_time_asked_for() {
 }
 
 #[test]
-fn a_large_log_is_streamed_with_bounded_memory() {
-    on_each("a_large_log_is_streamed_with_bounded_memory", async |bench| {
+fn large_log_streams_in_bounded_memory() {
+    on_each("large_log_streams_in_bounded_memory", async |bench| {
         let mib: u64 = std::env::var("DRIVER_INTERFACE_LOG_MIB").map_or(64, |text| text.parse().unwrap());
         let line = "x".repeat(8191);
         let script = format!(
@@ -105,21 +105,21 @@ fn a_large_log_is_streamed_with_bounded_memory() {
 }
 
 #[test]
-fn dropped_followers_close_their_connections() {
-    on_each("dropped_followers_close_their_connections", async |bench| {
+fn dropped_log_streams_close_their_connections() {
+    on_each("dropped_log_streams_close_their_connections", async |bench| {
         let made = bench.running("while :; do echo tick; sleep 0.05; done").await;
         let before = connections();
         for _ in 0..20 {
             let follow = LogStreamOptions::default().follow(true);
             let mut stream = open(&bench, &made.id, follow).await;
-            // It may or may not have returned a chunk.
+            // The stream may or may not have returned a chunk.
             drop(timeout(Duration::from_millis(20), stream.next()).await);
             let follow = LogOptions::default().follow(true);
             let text = bench.driver.get_container_logs(&made.id, follow);
             assert!(timeout(Duration::from_millis(60), text).await.is_err());
         }
         sleep(Duration::from_secs(1)).await;
-        // Other tests of this process have connections too, but far fewer than the dropped calls had.
+        // Other tests of this process have connections too, but far fewer than the dropped calls.
         let after = connections();
         assert!(after < before + 20, "{before} sockets were open, now {after} are");
         let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();

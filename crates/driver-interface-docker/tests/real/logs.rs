@@ -1,4 +1,4 @@
-//! What containers print, as it is read back.
+//! Reading container logs.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ async fn logs(bench: &Bench, id: &driver_interface_types::ContainerId, options: 
 }
 
 #[test]
-fn the_last_lines_are_counted_in_lines() {
-    on_each("the_last_lines_are_counted_in_lines", async |bench| {
-        // Engines read the two outputs each by itself: what is to be in order has time between.
+fn tail_counts_lines() {
+    on_each("tail_counts_lines", async |bench| {
+        // Engines read stdout and stderr independently, so pauses are needed for a fixed order.
         let script = "echo a; echo e1 >&2; sleep 0.5; echo b; x=$(yes | head -c 60000 | tr -d '\\n'); echo $x; \
                       sleep 0.5; echo e2 >&2; sleep 0.5; echo c; printf tail";
         let done = bench.ended(&bench.config(script)).await;
@@ -53,8 +53,8 @@ fn the_last_lines_are_counted_in_lines() {
 }
 
 #[test]
-fn the_last_lines_of_a_long_log_are_found() {
-    on_each("the_last_lines_of_a_long_log_are_found", async |bench| {
+fn tail_of_a_long_log_is_exact() {
+    on_each("tail_of_a_long_log_is_exact", async |bench| {
         let done = bench
             .ended(&bench.config("echo once >&2; sleep 0.5; seq 20000"))
             .await;
@@ -68,10 +68,10 @@ fn the_last_lines_of_a_long_log_are_found() {
 }
 
 #[test]
-fn a_long_line_is_one_line() {
-    on_each("a_long_line_is_one_line", async |bench| {
-        // Three bytes a character, so that every cut at a power of two falls inside one. Docker's own log files
-        // lose such a character, so it gets one of a single byte.
+fn long_line_is_not_split() {
+    on_each("long_line_is_not_split", async |bench| {
+        // With 3-byte characters, every split at a power of two is inside a character. Docker's log files
+        // lose such characters, so Docker gets single bytes.
         let (bytes, wanted) = if bench.is_podman() {
             ("\\342\\202\\254", '\u{20ac}')
         } else {
@@ -100,8 +100,8 @@ fn a_long_line_is_one_line() {
 }
 
 #[test]
-fn a_terminal_s_lines_are_stamped_and_counted() {
-    on_each("a_terminal_s_lines_are_stamped_and_counted", async |bench| {
+fn terminal_lines_support_timestamps_and_tail() {
+    on_each("terminal_lines_support_timestamps_and_tail", async |bench| {
         let config = bench.config("echo one; echo two >&2; echo three").tty(true);
         let done = bench.ended(&config).await;
         let all = LogOptions::default();
@@ -119,8 +119,8 @@ fn a_terminal_s_lines_are_stamped_and_counted() {
 }
 
 #[test]
-fn following_has_all_of_a_large_log() {
-    on_each("following_has_all_of_a_large_log", async |bench| {
+fn follow_returns_all_of_a_large_log() {
+    on_each("follow_returns_all_of_a_large_log", async |bench| {
         let line = "x".repeat(8191);
         let script = format!("head -c 4096 /dev/zero | tr '\\0' '\\n' | sed 's/$/{line}/'");
         let made = bench.running(&script).await;
@@ -134,8 +134,8 @@ fn following_has_all_of_a_large_log() {
 }
 
 #[test]
-fn following_ends_when_the_container_is_removed() {
-    on_each("following_ends_when_the_container_is_removed", async |bench| {
+fn follow_ends_on_removal() {
+    on_each("follow_ends_on_removal", async |bench| {
         for started in [false, true] {
             let made = bench.created("echo ready; sleep 600").await;
             if started {

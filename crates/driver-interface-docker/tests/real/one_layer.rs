@@ -1,8 +1,8 @@
-//! Images of one layer that no other image has: an engine that has a layer does not look at its content again.
+//! Images of one unique layer: an engine does not read the content of a layer that it already has.
 
 use sha2::{Digest, Sha256};
 
-/// What makes up an image.
+/// The layer and config of an image.
 #[derive(Debug, Clone)]
 pub(crate) struct OneLayer {
     pub(crate) layer: Vec<u8>,
@@ -10,7 +10,7 @@ pub(crate) struct OneLayer {
 }
 
 impl OneLayer {
-    /// A layer with one small file of random content.
+    /// Builds an image with one small file of random content.
     pub(crate) fn new() -> Self {
         let content: [u8; 32] = rand::random();
         let layer = archive(&[("content", &content)]);
@@ -21,7 +21,7 @@ impl OneLayer {
         Self { layer, config }
     }
 
-    /// The image as `docker save` writes it.
+    /// Returns the image in `docker save` format.
     pub(crate) fn saved(&self, name: &str) -> Vec<u8> {
         let manifest =
             format!(r#"[{{"Config":"config.json","RepoTags":["{name}"],"Layers":["layer.tar"]}}]"#);

@@ -1,4 +1,4 @@
-//! Images pulled, from registries that have them and from those that do not give them.
+//! Image pulls that succeed, are refused, or are dropped.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use super::registry::{registry, send, send_head, serving, serving_whole};
 
 const REGISTRY: &str = "127.0.0.1:5000";
 
-/// Podman speaks to registries without TLS only where its own configuration names them.
+/// Podman accepts registries without TLS only if its configuration lists them.
 fn takes_any_registry(bench: &Bench) -> bool {
     !bench.is_podman()
 }
@@ -32,7 +32,7 @@ async fn refused(bench: &Bench, name: &ImageRef, options: PullOptions) -> Driver
 }
 
 #[test]
-fn an_image_is_pulled_with_progress() {
+fn pull_reports_progress() {
     on_each("pull", |bench| async move {
         if TcpStream::connect(REGISTRY).is_err() {
             return absent("pull", "registry", "nothing answers");
@@ -79,7 +79,7 @@ fn an_image_is_pulled_with_progress() {
 }
 
 #[test]
-fn what_a_registry_says_no_to_is_a_typed_error() {
+fn registry_refusal_is_a_typed_error() {
     on_each("pull refused", |bench| async move {
         if !takes_any_registry(&bench) {
             return;
@@ -140,7 +140,7 @@ fn what_a_registry_says_no_to_is_a_typed_error() {
 }
 
 #[test]
-fn a_corrupt_image_is_refused_for_good() {
+fn corrupt_image_is_not_retryable() {
     on_each("pull corrupt", |bench| async move {
         if !takes_any_registry(&bench) {
             return;
@@ -173,7 +173,7 @@ fn a_corrupt_image_is_refused_for_good() {
 }
 
 #[test]
-fn a_dropped_pull_ends_on_the_engine_too() {
+fn dropped_pull_ends_on_the_engine() {
     on_each("pull dropped", |bench| async move {
         if !takes_any_registry(&bench) {
             return;
@@ -183,7 +183,7 @@ fn a_dropped_pull_ends_on_the_engine_too() {
         let port = serving(&OneLayer::new(), move |stream: &mut TcpStream| {
             send_head(stream, "200 OK", "application/octet-stream", 1 << 20);
             on_begin.fetch_add(1, Ordering::SeqCst);
-            // It would take for hours; a write fails once the engine has hung up.
+            // The transfer would take hours. Writes fail once the engine disconnects.
             while stream.write_all(&[0]).is_ok() {
                 std::thread::sleep(Duration::from_millis(50));
             }

@@ -1,4 +1,4 @@
-//! Several at once.
+//! Concurrent calls.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use futures_util::future::join_all;
 use super::engine::on_each;
 
 #[test]
-fn one_of_sixteen_creators_of_a_volume_wins() {
-    on_each("one_of_sixteen_creators_of_a_volume_wins", async |bench| {
+fn concurrent_volume_creates_succeed_once() {
+    on_each("concurrent_volume_creates_succeed_once", async |bench| {
         let drivers = [bench.another().await, bench.another().await];
         for round in 0..5 {
             let name = format!("{}-race{round}", bench.namespace);
@@ -50,8 +50,8 @@ fn one_of_sixteen_creators_of_a_volume_wins() {
 }
 
 #[test]
-fn one_of_sixteen_creators_of_a_network_wins() {
-    on_each("one_of_sixteen_creators_of_a_network_wins", async |bench| {
+fn concurrent_network_creates_succeed_once() {
+    on_each("concurrent_network_creates_succeed_once", async |bench| {
         let drivers = [
             bench.another().await,
             bench.another().await,
@@ -80,8 +80,8 @@ fn one_of_sixteen_creators_of_a_network_wins() {
 }
 
 #[test]
-fn sixteen_starts_run_it_once() {
-    on_each("sixteen_starts_run_it_once", async |bench| {
+fn concurrent_starts_run_once() {
+    on_each("concurrent_starts_run_once", async |bench| {
         let made = bench.created("echo boot; sleep 60").await;
         let outcomes = join_all((0..16).map(|_| bench.driver.start_container(&made.id))).await;
         let started = outcomes
@@ -102,8 +102,8 @@ fn sixteen_starts_run_it_once() {
 }
 
 #[test]
-fn start_against_stop_ends_in_one_of_two_states() {
-    on_each("start_against_stop_ends_in_one_of_two_states", async |bench| {
+fn concurrent_start_and_stop_end_consistently() {
+    on_each("concurrent_start_and_stop_end_consistently", async |bench| {
         for round in 0..6 {
             let made = bench
                 .running("trap 'exit 0' TERM; while :; do sleep 0.05; done")
@@ -131,8 +131,8 @@ fn start_against_stop_ends_in_one_of_two_states() {
 }
 
 #[test]
-fn start_against_remove_never_leaves_a_container() {
-    on_each("start_against_remove_never_leaves_a_container", async |bench| {
+fn concurrent_start_and_remove_leave_nothing() {
+    on_each("concurrent_start_and_remove_leave_nothing", async |bench| {
         for round in 0..6 {
             let made = bench.created("sleep 60").await;
             let (started, removed) = tokio::join!(bench.driver.start_container(&made.id), async {
@@ -152,23 +152,20 @@ fn start_against_remove_never_leaves_a_container() {
 }
 
 #[test]
-fn the_default_network_survives_first_and_last_containers_that_meet() {
-    on_each(
-        "the_default_network_survives_first_and_last_containers_that_meet",
-        async |bench| {
-            let other = bench.another().await;
-            let cycle = async |driver: &driver_interface_docker::DockerDriver| {
-                for _ in 0..6 {
-                    let made = driver.create_container(&bench.config("true")).await.unwrap();
-                    driver.start_container(&made.id).await.unwrap();
-                    driver
-                        .remove_container(&made.id, RemoveOptions::force())
-                        .await
-                        .unwrap();
-                }
-            };
-            tokio::join!(cycle(&bench.driver), cycle(&other));
-            assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
-        },
-    );
+fn default_network_survives_concurrent_use() {
+    on_each("default_network_survives_concurrent_use", async |bench| {
+        let other = bench.another().await;
+        let cycle = async |driver: &driver_interface_docker::DockerDriver| {
+            for _ in 0..6 {
+                let made = driver.create_container(&bench.config("true")).await.unwrap();
+                driver.start_container(&made.id).await.unwrap();
+                driver
+                    .remove_container(&made.id, RemoveOptions::force())
+                    .await
+                    .unwrap();
+            }
+        };
+        tokio::join!(cycle(&bench.driver), cycle(&other));
+        assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
+    });
 }

@@ -1,4 +1,4 @@
-//! The engine's API without the driver: an independent view, and another program on the same engine.
+//! Direct access to the engine's API, to observe and to act as another program.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// One engine's socket.
+/// A client of one engine's socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
     socket: PathBuf,
@@ -19,7 +19,7 @@ impl Raw {
         }
     }
 
-    /// Makes a call; `Null` stands for an answer that is no JSON.
+    /// Sends a request. A response that is not JSON becomes `Null`.
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut stream = UnixStream::connect(&self.socket).unwrap();
@@ -47,7 +47,7 @@ impl Raw {
         self.call("GET", path, None).1
     }
 
-    /// Pushes an image to a registry without TLS, and forgets the name it was pushed under.
+    /// Pushes an image to a registry without TLS, then removes the local tag.
     pub(crate) fn push(&self, image: &str, repository: &str, tag: &str) {
         let (status, answer) = self.call(
             "POST",
@@ -66,12 +66,12 @@ impl Raw {
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// The status of looking an image up.
+    /// Returns the HTTP status of inspecting an image.
     pub(crate) fn image(&self, image: &str) -> u16 {
         self.call("GET", &format!("/images/{image}/json"), None).0
     }
 
-    /// Everything with a label of the driver's namespace, as `kind name`, and the helpers of its volumes.
+    /// Returns all resources of a namespace and its volume helpers, as `kind name`.
     pub(crate) fn left(&self, namespace: &str) -> Vec<String> {
         let labelled =
             |label| format!("%7B%22label%22%3A%5B%22io.driver-interface.{label}%3D{namespace}%22%5D%7D");

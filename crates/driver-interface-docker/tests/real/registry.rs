@@ -1,11 +1,11 @@
-//! Registries that answer as a test wants.
+//! Scripted registries.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use super::one_layer::{OneLayer, digest};
 
-/// Answers each request, whose head it is given, on a connection of its own. Returns the port.
+/// Starts a registry that passes each request's head and connection to `answer`. Returns the port.
 pub(crate) fn registry(answer: impl Fn(&str, &mut TcpStream) + Send + Clone + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -23,7 +23,7 @@ pub(crate) fn registry(answer: impl Fn(&str, &mut TcpStream) + Send + Clone + 's
     port
 }
 
-/// A registry that has one image, under any name, whose layer is answered by the test.
+/// Serves one image under any name. The test answers the request for its layer.
 pub(crate) fn serving(image: &OneLayer, layer: impl Fn(&mut TcpStream) + Send + Clone + 'static) -> u16 {
     let (config, of_config, of_layer) = (
         image.config.clone(),
@@ -52,13 +52,13 @@ pub(crate) fn serving(image: &OneLayer, layer: impl Fn(&mut TcpStream) + Send + 
     })
 }
 
-/// A registry that has this image, under any name.
+/// Serves this image under any name.
 pub(crate) fn serving_whole(image: &OneLayer) -> u16 {
     let layer = image.layer.clone();
     serving(image, move |stream| send(stream, "200 OK", &layer))
 }
 
-/// Answers with a body, as JSON where it is one.
+/// Sends a response with a body.
 pub(crate) fn send(stream: &mut TcpStream, status: &str, body: &[u8]) {
     let is_json = body.first() == Some(&b'{');
     let kind = if is_json {
@@ -70,7 +70,7 @@ pub(crate) fn send(stream: &mut TcpStream, status: &str, body: &[u8]) {
     let _ = stream.write_all(body);
 }
 
-/// Begins an answer. `status` may have headers behind it.
+/// Sends the head of a response. `status` may be followed by headers.
 pub(crate) fn send_head(stream: &mut TcpStream, status: &str, kind: &str, length: usize) {
     let _ = write!(
         stream,

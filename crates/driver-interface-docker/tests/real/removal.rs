@@ -1,4 +1,4 @@
-//! Removing containers, and stopping them from outside the driver.
+//! Removing containers, and stopping them without the driver.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use driver_interface_types::{
 
 use super::engine::{Bench, on_each};
 
-/// An image with a place for an anonymous volume, by its name.
+/// Creates an image that declares a volume, and returns its name.
 async fn image_with_volume(bench: &Bench) -> String {
     let made = bench.created("true").await;
     let name = format!("localhost/{}", bench.namespace);
@@ -16,7 +16,7 @@ async fn image_with_volume(bench: &Bench) -> String {
         "/commit?container={}&repo={name}&tag=volume&changes=VOLUME%20/data",
         made.id
     );
-    // Podman wants a body.
+    // Podman requires a body.
     let body = bench.is_podman().then(|| serde_json::json!({}));
     let (status, answer) = bench.raw.call("POST", &path, body.as_ref());
     assert_eq!(status, 201, "{answer}");
@@ -39,8 +39,8 @@ fn anonymous_volume(bench: &Bench, container: &ContainerInstance) -> String {
 }
 
 #[test]
-fn a_removal_takes_anonymous_volumes_and_a_forced_one_sends_no_stop_signal() {
-    on_each("a_removal_takes_anonymous_volumes", async |bench| {
+fn remove_deletes_volumes_without_stop_signal() {
+    on_each("remove_deletes_volumes_without_stop_signal", async |bench| {
         let image = image_with_volume(&bench).await;
         let mut config = bench.config("trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done");
         config.image = image.clone();
@@ -86,7 +86,7 @@ fn a_removal_takes_anonymous_volumes_and_a_forced_one_sends_no_stop_signal() {
             driver.remove_container(&made.id, options).await.unwrap();
             assert!(!is_there(), "{status}: its volume stays");
             if lives {
-                // 7 would be that of a stop signal.
+                // A stop signal would give 7.
                 assert_eq!(wait.await.unwrap().unwrap().code, 137, "{status}");
             }
         }
@@ -96,8 +96,8 @@ fn a_removal_takes_anonymous_volumes_and_a_forced_one_sends_no_stop_signal() {
 }
 
 #[test]
-fn a_stop_from_outside_gives_the_process_its_time() {
-    on_each("a_stop_from_outside_gives_the_process_its_time", async |bench| {
+fn external_stop_honours_the_grace() {
+    on_each("external_stop_honours_the_grace", async |bench| {
         let script = "trap 'sleep 1; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
         let made = bench.running(script).await;
         bench.ready(&made).await;

@@ -1,4 +1,4 @@
-//! What the driver adds to the engine's volumes, networks and images, and the engine's health.
+//! Volumes, networks, images, and the engine's health.
 
 use bytes::Bytes;
 use driver_interface_errors::codes;
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::engine::{Bench, absent, on_docker, on_each};
 
 #[test]
-fn unknown_drivers_of_volumes_and_networks_are_not_retryable_errors() {
+fn unknown_resource_drivers_are_not_retryable() {
     on_each("unknown drivers", async |bench| {
         let name = format!("{}-unknown", bench.namespace);
         let volume = VolumeConfig::new(&name).driver("nosuch");
@@ -36,8 +36,8 @@ fn unknown_drivers_of_volumes_and_networks_are_not_retryable_errors() {
 }
 
 #[test]
-fn a_container_with_safe_defaults_writes_to_a_new_volume_whatever_the_image_has_there() {
-    on_each("new_volume", async |bench| {
+fn default_user_can_write_to_a_new_volume() {
+    on_each("default_user_can_write_to_a_new_volume", async |bench| {
         let name = format!("{}-vol", bench.namespace);
         let made = bench
             .driver
@@ -45,7 +45,7 @@ fn a_container_with_safe_defaults_writes_to_a_new_volume_whatever_the_image_has_
             .await
             .unwrap();
         assert_eq!(made.owner, Some(VolumeOwner::DEFAULT));
-        // The image has only one of the directories, and it belongs to root.
+        // The image has only one of the directories, owned by root.
         for target in ["/root", "/data"] {
             let script = format!("echo x > {target}/f && ls {target} && rm {target}/f");
             let config = bench.config(&script).mount(VolumeMount::volume(&name, target));
@@ -59,7 +59,7 @@ fn a_container_with_safe_defaults_writes_to_a_new_volume_whatever_the_image_has_
     });
 }
 
-/// Creates what a process leaves that is killed while it sets the owner of a volume.
+/// Creates the leftovers of a process that is killed while it sets the owner of a volume.
 fn leave_helpers(bench: &Bench, volume: &str) {
     let labels = json!({
         "io.driver-interface.helper-of": bench.namespace,
@@ -74,7 +74,7 @@ fn leave_helpers(bench: &Bench, volume: &str) {
 }
 
 #[test]
-fn helpers_of_a_killed_process_go_with_their_volume_or_after_it() {
+fn leftover_volume_helpers_are_removed() {
     on_docker("helpers", async |bench| {
         let driver = &bench.driver;
         let name = format!("{}-vol", bench.namespace);
@@ -93,7 +93,7 @@ fn helpers_of_a_killed_process_go_with_their_volume_or_after_it() {
         driver.remove_volume(&made.id).await.unwrap();
         assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
 
-        // The engine completes the helper late, and so creates the volume again.
+        // A helper that the engine creates late recreates the volume.
         leave_helpers(&bench, &name);
         driver.remove_idle_networks().await.unwrap();
         assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
@@ -101,7 +101,7 @@ fn helpers_of_a_killed_process_go_with_their_volume_or_after_it() {
     });
 }
 
-/// The archive of a root file system with one empty file.
+/// Returns an archive of a root filesystem with one empty file.
 fn archive() -> Bytes {
     let mut header = vec![0u8; 512];
     header[..6].copy_from_slice(b"marker");
@@ -120,7 +120,7 @@ fn archive() -> Bytes {
 }
 
 #[test]
-fn an_import_replaces_its_image_and_only_its_namespace_removes_it() {
+fn import_replaces_image_removable_only_by_its_namespace() {
     on_each("imported images", async |bench| {
         let driver = &bench.driver;
         let prefix = if bench.is_podman() { "localhost/" } else { "" };
@@ -129,7 +129,7 @@ fn an_import_replaces_its_image_and_only_its_namespace_removes_it() {
         let first = driver.get_image(&image).await.unwrap().unwrap();
         driver.import_image(&image, archive().into()).await.unwrap();
         let second = driver.get_image(&image).await.unwrap().unwrap();
-        // Nothing has the first one any more, so nobody could remove it.
+        // The first image must be gone: without a name, no driver could remove it.
         assert!(first.id == second.id || bench.raw.image(&first.id) == 404);
         let mut config = bench.config("").command(["/marker"]);
         config.image = image.to_string();
@@ -150,7 +150,7 @@ fn an_import_replaces_its_image_and_only_its_namespace_removes_it() {
 }
 
 #[test]
-fn a_health_check_names_the_engine() {
+fn health_check_names_the_engine() {
     on_each("health", async |bench| {
         let health = bench.driver.health_check().await.unwrap();
         let engine = health.engine.unwrap();
@@ -161,45 +161,42 @@ fn a_health_check_names_the_engine() {
 }
 
 #[test]
-fn a_registry_s_images_are_pulled_and_its_refusals_told_apart() {
-    on_each(
-        "a_registry_s_images_are_pulled_and_its_refusals_told_apart",
-        async |bench| {
-            const REGISTRY: &str = "127.0.0.1:5000";
-            if let Err(error) = std::net::TcpStream::connect(REGISTRY) {
-                return absent("pulling", "registry", &error.to_string());
-            }
-            let driver = &bench.driver;
-            let mut config = bench.config("true").pull_policy(PullPolicy::Always);
-            let repository = format!("{REGISTRY}/{}", bench.namespace);
-            config.image = format!("{repository}:1");
-            bench.raw.push(bench.image, &repository, "1");
+fn pulls_images_and_distinguishes_refusals() {
+    on_each("pulls_images_and_distinguishes_refusals", async |bench| {
+        const REGISTRY: &str = "127.0.0.1:5000";
+        if let Err(error) = std::net::TcpStream::connect(REGISTRY) {
+            return absent("pulling", "registry", &error.to_string());
+        }
+        let driver = &bench.driver;
+        let mut config = bench.config("true").pull_policy(PullPolicy::Always);
+        let repository = format!("{REGISTRY}/{}", bench.namespace);
+        config.image = format!("{repository}:1");
+        bench.raw.push(bench.image, &repository, "1");
+        assert_eq!(
+            bench.raw.image(&config.image),
+            404,
+            "what was pushed is only there"
+        );
+        let made = driver.create_container(&config).await.unwrap();
+        assert_eq!(made.image, config.image);
+        driver
+            .remove_container(&made.id, RemoveOptions::default())
+            .await
+            .unwrap();
+        bench.raw.untag(&config.image);
+        let digest = format!("{repository}@sha256:{}", "a".repeat(64));
+        for missing in [
+            format!("{repository}:nosuch"),
+            format!("{REGISTRY}/nosuch"),
+            digest,
+        ] {
+            config.image = missing;
+            let error = driver.create_container(&config).await.unwrap_err();
             assert_eq!(
-                bench.raw.image(&config.image),
-                404,
-                "what was pushed is only there"
+                (error.code(), error.is_retryable()),
+                (codes::IMAGE_NOT_FOUND, false),
+                "{error:?}"
             );
-            let made = driver.create_container(&config).await.unwrap();
-            assert_eq!(made.image, config.image);
-            driver
-                .remove_container(&made.id, RemoveOptions::default())
-                .await
-                .unwrap();
-            bench.raw.untag(&config.image);
-            let digest = format!("{repository}@sha256:{}", "a".repeat(64));
-            for missing in [
-                format!("{repository}:nosuch"),
-                format!("{REGISTRY}/nosuch"),
-                digest,
-            ] {
-                config.image = missing;
-                let error = driver.create_container(&config).await.unwrap_err();
-                assert_eq!(
-                    (error.code(), error.is_retryable()),
-                    (codes::IMAGE_NOT_FOUND, false),
-                    "{error:?}"
-                );
-            }
-        },
-    );
+        }
+    });
 }

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::engine::on_each;
 
 #[test]
-fn a_run_returns_every_byte_and_the_exit_code() {
+fn run_returns_all_output_and_exit_code() {
     on_each("run", async |bench| {
         let nothing = Vec::<String>::new();
         let script = "head -c 3000000 /dev/zero | tr '\\0' 'x'; echo oops >&2; exit 7";
@@ -26,7 +26,7 @@ fn a_run_returns_every_byte_and_the_exit_code() {
             (ExecOutcome::Exited(7), false)
         );
         assert_eq!(bench.raw.left(&bench.namespace), nothing);
-        // However short it is, its output is there.
+        // Even a very short run returns its output.
         for round in 0..10 {
             let output = bench
                 .driver
@@ -40,7 +40,7 @@ fn a_run_returns_every_byte_and_the_exit_code() {
 }
 
 #[test]
-fn a_run_that_takes_too_long_or_is_dropped_leaves_nothing() {
+fn timed_out_or_dropped_run_leaves_nothing() {
     on_each("run dropped", async |bench| {
         let options = RunOptions::default().timeout(Duration::from_secs(2));
         let config = bench.config("echo begun; trap '' TERM; sleep 600 & wait");

@@ -1,4 +1,4 @@
-//! Ports on the host, and runtimes, seccomp profiles and platforms of the engine.
+//! Published ports, runtimes, seccomp profiles and platforms.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ async fn printed(bench: &Bench, config: &ContainerConfig) -> String {
 }
 
 #[test]
-fn a_port_is_reached_on_loopback_at_a_port_that_is_read_back() {
+fn published_port_is_reachable_on_loopback_only() {
     on_each("ports", |bench| async move {
         let script = "while :; do echo hello | nc -l -p 8080; done";
         let config = bench.config(script).port(PortMapping::new(8080));
@@ -50,7 +50,7 @@ fn fetch(address: SocketAddr) -> String {
 }
 
 #[test]
-fn a_taken_port_is_named_as_the_cause() {
+fn port_in_use_is_the_reported_cause() {
     on_each("port taken", |bench| async move {
         let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = holder.local_addr().unwrap().port();
@@ -68,7 +68,7 @@ fn a_taken_port_is_named_as_the_cause() {
 }
 
 #[test]
-fn a_runtime_is_taken_only_if_the_engine_knows_it() {
+fn unknown_runtime_is_refused() {
     on_each("runtime", |bench| async move {
         let known = bench.config("echo ran").runtime("runc");
         if !bench
@@ -88,7 +88,7 @@ fn a_runtime_is_taken_only_if_the_engine_knows_it() {
 }
 
 #[test]
-fn a_seccomp_profile_of_the_config_s_own_holds() {
+fn custom_seccomp_profile_is_enforced() {
     on_each("seccomp", |bench| async move {
         let profile = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}"#;
         let mut config = bench.config("mkdir /tmp/x && echo made; echo done");
@@ -108,7 +108,7 @@ fn a_seccomp_profile_of_the_config_s_own_holds() {
 }
 
 #[test]
-fn a_platform_is_the_image_s_or_is_refused() {
+fn mismatched_platform_is_refused() {
     on_each("platform", |bench| async move {
         let own = bench.raw.get(&format!("/images/{}/json", bench.image));
         let platform = format!("linux/{}", own["Architecture"].as_str().unwrap());

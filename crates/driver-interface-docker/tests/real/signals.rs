@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use super::engine::on_each;
 
 #[test]
-fn a_real_time_signal_reaches_the_process() {
-    on_each("a_real_time_signal_reaches_the_process", async |bench| {
+fn real_time_signal_reaches_the_process() {
+    on_each("real_time_signal_reaches_the_process", async |bench| {
         let script = "trap 'exit 3' 36; echo ready; while :; do sleep 0.1; done";
         let made = bench.running(script).await;
         bench.ready(&made).await;
@@ -21,46 +21,43 @@ fn a_real_time_signal_reaches_the_process() {
     });
 }
 
-/// How many calls are dropped, each at another moment; few unless this says otherwise.
+/// Overrides how many calls are dropped, each at a different moment.
 const DROPS: &str = "DRIVER_INTERFACE_DROPS";
 
 #[test]
-fn a_stop_after_a_dropped_restart_or_start_is_final() {
-    on_each(
-        "a_stop_after_a_dropped_restart_or_start_is_final",
-        async |bench| {
-            let drops = std::env::var(DROPS).map_or(8, |count| count.parse().unwrap());
-            let driver = &bench.driver;
-            let mut all = Vec::new();
-            for moment in 0..drops {
-                let made = bench
-                    .created("trap 'exit 0' TERM; while :; do sleep 0.05; done")
-                    .await;
-                let late = Duration::from_millis(400 * moment / drops);
-                driver.start_container(&made.id).await.unwrap();
-                if moment % 3 == 2 {
-                    driver
-                        .stop_container(&made.id, StopOptions::kill())
-                        .await
-                        .unwrap();
-                    drop(tokio::time::timeout(late, driver.start_container(&made.id)).await);
-                } else {
-                    let options = StopOptions::kill_after(Duration::from_secs(10));
-                    drop(tokio::time::timeout(late, driver.restart_container(&made.id, options)).await);
-                }
+fn stop_after_dropped_start_or_restart_is_final() {
+    on_each("stop_after_dropped_start_or_restart_is_final", async |bench| {
+        let drops = std::env::var(DROPS).map_or(8, |count| count.parse().unwrap());
+        let driver = &bench.driver;
+        let mut all = Vec::new();
+        for moment in 0..drops {
+            let made = bench
+                .created("trap 'exit 0' TERM; while :; do sleep 0.05; done")
+                .await;
+            let late = Duration::from_millis(400 * moment / drops);
+            driver.start_container(&made.id).await.unwrap();
+            if moment % 3 == 2 {
                 driver
                     .stop_container(&made.id, StopOptions::kill())
                     .await
                     .unwrap();
-                let stopped = driver.get_container(&made.id).await.unwrap().unwrap();
-                assert_ne!(stopped.status, ContainerStatus::Running, "dropped after {late:?}");
-                all.push(async move {
-                    tokio::time::sleep(Duration::from_millis(1500)).await;
-                    let now = driver.get_container(&made.id).await.unwrap().unwrap();
-                    assert_eq!(now, stopped, "dropped after {late:?}");
-                });
+                drop(tokio::time::timeout(late, driver.start_container(&made.id)).await);
+            } else {
+                let options = StopOptions::kill_after(Duration::from_secs(10));
+                drop(tokio::time::timeout(late, driver.restart_container(&made.id, options)).await);
             }
-            join_all(all).await;
-        },
-    );
+            driver
+                .stop_container(&made.id, StopOptions::kill())
+                .await
+                .unwrap();
+            let stopped = driver.get_container(&made.id).await.unwrap().unwrap();
+            assert_ne!(stopped.status, ContainerStatus::Running, "dropped after {late:?}");
+            all.push(async move {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                let now = driver.get_container(&made.id).await.unwrap().unwrap();
+                assert_eq!(now, stopped, "dropped after {late:?}");
+            });
+        }
+        join_all(all).await;
+    });
 }

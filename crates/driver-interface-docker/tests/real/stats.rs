@@ -1,11 +1,11 @@
-//! Memory that the engine counts as used.
+//! Memory stats.
 
 use driver_interface_types::ContainerDriver;
 
 use super::engine::on_each;
 
 #[test]
-fn memory_that_is_used_shows_and_the_file_cache_does_not() {
+fn memory_stats_exclude_file_cache() {
     on_each("stats memory", |bench| async move {
         let script = "dd if=/dev/zero of=/big bs=1M count=24 2>/dev/null; echo ready; sleep 60";
         let config = bench.config(script).memory(128).security(
@@ -21,7 +21,7 @@ fn memory_that_is_used_shows_and_the_file_cache_does_not() {
             "memory with 24 MiB of file cache: {} KiB",
             stats.memory_bytes / 1024
         );
-        // Podman's API does not say what is cache.
+        // Podman's API does not report the cache.
         if !bench.is_podman() {
             assert!(stats.memory_bytes < 20 << 20, "{stats:?}");
         }

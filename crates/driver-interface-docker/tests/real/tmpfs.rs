@@ -1,4 +1,4 @@
-//! Tmpfs mounts over what an image has, and the driver's own `/tmp` in an image whose `/tmp` is root's.
+//! Tmpfs mounts over image directories, and the default `/tmp` over a root-owned `/tmp`.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +9,7 @@ use driver_interface_types::{ContainerConfig, ContainerDriver, ImageRef, Securit
 
 use super::engine::{Bench, on_each};
 
-/// The test image with another mode for `/tmp`.
+/// Returns the test image with this mode for `/tmp`.
 fn with_tmp_mode(mode: u32) -> Vec<u8> {
     let TestImage::Root(root) = TestImage::find(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("busybox"))
     else {
@@ -55,7 +55,7 @@ async fn printed(bench: &Bench, config: &ContainerConfig) -> String {
 }
 
 #[test]
-fn the_driver_s_tmp_is_writable_in_an_image_whose_tmp_is_root_s() {
+fn default_tmp_is_writable_over_a_root_owned_tmp() {
     on_each("driver's tmp", async |bench| {
         let image = imported(&bench, 0o755).await;
         let script = "touch /tmp/x && echo written; mkdir /tmp/d && echo made";
@@ -66,7 +66,7 @@ fn the_driver_s_tmp_is_writable_in_an_image_whose_tmp_is_root_s() {
             config.image = image.to_string();
             assert_eq!(printed(&bench, &config).await, "written\nmade\n", "{user}");
         }
-        // A name says no number to Docker before the container is made: it works, or it is said that it does not.
+        // On Docker, the driver cannot resolve a user name before the creation, so it may refuse the config.
         let mut named = bench
             .config(script)
             .security(SecurityOptions::default().user("user"));
@@ -86,7 +86,7 @@ fn the_driver_s_tmp_is_writable_in_an_image_whose_tmp_is_root_s() {
 }
 
 #[test]
-fn a_directory_that_its_owner_may_not_write_to_does_not_pass_for_a_writable_one() {
+fn read_only_tmp_directory_works_or_is_refused() {
     on_each("read-only directory", async |bench| {
         let image = imported(&bench, 0o555).await;
         let mut config = bench.config("touch /tmp/x && echo written");
@@ -100,7 +100,7 @@ fn a_directory_that_its_owner_may_not_write_to_does_not_pass_for_a_writable_one(
 }
 
 #[test]
-fn a_mount_s_mode_and_owner_are_as_asked_or_refused() {
+fn mode_and_owner_are_applied_or_refused() {
     on_each("mode and owner", async |bench| {
         let base = |mount: TmpfsMount| {
             let script = format!("stat -c '%a %u:%g' {}", mount.target);

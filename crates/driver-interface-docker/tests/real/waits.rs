@@ -1,4 +1,4 @@
-//! Waiting for the end of a run.
+//! Waiting for exits and readiness.
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ async fn wait(bench: &Bench, id: &ContainerId) -> driver_interface_errors::Resul
 }
 
 #[test]
-fn concurrent_waits_return_the_exit_code_when_the_first_one_removes_the_container() {
-    on_each("a_wait_keeps_the_code", async |bench| {
+fn concurrent_waits_survive_removal_by_the_first() {
+    on_each("concurrent_waits_survive_removal_by_the_first", async |bench| {
         let made = bench.running("sleep 1; exit 5").await;
         let remove_first = async {
             let code = wait(&bench, &made.id).await;
@@ -37,48 +37,45 @@ fn concurrent_waits_return_the_exit_code_when_the_first_one_removes_the_containe
 }
 
 #[test]
-fn an_exit_before_readiness_is_told_with_the_last_words_and_their_cause() {
-    on_each(
-        "an_exit_before_readiness_is_told_with_the_last_words_and_their_cause",
-        async |bench| {
-            let plain = |script: &str| bench.config(script);
-            let user = |script: &str| plain(script).security(SecurityOptions::default().user("1234:1234"));
-            let mut cases = vec![
-                (user("cat /proc/slabinfo"), "code 1", Some(Hint::PermissionDenied)),
-                (plain("nosuchserver"), "code 127", Some(Hint::CommandNotFound)),
-                (
-                    plain("nc -l -p 8080 & sleep 1; nc -l -p 8080"),
-                    "code 1",
-                    Some(Hint::PortInUse),
-                ),
-            ];
-            // Podman adds an entry for a user that the image does not know.
-            if !bench.is_podman() {
-                cases.push((user("whoami"), "code 1", Some(Hint::UserNotFound)));
-            }
-            for (config, says, hint) in cases {
-                let made = bench.driver.create_container(&config).await.unwrap();
-                bench.driver.start_container(&made.id).await.unwrap();
-                let begun = Instant::now();
-                // What engines and programs say ("already in use") must not be taken for it.
-                let ready = WaitFor::log("it listens");
-                let error = bench.driver.wait_for(&made.id, &ready, WITHIN).await.unwrap_err();
-                assert_eq!(
-                    (error.code(), error.hint()),
-                    (codes::CONTAINER_START_FAILED, hint),
-                    "{error}"
-                );
-                assert!(error.to_string().contains(says), "{error}");
-                assert!(error.to_string().contains("its log ends with: "), "{error}");
-                assert!(begun.elapsed() < WITHIN / 2, "{error}");
-            }
-        },
-    );
+fn early_exit_reports_log_and_cause() {
+    on_each("early_exit_reports_log_and_cause", async |bench| {
+        let plain = |script: &str| bench.config(script);
+        let user = |script: &str| plain(script).security(SecurityOptions::default().user("1234:1234"));
+        let mut cases = vec![
+            (user("cat /proc/slabinfo"), "code 1", Some(Hint::PermissionDenied)),
+            (plain("nosuchserver"), "code 127", Some(Hint::CommandNotFound)),
+            (
+                plain("nc -l -p 8080 & sleep 1; nc -l -p 8080"),
+                "code 1",
+                Some(Hint::PortInUse),
+            ),
+        ];
+        // Podman adds a passwd entry for an unknown user.
+        if !bench.is_podman() {
+            cases.push((user("whoami"), "code 1", Some(Hint::UserNotFound)));
+        }
+        for (config, says, hint) in cases {
+            let made = bench.driver.create_container(&config).await.unwrap();
+            bench.driver.start_container(&made.id).await.unwrap();
+            let begun = Instant::now();
+            // Engines and programs never print this text.
+            let ready = WaitFor::log("it listens");
+            let error = bench.driver.wait_for(&made.id, &ready, WITHIN).await.unwrap_err();
+            assert_eq!(
+                (error.code(), error.hint()),
+                (codes::CONTAINER_START_FAILED, hint),
+                "{error}"
+            );
+            assert!(error.to_string().contains(says), "{error}");
+            assert!(error.to_string().contains("its log ends with: "), "{error}");
+            assert!(begun.elapsed() < WITHIN / 2, "{error}");
+        }
+    });
 }
 
 #[test]
-fn only_a_wait_says_that_memory_did_not_run_out() {
-    on_each("only_a_wait_says_that_memory_did_not_run_out", async |bench| {
+fn only_wait_rules_out_an_oom_kill() {
+    on_each("only_wait_rules_out_an_oom_kill", async |bench| {
         let made = bench.running("sleep 60").await;
         bench
             .driver
@@ -92,7 +89,7 @@ fn only_a_wait_says_that_memory_did_not_run_out() {
             .wait_container(&made.id, WaitOptions::at_most(WITHIN))
             .await
             .unwrap();
-        // Podman has no events that would say so.
+        // Podman has no events for OOM kills.
         let known = (!bench.is_podman()).then_some(false);
         assert_eq!((waited.code, waited.oom_killed), (137, known));
         assert_eq!(now.status, ContainerStatus::Stopped);

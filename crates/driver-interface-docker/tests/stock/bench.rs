@@ -1,4 +1,4 @@
-//! One image, built once and loaded onto each engine for the time of a test.
+//! An image that is built once and loaded onto each engine for the duration of a test.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -16,7 +16,7 @@ use crate::real::engine::{Bench, absent, on_each};
 
 const READY: Duration = Duration::from_secs(60);
 
-/// An engine that has the image.
+/// An engine with the image.
 pub(super) struct Stock {
     bench: Arc<Bench>,
     pub(super) session: SessionId,
@@ -64,7 +64,7 @@ impl Stock {
         self.bench.driver.create_volume(&config).await.unwrap().name
     }
 
-    /// Starts a container and waits until it is ready. Its logs are shown if it never is.
+    /// Starts a container and waits until it is ready. Prints its logs if it never is.
     pub(super) async fn running(&self, config: &ContainerConfig, ready: &WaitFor) -> ContainerId {
         let plan = self.plan(config).await;
         assert_eq!((plan.refusals, plan.advice), (Vec::new(), Vec::new()));

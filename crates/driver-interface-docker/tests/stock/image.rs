@@ -11,7 +11,7 @@ use tar::{Builder, EntryType, Header};
 use super::packages::{self, Package};
 use crate::real::one_layer::{archive, digest};
 
-/// An image: packages, and what the build file of an official image adds to them.
+/// The recipe of an image: packages and the additions of an official build file.
 pub(super) struct Recipe {
     pub(super) packages: &'static [&'static str],
     /// Its service's user: name, uid and gid.
@@ -35,13 +35,10 @@ const APPLETS: &[&str] = &[
 /// Directories of a merged `/usr`, which packages still name by their old paths.
 const MERGED: &[&str] = &["bin", "lib", "lib64", "sbin"];
 const LEFT_OUT: &[&str] = &[
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/locale",
-    "usr/share/lintian",
+    "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian",
 ];
 
-/// A root file system, without the name that the image gets on an engine.
+/// A root filesystem, not yet named as an image.
 pub(super) struct Built {
     layer: Vec<u8>,
     config: String,
@@ -81,7 +78,7 @@ impl Recipe {
     }
 
     fn layer(&self, packages: &[Package]) -> Result<Vec<u8>, String> {
-        // Of a path that occurs more than once, the first entry counts. So these come before the packages' own.
+        // The first entry of a duplicate path wins, so these precede the packages' entries.
         let mut layer = Layer {
             archive: Builder::new(Vec::new()),
             paths: BTreeSet::new(),
@@ -111,7 +108,7 @@ impl Recipe {
     }
 }
 
-/// Returns what follows the search path: the directory of PostgreSQL's programs has its version in its name.
+/// Returns the versioned directory of PostgreSQL's programs, which is appended to the search path.
 fn postgres_programs(package: &Package) -> Option<String> {
     let version = package.name.strip_prefix("postgresql-")?;
     let is_version = version.bytes().all(|byte| byte.is_ascii_digit());

@@ -5,56 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// Packages that only installation scripts, other languages or optional modules need, by the start of their names.
+/// Prefixes of packages that only installation scripts, other languages or optional modules need.
 const UNNEEDED: &[&str] = &[
-    "adduser",
-    "debconf",
-    "dpkg",
-    "gcc-",
-    "init-system-helpers",
-    "iproute2",
-    "libaudit-common",
-    "libbpf",
-    "libc-bin",
-    "libc-l10n",
-    "libcap2-bin",
-    "libdb5",
-    "libelf",
-    "libfile-",
-    "libgdbm",
-    "libjson-perl",
-    "libllvm",
-    "libmnl",
-    "libnginx-mod",
-    "libnumber-",
-    "libpam-",
-    "libperl",
-    "libsemanage",
-    "libsepol",
-    "libtext-",
-    "libtirpc",
-    "libxtables",
-    "libz3",
-    "locales",
-    "login",
-    "lsb-base",
-    "netbase",
-    "openssl",
-    "passwd",
-    "perl",
-    "postgresql-client-common",
-    "postgresql-common",
-    "readline-common",
-    "sensible-utils",
-    "ssl-cert",
-    "sysvinit-utils",
-    "tar",
-    "ucf",
-    "usrmerge",
-    "util-linux-",
+    "adduser", "debconf", "dpkg", "gcc-", "init-system-helpers", "iproute2", "libaudit-common", "libbpf",
+    "libc-bin", "libc-l10n", "libcap2-bin", "libdb5", "libelf", "libfile-", "libgdbm", "libjson-perl",
+    "libllvm", "libmnl", "libnginx-mod", "libnumber-", "libpam-", "libperl", "libsemanage", "libsepol",
+    "libtext-", "libtirpc", "libxtables", "libz3", "locales", "login", "lsb-base", "netbase", "openssl",
+    "passwd", "perl", "postgresql-client-common", "postgresql-common", "readline-common", "sensible-utils",
+    "ssl-cert", "sysvinit-utils", "tar", "ucf", "usrmerge", "util-linux-",
 ];
 
-/// One caller at a time: apt locks its lists, and tests share packages.
+/// Serialises apt: it locks its lists, and tests share packages.
 static APT: Mutex<()> = Mutex::new(());
 
 /// A downloaded package.
@@ -74,7 +35,7 @@ pub(super) fn download(names: &[&str]) -> Result<Vec<Package>, String> {
         resolve(names)
     })?;
     if fetch(&directory, &found).is_err() {
-        // The lists may be older than what the mirror still has.
+        // The lists may be older than the mirror's content.
         apt(&directory, &["update"])?;
         fetch(&directory, &resolve(names)?)?;
     }
@@ -96,11 +57,7 @@ impl Package {
 /// Returns the file names of packages and of what they depend on, as if nothing were installed.
 fn resolve(names: &[&str]) -> Result<Vec<String>, String> {
     let fixed = [
-        "install",
-        "--print-uris",
-        "--yes",
-        "-qq",
-        "--no-install-recommends",
+        "install", "--print-uris", "--yes", "-qq", "--no-install-recommends",
     ];
     let nothing_installed = ["-o", "Dir::State::status=/dev/null", "-o", "Debug::NoLocking=1"];
     let printed = run(Command::new("apt-get")

@@ -1,10 +1,10 @@
-//! The page and the tests have the same settings.
+//! The page and the tests contain the same settings.
 
 const PAGE: &str = include_str!("../../../../docs/STOCK_IMAGES.md");
 const TESTED: &str = include_str!("settings.rs");
 
 #[test]
-fn every_setting_on_the_page_is_tested_here() {
+fn every_documented_setting_is_tested() {
     let on_page = functions(PAGE);
     let tested: Vec<String> = functions(&TESTED.replace("pub(super) fn", "fn"));
     assert_eq!(tested.len(), 6);

@@ -1,4 +1,4 @@
-//! What the build files and entrypoints of the official images do.
+//! Recipes that mirror the build files and entrypoints of the official images.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::image::Recipe;
 
-/// Starts as root, and its workers continue as `nginx`. Binds port 80, writes below `/var/cache/nginx` and `/run`.
+/// Starts as root with workers as `nginx`. Binds port 80, writes below `/var/cache/nginx` and `/run`.
 pub(super) static NGINX: Recipe = Recipe {
     packages: &["nginx-light"],
     user: ("nginx", 101, 101),
@@ -59,7 +59,7 @@ http {
 }
 ";
 
-/// Starts as root, gives its directories to `postgres`, continues as `postgres`, and initializes the database.
+/// Starts as root, gives its directories to `postgres`, continues as `postgres`, initializes the database.
 pub(super) static POSTGRES: Recipe = Recipe {
     packages: &["postgresql"],
     user: ("postgres", 999, 999),

@@ -1,4 +1,4 @@
-//! Each service with each way to run it.
+//! Each service with each of its settings.
 
 use driver_interface_types::{
     ContainerConfig, ContainerId, ExecConfig, ImageInfo, SecurityOptions, VolumeOwner, WaitFor,
@@ -27,7 +27,7 @@ fn nginx_serves_a_page_with_either_setting() {
 }
 
 #[test]
-fn the_defaults_do_not_suit_an_image_that_starts_as_root_and_the_plan_says_so() {
+fn plan_advises_against_defaults_for_root_images() {
     on_each_with("stock nginx by default", &NGINX, |stock| async move {
         let config = ContainerConfig::new(stock.session.as_str(), stock.image.as_str());
         let plan = stock.plan(&config).await;
@@ -49,7 +49,7 @@ fn the_defaults_do_not_suit_an_image_that_starts_as_root_and_the_plan_says_so() 
 }
 
 #[test]
-fn postgres_answers_queries_and_keeps_its_data_with_either_setting() {
+fn postgres_keeps_its_data_with_either_setting() {
     on_each_with("stock postgres", &POSTGRES, |stock| async move {
         for (name, settings) in [
             ("open", settings::postgres as fn(&_, &_, &_) -> ContainerConfig),
@@ -73,11 +73,7 @@ fn postgres_answers_queries_and_keeps_its_data_with_either_setting() {
 
 async fn query(stock: &Stock, id: &ContainerId, statement: &str) -> String {
     let psql = [
-        "psql",
-        "--host=127.0.0.1",
-        "--username=postgres",
-        "-Atc",
-        statement,
+        "psql", "--host=127.0.0.1", "--username=postgres", "-Atc", statement,
     ];
     stock
         .exec(id, ExecConfig::new(psql).env("PGPASSWORD", "secret"))
@@ -85,7 +81,7 @@ async fn query(stock: &Stock, id: &ContainerId, statement: &str) -> String {
 }
 
 #[test]
-fn redis_answers_and_keeps_its_data_with_either_setting() {
+fn redis_keeps_its_data_with_either_setting() {
     on_each_with("stock redis", &REDIS, |stock| async move {
         for (name, settings) in [
             ("open", settings::redis as fn(&_, &_, &_) -> ContainerConfig),
@@ -110,7 +106,7 @@ fn redis_answers_and_keeps_its_data_with_either_setting() {
 }
 
 #[test]
-fn a_volume_of_another_user_is_advised_against() {
+fn plan_advises_against_volume_of_another_user() {
     on_each_with("stock redis by another user", &REDIS, |stock| async move {
         let config = ContainerConfig::new(stock.session.as_str(), stock.image.as_str())
             .security(SecurityOptions::hardened().user("1234:1234"));

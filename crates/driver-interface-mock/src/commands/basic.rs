@@ -34,7 +34,7 @@ pub(crate) async fn sleep(process: MockProcess) -> u8 {
         return 1;
     }
     if total == Duration::MAX {
-        // With a timer, a paused clock would jump to it when nothing else is running.
+        // A paused clock would jump to a timer when nothing else is running.
         return std::future::pending().await;
     }
     process.sleep(total).await;

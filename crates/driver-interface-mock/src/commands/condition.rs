@@ -21,7 +21,7 @@ pub(crate) async fn test(process: MockProcess) -> u8 {
     let verdict = match words.as_slice() {
         [] => Ok(false),
         [word] => Ok(!word.is_empty()),
-        // If there are three words, the middle one decides, whatever the others look like.
+        // Of three words, a binary operator in the middle wins, even if the others look like operators.
         [left, operator, right] if is_binary(operator) => reader.compare(left, operator, right),
         _ => reader.any(),
     };

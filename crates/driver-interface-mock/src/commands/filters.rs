@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::options::{Line, count};
 use crate::process::{Input, MockProcess, Output};
 
-/// How much is read at once.
+/// The maximum number of bytes per read.
 pub(super) const CHUNK: usize = 64 * 1024;
-/// How often a followed file is checked.
+/// The interval at which a followed file is checked.
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns the CPU time for processing a number of bytes: a gigabyte takes a second.

@@ -17,7 +17,7 @@ pub(crate) async fn grep(process: MockProcess) -> u8 {
     let Some(pattern) = Pattern::parse(pattern, line.has('F'), line.has('E'), line.has('i')) else {
         process
             .say(format!(
-                "grep: the mock does not know patterns such as '{pattern}'"
+                "grep: the mock does not support patterns such as '{pattern}'"
             ))
             .await;
         return 2;

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_found_where_they_are() {
+    fn finds_pattern_matches() {
         for (pattern, line) in [
             ("b", "abc"),
             ("^a", "abc"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn rejects_unsupported_patterns() {
         for pattern in ["(a)", "a{2}", r"\w", "[a", "+"] {
             assert!(Pattern::parse(pattern, false, true, false).is_none(), "{pattern}");
         }

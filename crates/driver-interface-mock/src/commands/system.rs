@@ -102,7 +102,7 @@ pub(crate) async fn env(mut process: MockProcess) -> u8 {
     run_instead(process, rest, "env").await
 }
 
-/// Replaces the program of the same process.
+/// Replaces the program of the process.
 async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
     let program = words.first().cloned().unwrap_or_default();
     match process.launcher().load_as_script(&program, &words) {
@@ -316,7 +316,7 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
         Err(_) => {
             entry.send(signal);
             let exit = run.await;
-            // It shares a process with the program, so a signal that ends the program ends both.
+            // `timeout` shares a process with the program, so a signal that ends the program ends both.
             if let Some(signal) = exit.signal {
                 process.entry.send(signal);
                 tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The simulated engine's responses, which are the source of the driver's errors.
+//! Responses of the simulated engine, used as the sources of errors.
 
 use std::fmt;
 
@@ -152,7 +152,7 @@ impl Refusal {
 impl fmt::Display for EngineAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
-            Some(status) => write!(f, "engine answered {status}: {}", self.text),
+            Some(status) => write!(f, "engine returned status {status}: {}", self.text),
             None => f.write_str(&self.text),
         }
     }

@@ -21,7 +21,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Starts a container that is not running, in one step.
+    /// Starts a container that is not running.
     pub(super) fn start_now(&self, id: &ContainerId) -> Result<StartOutcome> {
         let engine = &self.core.engine;
         let mut state = engine.state();
@@ -177,7 +177,7 @@ fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError
         .into()
 }
 
-/// Explains why a program does not run: in words, as a hint, and as the engine reports it.
+/// Returns the message, the hint and the engine's refusal for a problem.
 pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
     match problem {
         StartProblem::NoSuchProgram(program) => (

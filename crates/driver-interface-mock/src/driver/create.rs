@@ -38,7 +38,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || self.check(config), work).await
     }
 
-    /// Performs every check that can fail before the engine is involved.
+    /// Performs the checks that need no engine.
     fn check(&self, config: &ContainerConfig) -> Result<()> {
         let violations = self.violations(config);
         if !violations.is_empty() {
@@ -58,7 +58,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Returns what is invalid in the config.
+    /// Returns the violations in the config.
     pub(super) fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
             Ok(()) => Vec::new(),
@@ -79,7 +79,7 @@ impl<K: Kind> MockDriver<K> {
         violations
     }
 
-    /// Returns which limits and security options a simulated container enforces.
+    /// Returns the enforcement of limits and security options in a simulated container.
     pub(super) fn enforcement(config: &ContainerConfig) -> EnforcementReport {
         let mut report = Self::guarantees();
         if config.resources.disk.is_none() {
@@ -103,7 +103,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(container.instance())
     }
 
-    /// Creates the container in one step: before it, nothing has changed, and after it, everything has.
+    /// Creates the container atomically.
     fn commit(
         &self,
         config: &ContainerConfig,
@@ -215,7 +215,7 @@ impl<K: Kind> MockDriver<K> {
 }
 
 /// Returns the command line that a container runs: the entrypoint followed by the command, each from the config or
-/// else the image. If the config sets an entrypoint, even an empty one, the image's command is not used.
+/// else from the image. If the config sets an entrypoint, even an empty one, the image's command is not used.
 fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     let entrypoint = config.entrypoint.as_ref().unwrap_or(&image.entrypoint);
     let command = if config.command.is_empty() && config.entrypoint.is_none() {
@@ -254,7 +254,7 @@ fn resolver_file(config: &ContainerConfig) -> String {
         .collect()
 }
 
-/// Returns a summary of a config without anything that may be secret.
+/// Returns a summary of a config, without secrets.
 pub(super) fn summary_of(config: &ContainerConfig) -> String {
     let program = config
         .command

@@ -73,7 +73,7 @@ impl Reader {
             match found {
                 Some(event) if self.passes(&event) => return Some(event),
                 Some(_) => {}
-                // It was marked as seen when the reader was created or last waited, so no event is missed.
+                // The receiver was last marked as seen before the query above, so no event is missed.
                 None => self.arrived.changed().await.ok()?,
             }
         }

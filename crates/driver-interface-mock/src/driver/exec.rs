@@ -153,7 +153,7 @@ pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfi
     Call::new(operation).on(id).summary(summary)
 }
 
-/// Returns the request. A terminal, if requested, replaces the input and the error stream.
+/// Returns the request. If the config has a terminal, it replaces the input and the error stream.
 pub(super) fn request(
     config: &ExecConfig,
     terminal: Option<Arc<Terminal>>,

@@ -88,7 +88,7 @@ enum Keys {
 }
 
 impl Keys {
-    /// Forwards a chunk. Returns whether anyone may read more.
+    /// Forwards a chunk. Returns whether there may still be a reader.
     async fn pass(&self, bytes: &[u8], exec: &Exec) -> bool {
         match self {
             Self::Pipe(Some(sink)) => sink.write(bytes).await.is_ok(),
@@ -107,14 +107,14 @@ impl Keys {
     }
 }
 
-/// Waits for the exit of a command that someone else holds.
+/// Waits for the exit of a command without keeping it alive before that.
 async fn ended(exec: &Weak<Exec>) {
     if let Some(exec) = exec.upgrade() {
         exec.wait().await;
     }
 }
 
-/// Forwards the session's input to the command until either of them ends.
+/// Forwards the session's input until it ends or the command exits.
 async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
     let mut piece = vec![0; BUFFER];
     let pass = async {
@@ -137,7 +137,7 @@ async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
     }
 }
 
-/// Types input that was passed as a whole.
+/// Sends the whole input, followed by its end.
 async fn type_all(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
     let pass = async {
         if let Some(exec) = exec.upgrade()

@@ -117,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
             }
             let archive = all_of(archive).await?.freeze();
             let (files, _) = self.files(id)?;
-            // Files unpacked before the failure stay.
+            // Files unpacked before a failure are kept.
             unpack(&files, at, &archive).map_err(|problem| {
                 let error = match problem.errno {
                     Some(errno) => failed(&problem.path, errno),

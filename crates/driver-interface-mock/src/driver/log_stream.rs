@@ -23,18 +23,17 @@ struct Reader {
     logs: Arc<LogStore>,
     selection: LogSelection,
     timestamps: bool,
-    /// Its position.
     position: u64,
-    /// The position at which it ends at the latest.
+    /// The position before which it ends.
     before: u64,
-    /// The run at whose end it stops, counted from 1.
+    /// The number of the run with which it ends, counted from 1.
     run: usize,
     live: Option<Live>,
     /// The rest of a line that is too long for one chunk.
     rest: Option<LogChunkSplitter>,
 }
 
-/// What a reader waits for.
+/// The changes that a reader waits for.
 struct Live {
     changed: watch::Receiver<Changes>,
     arrived: watch::Receiver<u64>,
@@ -97,7 +96,7 @@ impl Reader {
             if let Some(chunk) = self.rest.as_mut().and_then(Iterator::next) {
                 return Some(Ok(chunk));
             }
-            // Check for the end first, so that no line written before it is missed.
+            // The end is checked first, so that no line written before it is missed.
             let over = self.live.is_none() || self.is_over();
             match self
                 .logs
@@ -127,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// Returns whether nothing more can come: the run is over, the container is gone, or `until` is reached.
+    /// Returns whether the log is complete: the run is over, the container was removed, or `until` is over.
     fn is_over(&self) -> bool {
         if self
             .selection

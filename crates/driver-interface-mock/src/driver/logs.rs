@@ -50,7 +50,7 @@ impl<K: Kind> MockDriver<K> {
         })
     }
 
-    /// Waits until the current or else the next run has exited or the container is removed.
+    /// Waits until the current (or else the next) run exits or the container is removed.
     async fn until_its_end(&self, followed: &mut Followed) -> Result<()> {
         let mut followed_run = None;
         loop {

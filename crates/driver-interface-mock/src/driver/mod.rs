@@ -47,14 +47,14 @@ use crate::{Faults, Latency, MockBuilder, MockEngine, Operation, RecordedCall};
 /// sent.
 pub type MockDockerDriver = MockDriver<Docker>;
 
-/// A driver that behaves like one that runs containers by itself, over a simulated engine.
+/// A driver that behaves like one that runs containers directly, over a simulated engine.
 ///
 /// It is named `mock-local`. Containers get at most 2 cores, operations take 200 to 300 ms, and a graceful stop
 /// without a timeout has a grace period of 15 s. A container with a read-only root file system must not have
 /// writable mounts: they are rejected with `ConfigurationError` at `volumes[n].readOnly`.
 pub type MockLocalDriver = MockDriver<Local>;
 
-/// A simulated driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. A clone is the same driver.
+/// A simulated driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. Clones share one driver.
 pub struct MockDriver<K> {
     core: Arc<Core>,
     kind: PhantomData<K>,
@@ -145,9 +145,8 @@ impl<K: Kind> MockDriver<K> {
         &self.core.options.namespace
     }
 
-    /// Runs one operation with everything that operations have in common: the call is recorded, takes its latency,
-    /// obeys scripted faults, requires a reachable engine, has a deadline, and its errors say which operation they
-    /// are from.
+    /// Runs one operation: records the call, waits for its latency, applies scripted faults and the deadline,
+    /// requires a reachable engine, and adds the operation to errors.
     ///
     /// `check` first validates the input, which takes no time. The work starts after the latency, so dropping the
     /// call earlier has no effect.
@@ -213,7 +212,7 @@ impl<K: Kind> MockDriver<K> {
         };
         let time = own.saturating_add(delay);
         if time.is_zero() {
-            // Yield even then, or a caller that polls would keep containers from running.
+            // Yield even without latency: a caller that polls must not keep containers from running.
             tokio::task::yield_now().await;
         } else {
             sleep(time).await;
@@ -232,8 +231,7 @@ impl<K: Kind> MockDriver<K> {
         format!("{:016x}", lock(&self.core.rng).random::<u64>())
     }
 
-    /// Returns the capabilities of a mock. They say nothing about real processes: the limits hold because
-    /// simulated processes cannot evade them.
+    /// Returns the capabilities of a mock. Its limits hold because simulated processes cannot evade them.
     fn declared() -> Capabilities {
         let mut can = Capabilities::minimal();
         can.operations.extend(Operation::ALL);
@@ -270,13 +268,13 @@ fn unreachable_engine(reason: &str) -> DriverError {
         .into()
 }
 
-/// How a call is recorded, and how much longer than usual it may take.
+/// The record of a call, and its time limits.
 struct Call {
     operation: Operation,
     target: Option<String>,
     summary: String,
     extra_time: Duration,
-    /// Whether the deadline only applies until the work begins.
+    /// Whether the deadline applies only until the work begins.
     unbounded: bool,
 }
 

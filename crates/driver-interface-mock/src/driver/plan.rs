@@ -42,7 +42,7 @@ impl<K: Kind> MockDriver<K> {
         full
     }
 
-    /// Returns what is rejected before the engine is involved, each with its path.
+    /// Returns the violations that need no engine, each with its path.
     fn refused(&self, config: &ContainerConfig) -> Vec<Warning> {
         let violations = self.violations(config).into_iter();
         let mut found: Vec<Warning> = violations
@@ -66,14 +66,14 @@ impl<K: Kind> MockDriver<K> {
         found
     }
 
-    /// Returns what the engine would reject in its current state.
+    /// Returns the problems with the current state of the engine.
     fn missing(&self, config: &ContainerConfig) -> Vec<Warning> {
         let state = self.core.engine.state();
         let mut found = Vec::new();
         if let Some(name) = &config.name
             && let Some(holder) = state.containers.named(name)
         {
-            // If it has the same key, it is not another container but the one requested.
+            // A container with the same key is the requested one.
             let key = holder.labels.get(label::OPERATION);
             let repeats = config.operation_key.is_some() && config.operation_key.as_ref() == key;
             if !repeats {

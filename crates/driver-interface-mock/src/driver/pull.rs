@@ -18,7 +18,7 @@ use crate::Operation;
 use crate::engine::PullRefusal;
 use crate::profile::Kind;
 
-/// The progress that a pull reports: layer, step, and how many of its bytes are done.
+/// The progress that a pull reports: layer, step, and bytes done.
 const STEPS: [(&str, &str, Option<u64>); 6] = [
     ("5a1d0c6f3e27", "Pulling fs layer", None),
     ("c0ffee0badd1", "Pulling fs layer", None),

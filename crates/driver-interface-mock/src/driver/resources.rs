@@ -183,7 +183,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Removes nothing: session networks are simulated along with their containers, so none outlives its last one.
+    /// Removes nothing: a simulated session network disappears with its last container.
     pub(super) async fn drop_idle_networks(&self) -> Result<usize> {
         self.call(Call::new(Operation::RemoveIdleNetworks), || Ok(()), async {
             Ok(0)

@@ -77,7 +77,7 @@ impl<K: Kind> MockDriver<K> {
         self.over(&mut target).await.map(|()| StopOutcome::Killed)
     }
 
-    /// Returns how a stopped container exited: another call may have killed it.
+    /// Returns how the stopped container exited; another call may have killed it.
     fn outcome(&self, id: &ContainerId) -> StopOutcome {
         let state = self.core.engine.state();
         let container = state.containers.get(id).and_then(Container::instance);
@@ -117,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
         }))
     }
 
-    /// Waits until the run is over for every reader. By then, another caller may have restarted the container.
+    /// Waits until every reader sees the exit. By then, another caller may have restarted the container.
     async fn over(&self, target: &mut Target) -> Result<()> {
         loop {
             {

@@ -110,7 +110,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Pauses or unpauses a container. Returns whether that changed anything.
+    /// Pauses or unpauses a container. Returns whether its state changed.
     fn freeze(&self, id: &ContainerId, yes: bool) -> Result<bool> {
         let mut state = self.core.engine.state();
         let container = state

@@ -29,7 +29,7 @@ pub(crate) struct Address {
 }
 
 impl Subnets {
-    /// Allocates an address on a network that no running container has.
+    /// Allocates an unused address on a network.
     pub(super) fn take(&mut self, network: &str) -> Address {
         let next = u16::try_from(self.0.len()).unwrap_or(u16::MAX).saturating_add(1);
         let subnet = self.0.entry(network.to_owned()).or_insert_with(|| Subnet {

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The engine's wall clock: a fixed start plus tokio's time, so that it stands still when tokio's clock is paused.
+/// The engine's wall clock: a fixed start plus tokio's time, so it stops when tokio's clock is paused.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     epoch: SystemTime,

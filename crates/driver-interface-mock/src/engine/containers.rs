@@ -7,7 +7,7 @@ use driver_interface_types::ContainerId;
 
 use super::state::Container;
 
-/// All containers. Names and labels are fixed at creation, so the indexes only change with the set.
+/// All containers. Names and labels are fixed at creation: only creations and removals change the indexes.
 #[derive(Debug, Default)]
 pub(crate) struct Containers {
     by_id: BTreeMap<ContainerId, Container>,

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::state::Container;
 
-/// How many events are kept. Beyond that, the oldest are discarded, as in a real engine.
+/// The maximum number of events kept. Older ones are discarded, as in a real engine.
 const KEPT: usize = 1024;
 /// The prefix of this engine's cursors, followed by the event's number.
 const CURSOR_PREFIX: &str = "mock-";
@@ -58,7 +58,7 @@ impl EventLog {
         let Some(cursor) = Position::cursor(self.end()) else {
             return;
         };
-        // No event may have an earlier time than the one before it.
+        // No event may be earlier than its predecessor.
         let last = self.kept.back().map_or(time, |record| record.event.time);
         let mut subject = EventContainer::new(container.id.clone());
         subject.name = Some(container.name.clone());
@@ -84,7 +84,7 @@ impl EventLog {
         self.dropped + self.kept.len() as u64
     }
 
-    /// Returns whether a position is valid for a reader.
+    /// Returns whether a position is valid.
     pub(crate) fn has(&self, position: Position) -> bool {
         position.0 <= self.end()
     }
@@ -94,8 +94,8 @@ impl EventLog {
         Position(self.end())
     }
 
-    /// Returns the position of the first event at or after a time. If older events may have been discarded, this
-    /// is before the first one kept.
+    /// Returns the position of the first event at or after a time. If older events may have been discarded,
+    /// returns a position before the first one kept.
     pub(crate) fn at(&self, time: SystemTime) -> Position {
         let earlier = self.kept.iter().take_while(|record| record.event.time < time);
         match earlier.count() as u64 {
@@ -109,8 +109,8 @@ impl EventLog {
         self.arrived.subscribe()
     }
 
-    /// Returns the next event of a namespace from a position on, and the position after it. If events were
-    /// discarded, a gap comes first.
+    /// Returns the next event of a namespace at or after a position, and the position after it. Returns a gap
+    /// first if events were discarded.
     pub(crate) fn next(
         &self,
         from: Position,

@@ -40,7 +40,7 @@ pub(crate) enum ExecProblem {
     TooManyProcesses,
 }
 
-/// A started command. Dropping it while it runs kills it with every process it has started.
+/// A started command. Dropping it while it runs kills it and every process it has started.
 #[derive(Debug)]
 pub(crate) struct Exec {
     host: Arc<Host>,
@@ -72,14 +72,14 @@ impl Exec {
     pub(crate) async fn wait(&self) -> ExecOutcome {
         let mut outcome = self.record.outcome.clone();
         let ended = outcome.wait_for(Option::is_some).await;
-        // Its task is only lost together with the runtime that the container ran on.
+        // The task is lost only if the container's runtime shuts down.
         ended
             .ok()
             .and_then(|outcome| *outcome)
             .unwrap_or(ExecOutcome::ContainerGone)
     }
 
-    /// Kills the command with every process it has started.
+    /// Kills the command and every process it has started.
     pub(crate) fn kill(&self) {
         self.host.kill_exec(self.entry.pid);
     }
@@ -115,7 +115,7 @@ impl Exec {
         }
     }
 
-    /// Types input that was passed as a whole, followed by end of file. Does nothing if there is no input.
+    /// Types the whole input and end of file, if there is input.
     pub(crate) async fn type_all(&self, input: Option<&[u8]>, screen: Client) {
         if let Some(input) = input {
             self.type_in(input, &screen).await;
@@ -123,7 +123,7 @@ impl Exec {
         }
     }
 
-    /// Kills the command with every process it has started, if it is still running.
+    /// Kills the command and every process it has started, if it is still running.
     pub(crate) fn abandon(&self) {
         if self.record.outcome.borrow().is_none() {
             self.kill();
@@ -146,8 +146,7 @@ impl Drop for Exec {
 }
 
 impl MockEngine {
-    /// Starts a command in a running container. The caller holds the state's lock, so this is atomic for all
-    /// others.
+    /// Starts a command in a running container. The caller holds the state's lock, so this is atomic.
     pub(crate) fn start_exec(
         &self,
         state: &mut State,
@@ -232,7 +231,7 @@ impl MockEngine {
     }
 }
 
-/// Runs a command until it exits, or until its timeout, when it is killed with every process it has started.
+/// Runs a command until it exits. On timeout, kills it and every process it has started.
 async fn run_within(
     host: &Arc<Host>,
     entry: &Arc<Entry>,
@@ -257,7 +256,7 @@ fn outcome_of(host: &Host, entry: &Entry, exit: Exit, timed_out: bool) -> ExecOu
     if timed_out {
         return ExecOutcome::TimedOut;
     }
-    // If a child of the shell ran out of memory, the shell exits with the child's code.
+    // A shell whose child ran out of memory exits with the child's code.
     if entry.ran_out_of_memory() || exit.code == 137 && host.exec_ran_out_of_memory(entry.pid) {
         return ExecOutcome::OomKilled;
     }

@@ -14,7 +14,7 @@ use super::{ExecRequest, MockEngine, Shared};
 use crate::process::{Client, Input, Output};
 use crate::sync::lock;
 
-/// How much of a test's output is kept.
+/// The maximum number of bytes kept of a test's output.
 const KEPT_OUTPUT: usize = 4096;
 
 /// The result of one test.

@@ -10,19 +10,18 @@ pub(crate) const IDLE: &str = "idle";
 
 /// Words in a repository or tag that mark an image as nonexistent.
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
-/// The word that marks a repository that requires credentials.
+/// The word that marks a repository that denies access.
 const DENIED_WORD: &str = "denied";
 /// The word that marks a repository that requires credentials.
 const PRIVATE_WORD: &str = "private";
-/// The only secret that every registry rejects.
+/// The secret that every registry rejects.
 const WRONG_SECRET: &str = "wrong";
 
 /// The images of the engine and of its registries.
 #[derive(Debug)]
 pub(crate) struct Images {
     local: BTreeMap<String, Image>,
-    /// All images that can be pulled, if the user has listed them. Otherwise every image can be pulled whose name
-    /// does not mark it as nonexistent.
+    /// The images that can be pulled. `None`: all images except those whose name marks them as nonexistent.
     registry: Option<BTreeSet<String>>,
     next: u64,
 }
@@ -165,7 +164,7 @@ impl Images {
             .insert(reference.canonical());
     }
 
-    /// Pulls an image from its registry. An image that was pulled before stays the same.
+    /// Pulls an image from its registry. An image that is present is kept, unless it was imported.
     pub(crate) fn pull(
         &mut self,
         reference: &ImageRef,
@@ -178,7 +177,7 @@ impl Images {
         Ok(())
     }
 
-    /// Returns how the registry would refuse a pull, if it would.
+    /// Returns the registry's refusal of a pull, if any.
     pub(crate) fn check(
         &self,
         reference: &ImageRef,

@@ -85,7 +85,7 @@ impl MockEngine {
     }
 
     /// Adds an unmanaged container. No driver may list or change it, but its name is taken. It never runs. It may
-    /// have any labels, including some that merely resemble the drivers' labels.
+    /// have any labels, even ones that resemble the drivers' labels.
     ///
     /// # Errors
     /// `ConfigurationError` if the name is invalid or taken.
@@ -167,8 +167,8 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Sets whether the image's health check would report a container as healthy, which is the default. Returns
-    /// whether there is such a container.
+    /// Sets the result of the image's health check for a container; healthy by default. Returns whether the
+    /// container exists.
     pub fn set_container_healthy(&self, id: &ContainerId, healthy: bool) -> bool {
         let mut state = self.state();
         let container = state.containers.get_mut(id);
@@ -190,8 +190,8 @@ impl MockEngine {
         self.state().down = None;
     }
 
-    /// Resets the engine to its initial state: nothing runs, and nothing exists except the stock images and those
-    /// added by builders. Ids restart.
+    /// Resets the engine to its initial state, with only the stock images and those added by builders. Ids
+    /// restart.
     pub fn reset(&self) {
         let fresh = self.fresh_state();
         let old = std::mem::replace(&mut *lock(&self.shared().state), fresh);

@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use super::Clock;
 use crate::sync::lock;
 
-/// How much of a container's output is kept. Beyond that, the oldest is discarded, as in an engine that rotates
-/// logs.
+/// The maximum number of bytes kept of a container's output. Older output is discarded, as in an engine that
+/// rotates logs.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Which of a container's lines are requested.
+/// The requested lines of a container.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogSelection {
     pub(crate) stdout: bool,
@@ -37,7 +37,7 @@ impl LogSelection {
     }
 }
 
-/// What a reader finds at a position.
+/// The result of reading at a position.
 #[derive(Debug)]
 pub(crate) enum Next {
     Line {
@@ -89,7 +89,7 @@ impl LogStore {
         }
     }
 
-    /// Adds output. A line counts once it is complete, as in real engines.
+    /// Adds output. A line becomes readable once it is complete, as in real engines.
     pub(crate) fn write(&self, stream: LogSource, bytes: &[u8]) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
@@ -127,7 +127,7 @@ impl LogStore {
         self.arrived.subscribe()
     }
 
-    /// Returns the number of the first line of a tail among the requested lines so far.
+    /// Returns the number of the first of the last `count` requested lines.
     pub(crate) fn tail(&self, selection: &LogSelection, count: u64) -> u64 {
         let lines = lock(&self.lines);
         let own = lines.kept.iter().enumerate().rev();
@@ -140,8 +140,8 @@ impl LogStore {
         }
     }
 
-    /// Returns the first requested line from a position on, before another position and the end of a run, and the
-    /// position after it.
+    /// Returns the first requested line at or after `from`, before `before` and within `run`, and the next
+    /// position.
     pub(crate) fn next(&self, from: u64, before: u64, run: usize, selection: &LogSelection) -> Next {
         let lines = lock(&self.lines);
         let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);
@@ -164,7 +164,7 @@ impl LogStore {
         }
     }
 
-    /// Ends both streams: an unfinished line counts as complete.
+    /// Ends both streams. An unfinished line becomes complete.
     pub(crate) fn end_of_run(&self) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
@@ -178,12 +178,12 @@ impl LogStore {
         self.notify_readers(&lines);
     }
 
-    /// Returns the number of the next line, from which to continue later.
+    /// Returns the number of the next line.
     pub(crate) fn position(&self) -> u64 {
         lock(&self.lines).end()
     }
 
-    /// Returns the lines that the options request: the last ones before `now_at`, and all from there on.
+    /// Returns the requested lines: the tail of those before `now_at`, and all from there on.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> String {
         let lines = lock(&self.lines);
         let selected = LogSelection {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_line_shows_only_at_the_end_of_the_run() {
+    fn partial_line_is_shown_after_the_run() {
         let store = store("a\nb");
         assert_eq!(store.read(&LogOptions::default(), store.position()), "a\n");
         store.end_of_run();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_counts_only_lines_of_the_selected_streams() {
+    fn tail_counts_only_selected_streams() {
         let store = store("1\n2\n");
         store.write(LogSource::Stderr, b"err\n");
         let options = LogOptions::default().only_stdout().tail(1);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_does_not_cut_lines_that_came_later() {
+    fn tail_keeps_lines_written_later() {
         let store = store("1\n2\n");
         let position = store.position();
         store.write(LogSource::Stdout, b"3\n4\n");

@@ -38,8 +38,8 @@ use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};
 use crate::sync::lock;
 
-/// A simulated engine. Drivers of the same engine, of either kind, see the same resources, like two processes that
-/// use one real engine. A clone is the same engine.
+/// A simulated engine. All drivers of an engine, of either kind, see the same resources, like processes that
+/// share a real engine. Clones share one engine.
 ///
 /// ```
 /// use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
@@ -80,8 +80,8 @@ impl MockEngine {
         Self::start(seed, None)
     }
 
-    /// Creates an engine whose clock starts at a fixed time, so that all its times are the same in every run of a
-    /// test with paused time.
+    /// Creates an engine whose clock starts at a fixed time. With tokio's clock paused, its times are the
+    /// same in every run.
     pub fn with_seed_and_time(seed: u64, time: SystemTime) -> Self {
         Self::start(seed, Some(time))
     }
@@ -101,13 +101,12 @@ impl MockEngine {
         }))
     }
 
-    /// Returns the number of a driver being created on it, starting at 0.
+    /// Returns the number of the next driver, starting at 0.
     pub(crate) fn next_driver(&self) -> u64 {
         self.0.drivers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns the time of the engine's wall clock, which is the source of all its times: its start plus tokio's
-    /// time since then.
+    /// Returns the time of the engine's wall clock: its start plus tokio's time since then.
     pub fn now(&self) -> SystemTime {
         self.0.clock.now()
     }
@@ -162,7 +161,7 @@ impl Default for MockEngine {
 }
 
 impl fmt::Debug for MockEngine {
-    /// Only shows counts, because the configs of containers may contain secrets.
+    /// Shows only counts, because container configs may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         f.debug_struct("MockEngine")

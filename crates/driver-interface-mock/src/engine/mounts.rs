@@ -10,8 +10,7 @@ use crate::fs::{Caller, FileSystem, Meta, Mount, SharedTree, Tree, absolute};
 /// The default size of `/dev/shm`, in MiB.
 const SHM_SIZE_MIB: u64 = 64;
 
-/// Returns the mounts of a container's run whose main process has this user: its root, volumes and host
-/// directories, and new tmpfs mounts.
+/// Returns the mounts of a run: the root, volumes, host directories, and new tmpfs mounts for this user.
 pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Vec<Mount> {
     let mut mounts = lasting_mounts(state, id);
     let Some(container) = state.containers.get(id) else {
@@ -67,7 +66,7 @@ fn options(mount: &TmpfsMount) -> &'static str {
     }
 }
 
-/// Returns the mounts of a container that exist whether it runs or not.
+/// Returns the mounts that a container has even while it is not running.
 fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     let Some(container) = state.containers.get(id) else {
         return Vec::new();
@@ -103,8 +102,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
 }
 
 impl State {
-    /// Returns a container's files as seen by the engine, which is root: those of its run, or those that exist
-    /// without one.
+    /// Returns a container's files as root sees them: those of its run, or those of the stopped container.
     pub(crate) fn files_of(&mut self, id: &ContainerId) -> Option<FileSystem> {
         let container = self.containers.get(id)?;
         if let Some(run) = container.run() {

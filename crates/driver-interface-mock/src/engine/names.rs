@@ -24,7 +24,7 @@ pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> O
     found.ip_address().map(|address| address.to_string())
 }
 
-/// Returns whether a container can resolve another one under a name, on a network that both share.
+/// Returns whether a container can resolve a peer by this name, on a shared network.
 fn is_called(state: &State, asking: &Container, peer: &Container, name: &str) -> bool {
     let own_name = peer.name == name;
     let both_on_sessions = asking.config.network == NetworkMode::Default

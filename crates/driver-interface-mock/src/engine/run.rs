@@ -28,8 +28,7 @@ pub(crate) enum StartProblem {
 }
 
 impl MockEngine {
-    /// Starts a container that is not running. The caller holds the state's lock, so this is atomic for all
-    /// others.
+    /// Starts a container that is not running. The caller holds the state's lock, so this is atomic.
     pub(crate) fn start_run(&self, state: &mut State, id: &ContainerId) -> Result<(), StartProblem> {
         let its_network = state.containers.get(id).map(network_of);
         let Some(container) = state.containers.get(id) else {
@@ -121,7 +120,7 @@ impl MockEngine {
             exit: None,
         };
         tokio::spawn(async move {
-            // The task must own all of it, so that it is dropped with the task.
+            // Moves the whole value into the task, so that it is dropped with the task.
             let mut ending = ending;
             ending.exit = Some(run_main(&host, &main, command, process).await);
         });
@@ -178,7 +177,7 @@ async fn run_main(
     host.supervise(main, command.run(process)).await
 }
 
-/// Notifies the engine that a run is over, even if the runtime drops the run's task.
+/// Reports the end of a run to the engine on drop, even if the runtime drops the run's task.
 struct Ending {
     engine: std::sync::Weak<super::Shared>,
     id: ContainerId,
@@ -206,8 +205,7 @@ impl Drop for Ending {
     }
 }
 
-/// Returns the network on which a container gets an address. Each session has its own, which isolates it from
-/// others.
+/// Returns the network on which a container gets an address. Each session has its own network.
 pub(crate) fn network_of(container: &Container) -> Option<String> {
     match &container.config.network {
         NetworkMode::None => None,

@@ -64,11 +64,11 @@ pub(crate) struct Container {
     pub(crate) healthy: bool,
     /// The health check results of its last run.
     pub(crate) health: Option<ContainerHealth>,
-    /// The changes of its runs. Once the sender is dropped, receivers know that the container is gone.
+    /// The changes of its runs. Once the sender is dropped, receivers know that the container was removed.
     pub(crate) changed: watch::Sender<Changes>,
 }
 
-/// The changes of a container's runs so far. They outlive the container for those who watch it.
+/// The changes of a container's runs so far. Receivers keep them after the container is removed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     /// Counts every change, so that no two runs have the same number.
@@ -93,7 +93,7 @@ pub(crate) enum Phase {
     Exited(ExitInfo),
 }
 
-/// One run of a container, which ends when it is dropped.
+/// A run of a container. Dropping it ends the run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) number: u64,
@@ -219,7 +219,7 @@ impl State {
         Arc::clone(directory)
     }
 
-    /// Allocates an address on a network that no running container has.
+    /// Allocates an unused address on a network.
     pub(crate) fn address_on(&mut self, network: &str) -> Address {
         self.subnets.take(network)
     }
@@ -260,7 +260,7 @@ impl Container {
         self.config.hostname.clone().unwrap_or_else(own)
     }
 
-    /// Returns the signal that asks its main process to exit.
+    /// Returns the signal that a stop sends to its main process.
     pub(crate) fn stop_signal(&self) -> Signal {
         let requested = self.config.stop_signal.and_then(Signal::of);
         requested.unwrap_or(Signal::Term)

@@ -47,8 +47,8 @@ impl Entries {
 
     fn read(&mut self) -> Result<Option<Entry>, &'static str> {
         let Some(TarPart::Entry(entry)) = self.reader.next().map_err(|_| BROKEN)? else {
-            // An archive of nothing but padding is empty; anything shorter than a block is invalid.
-            let whole = self.reader.is_complete() && (self.reader.assert_exits() || self.count > 0);
+            // An archive of only padding is empty; anything shorter than a block is invalid.
+            let whole = self.reader.is_complete() && (self.reader.is_at_end() || self.count > 0);
             return if whole { Ok(None) } else { Err(CUT) };
         };
         self.count += 1;
@@ -101,7 +101,7 @@ pub(crate) struct UnpackProblem {
     pub(crate) text: &'static str,
 }
 
-/// Unpacks an archive into a directory. Names and links that lead out of it are resolved inside the container.
+/// Unpacks an archive into a directory. Names and links that leave it are resolved inside the container.
 pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Result<(), UnpackProblem> {
     for entry in Entries::new(archive) {
         let entry = entry.map_err(|text| UnpackProblem {

@@ -10,26 +10,8 @@ pub(crate) fn open_directories() -> &'static [&'static str] {
 pub(crate) fn stock_root() -> Tree {
     let mut root = Tree::default();
     for directory in [
-        "bin",
-        "dev/shm",
-        "etc",
-        "home",
-        "lib",
-        "mnt",
-        "opt",
-        "proc",
-        "root",
-        "run",
-        "sbin",
-        "srv",
-        "sys",
-        "tmp",
-        "usr/bin",
-        "usr/lib",
-        "usr/local/bin",
-        "usr/sbin",
-        "var/log",
-        "var/tmp",
+        "bin", "dev/shm", "etc", "home", "lib", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys",
+        "tmp", "usr/bin", "usr/lib", "usr/local/bin", "usr/sbin", "var/log", "var/tmp",
     ] {
         root.mkdir_all(directory);
     }

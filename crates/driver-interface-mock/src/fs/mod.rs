@@ -173,8 +173,7 @@ impl FileSystem {
         lock(&mount.tree).remove(&rest, recursive)
     }
 
-    /// Puts a node at a path, replacing any existing one. A directory never replaces anything else, nor the other
-    /// way round.
+    /// Puts a node at a path, replacing any existing one. Fails if exactly one of the two is a directory.
     pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
@@ -224,7 +223,7 @@ impl FileSystem {
         }
     }
 
-    /// Returns the location of a path itself, which may be a link, in a writable directory.
+    /// Returns the location of a path in a writable directory, without following the last component.
     fn own_location(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;

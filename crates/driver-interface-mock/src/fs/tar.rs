@@ -42,8 +42,7 @@ pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static 
     Ok(())
 }
 
-/// Applies a layer of an image: removes what the layer deletes from the tree below it, and the whiteout markers
-/// from the layer.
+/// Applies an image layer. Its whiteout markers delete files of the tree and are then removed.
 pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
     const DELETED: &str = ".wh.";
     const EMPTIED: &str = ".wh..wh..opq";
@@ -65,8 +64,7 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
 }
 
 impl Tree {
-    /// Makes the directories that are usually world-writable in an image so, unless they have explicit
-    /// permissions.
+    /// Makes directories world-writable, unless they have explicit permissions.
     pub(crate) fn open(&mut self, directories: &[&str]) {
         for directory in directories {
             if matches!(self.node(directory), Some(Node::Dir)) && !self.has_meta(directory) {

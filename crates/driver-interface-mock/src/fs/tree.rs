@@ -77,7 +77,7 @@ impl Tree {
     }
 
     /// Puts a node into a directory, replacing an existing file or link. If there is no space for it, the existing
-    /// one stays.
+    /// one is kept.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         self.check_parent(path)?;
         let length = |node: Option<&Node>| match node {
@@ -170,7 +170,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Creates a directory and its parents. Existing files in the way stay.
+    /// Creates a directory and its parents. Existing files are kept.
     pub(crate) fn mkdir_all(&mut self, path: &str) {
         let mut at = String::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {

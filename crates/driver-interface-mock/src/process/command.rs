@@ -20,8 +20,8 @@ use super::MockProcess;
 /// let driver = MockDockerDriver::builder().command("greet", greet).build();
 /// ```
 pub trait MockCommand: Send + Sync + 'static {
-    /// Runs the program to completion and returns its exit code. The future is dropped if the process is ended by
-    /// a signal that it does not [catch](MockProcess::on_signal).
+    /// Runs the program to completion and returns its exit code. The future is dropped if a signal that the
+    /// process does not [catch](MockProcess::on_signal) ends it.
     fn run(&self, process: MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
 }
 
@@ -35,19 +35,13 @@ where
     }
 }
 
-/// The available programs by name. Clones share the table until one is modified. Each run of a container has its
-/// own.
+/// The available programs by name. Clones share the table until one is modified.
 #[derive(Clone, Default)]
 pub(crate) struct CommandTable(Arc<BTreeMap<String, Arc<dyn MockCommand>>>);
 
 /// The usual program directories. Every program of the table is considered to be in all of them.
 const PROGRAM_DIRECTORIES: [&str; 6] = [
-    "/bin/",
-    "/usr/bin/",
-    "/sbin/",
-    "/usr/sbin/",
-    "/usr/local/bin/",
-    "/usr/local/sbin/",
+    "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/",
 ];
 
 impl CommandTable {

@@ -28,12 +28,12 @@ impl Exit {
     }
 }
 
-/// A process as seen by others, who can signal it and wait for it.
+/// A process as other processes see it: they can signal it and wait for it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
-    /// The user id, which decides who may signal it.
+    /// The user id, which decides which users may signal it.
     pub(crate) uid: u32,
     /// The first process of the exec it descends from; `None` for descendants of the main process.
     pub(crate) exec: Option<u32>,

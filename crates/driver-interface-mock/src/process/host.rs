@@ -69,8 +69,8 @@ struct Table {
 
 /// The period of the CPU limit.
 const CPU_PERIOD: Duration = Duration::from_millis(100);
-/// The main process's id if there is an init process. The init process has id 1, and the runtime used those in
-/// between.
+/// The main process's id if there is an init process. The init process has id 1, and the runtime used the ids
+/// in between.
 const MAIN_PID: u32 = 7;
 
 impl Host {
@@ -123,7 +123,7 @@ impl Host {
             || Entry::first(pid, self.user.uid, name),
             |parent| Entry::child(pid, parent, name),
         );
-        // Signals that the first process of a container does not catch do not reach it.
+        // The first process of a container receives only signals that it catches.
         if entry.pid == 1 {
             entry.protect();
         }
@@ -172,8 +172,8 @@ impl Host {
         lock(&self.table).closed
     }
 
-    /// Runs a process's body until it returns or a signal ends it. However this ends, even by being dropped, the
-    /// process is removed afterwards.
+    /// Runs a process's body until it returns or a signal ends it. The process is removed afterwards, even if
+    /// the future is dropped.
     pub(crate) async fn supervise(&self, entry: &Arc<Entry>, body: impl Future<Output = u8>) -> Exit {
         let mut reaper = Reaper {
             host: self,
@@ -188,7 +188,7 @@ impl Host {
         reaper.exit
     }
 
-    /// Waits for a signal that ends a process. While the process is stopped, only a kill does.
+    /// Waits for a signal that ends a process. While the process is stopped, only `KILL` does.
     async fn fatal(&self, entry: &Entry) -> Signal {
         let mut still = self.still(entry);
         loop {
@@ -293,8 +293,7 @@ impl Host {
         lock(&self.table).out_of_memory
     }
 
-    /// Uses CPU time. This takes as long as the given time, and longer once the container has used up its share of
-    /// a period.
+    /// Uses CPU time. This takes the given time, or longer once the container's share of a period is used up.
     pub(crate) async fn use_cpu(&self, entry: &Entry, time: Duration) {
         sleep(time).await;
         let throttled_until = {

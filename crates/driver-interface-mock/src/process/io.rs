@@ -12,7 +12,7 @@ use crate::sync::lock;
 
 /// How many chunks a pipe buffers before its writer waits.
 const PIPE_CHUNKS: usize = 16;
-/// How much the C library reads from a pipe at once.
+/// The number of bytes that the C library reads from a pipe per call.
 const STDIO_BLOCK: u64 = 4096;
 /// The maximum chunk read from an endless source.
 const CHUNK: usize = 64 * 1024;
@@ -76,8 +76,7 @@ pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct FileOutput {
     tree: SharedTree,
     path: String,
-    /// Shared by everyone who inherited it from the same open call, like a file description. `None` in append
-    /// mode.
+    /// Shared by all processes that inherited it, like a file description. `None` in append mode.
     offset: Option<Arc<AtomicU64>>,
 }
 
@@ -162,8 +161,7 @@ pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
     (keys, Input::Terminal(Reader::of(receiver)))
 }
 
-/// Creates a pipe. Writers wait while it is full and fail once it has no readers. It ends once nobody can write
-/// to it.
+/// Creates a pipe. Writers wait while it is full and fail without readers. It ends once it has no writers.
 pub(crate) fn pipe() -> (Output, Input) {
     let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);
     (Output::Pipe(sender), Input::Stream(Reader::of(receiver)))
@@ -206,8 +204,7 @@ impl Input {
         }
     }
 
-    /// Discards what a program that reads in blocks has consumed from a pipe or terminal beyond the bytes that it
-    /// used.
+    /// Discards the unused rest of the last block that a program has read from a pipe or terminal.
     pub(crate) async fn drop_block(&self, used: u64) {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return;
@@ -268,7 +265,7 @@ impl Reader {
         match pipe.recv().await {
             Some(chunk) if chunk.is_empty() => false,
             Some(chunk) => {
-                // Only drain now, so that reading line by line does not move the rest each time.
+                // Drains only now, so that reading line by line does not move the rest each time.
                 self.buffer.drain(..self.taken);
                 self.taken = 0;
                 self.buffer.extend_from_slice(&chunk);
@@ -282,7 +279,7 @@ impl Reader {
     }
 }
 
-/// Performs a xorshift step: noise that is the same in every run.
+/// Returns the next byte of a xorshift generator.
 fn next_random(state: &mut u64) -> u8 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

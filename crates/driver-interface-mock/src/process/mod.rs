@@ -29,7 +29,7 @@ use crate::fs::{Errno, FileSystem, absolute};
 
 /// A simulated process, as its program sees it: arguments, environment, streams, files, signals, time.
 ///
-/// It is cheap to clone, and a clone is the same process.
+/// Clones are cheap and share one process.
 #[derive(Clone)]
 pub struct MockProcess {
     pub(crate) host: Arc<Host>,
@@ -44,11 +44,11 @@ pub struct MockProcess {
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    /// CPU time used and not yet waited for, in microseconds, because timers have a resolution of a millisecond.
+    /// CPU time used but not yet slept, in microseconds. Timers have a resolution of a millisecond.
     unslept_cpu: Arc<AtomicU64>,
 }
 
-/// CPU time below this is accumulated before it is waited for.
+/// The minimum CPU time to sleep at a time; less is accumulated.
 const MIN_CPU_SLEEP: Duration = Duration::from_millis(1);
 
 impl MockProcess {
@@ -114,7 +114,7 @@ impl MockProcess {
         self.env.get(name).map(String::as_str)
     }
 
-    /// Returns the ids of the user and group that it runs as.
+    /// Returns the UID and GID of the process.
     pub fn user(&self) -> (u32, u32) {
         (self.user.uid, self.user.gid)
     }
@@ -146,7 +146,7 @@ impl MockProcess {
         tokio::time::sleep(time).await;
     }
 
-    /// Uses CPU time. This takes as long as the given time, and longer if the container's CPU limit is exceeded.
+    /// Uses CPU time. This takes the given time, or longer if the container's CPU limit is exceeded.
     pub async fn work(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let unslept_cpu = Duration::from_micros(
@@ -209,7 +209,7 @@ impl MockProcess {
         let _ = self.stderr.write(format!("{text}\n").as_bytes()).await;
     }
 
-    /// Prints, and returns the exit code of a program that does nothing else.
+    /// Prints the bytes and returns the exit code.
     pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> u8 {
         match self.stdout.write(bytes.as_ref()).await {
             Ok(()) => 0,
@@ -217,7 +217,7 @@ impl MockProcess {
         }
     }
 
-    /// Handles failed output: a broken pipe ends the program, unless the signal is handled.
+    /// Handles failed output: a broken pipe ends the program, unless it handles the signal.
     pub(crate) async fn write_failed(&self, errno: Errno) -> u8 {
         // Builtins report errors under the shell's name.
         let name = self.args.first().map_or("sh", String::as_str);

@@ -74,8 +74,7 @@ impl MockProcess {
         }
     }
 
-    /// Returns what `/proc/self/status` says about user, capabilities and seccomp filters, according to the
-    /// container's config.
+    /// Returns `/proc/self/status`, with user, capabilities and seccomp filters from the container's config.
     fn proc_status(&self) -> String {
         let (security, (uid, gid)) = (&self.host.security, self.user());
         let bounding = capability_mask(security);
@@ -106,52 +105,17 @@ impl MockProcess {
 
 /// The capabilities in order of their numbers.
 const CAPABILITIES: [&str; 41] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL",
+    "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON",
+    "BPF", "CHECKPOINT_RESTORE",
 ];
 /// The capabilities that engines grant a container by default.
 const DEFAULT_MASK: u64 = 0xa804_25fb;
 
-/// Returns the capabilities of a process of this user in such a container, as a bit mask.
+/// Returns the capabilities of a process of this user with these options, as a bit mask.
 pub(super) fn effective_capabilities(security: &SecurityOptions, uid: u32) -> u64 {
     if uid == 0 { capability_mask(security) } else { 0 }
 }

@@ -81,8 +81,7 @@ impl Launcher<'_> {
             .map(|directory| if directory.is_empty() { "." } else { directory })
             .map(|directory| format!("{}/{word}", directory.trim_end_matches('/')))
             .collect();
-        // The table counts as being in all of the usual directories at once, so a script in any of them takes
-        // precedence.
+        // The table's programs are in all usual directories, so a script in any of them takes precedence.
         if let Some(script) = paths.iter().find(|path| self.is_script(path)) {
             return Ok(Located::File(script.clone()));
         }
@@ -143,7 +142,7 @@ impl Launcher<'_> {
             let rest = argv.into_iter().skip(1);
             let start = [Some(interpreter.clone()), argument, Some(path)];
             argv = start.into_iter().flatten().chain(rest).collect();
-            // The kernel only uses the path and never searches `PATH`.
+            // The kernel does not search `PATH`.
             located = self.at(&interpreter)?;
         }
         Err(LaunchError::TooManyLinks)

@@ -128,7 +128,7 @@ impl Signal {
         self as u8
     }
 
-    /// Returns the exit code of a process that it ended.
+    /// Returns the exit code of a process ended by it.
     pub fn exit_code(self) -> u8 {
         128 + self.number()
     }

@@ -237,7 +237,7 @@ fn show(key: u8, shown: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// Returns what typing all of it at once echoes, what is then read, and the signals sent.
+    /// Returns the echo, the lines read and the signals sent for this input.
     fn typed(bytes: &[u8]) -> (String, Vec<String>, Vec<Signal>) {
         let mut state = State {
             size: TtySize::default(),
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_once_they_are_complete() {
+    fn only_complete_lines_are_read() {
         assert_eq!(typed(b"hi"), ("hi".to_owned(), vec![], vec![]));
         let lines = ["a\n", "b\n", "\n"].map(str::to_owned).to_vec();
         assert_eq!(typed(b"a\rb\r\n"), ("a\nb\n\n".to_owned(), lines, vec![]));
     }
 
     #[test]
-    fn the_end_of_file_hands_over_a_part_of_a_line_and_is_one_where_there_is_none() {
+    fn eof_flushes_a_partial_line_or_ends_input() {
         assert_eq!(typed(b"\x04").1, [""]);
         assert_eq!(typed(b"x\x04").1, ["x"]);
         assert_eq!(typed(b"x\x04\x04").1, ["x", ""]);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_shown_as_letters() {
+    fn control_characters_echo_in_caret_notation() {
         let (shown, read, _) = typed(b"a\tb\x01c\x1bz\n");
         assert_eq!(
             (shown.as_str(), read),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_signal_drop_the_line_before_them() {
+    fn signal_keys_discard_the_line() {
         let (shown, read, signals) = typed(b"par\x03");
         assert_eq!(
             (shown.as_str(), read.len(), signals),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_keeps_its_start_and_its_end() {
+    fn overlong_line_keeps_start_and_end() {
         let line = [&[b'x'; 5000][..], b"\n"].concat();
         let (shown, read, _) = typed(&line);
         assert_eq!((shown.len(), read[0].len()), (5001, 4096));

@@ -30,7 +30,7 @@ const LEVELS: [&[&str]; 10] = [
     &["*", "/", "%"],
 ];
 const ASSIGNMENTS: [&str; 11] = ["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="];
-/// The operators, ordered such that the longest match is found first.
+/// The operators, ordered so that the longest match is found first.
 const OPERATORS: [&str; 35] = [
     "<<=", ">>=", "||", "&&", "==", "!=", "<=", ">=", "<<", ">>", "++", "--", "+=", "-=", "*=", "/=", "%=",
     "&=", "|=", "^=", "=", "|", "^", "&", "<", ">", "+", "-", "*", "/", "%", "!", "~", "?", ":",
@@ -58,7 +58,7 @@ struct Reader<'a> {
     rest: &'a str,
     variables: &'a mut dyn Variables,
     depth: usize,
-    /// Whether the value is not needed, so that nothing may be assigned: the other branch of `?:`, `&&` and `||`.
+    /// Whether nothing may be assigned, because the value is unused: the other branch of `?:`, `&&` and `||`.
     skipping: bool,
 }
 
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_bind_as_in_c() {
+    fn operator_precedence_follows_c() {
         let mut variables = BTreeMap::from([("x".to_owned(), "7".to_owned())]);
         for (text, value) in [
             ("1 + 2 * 3", 7),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_value_says_why() {
+    fn invalid_expressions_report_the_error() {
         let mut variables = BTreeMap::new();
         assert_eq!(evaluate("1 / 0", &mut variables), Err(ArithError::DivideByZero));
         for text in ["1 +", "3 4", "(1", "1 ? 2", "a b", "08", &"(".repeat(10_000)] {

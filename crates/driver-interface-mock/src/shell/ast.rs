@@ -106,7 +106,7 @@ pub(crate) struct Parameter {
     pub(crate) form: Form,
 }
 
-/// What a `${…}` does with the value.
+/// The operation of a `${…}` on the value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Form {
     Plain,

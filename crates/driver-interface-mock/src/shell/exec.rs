@@ -76,7 +76,7 @@ impl Shell {
     }
 
     async fn run_chain(&mut self, first: &Command, rest: &[(Join, Command)]) -> Run {
-        // Only the last command determines the status of the chain. The others are expected to fail.
+        // Only the last command determines the status of the chain. The others may fail.
         self.run_tested(first).await?;
         for (index, (join, command)) in rest.iter().enumerate() {
             if (*join == Join::And) != (self.status == 0) {
@@ -161,7 +161,7 @@ impl Shell {
     async fn run_loop(&mut self, until: bool, condition: &List, body: &List) -> Run {
         let mut status = 0;
         loop {
-            // Even a loop of nothing but conditions takes time.
+            // Even a loop with only conditions takes time.
             self.process.work(BUILTIN_COST).await;
             match self.test_list(condition).await {
                 Ok(holds) if holds != until => {}
@@ -213,7 +213,7 @@ impl Shell {
 
     /// Runs the last command of the process: a program replaces the shell.
     pub(super) async fn run_last(mut self, command: &Command) -> u8 {
-        // However it stopped, the exit code is `$?`.
+        // The exit code is `$?`, regardless of the reason for stopping.
         let _ = match command {
             // A shell with traps must stay to run them.
             Command::Simple(simple) if self.traps.is_empty() => {
@@ -315,7 +315,7 @@ impl Shell {
     }
 }
 
-/// Decides how a loop continues after its body: returns whether it ends, or a stop for an enclosing loop.
+/// Returns whether a loop ends after its body, or the stop for an enclosing loop.
 fn leaves_loop(result: Run) -> Result<bool, Stop> {
     match result {
         Ok(()) | Err(Stop::Continue(0 | 1)) => Ok(false),

@@ -69,7 +69,7 @@ impl Shell {
         Err(Stop::Exit)
     }
 
-    /// Returns the process of this shell with another program in it.
+    /// Returns this shell's process with another program.
     fn replaced(
         &mut self,
         words: Vec<String>,
@@ -90,7 +90,7 @@ impl Shell {
         self.launcher().load_as_script(name, words)
     }
 
-    /// Returns the launcher of its process, but with the shell's own `PATH`.
+    /// Returns the launcher of its process, with the shell's own `PATH`.
     pub(super) fn launcher(&self) -> Launcher<'_> {
         let path = self.variables.get("PATH");
         Launcher {

@@ -5,7 +5,7 @@ pub(crate) type Symbol = (char, bool);
 
 /// Returns whether a pattern matches a whole string.
 pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
-    // Where to continue if a `*` must match one more character. Backtracking never goes beyond the last `*`.
+    // Where to continue if a `*` must match one more character. Backtracking never passes the last `*`.
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_fit_what_they_should() {
+    fn patterns_match_expected_texts() {
         for (pattern, text) in [
             ("*", ""),
             ("a*c", "abbc"),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_more_than_their_time() {
+    fn many_stars_match_in_bounded_time() {
         assert!(!fits_text(&format!("{}c", "a*".repeat(60)), &"a".repeat(5000)));
     }
 }

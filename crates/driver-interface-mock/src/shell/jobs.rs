@@ -6,7 +6,7 @@ use super::ast::{Command, List};
 use super::state::{Run, Running, Shell, Stop};
 use crate::process::{Entry, Exit, Input, MockProcess, Output, Signal, SignalAction, pipe};
 
-/// How much of a substituted command's output is read at once.
+/// The maximum number of bytes per read of a substituted command's output.
 const CHUNK: usize = 64 * 1024;
 
 impl Shell {

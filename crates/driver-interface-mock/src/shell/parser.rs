@@ -132,7 +132,7 @@ impl Parser {
         }
     }
 
-    /// Returns the reserved word that comes next, if any.
+    /// Returns the next word if it is reserved.
     pub(super) fn reserved(&self) -> Option<&'static str> {
         let ends = |length: usize| {
             self.peek_at(length)
@@ -346,13 +346,13 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_script_makes_the_parser_panic(pieces in prop::collection::vec(piece(), 0..60)) {
+        fn parser_never_panics(pieces in prop::collection::vec(piece(), 0..60)) {
             let _ = parse(&pieces.concat());
         }
     }
 
     #[test]
-    fn what_comes_in_lists_and_chains_is_flat() {
+    fn lists_and_chains_are_flat() {
         let list = parse("a; b & c && d || e\n! f | g").unwrap_or_default();
         assert_eq!(list.len(), 4);
         assert!(list.get(1).is_some_and(|item| item.background));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_nests_too_deep_is_refused() {
+    fn rejects_too_deep_nesting() {
         for opening in ["( ", "{ ", "! ", "$(", "\"${x:-", "if ", "f() "] {
             assert!(parse(&opening.repeat(20_000)).is_err(), "{opening}");
         }

@@ -149,7 +149,7 @@ impl Shell {
 
     pub(super) async fn run_script(mut self, script: &str) -> u8 {
         if let Some(list) = self.parsed(script).await {
-            // However it stopped, the exit code is `$?`.
+            // The exit code is `$?`, regardless of the reason for stopping.
             let _ = self.run_list(&list).await;
         }
         self.leave().await
@@ -185,7 +185,7 @@ impl Shell {
             ParseError::Syntax(message) => message,
             ParseError::Unknown(what) => {
                 format!(
-                    "the mock shell does not know {what}; add a command with MockBuilder::command instead"
+                    "the mock shell does not support {what}; add a command with MockBuilder::command instead"
                 )
             }
         };

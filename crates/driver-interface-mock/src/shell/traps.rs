@@ -55,7 +55,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Begins to handle `INT` as the end of the script, after the current command has finished, as ash does.
+    /// Makes `INT` end the script after the current command, as in ash.
     pub(super) fn take_interrupts(&mut self) {
         self.takes_interrupts = true;
         if !self.process.entry.ignores(Signal::Int) {
@@ -63,7 +63,7 @@ impl Shell {
         }
     }
 
-    /// Ends the shell by the signal. If the signal cannot end it because it is the first process, the shell exits.
+    /// Ends the shell with the signal. A shell that is the first process, which no signal ends, exits.
     async fn interrupt(&mut self) -> Run {
         self.process.on_signal(Signal::Int, SignalAction::Default);
         self.process.entry.send(Signal::Int);

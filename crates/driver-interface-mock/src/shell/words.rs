@@ -4,10 +4,10 @@ use super::ast::{Form, List, Parameter, Part, Word};
 use super::parser::{Parsed, Parser, syntax, unknown};
 use crate::commands::unescape;
 
-/// The end of a word's parts.
+/// Where a word ends.
 #[derive(Clone, Copy, PartialEq)]
 enum Until {
-    /// At a blank or an operator.
+    /// At whitespace or an operator.
     Word,
     /// At the closing double quote, which is not consumed.
     Quote,
@@ -18,7 +18,7 @@ enum Until {
 }
 
 impl Parser {
-    /// Parses the word that comes next, if any.
+    /// Parses the next word, if any.
     pub(super) fn word(&mut self) -> Parsed<Option<Word>> {
         let start = self.at;
         let parts = self.parts(Until::Word)?;
@@ -143,7 +143,7 @@ impl Parser {
         })
     }
 
-    /// Parses what a `$` starts, or returns `None` if it is a literal dollar sign.
+    /// Parses a `$` expansion, or returns `None` for a literal dollar sign.
     fn dollar(&mut self, in_quotes: bool) -> Parsed<Option<Part>> {
         let part = match self.peek_at(1) {
             Some('(') if self.peek_at(2) == Some('(') => self.arithmetic()?,
@@ -226,7 +226,7 @@ impl Parser {
         Ok(Part::Arithmetic(self.double_quoted_text(&text)?))
     }
 
-    /// Parses what is between `${` and `}`.
+    /// Parses the content of `${…}`.
     fn braced(&mut self, quoted: bool) -> Parsed<Part> {
         if self.peek() == Some('#') && self.peek_at(1) != Some('}') {
             self.at += 1;
@@ -255,7 +255,7 @@ impl Parser {
                 if longest {
                     self.at += 1;
                 }
-                // A pattern is a pattern even in double quotes.
+                // Double quotes around the expansion do not quote its pattern.
                 let pattern = Word(self.parts(Until::Brace { quoted: false })?);
                 Form::Cut {
                     suffix: end == '%',

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared test helpers.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use tokio::time::Instant;
 
-/// What a script did.
+/// The result of a script.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) stdout: String,
@@ -28,12 +28,12 @@ pub(crate) fn script(text: &str) -> ContainerConfig {
     ContainerConfig::new("test", "busybox").command(["sh", "-c", text])
 }
 
-/// A container that prints `ready`, ends with 0 when asked to, and then says `bye`.
+/// A container that prints `ready`, and on SIGTERM prints `bye` and exits with 0.
 pub(crate) fn server() -> ContainerConfig {
     script("trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done")
 }
 
-/// A container that does not listen when asked to end.
+/// A container that ignores SIGTERM.
 pub(crate) fn stubborn() -> ContainerConfig {
     script("trap '' TERM; echo ready; sleep 86400")
 }
@@ -65,7 +65,7 @@ pub(crate) async fn logs(driver: &dyn ContainerDriver, id: &ContainerId) -> Stri
         .unwrap()
 }
 
-/// Runs a container of a driver to its end.
+/// Runs a container to its exit.
 pub(crate) async fn run_on(driver: &dyn ContainerDriver, config: &ContainerConfig) -> Ran {
     let id = driver.create_container(config).await.unwrap().id;
     let start = Instant::now();

@@ -5,7 +5,7 @@ use driver_interface_errors::UnsupportedError;
 use crate::{Capabilities, ConfigFeature, ContainerConfig, Operation};
 
 impl ContainerConfig {
-    /// Returns the parts of the config that not every driver supports: each path with the feature it is.
+    /// Returns the settings of the config that not every driver supports: the path and feature of each.
     ///
     /// ```
     /// use driver_interface_types::{ConfigFeature, ContainerConfig, PortMapping};
@@ -54,8 +54,8 @@ impl ContainerConfig {
         requested.map(|(_, path, feature)| (path, feature)).collect()
     }
 
-    /// Refuses a config with a feature that the driver does not declare. Drivers call it first, so that no
-    /// part of a config is silently ignored.
+    /// Refuses a config with an undeclared feature. Drivers call it first, so that no setting is silently
+    /// ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the first such path and its capability.

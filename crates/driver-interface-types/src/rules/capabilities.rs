@@ -5,69 +5,23 @@ use super::{Findings, Verdict, codes, refuse};
 
 /// All Linux capabilities (`capabilities(7)`), without the `CAP_` prefix.
 pub(crate) const CAPABILITIES: &[&str] = &[
-    "AUDIT_CONTROL",
-    "AUDIT_READ",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "KILL",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "PERFMON",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "WAKE_ALARM",
+    "AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "CHOWN",
+    "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE",
+    "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE",
+    "NET_BROADCAST", "NET_RAW", "PERFMON", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYSLOG", "SYS_ADMIN",
+    "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM",
 ];
 
 /// Capabilities that may be added without an exception, because their effect is limited to the container's own
 /// files and processes. They are those allowed by the "baseline" of the Kubernetes Pod Security Standards. All
 /// other capabilities require an exception.
 const CONTAINED: &[&str] = &[
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
+    "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 ];
 
-/// Returns why a capability is not among the contained ones.
+/// Describes how a capability affects more than the container.
 fn reach(name: &str) -> &'static str {
     match name {
         "NET_ADMIN" | "NET_RAW" | "NET_BROADCAST" => {
@@ -90,7 +44,7 @@ pub(crate) fn drop(names: &[String], found: &mut Findings<'_>) {
     each(names, found, |_| Ok(()));
 }
 
-/// Checks the capabilities to add, of which none may be among those dropped by name.
+/// Checks the capabilities to add, none of which may be dropped by name.
 pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>) {
     let policy = found.policy;
     each(names, found, |name| {
@@ -174,13 +128,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_capabilities_is_sorted_and_without_duplicates() {
+    fn capabilities_are_sorted_and_unique() {
         assert!(CAPABILITIES.is_sorted_by(|one, next| one < next));
         assert_eq!(CAPABILITIES.len(), 41);
     }
 
     #[test]
-    fn what_needs_no_exception_is_a_capability_of_linux() {
+    fn contained_capabilities_are_known() {
         assert!(CONTAINED.is_sorted_by(|one, next| one < next));
         assert!(CONTAINED.iter().all(|name| CAPABILITIES.contains(name)));
     }

@@ -57,7 +57,7 @@ codes! {
     DUPLICATE = "duplicate";
     /// A network mode would break the container's isolation.
     FORBIDDEN_NETWORK = "forbidden-network";
-    /// An option has an effect beyond the object that it belongs to.
+    /// An option affects more than its own object.
     FORBIDDEN_OPTION = "forbidden-option";
     /// A user is not in the form `uid`, `uid:gid`, `name` or `name:group`.
     INVALID_USER = "invalid-user";

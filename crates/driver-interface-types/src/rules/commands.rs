@@ -1,4 +1,4 @@
-//! The rules of commands, and those that relate a field to another.
+//! The rules of commands, and rules about several fields.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub(crate) fn test(test: &HealthTest, found: &mut Findings<'_>) {
     }
 }
 
-/// Checks a time of a health check, which has at least so many milliseconds.
+/// Checks that a time of a health check has at least `least` milliseconds.
 pub(crate) fn health_time(least: u64) -> impl Fn(&Duration) -> Verdict {
     move |time| {
         if (Duration::from_millis(least)..=MAX_HEALTH_TIME).contains(time) {
@@ -98,7 +98,7 @@ pub(crate) fn check_size_nonzero(size: &TtySize) -> Verdict {
     refuse(codes::OUT_OF_RANGE, message)
 }
 
-/// Checks that logs are requested of a stream.
+/// Checks that at least one stream of the logs is selected.
 pub(crate) fn selects_stream(stdout: bool, stderr: bool) -> Verdict {
     if stdout || stderr {
         return Ok(());
@@ -107,7 +107,7 @@ pub(crate) fn selects_stream(stdout: bool, stderr: bool) -> Verdict {
     refuse(codes::NO_STREAM, message)
 }
 
-/// Checks that events start at a time or after a cursor.
+/// Checks that events do not start both at a time and after a cursor.
 pub(crate) fn one_start(filter: &EventFilter) -> Verdict {
     if filter.since.is_none() || filter.after.is_none() {
         return Ok(());

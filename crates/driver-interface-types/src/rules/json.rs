@@ -1,4 +1,4 @@
-//! What JSON Schema can say of the rules, for the types' schemas.
+//! The rules that JSON Schema can express, for the types' schemas.
 
 use schemars::Schema;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(crate) fn label_value(schema: &mut Schema) {
     id(SessionId::MIN_LEN, SessionId::MAX_LEN, true)(schema);
 }
 
-/// A name of this length, which may also have to end with a letter or digit.
+/// A name of this length. A label value also ends with a letter or digit.
 pub(crate) fn id(min: usize, max: usize, is_label_value: bool) -> impl FnMut(&mut Schema) {
     let pattern = if is_label_value { LABEL_VALUE } else { NAME };
     move |schema| {
@@ -94,7 +94,7 @@ pub(crate) fn within(Bounds { unit, min, max }: Bounds) -> impl FnMut(&mut Schem
     }
 }
 
-/// A time of a health check, of at least so many milliseconds.
+/// A time of a health check, of at least `min` milliseconds.
 pub(crate) fn health_time(min: u64) -> impl FnMut(&mut Schema) {
     let max = MAX_HEALTH_TIME.as_secs() * 1000;
     move |schema| {
@@ -117,7 +117,6 @@ fn text(max: usize) -> Value {
     json!({ "maxLength": max, "pattern": NO_NUL })
 }
 
-/// Adds to a schema, field by field.
 fn merge(schema: &mut Schema, more: Value) {
     let mut whole = std::mem::take(schema).to_value();
     merge_values(&mut whole, more);
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merging_keeps_what_is_there_and_replaces_what_is_stated_anew() {
+    fn merge_keeps_and_overrides_values() {
         let mut schema = json!({ "a": { "type": "integer", "minimum": 0 } });
         merge_values(&mut schema, json!({ "a": { "minimum": 6 } }));
         assert_eq!(schema, json!({ "a": { "type": "integer", "minimum": 6 } }));

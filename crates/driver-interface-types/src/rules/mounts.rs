@@ -101,7 +101,8 @@ pub(crate) fn location_in_container(path: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks the rules for every path: absolute, without `..`, and only of characters that engines pass on unchanged.
+/// Checks the rules for every path: absolute, without `..`, and with only characters that engines do not
+/// change.
 fn clean_path(path: &str) -> Verdict {
     if path.is_empty() {
         return refuse(codes::EMPTY, "must not be empty");

@@ -10,19 +10,8 @@ use crate::{
 
 /// Names that engines use for their own networks, and modes that are not networks.
 const RESERVED_NETWORKS: &[&str] = &[
-    "default",
-    "none",
-    "host",
-    "bridge",
-    "private",
-    "nat",
-    "podman",
-    "pasta",
-    "slirp4netns",
-    "ingress",
-    "container",
-    "ns",
-    "pod",
+    "default", "none", "host", "bridge", "private", "nat", "podman", "pasta", "slirp4netns", "ingress",
+    "container", "ns", "pod",
 ];
 
 fn name(text: &str, problem: fn(&str) -> Option<String>) -> Verdict {
@@ -45,7 +34,7 @@ pub(crate) fn volume_name(text: &str) -> Verdict {
     name(text, VolumeId::problem)
 }
 
-/// Checks the name of a container or network, which must not look like the id of another one.
+/// Checks the name of a container or network, which must not look like an id.
 pub(crate) fn object_name(text: &str) -> Verdict {
     name(text, NetworkId::problem)?;
     if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -229,7 +218,7 @@ pub(crate) fn hostname(text: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks a name by which other containers find this one, or by which this one finds other hosts.
+/// Checks a network alias, or the name of an extra host.
 pub(crate) fn network_name(text: &str) -> Verdict {
     name(text, |text| name_problem(text, 1, MAX_HOST_NAME))
 }

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_one_path_are_one_path() {
+    fn equivalent_paths_normalise_alike() {
         for path in ["/a/b", "//a//b/", "/./a/./b/.", "/a/b///"] {
             assert_eq!(normalised(path).as_deref(), Some("/a/b"), "{path}");
         }
@@ -37,14 +37,14 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_and_paths_that_climb_have_no_normal_form() {
+    fn relative_and_parent_paths_are_rejected() {
         for path in ["", "a", "./a", "/a/../b", "/..", ".."] {
             assert_eq!(normalised(path), None, "{path}");
         }
     }
 
     #[test]
-    fn a_directory_holds_itself_and_what_is_below_but_not_its_neighbours() {
+    fn directory_contains_only_itself_and_descendants() {
         assert!(is_within("/etc", "/etc") && is_within("/etc/ssl", "/etc") && is_within("/etc", "/"));
         assert!(!is_within("/etcetera", "/etc") && !is_within("/", "/etc"));
     }

@@ -12,42 +12,14 @@ use crate::{DeviceMapping, GpuRequest, PortMapping, Ulimit};
 
 /// The kernel's process limits, as named by `ulimit`.
 const ULIMITS: &[&str] = &[
-    "as",
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
+    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
+    "rtprio", "rttime", "sigpending", "stack",
 ];
 
 /// Path prefixes of devices that give access to the host's disks, memory and log.
 const HOST_DEVICES: &[&str] = &[
-    "/dev/mem",
-    "/dev/kmem",
-    "/dev/port",
-    "/dev/kmsg",
-    "/dev/sd",
-    "/dev/hd",
-    "/dev/vd",
-    "/dev/xvd",
-    "/dev/nvme",
-    "/dev/mmcblk",
-    "/dev/md",
-    "/dev/dm-",
-    "/dev/mapper",
-    "/dev/disk",
-    "/dev/loop",
-    "/dev/root",
+    "/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd",
+    "/dev/nvme", "/dev/mmcblk", "/dev/md", "/dev/dm-", "/dev/mapper", "/dev/disk", "/dev/loop", "/dev/root",
     "/dev/nbd",
 ];
 
@@ -102,7 +74,7 @@ pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
     }
 }
 
-/// Checks names by which other containers find this one.
+/// Checks network aliases.
 pub(crate) fn names(names: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "names", names.len());
     for (index, name) in names.iter().enumerate() {

@@ -26,7 +26,7 @@ fn escaped(text: &str, most: usize) -> String {
     out
 }
 
-/// Returns the candidate that `text` was probably meant to be.
+/// Returns the candidate of which `text` is probably a misspelling.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     // A text that long is not a typo, and the distance is quadratic in the length.
@@ -39,7 +39,7 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Returns the edit distance: how many characters have to be inserted, deleted or replaced to turn one text into
+/// Returns the edit distance: the number of insertions, deletions and replacements that turn one text into
 /// the other.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
@@ -61,18 +61,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shown_text_is_one_short_line() {
+    fn shown_text_is_one_short_line() {
         assert_eq!(shown("a\0b\n\u{1b}"), "`a\\0b\\n\\u{1b}`");
         assert_eq!(shown(&"é".repeat(1000)).chars().count(), SHOWN + 3);
     }
 
     #[test]
-    fn a_sentence_keeps_its_quotes() {
+    fn sentence_keeps_quotes() {
         assert_eq!(sentence("tag \"a'b\" is bad\n"), "tag \"a'b\" is bad\\n");
     }
 
     #[test]
-    fn a_slip_of_the_hand_is_recognised() {
+    fn suggests_the_nearest_name() {
         let fields = ["sessionId", "image", "cpu", "pids"];
         assert_eq!(nearest("session_id", fields), Some("sessionId"));
         assert_eq!(nearest("imgae", fields), Some("image"));

@@ -1,10 +1,10 @@
-//! Why a container exited before it was ready, as far as its exit code and its log show.
+//! Why a container exited before it was ready, according to its exit code and its log.
 
 use driver_interface_errors::Hint;
 
 use crate::{ContainerDriver, ContainerInstance, ExitInfo, LogOptions, Signal};
 
-/// How many lines, and how many characters, of the end of the log an error includes.
+/// The number of lines and characters that an error includes from the end of the log.
 const LINES: usize = 5;
 const LENGTH: usize = 400;
 
@@ -53,8 +53,8 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Returns the well-known cause, if there is one. The exit code is a fact, but a program's last output is only
-    /// an indication of the cause, and is therefore used for no more than a hint.
+    /// Returns the well-known cause, if any. A program's last output only indicates the cause, so it is used
+    /// only for a hint.
     pub(super) fn hint(&self) -> Option<Hint> {
         match self.exit.code {
             _ if self.exit.oom_killed == Some(true) => Some(Hint::OutOfMemory),
@@ -183,27 +183,27 @@ mod tests {
     ];
 
     #[test]
-    fn the_last_words_of_programs_have_their_hints() {
+    fn known_last_lines_have_hints() {
         for (code, words, expected) in LAST_WORDS {
             assert_eq!(hint(*code, words), Some(*expected), "{words}");
         }
     }
 
     #[test]
-    fn a_program_that_succeeded_or_said_nothing_well_known_has_no_hint() {
+    fn success_or_unknown_output_has_no_hint() {
         assert_eq!(hint(0, "Permission denied"), None);
         assert_eq!(hint(3, "no such file or directory"), None);
         assert_eq!(hint(3, ""), None);
     }
 
     #[test]
-    fn the_line_nearest_to_the_end_counts() {
+    fn last_matching_line_decides() {
         let words = "warning: Permission denied\nfatal: Read-only file system\ngiving up";
         assert_eq!(hint(1, words), Some(Hint::ReadOnlyRoot));
     }
 
     #[test]
-    fn memory_that_ran_out_is_a_fact_whatever_the_log_says() {
+    fn oom_kill_overrides_the_log() {
         let exit = ExitInfo::new(137, Some(true), SystemTime::UNIX_EPOCH);
         let log = "Permission denied".to_owned();
         let early = EarlyExit { exit: &exit, log };
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_is_told_with_its_signal() {
+    fn exit_text_includes_the_signal() {
         let how = |code| {
             let exit = exit(code);
             EarlyExit {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_one_line_of_limited_length_with_its_end() {
+    fn log_text_is_one_bounded_line() {
         assert_eq!(log("\n \n"), "");
         assert_eq!(log("one\r\n\n two\n"), "; its log ends with: one | two");
         let long = format!("{}é the end", "é".repeat(3 * LENGTH));

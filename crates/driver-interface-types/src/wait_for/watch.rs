@@ -13,7 +13,7 @@ use super::early_exit::EarlyExit;
 use super::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::{ContainerDriver, ContainerId, ContainerInstance, ContainerStatus, ExitInfo};
 
-/// A caller that waits for a condition of a container.
+/// Polls a container for a caller that waits for a condition.
 pub(crate) struct Watch<'a, D: ?Sized> {
     driver: &'a D,
     operation: &'static str,
@@ -72,7 +72,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         }
     }
 
-    /// Returns the error for a container that has exited and can no longer become `condition`.
+    /// Returns the error for a container that exited before `condition` held.
     pub(crate) async fn exited(
         &self,
         now: &ContainerInstance,

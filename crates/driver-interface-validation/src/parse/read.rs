@@ -184,13 +184,13 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Returns a value that stands for a required part, whose violation has been noted.
+    /// Returns a placeholder for a required part whose violation has been recorded.
     fn placeholder(&self, schema: &'a Value) -> Value {
         let schema = self.resolve(schema, &Node::Object(Vec::new()));
         match (schema["type"].as_str(), schema["format"].as_str()) {
             (Some("string"), Some("ip")) => "::".into(),
             (Some("string"), _) => "".into(),
-            // The largest number, which no rule about another field refuses.
+            // No rule about another field refuses the largest number.
             (Some("integer"), _) => largest(schema).into(),
             (Some("array"), _) => Value::Array(Vec::new()),
             _ => {
@@ -243,7 +243,7 @@ fn unit(schema: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// Describes what a schema allows.
+/// Describes the values that a schema allows.
 fn expected(schema: &Value) -> String {
     let text = match () {
         () if is(schema, "integer") => return whole_number(unit(schema)),
@@ -257,7 +257,7 @@ fn expected(schema: &Value) -> String {
     text.to_owned()
 }
 
-/// Returns what a text with a typed meaning must be, if it is not.
+/// Returns the form that the schema's format requires, if the text does not have it.
 fn other_form(schema: &Value, text: &str) -> Option<&'static str> {
     match schema["format"].as_str() {
         Some("ip") if text.parse::<IpAddr>().is_err() => Some("an IP address"),

@@ -1,12 +1,12 @@
 use super::*;
 
-/// A policy that allows everything except what is always refused.
+/// Returns a policy that allows all binds except the dangerous ones.
 fn open() -> ValidationPolicy {
     ValidationPolicy::default().allow_any_bind()
 }
 
 #[test]
-fn no_path_of_the_host_is_allowed_by_default_and_the_refusal_says_what_to_call() {
+fn host_paths_are_denied_by_default_with_remedy() {
     let policy = ValidationPolicy::default();
     for path in ["/srv", "/data/x", "/tmp", "/opt/app"] {
         let problem = policy.bind_problem(path).unwrap();
@@ -19,7 +19,7 @@ fn no_path_of_the_host_is_allowed_by_default_and_the_refusal_says_what_to_call()
 }
 
 #[test]
-fn what_hands_over_the_host_is_refused_in_every_spelling_whatever_else_is_allowed() {
+fn dangerous_paths_are_refused_in_every_spelling() {
     for path in [
         "/",
         "//",
@@ -83,28 +83,18 @@ fn what_hands_over_the_host_is_refused_in_every_spelling_whatever_else_is_allowe
 }
 
 #[test]
-fn other_directories_of_the_host_are_allowed_where_any_is() {
+fn allow_any_permits_other_host_directories() {
     for path in [
-        "/srv",
-        "/home/joe/project",
-        "/home/joe/.config/myapp",
-        "/home/joe/.cargo/registry",
-        "/home/joe/.local/share/myapp",
-        "/etcetera",
-        "/var/lib/myapp",
-        "/var/logs",
-        "/tmp/x.sock",
-        "/data/docker.sock.d",
-        "/srv/docker",
-        "/srv/.sshd",
-        "/opt/app",
+        "/srv", "/home/joe/project", "/home/joe/.config/myapp", "/home/joe/.cargo/registry",
+        "/home/joe/.local/share/myapp", "/etcetera", "/var/lib/myapp", "/var/logs", "/tmp/x.sock",
+        "/data/docker.sock.d", "/srv/docker", "/srv/.sshd", "/opt/app",
     ] {
         assert_eq!(open().bind_problem(path), None, "{path:?}");
     }
 }
 
 #[test]
-fn an_exception_covers_what_is_inside_it_and_nothing_beside() {
+fn exception_covers_only_its_subtree() {
     let policy = ValidationPolicy::default().allow_dangerous_bind("/etc/ssl/");
     assert_eq!(policy.bind_problem("/etc/ssl"), None);
     assert_eq!(policy.bind_problem("/etc/ssl/certs"), None);
@@ -116,7 +106,7 @@ fn an_exception_covers_what_is_inside_it_and_nothing_beside() {
 }
 
 #[test]
-fn an_unusable_root_allows_nothing() {
+fn invalid_root_allows_nothing() {
     let policy = ValidationPolicy::default()
         .allow_bind_root("relative")
         .allow_bind_root("/srv/../data");
@@ -124,7 +114,7 @@ fn an_unusable_root_allows_nothing() {
 }
 
 #[test]
-fn what_a_link_leads_to_is_allowed_excepted_and_protected_with_it() {
+fn rules_apply_to_symlink_targets() {
     let links = |path: &str| match path {
         "/srv" => Some("/mnt/disk/srv".to_owned()),
         "/var/run/docker.sock" => Some("/run/docker.sock".to_owned()),
@@ -140,10 +130,7 @@ fn what_a_link_leads_to_is_allowed_excepted_and_protected_with_it() {
     assert_eq!(policy.bind_problem("/mnt/disk/Engine"), None);
     let policy = policy.with_links_resolved(links);
     for allowed in [
-        "/srv/a",
-        "/mnt/disk/srv/a",
-        "/run/docker.sock",
-        "/var/run/docker.sock",
+        "/srv/a", "/mnt/disk/srv/a", "/run/docker.sock", "/var/run/docker.sock",
     ] {
         assert_eq!(policy.bind_problem(allowed), None, "{allowed}");
     }

@@ -1,14 +1,14 @@
-//! What the tests of rules share.
+//! Shared helpers of the rule tests.
 
 use driver_interface_types::ContainerConfig;
 use driver_interface_validation::{ConfigurationError, validate_container_config};
 
-/// A valid config with nothing in it.
+/// Returns a minimal valid config.
 pub(crate) fn config() -> ContainerConfig {
     ContainerConfig::new("s1", "alpine")
 }
 
-/// Path and code of every violation.
+/// Returns path and code of every violation.
 pub(crate) fn found(result: Result<(), ConfigurationError>) -> Vec<(String, String)> {
     let violations = result.map_or_else(|error| error.violations().to_vec(), |()| Vec::new());
     violations

@@ -1,4 +1,4 @@
-//! Patterns of programs around a driver: many containers, many users, more than one engine.
+//! Patterns around a driver: many containers, many users, more than one engine.
 
 mod cross_driver;
 mod events;

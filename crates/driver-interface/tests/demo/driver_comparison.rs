@@ -1,5 +1,4 @@
-//! Two drivers side by side: where they may differ (what they allow, how fast they are, how they word things)
-//! and where they may not (everything else).
+//! Two drivers side by side. They may differ in limits, speed and wording, and in nothing else.
 
 mod capabilities;
 mod error_handling;

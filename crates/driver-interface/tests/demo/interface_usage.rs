@@ -1,4 +1,4 @@
-//! The interface in everyday use: connect, run a container, check a config, keep data, find each other.
+//! Everyday use: connect, run a container, validate a config, volumes and networks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ mod driver_initialisation {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_program_gets_its_driver_from_a_uri_and_does_not_care_which_it_is() -> Result<()> {
+    async fn connects_to_any_driver_by_uri() -> Result<()> {
         for (uri, name) in [("mock-docker:", "mock-docker"), ("mock-local:", "mock-local")] {
             let driver: Arc<dyn ContainerDriver> = connect(uri).await?;
             assert_eq!(driver.name(), name);
@@ -27,7 +27,7 @@ mod driver_initialisation {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_engine_that_is_down_is_a_finding_of_the_health_check_and_not_an_error() -> Result<()> {
+    async fn health_check_reports_a_stopped_engine() -> Result<()> {
         let engine = MockEngine::new();
         let driver = MockDockerDriver::builder().engine(&engine).build();
         engine.stop_engine();
@@ -41,7 +41,7 @@ mod driver_initialisation {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_driver_serves_many_tasks_at_once() -> Result<()> {
+    async fn concurrent_tasks_share_one_driver() -> Result<()> {
         let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..5 {
@@ -65,7 +65,7 @@ mod container_lifecycle {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_container_is_created_started_stopped_and_removed() -> Result<()> {
+    async fn container_is_created_started_stopped_and_removed() -> Result<()> {
         let driver = MockDockerDriver::new();
         let created = driver.create_container(&server("life").name("web")).await?;
         assert_eq!(
@@ -99,7 +99,7 @@ mod container_lifecycle {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starting_and_stopping_twice_is_fine_and_the_outcome_says_already() -> Result<()> {
+    async fn repeated_start_and_stop_report_already() -> Result<()> {
         let driver = MockDockerDriver::new();
         let id = run(&driver, &server("twice")).await;
         let first_start = lookup(&driver, &id).await.started_at;
@@ -115,7 +115,7 @@ mod container_lifecycle {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_job_that_ends_by_itself_leaves_its_output_and_exit_code() -> Result<()> {
+    async fn finished_job_keeps_output_and_exit_code() -> Result<()> {
         let driver = MockDockerDriver::new();
         let id = run(&driver, &script("job", "echo working; echo broken >&2; exit 3")).await;
         let exited = driver
@@ -135,7 +135,7 @@ mod container_lifecycle {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_container_that_ended_runs_again_and_its_logs_go_on() -> Result<()> {
+    async fn restarted_container_appends_to_its_logs() -> Result<()> {
         let driver = MockDockerDriver::new();
         let id = run(&driver, &script("again", "echo hello")).await;
         let limit = Duration::from_secs(10);
@@ -158,7 +158,7 @@ mod configuration_validation {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_not_said_is_safe() -> Result<()> {
+    async fn defaults_are_safe() -> Result<()> {
         let config = ContainerConfig::new("defaults", "busybox");
         assert_eq!((config.resources.cpu, config.resources.memory), (0.5, 512));
         assert_eq!((config.resources.disk, config.resources.pids), (None, 100));
@@ -175,7 +175,7 @@ mod configuration_validation {
     }
 
     #[test]
-    fn a_config_from_a_file_is_the_one_built_in_code_and_a_misspelt_field_is_refused() {
+    fn config_file_equals_builder_and_rejects_unknown_fields() {
         let built = server("build-42")
             .env("LANG", "C.UTF-8")
             .cpu(1.5)
@@ -196,7 +196,7 @@ mod configuration_validation {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_invalid_config_is_refused_with_every_violation_and_leaves_nothing() {
+    async fn invalid_config_lists_every_violation() {
         let driver = MockDockerDriver::new();
         let config = ContainerConfig::new("bad session!", "busybox")
             .cpu(-1.0)
@@ -225,7 +225,7 @@ mod resource_management {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_one_container_writes_to_a_volume_the_next_one_reads() -> Result<()> {
+    async fn containers_share_data_through_a_volume() -> Result<()> {
         let driver = MockDockerDriver::new();
         let volume = driver
             .create_volume(&VolumeConfig::new("handover").session("data"))
@@ -252,7 +252,7 @@ mod resource_management {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_volume_and_a_network_in_use_stay_until_their_last_container_is_gone() -> Result<()> {
+    async fn volume_and_network_in_use_cannot_be_removed() -> Result<()> {
         let driver = MockDockerDriver::new();
         let volume = driver.create_volume(&VolumeConfig::new("cache")).await?;
         let network = driver.create_network(&NetworkConfig::new("backend")).await?;
@@ -284,7 +284,7 @@ mod resource_management {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_container_that_names_a_missing_volume_or_network_is_not_created() {
+    async fn missing_volume_or_network_prevents_creation() {
         let driver = MockDockerDriver::new();
         let config = server("missing").mount(VolumeMount::volume("nowhere", "/data"));
         let error = driver.create_container(&config).await.unwrap_err();
@@ -302,18 +302,13 @@ mod cross_driver_consistency {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_program_tells_the_same_story_on_every_driver() -> Result<()> {
+    async fn same_program_behaves_alike_on_every_driver() -> Result<()> {
         for driver in drivers() {
             assert_eq!(
                 story(&driver).await?,
                 [
-                    "created",
-                    "Started running",
-                    "AlreadyRunning",
-                    "at work",
-                    "Stopped stopped 143",
-                    "removed",
-                    "CONTAINER_NOT_FOUND",
+                    "created", "Started running", "AlreadyRunning", "at work", "Stopped stopped 143",
+                    "removed", "CONTAINER_NOT_FOUND",
                 ],
                 "{}",
                 driver.name(),
@@ -322,7 +317,7 @@ mod cross_driver_consistency {
         Ok(())
     }
 
-    /// A container's life as its user sees it.
+    /// Runs a container through its lifecycle and returns the observed steps.
     async fn story(driver: &dyn ContainerDriver) -> Result<Vec<String>> {
         let mut reported = Vec::new();
         let config = script("story", "echo at work; sleep 3600").label("role", "hero");

@@ -1,17 +1,11 @@
-//! What the interface is for, shown by programs that use it. Each suite is a chapter, each test a sentence;
-//! `support` holds the patterns that are worth copying.
+//! Programs that use the interface. `support` contains patterns worth copying.
 //!
-//! Time is tokio's and paused: it jumps to whatever is waited for next, so minutes of engine time take no time
-//! and no test depends on how fast the machine is.
+//! The tests use tokio's paused clock, so minutes of engine time pass instantly, independent of the machine.
 
-// The programs run on the mocks.
 #![cfg(all(feature = "mock", feature = "validation"))]
-// The helpers of tests may panic as tests may; clippy's exception knows only functions with `#[test]`.
+// Clippy allows panics in `#[test]` functions, but not in their helpers.
 #![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing
+    clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing
 )]
 
 mod advanced_patterns;

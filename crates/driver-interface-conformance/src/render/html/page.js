@@ -2,11 +2,11 @@
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const one = (selector) => document.querySelector(selector);
 
-// Light or dark: what the system says, until the button is used.
+// The system's theme, until the button is used.
 const root = document.documentElement;
 const store = {
   get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
-  set: (theme) => { try { localStorage.setItem("theme", theme); } catch { /* Then it is not remembered. */ } },
+  set: (theme) => { try { localStorage.setItem("theme", theme); } catch { /* The theme is not stored. */ } },
 };
 const dark = () => (root.style.colorScheme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const show = (theme) => {
@@ -90,7 +90,7 @@ const follow = () => {
 addEventListener("hashchange", follow);
 follow();
 
-// On paper everything that did not pass is told in full.
+// Print shows the details of every check that did not pass.
 addEventListener("beforeprint", () => {
   for (const area of all(".area")) area.open = true;
   for (const row of rows) if (row.querySelector("td.bad, td.warn")) row.querySelector("details").open = true;

@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 
 use crate::self_test::mutation::Memory;
 
-/// Runs a future in its own task, which continues when the call is dropped.
-pub(super) async fn assert_running<T: Send + 'static>(
+/// Runs a future in its own task, which continues if the call is dropped.
+pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let joined = tokio::spawn(work).await;
@@ -39,13 +39,13 @@ impl Drop for WhenDropped {
 }
 
 /// Serializes calls with a lock that a dropped call never releases.
-pub(super) async fn in_turn<T>(memory: &Memory, lock: &str, call: impl Future<Output = T>) -> T {
-    let (taken, given_back) = (format!("{lock} taken"), format!("{lock} given back"));
-    let before = memory.note(&taken);
-    while memory.count(&given_back) < before {
+pub(super) async fn serialized<T>(memory: &Memory, lock: &str, call: impl Future<Output = T>) -> T {
+    let (acquired, released) = (format!("{lock} acquired"), format!("{lock} released"));
+    let before = memory.note(&acquired);
+    while memory.count(&released) < before {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let answer = call.await;
-    memory.note(&given_back);
-    answer
+    let result = call.await;
+    memory.note(&released);
+    result
 }

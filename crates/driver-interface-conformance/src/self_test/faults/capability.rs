@@ -23,37 +23,37 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "capabilities-flap",
+        "capabilities-unstable",
         "Each call declares different capabilities.",
-        &[Declared(flap)],
+        &[Declared(change_each_call)],
         &["capability/stable-identity"],
     ),
     Fault::new(
-        "undeclared-works",
+        "undeclared-operation-succeeds",
         "An undeclared operation works.",
         &[WITHOUT_VOLUME_LIST],
-        &["capability/undeclared-operations-refuse"],
+        &["capability/undeclared-operations-refused"],
     ),
     Fault::new(
-        "undeclared-looks-retryable",
+        "undeclared-operation-retryable",
         "An undeclared operation fails like an unreachable engine.",
         &[
             WITHOUT_VOLUME_LIST,
             ListVolumes(|_, _| ready(Err(ConnectionError::new("404 page not found").into())).boxed()),
         ],
-        &["capability/undeclared-operations-refuse"],
+        &["capability/undeclared-operations-refused"],
     ),
     Fault::new(
-        "unenforced-limits-are-silent",
+        "unenforced-limits-not-warned",
         "Limits that are not enforced cause no warning.",
         &[Instance(|container| container.warnings.clear())],
         &["capability/undeclared-limit-warns"],
     ),
     Fault::new(
-        "warnings-are-forgotten",
+        "warnings-only-on-creation",
         "Only the creation returns warnings.",
         &[GetContainer(|inside, id| without_warnings(inside, id).boxed())],
-        &["capability/undeclared-limit-warns", "listing/agrees-with-get"],
+        &["capability/undeclared-limit-warns", "listing/consistent-with-get"],
     ),
     Fault::new(
         "strictness-ignored",
@@ -62,10 +62,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/undeclared-limit-refused-when-strict"],
     ),
     Fault::new(
-        "strict-refusal-comes-too-late",
+        "strict-refusal-after-creation",
         "An unenforceable limit is refused after the container was created, and the container stays.",
         &[CreateContainer(|inside, config| {
-            refused_too_late(inside, config).boxed()
+            refused_after_creation(inside, config).boxed()
         })],
         &["capability/undeclared-limit-refused-when-strict"],
     ),
@@ -76,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let warning = Warning::new("resources.memory", "unsupported", "swap is not limited");
             container.warnings.push(warning);
         })],
-        &["capability/declared-limits-are-accepted"],
+        &["capability/declared-limits-accepted"],
     ),
     Fault::new(
         "volume-list-ignores-labels",
@@ -111,7 +111,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/network-list"],
     ),
     Fault::new(
-        "import-again-fails",
+        "reimport-fails",
         "Importing an image under an existing name fails.",
         &[ImportImage(|inside, image, root| {
             import_once(inside, image, root).boxed()
@@ -126,7 +126,7 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "capability/image-import-and-remove",
-            "capability/image-in-use-stays",
+            "capability/image-in-use-not-removed",
             "errors/not-found/remove-image",
         ],
     ),
@@ -136,14 +136,14 @@ const WITHOUT_VOLUME_LIST: Mutation = Declared(|capabilities| {
     capabilities.operations.remove(&Operation::ListVolumes);
 });
 
-fn flap(capabilities: &mut Capabilities) {
+fn change_each_call(capabilities: &mut Capabilities) {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     if CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
         capabilities.config = &capabilities.config ^ &[ConfigFeature::BindMount].into();
     }
 }
 
-async fn refused_too_late(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn refused_after_creation(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let created = inside.driver.create_container(config).await;
     if created
         .as_ref()
@@ -201,8 +201,8 @@ macro_rules! only_declared {
     ($($operation:literal $Operation:ident($($argument:pat_param),*) => $check:literal;)*) => {
         /// Operations that the driver declares but does not support.
         pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
-            concat!($operation, "-only-declared"),
-            concat!("`", $operation, "` is declared, but unsupported."),
+            concat!($operation, "-declared-but-unsupported"),
+            concat!("`", $operation, "` is declared but unsupported."),
             &[$Operation(|_, $($argument),*| {
                 let error = UnsupportedError::new($operation, "this engine is too old");
                 ready(Err(error.into())).boxed()

@@ -15,37 +15,37 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "one-violation-at-a-time",
+        "first-violation-only",
         "Only the first violation of a config is reported.",
         &[CreateContainer(|inside, config| {
-            one_violation(inside, config).boxed()
+            first_violation_only(inside, config).boxed()
         })],
-        &["config/all-violations-at-once"],
+        &["config/all-violations-reported"],
     ),
     Fault::new(
-        "bad-input-is-retryable",
+        "invalid-config-retryable",
         "Errors of invalid input are retryable.",
         &[Error(|error| match error.code() {
             codes::CONFIGURATION_ERROR => error.with_retryable(true),
             _ => error,
         })],
         &[
-            "config/name-hostile",
+            "config/name-invalid",
             "config/limits-out-of-range",
-            "keys/other-config-refused",
+            "keys/different-config-refused",
         ],
     ),
     Fault::new(
-        "refusals-leave-it-open",
+        "refusals-with-unknown-effect",
         "Refusals do not report the effect `NotApplied`.",
         &[Error(|error| error.with_effect(Effect::Unknown))],
         &[
-            "config/name-hostile",
-            "config/memory-below-the-least",
-            "setup/undeclared-is-refused",
+            "config/name-invalid",
+            "config/memory-below-minimum",
+            "setup/undeclared-refused",
             "creation/name-taken",
             "creation/image-missing",
-            "keys/other-config-refused",
+            "keys/different-config-refused",
             "removal/running-refused",
             "kill/not-running",
             "kill/paused",
@@ -57,31 +57,31 @@ pub(super) const FAULTS: &[Fault] = &[
         "container-names-corrected",
         "An invalid container name is corrected.",
         &[Config(|config| config.name.iter_mut().for_each(correct))],
-        &["config/name-hostile"],
+        &["config/name-invalid"],
     ),
     Fault::new(
         "sessions-corrected",
         "An invalid session name is corrected.",
         &[Config(|config| correct(&mut config.session_id))],
-        &["config/session-hostile"],
+        &["config/session-invalid"],
     ),
     Fault::new(
-        "malformed-image-is-missing",
+        "malformed-image-not-found",
         "A malformed image reference is reported as a missing image.",
         &[CreateContainer(|inside, config| {
-            malformed_image(inside, config).boxed()
+            malformed_image_not_found(inside, config).boxed()
         })],
         &["config/image-malformed"],
     ),
     Fault::new(
-        "bad-variables-dropped",
+        "invalid-variables-dropped",
         "Environment variables with invalid names are dropped.",
         &[Config(|config| {
             config
                 .env
                 .retain(|name, _| !name.is_empty() && !name.contains(['=', '\0']));
         })],
-        &["config/environment-invalid", "config/all-violations-at-once"],
+        &["config/environment-invalid", "config/all-violations-reported"],
     ),
     Fault::new(
         "reserved-labels-dropped",
@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["config/labels-reserved", "plan/refusals"],
     ),
     Fault::new(
-        "bad-limits-are-the-defaults",
+        "invalid-limits-replaced-with-defaults",
         "CPU limits that are zero, negative or NaN become the default.",
         &[Config(|config| {
             if !(config.resources.cpu > 0.0 && config.resources.cpu.is_finite()) {
@@ -103,25 +103,25 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "config/limits-out-of-range",
-            "config/all-violations-at-once",
+            "config/all-violations-reported",
             "plan/refusals",
         ],
     ),
     Fault::new(
-        "too-much-cpu-is-cut",
+        "excessive-cpu-capped",
         "A CPU limit above the driver's maximum is lowered to it.",
         &[CreateContainer(|inside, config| {
-            too_much_cpu(inside, config).boxed()
+            cpu_capped(inside, config).boxed()
         })],
-        &["config/cpu-beyond-the-driver"],
+        &["config/cpu-exceeds-driver-limit"],
     ),
     Fault::new(
-        "little-memory-is-raised",
+        "low-memory-raised",
         "A memory limit below the minimum is raised to it.",
         &[CreateContainer(|inside, config| {
-            little_memory(inside, config).boxed()
+            memory_raised(inside, config).boxed()
         })],
-        &["config/memory-below-the-least"],
+        &["config/memory-below-minimum"],
     ),
     Fault::new(
         "volume-names-corrected",
@@ -129,7 +129,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[CreateVolume(|inside, config| {
             corrected_volume(inside, config).boxed()
         })],
-        &["config/volume-name-hostile"],
+        &["config/volume-name-invalid"],
     ),
     Fault::new(
         "network-names-corrected",
@@ -137,13 +137,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &[CreateNetwork(|inside, config| {
             corrected_network(inside, config).boxed()
         })],
-        &["config/network-name-hostile"],
+        &["config/network-name-invalid"],
     ),
     Fault::new(
         "secrets-in-errors",
         "Errors contain the environment of the config.",
-        &[CreateContainer(|inside, config| secrets(inside, config).boxed())],
-        &["config/secrets-stay-out-of-errors"],
+        &[CreateContainer(|inside, config| {
+            secrets_in_error(inside, config).boxed()
+        })],
+        &["config/no-secrets-in-errors"],
     ),
     Fault::new(
         "relative-targets-corrected",
@@ -155,10 +157,10 @@ pub(super) const FAULTS: &[Fault] = &[
                 }
             }
         })],
-        &["config/mount-targets", "config/all-violations-at-once"],
+        &["config/mount-targets", "config/all-violations-reported"],
     ),
     Fault::new(
-        "engine-socket-passes",
+        "engine-socket-mount-accepted",
         "A bind mount of the engine's socket is not refused.",
         &[Config(|config| {
             config
@@ -175,7 +177,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 .volumes
                 .retain(|mount| mount.mount_type() != MountType::Bind);
         })],
-        &["config/binds-need-a-policy", "config/host-mounts"],
+        &["config/bind-mounts-need-policy", "config/host-mounts"],
     ),
     Fault::new(
         "dangerous-capabilities-dropped",
@@ -190,15 +192,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["config/dangerous-capabilities"],
     ),
     Fault::new(
-        "bad-variables-of-commands-dropped",
+        "invalid-exec-variables-dropped",
         "Variables of a command with control characters in their names are dropped.",
         &[Command(|config| {
             config.env.retain(|name, _| !name.contains(char::is_control));
         })],
-        &["exec/variables-as-at-creation"],
+        &["exec/invalid-variables"],
     ),
     Fault::new(
-        "host-network-is-the-default",
+        "host-network-replaced-with-default",
         "The host's network is replaced with the default one.",
         &[Config(|config| {
             if config.network == NetworkMode::Named("host".to_owned()) {
@@ -218,7 +220,7 @@ fn correct(name: &mut String) {
     }
 }
 
-async fn one_violation(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn first_violation_only(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let result = inside.driver.create_container(config).await;
     let report = result.as_ref().err().map(|error| error.to_report());
     match report.and_then(|report| report.violations.into_iter().next()) {
@@ -227,7 +229,7 @@ async fn one_violation(inside: &Inside, config: &ContainerConfig) -> Result<Cont
     }
 }
 
-async fn malformed_image(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn malformed_image_not_found(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let result = inside.driver.create_container(config).await;
     let violations = result.as_ref().err().map(|error| error.to_report().violations);
     match violations.unwrap_or_default().as_slice() {
@@ -236,18 +238,18 @@ async fn malformed_image(inside: &Inside, config: &ContainerConfig) -> Result<Co
     }
 }
 
-async fn too_much_cpu(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn cpu_capped(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let mut config = config.clone();
-    if let Some(most) = inside.driver.capabilities().bounds.max_cpu {
-        config.resources.cpu = config.resources.cpu.min(most);
+    if let Some(max) = inside.driver.capabilities().bounds.max_cpu {
+        config.resources.cpu = config.resources.cpu.min(max);
     }
     inside.driver.create_container(&config).await
 }
 
-async fn little_memory(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn memory_raised(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let mut config = config.clone();
-    let least = inside.driver.capabilities().bounds.min_memory;
-    config.resources.memory = config.resources.memory.max(least);
+    let minimum = inside.driver.capabilities().bounds.min_memory;
+    config.resources.memory = config.resources.memory.max(minimum);
     inside.driver.create_container(&config).await
 }
 
@@ -263,7 +265,7 @@ async fn corrected_network(inside: &Inside, config: &NetworkConfig) -> Result<Ne
     inside.driver.create_network(&config).await
 }
 
-async fn secrets(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn secrets_in_error(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let result = inside.driver.create_container(config).await;
     result.map_err(|error| ContainerCreationError::new(format!("{error} for {:?}", config.env)).into())
 }

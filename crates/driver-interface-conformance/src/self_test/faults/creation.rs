@@ -22,60 +22,58 @@ pub(super) const FAULTS: &[Fault] = &[
             also_starts(inside, config).boxed()
         })],
         &[
-            "creation/created-not-started",
-            "creation/does-not-run",
-            "logs/before-start",
+            "creation/created-not-started", "creation/does-not-run", "logs/before-start",
         ],
     ),
     Fault::new(
-        "create-answers-with-the-latest",
+        "create-returns-latest-container",
         "A creation returns the latest container of the session, which may be another one.",
         &[CreateContainer(|inside, config| {
-            the_latest(inside, config).boxed()
+            returns_latest(inside, config).boxed()
         })],
         &["creation/ids-are-unique"],
     ),
     Fault::new(
-        "creation-has-no-time",
+        "creation-time-zero",
         "The creation time is the engine's zero time.",
         &[Instance(|container| {
             container.created_at = SystemTime::UNIX_EPOCH
         })],
-        &["creation/time-goes-forward"],
+        &["creation/creation-time-monotonic"],
     ),
     Fault::new(
-        "names-have-a-slash",
+        "names-with-leading-slash",
         "Names keep the slash that the engine puts before them.",
         &[Instance(|container| container.name.insert(0, '/'))],
-        &["creation/name-round-trip", "creation/name-made-up"],
+        &["creation/name-round-trip", "creation/generated-name"],
     ),
     Fault::new(
-        "one-name-for-a-session",
+        "one-name-per-session",
         "All containers of a session without a configured name get the same name.",
         &[Config(|config| {
             let session = &config.session_id;
             config.name.get_or_insert_with(|| format!("{session}-container"));
         })],
-        &["creation/name-made-up", "keys/no-key-no-sharing"],
+        &["creation/generated-name", "keys/no-key-new-container"],
     ),
     Fault::new(
-        "taken-name-gives-the-other",
+        "taken-name-returns-existing",
         "A creation with a taken name returns the existing container.",
         &[CreateContainer(|inside, config| {
-            gives_the_other(inside, config).boxed()
+            returns_existing(inside, config).boxed()
         })],
         &["creation/name-taken", "concurrency/create-same-name"],
     ),
     Fault::new(
-        "taken-name-is-taken-over",
+        "taken-name-removes-existing",
         "A creation with a taken name removes the existing container.",
         &[CreateContainer(|inside, config| {
-            takes_over(inside, config).boxed()
+            removes_existing(inside, config).boxed()
         })],
         &["creation/name-taken"],
     ),
     Fault::new(
-        "taken-name-is-retryable",
+        "taken-name-retryable",
         "A creation with a taken name is retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_CREATION_FAILED => error.with_retryable(true),
@@ -95,10 +93,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "labels-known-to-one-driver",
         "A driver keeps labels in memory, so no other driver sees them.",
         &[
-            CreateContainer(|inside, config| keeps_labels(inside, config).boxed()),
-            GetContainer(|inside, id| hides_labels(inside, id).boxed()),
+            CreateContainer(|inside, config| records_creator(inside, config).boxed()),
+            GetContainer(|inside, id| labels_for_creator_only(inside, id).boxed()),
         ],
-        &["creation/config-recorded", "lifecycle/state/observers-agree"],
+        &[
+            "creation/config-recorded",
+            "lifecycle/state/consistent-across-drivers",
+        ],
     ),
     Fault::new(
         "limits-not-recorded",
@@ -131,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["creation/arguments-verbatim"],
     ),
     Fault::new(
-        "arguments-through-a-shell",
+        "arguments-through-shell",
         "A shell runs the program, and splits and expands its arguments.",
         &[Config(|config| {
             if config.command.first().is_some_and(|program| program != "sh") {
@@ -151,26 +152,26 @@ pub(super) const FAULTS: &[Fault] = &[
         &["creation/environment-verbatim"],
     ),
     Fault::new(
-        "missing-image-is-retryable",
+        "missing-image-retryable",
         "A missing image is reported as a failed pull, retryable.",
         &[CreateContainer(|inside, config| {
-            missing_image(inside, config).boxed()
+            missing_image_as_pull_failure(inside, config).boxed()
         })],
         &["creation/image-missing"],
     ),
     Fault::new(
-        "missing-volume-is-created",
+        "missing-volume-created",
         "A creation creates the missing volume that it mounts.",
         &[CreateContainer(|inside, config| {
-            makes_volumes(inside, config).boxed()
+            creates_missing_volumes(inside, config).boxed()
         })],
         &["creation/volume-missing"],
     ),
     Fault::new(
-        "missing-network-falls-back",
+        "missing-network-replaced-with-default",
         "A missing network is replaced with the default one.",
         &[CreateContainer(|inside, config| {
-            falls_back(inside, config).boxed()
+            replaces_missing_network(inside, config).boxed()
         })],
         &["creation/network-missing", "errors/no-effect"],
     ),
@@ -182,7 +183,7 @@ async fn also_starts(inside: &Inside, config: &ContainerConfig) -> Result<Contai
     Ok(created)
 }
 
-async fn the_latest(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn returns_latest(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let created = inside.driver.create_container(config).await?;
     // Long enough for concurrent creations to complete.
     sleep(Duration::from_secs(1)).await;
@@ -191,18 +192,18 @@ async fn the_latest(inside: &Inside, config: &ContainerConfig) -> Result<Contain
     Ok(all.pop().unwrap_or(created))
 }
 
-async fn keeps_labels(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn records_creator(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let created = inside.driver.create_container(config).await?;
     inside
         .memory
-        .note(&format!("{} is of {}", created.id, inside.number()));
+        .note(&format!("{} created by {}", created.id, inside.number()));
     Ok(created)
 }
 
-async fn hides_labels(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+async fn labels_for_creator_only(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
     let mut found = inside.driver.get_container(id).await?;
     if let Some(container) = &mut found {
-        let creator = inside.memory.latest(&format!("{} is of ", container.id));
+        let creator = inside.memory.latest(&format!("{} created by ", container.id));
         if creator != Some(inside.number().to_string()) {
             container.labels.clear();
         }
@@ -223,38 +224,44 @@ async fn unless(
     }
 }
 
-async fn of_that_name(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn existing_container(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let name = config.name.as_deref().unwrap_or_default();
     let found = inside.driver.find_container(name).await?;
     found.ok_or_else(|| ContainerNotFoundError::new(name).into())
 }
 
-async fn gives_the_other(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn returns_existing(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     unless(inside, config, codes::CONTAINER_CREATION_FAILED, async || {
-        of_that_name(inside, config).await
+        existing_container(inside, config).await
     })
     .await
 }
 
-async fn takes_over(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn removes_existing(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     unless(inside, config, codes::CONTAINER_CREATION_FAILED, async || {
         inside
             .driver
-            .remove_container(&of_that_name(inside, config).await?.id, RemoveOptions::force())
+            .remove_container(
+                &existing_container(inside, config).await?.id,
+                RemoveOptions::force(),
+            )
             .await?;
         inside.driver.create_container(config).await
     })
     .await
 }
 
-async fn missing_image(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn missing_image_as_pull_failure(
+    inside: &Inside,
+    config: &ContainerConfig,
+) -> Result<ContainerInstance> {
     unless(inside, config, codes::IMAGE_NOT_FOUND, async || {
-        Err(ImagePullError::new(&config.image, "the engine said no").into())
+        Err(ImagePullError::new(&config.image, "the engine refused").into())
     })
     .await
 }
 
-async fn makes_volumes(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn creates_missing_volumes(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     unless(inside, config, codes::VOLUME_NOT_FOUND, async || {
         for mount in &config.volumes {
             inside
@@ -267,7 +274,7 @@ async fn makes_volumes(inside: &Inside, config: &ContainerConfig) -> Result<Cont
     .await
 }
 
-async fn falls_back(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn replaces_missing_network(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     unless(inside, config, codes::NETWORK_NOT_FOUND, async || {
         let config = config.clone().network(NetworkMode::Default);
         inside.driver.create_container(&config).await

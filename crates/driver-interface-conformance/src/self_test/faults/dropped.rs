@@ -1,4 +1,4 @@
-//! Faults in dropped calls: what they leave behind.
+//! Faults in the cleanup of dropped calls.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
-use super::calls::{WhenDropped, assert_running, in_turn};
+use super::calls::{WhenDropped, detached, serialized};
 use super::streams::{changed, until_dropped};
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
@@ -25,36 +25,36 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "dropped-create-goes-on",
+        "dropped-create-continues",
         "A dropped creation still creates its container.",
         &[CreateContainer(|inside, config| {
             let (driver, config) = (Arc::clone(&inside.driver), config.clone());
-            assert_running(async move { driver.create_container(&config).await }).boxed()
+            detached(async move { driver.create_container(&config).await }).boxed()
         })],
         &[
-            "cancellation/create-dropped-at-once",
-            "cancellation/create-dropped-in-time",
+            "cancellation/create-dropped-at-each-await",
+            "cancellation/create-dropped-after-delay",
         ],
     ),
     Fault::new(
-        "dropped-create-undone-too-late",
-        "A dropped creation later removes the container with its name, whichever call created it.",
+        "dropped-create-late-rollback",
+        "A dropped creation later removes any container with its name.",
         &[CreateContainer(|inside, config| {
-            undone_too_late(inside, config).boxed()
+            late_rollback(inside, config).boxed()
         })],
-        &["cancellation/create-tried-again"],
+        &["cancellation/create-retried"],
     ),
     Fault::new(
-        "dropped-volume-and-network-stay",
+        "dropped-volume-and-network-created",
         "A dropped creation of a volume or network still creates it.",
         &[
             CreateVolume(|inside, config| {
                 let (driver, config) = (Arc::clone(&inside.driver), config.clone());
-                assert_running(async move { driver.create_volume(&config).await }).boxed()
+                detached(async move { driver.create_volume(&config).await }).boxed()
             }),
             CreateNetwork(|inside, config| {
                 let (driver, config) = (Arc::clone(&inside.driver), config.clone());
-                assert_running(async move { driver.create_network(&config).await }).boxed()
+                detached(async move { driver.create_network(&config).await }).boxed()
             }),
         ],
         &["cancellation/volume-and-network", "cancellation/volume-owner"],
@@ -65,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             StopContainer(|inside, id, options| {
                 async move {
-                    let dropped = killed(inside, id);
+                    let dropped = kill_when_dropped(inside, id);
                     let result = inside.driver.stop_container(id, options).await;
                     dropped.done();
                     result
@@ -74,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }),
             RestartContainer(|inside, id, options| {
                 async move {
-                    let dropped = killed(inside, id);
+                    let dropped = kill_when_dropped(inside, id);
                     let result = inside.driver.restart_container(id, options).await;
                     dropped.done();
                     result
@@ -85,11 +85,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cancellation/stop", "cancellation/restart"],
     ),
     Fault::new(
-        "dropped-exec-stops-the-container",
+        "dropped-exec-stops-container",
         "Dropping `exec` stops the container.",
         &[Exec(|inside, id, config| {
             async move {
-                let dropped = killed(inside, id);
+                let dropped = kill_when_dropped(inside, id);
                 let result = inside.driver.exec(id, config).await;
                 dropped.done();
                 result
@@ -99,48 +99,47 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cancellation/exec"],
     ),
     Fault::new(
-        "dropped-call-keeps-its-lock",
+        "dropped-call-holds-lock",
         "Calls on a container take a lock, and a dropped call never releases it.",
         &[
             StartContainer(|inside, id| {
                 let lock = format!("start of {id}");
-                async move { in_turn(&inside.memory, &lock, inside.driver.start_container(id)).await }.boxed()
+                async move { serialized(&inside.memory, &lock, inside.driver.start_container(id)).await }
+                    .boxed()
             }),
             PauseContainer(|inside, id| {
                 let lock = format!("pause of {id}");
-                async move { in_turn(&inside.memory, &lock, inside.driver.pause_container(id)).await }.boxed()
+                async move { serialized(&inside.memory, &lock, inside.driver.pause_container(id)).await }
+                    .boxed()
             }),
             CopyIntoContainer(|inside, id, directory, archive| {
                 let lock = format!("files of {id}");
                 let copy = inside.driver.copy_into_container(id, directory, archive);
-                async move { in_turn(&inside.memory, &lock, copy).await }.boxed()
+                async move { serialized(&inside.memory, &lock, copy).await }.boxed()
             }),
             WriteFile(|inside, id, path, file| {
                 let lock = format!("files of {id}");
                 let write = inside.driver.write_file(id, path, file);
-                async move { in_turn(&inside.memory, &lock, write).await }.boxed()
+                async move { serialized(&inside.memory, &lock, write).await }.boxed()
             }),
             PullImage(|inside, image, options| {
                 let lock = format!("pull of {image}");
                 let pull = inside.driver.pull_image(image, options);
-                async move { in_turn(&inside.memory, &lock, pull).await }.boxed()
+                async move { serialized(&inside.memory, &lock, pull).await }.boxed()
             }),
         ],
         &[
-            "cancellation/start",
-            "cancellation/pause",
-            "cancellation/copy",
-            "cancellation/write-file",
+            "cancellation/start", "cancellation/pause", "cancellation/copy", "cancellation/write-file",
             "cancellation/pull",
         ],
     ),
     Fault::new(
-        "dropped-reader-stops-the-container",
+        "dropped-reader-stops-container",
         "A log reader that is dropped stops the container.",
         &[
             GetContainerLogs(|inside, id, options| {
                 async move {
-                    let dropped = options.follow.then(|| killed(inside, id));
+                    let dropped = options.follow.then(|| kill_when_dropped(inside, id));
                     let logs = inside.driver.get_container_logs(id, options).await;
                     if let Some(dropped) = dropped {
                         dropped.done();
@@ -149,31 +148,31 @@ pub(super) const FAULTS: &[Fault] = &[
                 }
                 .boxed()
             }),
-            StreamContainerLogs(|inside, id, options| reader_stops_it(inside, id, options).boxed()),
+            StreamContainerLogs(|inside, id, options| reader_stops_container(inside, id, options).boxed()),
         ],
         &["cancellation/follow", "cancellation/log-stream"],
     ),
     Fault::new(
-        "dropped-stream-keeps-its-connection",
+        "dropped-stream-leaks-connection",
         "The driver has twenty connections for streams, and a dropped stream never frees its connection.",
         &[
             StreamContainerStats(|inside, id| {
                 async move {
-                    connection(inside).await;
+                    acquire_connection(inside).await;
                     inside.driver.stream_container_stats(id).await
                 }
                 .boxed()
             }),
             Events(|inside, filter| {
                 async move {
-                    connection(inside).await;
+                    acquire_connection(inside).await;
                     inside.driver.events(filter).await
                 }
                 .boxed()
             }),
             StreamContainerLogs(|inside, id, options| {
                 async move {
-                    connection(inside).await;
+                    acquire_connection(inside).await;
                     inside.driver.stream_container_logs(id, options).await
                 }
                 .boxed()
@@ -182,30 +181,32 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cancellation/streams", "cancellation/log-stream"],
     ),
     Fault::new(
-        "dropped-events-end-the-source",
-        "All event streams share one source, which ends with the first dropped stream.",
-        &[Events(|inside, filter| source_of_events(inside, filter).boxed())],
+        "dropped-event-stream-ends-others",
+        "All event streams share one source, which ends when the first stream is dropped.",
+        &[Events(|inside, filter| {
+            shared_event_source(inside, filter).boxed()
+        })],
         &["cancellation/streams"],
     ),
     Fault::new(
-        "dropped-detached-command-is-sent-again",
+        "dropped-detached-exec-sent-twice",
         "A dropped call continues and is sent a second time.",
         &[ExecDetached(|inside, id, config| {
-            sent_again(inside, id, config).boxed()
+            sent_twice(inside, id, config).boxed()
         })],
         &["cancellation/exec-detached"],
     ),
     Fault::new(
-        "dropped-kill-is-sent-again",
+        "dropped-kill-sent-twice",
         "The signal of a dropped call is sent twice.",
         &[KillContainer(|inside, id, signal| {
-            signal_sent_again(inside, id, signal).boxed()
+            signal_sent_twice(inside, id, signal).boxed()
         })],
         &["cancellation/kill"],
     ),
     Fault::new(
-        "dropped-wait-ends-the-others",
-        "All waits for a container share one wait, which ends with the first dropped call.",
+        "dropped-wait-ends-others",
+        "All waits for a container share one wait, which ends when the first call is dropped.",
         &[WaitContainer(|inside, id, options| {
             shared_wait(inside, id, options).boxed()
         })],
@@ -213,13 +214,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Kills the container when the call is dropped.
-fn killed(inside: &Inside, id: &ContainerId) -> WhenDropped {
+/// Kills the container if the call is dropped.
+fn kill_when_dropped(inside: &Inside, id: &ContainerId) -> WhenDropped {
     let (driver, id) = (Arc::clone(&inside.driver), id.clone());
     WhenDropped::then(async move { driver.stop_container(&id, StopOptions::kill()).await })
 }
 
-async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn late_rollback(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let (driver, name) = (Arc::clone(&inside.driver), config.name.clone());
     let dropped = WhenDropped::then(async move {
         sleep(Duration::from_secs(1)).await;
@@ -233,34 +234,38 @@ async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<Co
     created
 }
 
-async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+async fn reader_stops_container(
+    inside: &Inside,
+    id: &ContainerId,
+    options: LogStreamOptions,
+) -> Result<LogStream> {
     let stream = inside.driver.stream_container_logs(id, options).await?;
     Ok(if options.follow {
-        until_dropped(stream, killed(inside, id))
+        until_dropped(stream, kill_when_dropped(inside, id))
     } else {
         stream
     })
 }
 
 /// Waits for one of the connections, which are never released.
-async fn connection(inside: &Inside) {
+async fn acquire_connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;
     }
 }
 
-async fn source_of_events(inside: &Inside, filter: &EventFilter) -> Result<EventStream> {
-    const GONE: &str = "the source has gone";
+async fn shared_event_source(inside: &Inside, filter: &EventFilter) -> Result<EventStream> {
+    const ENDED: &str = "the source has ended";
     let memory = inside.memory.clone();
-    let dropped = WhenDropped::then(async move { memory.note(GONE) });
+    let dropped = WhenDropped::then(async move { memory.note(ENDED) });
     let memory = inside.memory.clone();
     let reported = changed(inside.driver.events(filter).await?, move |event| {
-        (memory.count(GONE) == 0).then_some(event)
+        (memory.count(ENDED) == 0).then_some(event)
     });
     Ok(until_dropped(reported, dropped))
 }
 
-async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+async fn sent_twice(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
     let begin = {
         let (driver, id) = (Arc::clone(&inside.driver), id.clone());
         move || {
@@ -269,30 +274,30 @@ async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Re
         }
     };
     let dropped = WhenDropped::then(begin());
-    let began = assert_running(begin()).await;
+    let began = detached(begin()).await;
     dropped.done();
     began
 }
 
-async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
+async fn signal_sent_twice(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
     let (driver, container) = (Arc::clone(&inside.driver), id.clone());
     let dropped = WhenDropped::then(async move {
         sleep(Duration::from_millis(300)).await;
         driver.kill_container(&container, signal).await
     });
     let (driver, container) = (Arc::clone(&inside.driver), id.clone());
-    let sent = assert_running(async move { driver.kill_container(&container, signal).await }).await;
+    let sent = detached(async move { driver.kill_container(&container, signal).await }).await;
     dropped.done();
     sent
 }
 
 async fn shared_wait(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-    let gone = format!("a wait for {id} was dropped");
-    let (memory, what) = (inside.memory.clone(), gone.clone());
-    let dropped = WhenDropped::then(async move { memory.note(&what) });
-    let before = inside.memory.count(&gone);
+    let dropped_wait = format!("a wait for {id} was dropped");
+    let (memory, entry) = (inside.memory.clone(), dropped_wait.clone());
+    let dropped = WhenDropped::then(async move { memory.note(&entry) });
+    let before = inside.memory.count(&dropped_wait);
     let ends = async {
-        while inside.memory.count(&gone) == before {
+        while inside.memory.count(&dropped_wait) == before {
             sleep(Duration::from_millis(100)).await;
         }
     };

@@ -1,4 +1,4 @@
-//! Faults in errors and in the resolution of ids.
+//! Faults in errors and in id resolution.
 
 use std::time::SystemTime;
 
@@ -28,16 +28,16 @@ use crate::self_test::mutation::Mutation::{
 macro_rules! swallowed {
     ($(
         $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $requested:expr)?
-            => $answer:expr $(, $also:literal)*;
+            => $result:expr $(, $also:literal)*;
     )*) => {
         /// Operations that succeed for a resource that does not exist.
         pub(super) const SWALLOWED: &[Fault] = &[$(Fault::new(
-            concat!($check, "-of-nothing-succeeds"),
-            concat!("`", stringify!($operation), "` of a missing resource succeeds."),
+            concat!($check, "-of-missing-succeeds"),
+            concat!("`", stringify!($operation), "` on a missing resource succeeds."),
             &[$Operation(|inside, $($argument),*| async move {
                 match inside.driver.$operation($($argument),*).await {
-                    Err(error) if error.is_not_found() $(&& $requested)? => Ok($answer),
-                    answer => answer,
+                    Err(error) if error.is_not_found() $(&& $requested)? => Ok($result),
+                    result => result,
                 }
             }.boxed())],
             &[concat!("errors/not-found/", $check) $(, $also)*],
@@ -85,7 +85,7 @@ swallowed! {
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "not-found-looks-retryable",
+        "not-found-retryable",
         "Not-found errors are retryable.",
         &[Error(|error| match error.is_not_found() {
             true => error.with_retryable(true),
@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
         NOT_FOUND,
     ),
     Fault::new(
-        "not-found-may-have-worked",
+        "not-found-unknown-effect",
         "Not-found errors report an unknown effect.",
         &[Error(|error| match error.is_not_found() {
             true => error.with_effect(Effect::Unknown),
@@ -103,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
         NOT_FOUND,
     ),
     Fault::new(
-        "not-found-names-nothing",
+        "not-found-without-name",
         "Not-found errors do not contain the name.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_NOT_FOUND => ContainerNotFoundError::new("?").into(),
@@ -125,27 +125,27 @@ pub(super) const FAULTS: &[Fault] = &[
             "errors/prefix-is-not-an-id",
             "errors/serialised",
             "errors/not-found/start-container",
-            "removal/gone-everywhere",
+            "removal/complete-on-return",
             "removal/twice",
         ],
     ),
     Fault::new(
-        "exec-stream-of-nothing-is-a-failed-command",
-        "An exec session in a missing container fails as a failed command.",
+        "exec-stream-of-missing-is-exec-failure",
+        "An exec session in a missing container returns `ExecFailedError`.",
         &[ExecStream(|inside, id, config| {
-            failed_command(inside, id, config).boxed()
+            exec_failure(inside, id, config).boxed()
         })],
         &["errors/not-found/exec-stream"],
     ),
     Fault::new(
         "missing-container-is-an-error",
-        "Getting a missing container is an error.",
+        "Getting a missing container returns an error.",
         &[GetContainer(|inside, id| found_container(inside, id).boxed())],
         &["errors/not-found/get-container", "errors/prefix-is-not-an-id"],
     ),
     Fault::new(
         "missing-volume-is-an-error",
-        "Getting a missing volume is an error.",
+        "Getting a missing volume returns an error.",
         &[GetVolume(|inside, id| {
             async move {
                 let found = inside.driver.get_volume(id).await?;
@@ -159,7 +159,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-network-is-an-error",
-        "Getting a missing network is an error.",
+        "Getting a missing network returns an error.",
         &[GetNetwork(|inside, id| {
             async move {
                 let found = inside.driver.get_network(id).await?;
@@ -172,45 +172,51 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/not-found/get-network", "networks/get"],
     ),
     Fault::new(
-        "connecting-blames-the-container",
+        "connect-reports-missing-container",
         "Connecting to a missing network reports that the container is missing.",
         &[ConnectNetwork(|inside, network, container, options| {
             async move {
                 let result = inside.driver.connect_network(network, container, options).await;
-                result.map_err(|error| blamed_on(container, error))
+                result.map_err(|error| as_missing_container(container, error))
             }
             .boxed()
         })],
         &["errors/not-found/connect-network"],
     ),
     Fault::new(
-        "disconnecting-blames-the-container",
+        "disconnect-reports-missing-container",
         "Disconnecting from a missing network reports that the container is missing.",
         &[DisconnectNetwork(|inside, network, container| {
             async move {
                 let result = inside.driver.disconnect_network(network, container).await;
-                result.map_err(|error| blamed_on(container, error))
+                result.map_err(|error| as_missing_container(container, error))
             }
             .boxed()
         })],
         &["errors/not-found/disconnect-network"],
     ),
     Fault::new(
-        "prefix-is-found",
+        "prefix-found",
         "A prefix of an id finds the container.",
         &[GetContainer(|inside, id| {
-            async move { inside.driver.get_container(&meant(inside, id).await?).await }.boxed()
+            async move {
+                inside
+                    .driver
+                    .get_container(&resolve_prefix(inside, id).await?)
+                    .await
+            }
+            .boxed()
         })],
         &["errors/prefix-is-not-an-id"],
     ),
     Fault::new(
-        "prefix-is-stopped",
+        "prefix-stopped",
         "A prefix of an id stops the container.",
         &[StopContainer(|inside, id, options| {
             async move {
                 inside
                     .driver
-                    .stop_container(&meant(inside, id).await?, options)
+                    .stop_container(&resolve_prefix(inside, id).await?, options)
                     .await
             }
             .boxed()
@@ -218,13 +224,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/prefix-is-not-an-id"],
     ),
     Fault::new(
-        "prefix-is-removed",
+        "prefix-removed",
         "A prefix of an id removes the container.",
         &[RemoveContainer(|inside, id, options| {
             async move {
                 inside
                     .driver
-                    .remove_container(&meant(inside, id).await?, options)
+                    .remove_container(&resolve_prefix(inside, id).await?, options)
                     .await
             }
             .boxed()
@@ -232,13 +238,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/prefix-is-not-an-id"],
     ),
     Fault::new(
-        "prefix-has-logs",
+        "prefix-returns-logs",
         "A prefix of an id returns the container's logs.",
         &[GetContainerLogs(|inside, id, options| {
             async move {
                 inside
                     .driver
-                    .get_container_logs(&meant(inside, id).await?, options)
+                    .get_container_logs(&resolve_prefix(inside, id).await?, options)
                     .await
             }
             .boxed()
@@ -246,15 +252,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/prefix-is-not-an-id"],
     ),
     Fault::new(
-        "names-are-stopped",
+        "stop-accepts-names",
         "`stop_container` accepts a container's name.",
         &[StopContainer(|inside, id, options| {
             stop_by_name(inside, id, options).boxed()
         })],
-        &["errors/name-is-no-id"],
+        &["errors/name-is-not-an-id"],
     ),
     Fault::new(
-        "errors-come-from-nowhere",
+        "errors-without-context",
         "Errors name neither the driver nor the operation.",
         &[Error(|error| match error.context().get("container") {
             Some(container) if error.is_not_found() => ContainerNotFoundError::new(container).into(),
@@ -263,7 +269,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/context"],
     ),
     Fault::new(
-        "errors-name-a-step-of-the-driver",
+        "errors-name-internal-step",
         "Errors name an internal step of the driver instead of the operation.",
         &[Error(|error| {
             match (error.context().driver(), error.context().get("container")) {
@@ -277,7 +283,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/context"],
     ),
     Fault::new(
-        "failed-creations-look-retryable",
+        "failed-creations-retryable",
         "A taken name is reported as retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_CREATION_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
@@ -286,7 +292,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/serialised", "creation/name-taken"],
     ),
     Fault::new(
-        "errors-have-no-hint",
+        "errors-always-hint-report-bug",
         "Every error has the hint to report a bug.",
         &[Error(|error| match error.hint() {
             Some(_) if !error.is_not_found() => {
@@ -299,16 +305,16 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             "errors/hints",
             "errors/exec-hints",
-            "errors/names-are-only-names",
-            "volumes/in-use-stays",
-            "networks/in-use-stays",
-            "capability/image-in-use-stays",
-            "lifecycle/stop/gives-up-and-leaves-it-running",
+            "errors/program-name-not-parsed",
+            "volumes/in-use-not-removed",
+            "networks/in-use-not-removed",
+            "capability/image-in-use-not-removed",
+            "lifecycle/stop/grace-expires-without-force",
         ],
     ),
     Fault::new(
-        "a-program-s-name-is-taken-for-the-cause",
-        "The cause of a start error is derived from words in the program's name.",
+        "cause-parsed-from-program-name",
+        "The cause of a start error is parsed from the program's name.",
         &[StartContainer(|inside, id| {
             async move {
                 inside.driver.start_container(id).await.map_err(|error| {
@@ -320,24 +326,24 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["errors/names-are-only-names"],
+        &["errors/program-name-not-parsed"],
     ),
     Fault::new(
-        "users-read-the-engines-words",
-        "The message for an invalid config is the engine's own.",
+        "user-message-from-engine",
+        "The user message for an invalid config is the engine's own message.",
         &[Error(|error| match error.code() {
             codes::CONFIGURATION_ERROR => {
-                let words = "the daemon answered with HTTP status 400: invalid reference format";
-                let mut copy = DriverError::from(ConfigurationError::single("image", "invalid-name", words));
+                let text = "the daemon answered with HTTP status 400: invalid reference format";
+                let mut copy = DriverError::from(ConfigurationError::single("image", "invalid-name", text));
                 copy = copy.with_driver(error.context().driver().unwrap_or_default());
                 copy.with_operation(error.context().operation().unwrap_or_default())
             }
             _ => error,
         })],
-        &["errors/for-end-users"],
+        &["errors/user-message"],
     ),
     Fault::new(
-        "refused-removal-stops-the-container",
+        "refused-removal-stops-container",
         "A refused removal of a running container stops it.",
         &[RemoveContainer(|inside, id, options| {
             stopped_then_refused(inside, id, options).boxed()
@@ -345,16 +351,16 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/no-effect", "removal/running-refused"],
     ),
     Fault::new(
-        "refused-creation-leaves-a-container",
+        "refused-creation-leaves-container",
         "A creation that fails for its network leaves a container behind.",
         &[CreateContainer(|inside, config| {
-            left_behind(inside, config).boxed()
+            leaves_container(inside, config).boxed()
         })],
         &["errors/no-effect", "creation/network-missing"],
     ),
 ];
 
-async fn failed_command(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+async fn exec_failure(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
     let session = inside.driver.exec_stream(id, config).await;
     session.map_err(|error| match error.is_not_found() {
         true => ExecFailedError::new(id.as_str(), error.message()).into(),
@@ -369,7 +375,7 @@ async fn found_container(inside: &Inside, id: &ContainerId) -> Result<Option<Con
         .ok_or_else(|| ContainerNotFoundError::new(id.as_str()).into())
 }
 
-fn blamed_on(container: &ContainerId, error: DriverError) -> DriverError {
+fn as_missing_container(container: &ContainerId, error: DriverError) -> DriverError {
     match error.code() {
         codes::NETWORK_NOT_FOUND => ContainerNotFoundError::new(container.as_str()).into(),
         _ => error,
@@ -377,7 +383,7 @@ fn blamed_on(container: &ContainerId, error: DriverError) -> DriverError {
 }
 
 /// Returns the id with this prefix, or the prefix itself if there is none.
-async fn meant(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
+async fn resolve_prefix(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
     let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
     let mut ids = all.into_iter().map(|container| container.id);
     let found = ids.find(|id| id.as_str().starts_with(part.as_str()));
@@ -386,8 +392,8 @@ async fn meant(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
 
 async fn stop_by_name(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
     let found = inside.driver.find_container(id.as_str()).await?;
-    let meant = found.map_or_else(|| id.clone(), |found| found.id);
-    inside.driver.stop_container(&meant, options).await
+    let resolved = found.map_or_else(|| id.clone(), |found| found.id);
+    inside.driver.stop_container(&resolved, options).await
 }
 
 async fn stopped_then_refused(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
@@ -401,7 +407,7 @@ async fn stopped_then_refused(inside: &Inside, id: &ContainerId, options: Remove
     removed
 }
 
-async fn left_behind(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn leaves_container(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let created = inside.driver.create_container(config).await;
     if created
         .as_ref()

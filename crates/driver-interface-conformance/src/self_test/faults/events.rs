@@ -17,7 +17,7 @@ use crate::self_test::mutation::Mutation::{CreateContainer, Events};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "events-come-twice",
+        "events-duplicated",
         "Each event is reported twice.",
         &[Events(|inside, filter| {
             async move {
@@ -30,25 +30,25 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &[
-            "events/life",
+            "events/lifecycle",
             "events/filter",
-            "events/after-without-gap-or-twin",
+            "events/cursor-without-gaps-or-duplicates",
             "events/health",
             "events/pause",
         ],
     ),
     Fault::new(
-        "events-of-an-end-come-late",
+        "exit-events-delayed",
         "The exit of a container is reported after the next event.",
         &[Events(|inside, filter| {
             async move {
                 let mut held = None;
                 let stream = inside.driver.events(filter).await?;
                 Ok(EventStream::new(stream.flat_map(move |event| {
-                    let end = event
+                    let is_exit = event
                         .as_ref()
                         .is_ok_and(|event| event.kind() == EventKind::Stopped);
-                    let reported = if end {
+                    let reported = if is_exit {
                         [held.replace(event), None]
                     } else {
                         [Some(event), held.take()]
@@ -58,10 +58,10 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["events/life"],
+        &["events/lifecycle"],
     ),
     Fault::new(
-        "events-of-own-containers-only",
+        "events-of-own-driver-only",
         "A driver reports only events of containers that it created itself.",
         &[
             CreateContainer(|inside, config| {
@@ -81,10 +81,10 @@ pub(super) const FAULTS: &[Fault] = &[
                 .boxed()
             }),
         ],
-        &["events/who"],
+        &["events/event-fields"],
     ),
     Fault::new(
-        "events-of-creation-lost",
+        "creation-events-lost",
         "The creation of a container is not reported.",
         &[Events(|inside, filter| {
             reported(inside, filter, |event| {
@@ -93,14 +93,14 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &[
-            "events/life",
+            "events/lifecycle",
             "events/since",
-            "events/who",
-            "events/after-without-gap-or-twin",
+            "events/event-fields",
+            "events/cursor-without-gaps-or-duplicates",
         ],
     ),
     Fault::new(
-        "events-lose-exit-codes",
+        "events-without-exit-codes",
         "Exit events have no exit code.",
         &[Events(|inside, filter| {
             reported(inside, filter, |event| Some(with_code(event, None))).boxed()
@@ -108,7 +108,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/exit-code"],
     ),
     Fault::new(
-        "events-have-one-code",
+        "events-with-exit-code-zero",
         "Exit events always have exit code 0.",
         &[Events(|inside, filter| {
             reported(inside, filter, |event| Some(with_code(event, Some(0)))).boxed()
@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/exit-code"],
     ),
     Fault::new(
-        "events-lose-labels",
+        "events-without-labels",
         "Events lack the container's labels.",
         &[Events(|inside, filter| {
             reported(inside, filter, |event| {
@@ -124,10 +124,10 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["events/who", "events/filter"],
+        &["events/event-fields", "events/filter"],
     ),
     Fault::new(
-        "events-lose-sessions",
+        "events-without-sessions",
         "Events lack the session.",
         &[Events(|inside, filter| {
             reported(inside, filter, |event| {
@@ -135,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["events/who", "events/filter"],
+        &["events/event-fields", "events/filter"],
     ),
     Fault::new(
         "events-ignore-labels",
@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/filter"],
     ),
     Fault::new(
-        "events-ignore-the-session",
+        "events-ignore-session",
         "A filter by session also selects events of other sessions.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.session_id = None).boxed()
@@ -162,7 +162,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/filter"],
     ),
     Fault::new(
-        "events-of-every-container",
+        "events-ignore-container",
         "A filter by container also selects events of other containers.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.container = None).boxed()
@@ -170,7 +170,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/filter"],
     ),
     Fault::new(
-        "events-take-one-kind",
+        "events-first-kind-only",
         "Only the first of several kinds in a filter is selected.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.kinds.truncate(1)).boxed()
@@ -186,7 +186,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/since"],
     ),
     Fault::new(
-        "events-end-with-the-past",
+        "events-since-end-early",
         "With `since`, past events are reported and no new ones.",
         &[Events(|inside, filter| {
             async move {
@@ -207,10 +207,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.after = None).boxed()
         })],
-        &["events/after-without-gap-or-twin", "events/bad-cursor"],
+        &[
+            "events/cursor-without-gaps-or-duplicates",
+            "events/invalid-cursor",
+        ],
     ),
     Fault::new(
-        "events-forgive-bad-cursors",
+        "events-accept-invalid-cursors",
         "An invalid cursor is ignored.",
         &[Events(|inside, filter| {
             async move {
@@ -223,23 +226,23 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["events/bad-cursor"],
+        &["events/invalid-cursor"],
     ),
     Fault::new(
-        "events-of-others",
+        "events-of-unmanaged",
         "Events of unmanaged containers are reported too.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
-                let theirs = futures_util::stream::once(of_another());
+                let theirs = futures_util::stream::once(unmanaged_event());
                 Ok(EventStream::new(futures_util::stream::select(stream, theirs)))
             }
             .boxed()
         })],
-        &["events/only-own", "events/only-own-of-others"],
+        &["events/other-namespaces-excluded", "events/unmanaged-excluded"],
     ),
     Fault::new(
-        "events-of-a-life-alone",
+        "events-lifecycle-only",
         "Only creation, start, exit and removal of a container are reported.",
         &[Events(|inside, filter| {
             reported(inside, filter, |event| {
@@ -259,7 +262,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the entry recorded for a container that a driver has created.
+/// Returns the entry that records which driver created a container.
 fn created_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
     format!("{id} of {:p}", Arc::as_ptr(driver))
 }
@@ -282,8 +285,8 @@ async fn filtered(
     inside.driver.events(&filter).await
 }
 
-/// Returns, after a while, the event of a container that another program created.
-async fn of_another() -> Result<Event> {
+/// Returns an event of an unmanaged container after two seconds.
+async fn unmanaged_event() -> Result<Event> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let cursor = EventCursor::new("another")?;
     let data = EventData::Created(EventContainer::new(ContainerId::new("another")?));

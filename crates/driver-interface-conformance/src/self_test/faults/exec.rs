@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use super::calls::assert_running;
+use super::calls::detached;
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{Command, Error, Exec, ExecDetached, ExecStream, Output};
@@ -30,10 +30,10 @@ pub(super) const FAULTS: &[Fault] = &[
             output.stdout = [output.stdout.as_ref(), output.stderr.as_ref()].concat().into();
             output.stderr.clear();
         })],
-        &["exec/output", "exec/output-is-binary-safe"],
+        &["exec/output", "exec/binary-safe"],
     ),
     Fault::new(
-        "exec-codes-lost",
+        "exec-exit-codes-lost",
         "Every exit code other than 0 becomes 1.",
         &[Output(|output| {
             if let ExecOutcome::Exited(code) = output.outcome {
@@ -51,7 +51,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/exit-code"],
     ),
     Fault::new(
-        "exec-drops-empty-words",
+        "exec-drops-empty-arguments",
         "Empty arguments are dropped.",
         &[Command(|config| config.argv.retain(|word| !word.is_empty()))],
         &["exec/arguments"],
@@ -63,7 +63,7 @@ pub(super) const FAULTS: &[Fault] = &[
             config.stdin = None;
             inside.driver.exec(id, config)
         })],
-        &["exec/stdin", "exec/output-is-binary-safe", "exec/output-large"],
+        &["exec/stdin", "exec/binary-safe", "exec/output-large"],
     ),
     Fault::new(
         "exec-input-ends-at-nul",
@@ -74,13 +74,13 @@ pub(super) const FAULTS: &[Fault] = &[
                 input.truncate(end.unwrap_or(usize::MAX));
             }
         })],
-        &["exec/output-is-binary-safe"],
+        &["exec/binary-safe"],
     ),
     Fault::new(
-        "exec-leaves-input-open",
+        "exec-input-never-ends",
         "The standard input of a command without input never ends.",
         &[Exec(|inside, id, config| {
-            leaves_input_open(inside, id, config).boxed()
+            input_never_ends(inside, id, config).boxed()
         })],
         &["exec/stdin"],
     ),
@@ -128,7 +128,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Output(|output| {
             output.stdout = output.stdout_text().into_owned().into();
         })],
-        &["exec/output-is-binary-safe"],
+        &["exec/binary-safe"],
     ),
     Fault::new(
         "exec-output-ends-early",
@@ -159,17 +159,17 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-limit-keeps-the-end",
-        "An output over the limit is kept from its end.",
+        "Output that exceeds the limit keeps its end instead of its beginning.",
         &[Exec(|inside, id, config| {
             limit_keeps_the_end(inside, id, config).boxed()
         })],
         &["exec/output-limit"],
     ),
     Fault::new(
-        "exec-limit-one-off",
+        "exec-limit-off-by-one",
         "Output of exactly the limit is reported as truncated.",
         &[Exec(|inside, id, config| {
-            limit_one_off(inside, id, config).boxed()
+            limit_off_by_one(inside, id, config).boxed()
         })],
         &["exec/output-limit"],
     ),
@@ -188,69 +188,67 @@ pub(super) const FAULTS: &[Fault] = &[
                 output.stderr.clear();
             }
         })],
-        &["exec/timeout-keeps-the-output"],
+        &["exec/timeout-keeps-output"],
     ),
     Fault::new(
-        "exec-timeout-comes-late",
-        "Timeouts last ten times as long.",
+        "exec-timeout-late",
+        "Timeouts take ten times too long.",
         &[Command(|config| {
             config.timeout = config.timeout.map(|longest| longest * 10);
         })],
         &[
-            "exec/timeout-keeps-the-output",
+            "exec/timeout-keeps-output",
             "exec/timeout-kills-children",
-            "exec/timeout-kills-stubborn",
+            "exec/timeout-kills-ignoring-signals",
             "exec-stream/timeout",
         ],
     ),
     Fault::new(
-        "exec-lets-it-run-on",
+        "exec-not-killed",
         "A timeout or a dropped call ends the wait but not the command.",
-        &[Exec(|inside, id, config| {
-            lets_it_run_on(inside, id, config).boxed()
-        })],
+        &[Exec(|inside, id, config| not_killed(inside, id, config).boxed())],
         &[
             "exec/timeout-kills-children",
-            "exec/timeout-kills-stubborn",
-            "exec/timeout-kills-independent",
+            "exec/timeout-kills-ignoring-signals",
+            "exec/timeout-kills-new-session",
             "cancellation/exec",
-            "cancellation/exec-at-once",
+            "cancellation/exec-dropped-at-each-await",
         ],
     ),
     Fault::new(
         "exec-timeout-kills-one-process",
         "A timeout kills the command but not its children.",
         &[Exec(|inside, id, config| {
-            ended_by("-KILL ", inside, id, config).boxed()
+            killed_by("-KILL ", inside, id, config).boxed()
         })],
         &["exec/timeout-kills-children"],
     ),
     Fault::new(
-        "exec-timeout-asks-to-end",
+        "exec-timeout-sends-sigterm",
         "A timeout sends a signal that the command can ignore.",
         &[Exec(|inside, id, config| {
-            ended_by("-TERM ", inside, id, config).boxed()
+            killed_by("-TERM ", inside, id, config).boxed()
         })],
-        &["exec/timeout-kills-stubborn"],
+        &["exec/timeout-kills-ignoring-signals"],
     ),
     Fault::new(
-        "exec-timeout-kills-the-group",
+        "exec-timeout-kills-process-group",
         "A timeout kills only the command's process group, which its children can leave.",
         &[Exec(|inside, id, config| {
-            ended_by("-KILL -", inside, id, config).boxed()
+            killed_by("-KILL -", inside, id, config).boxed()
         })],
-        &["exec/timeout-kills-independent"],
+        &["exec/timeout-kills-new-session"],
     ),
     Fault::new(
-        "exec-timeout-stops-the-container",
+        "exec-timeout-stops-container",
         "A timeout stops the container.",
         &[Exec(|inside, id, config| {
             stops_the_container(inside, id, config).boxed()
         })],
-        &["exec/timeout-spares-others"],
+        &["exec/timeout-kills-only-command"],
     ),
     Fault::new(
-        "exec-waits-for-its-timeout",
+        "exec-always-waits-for-timeout",
         "A command with a timeout always takes the whole timeout.",
         &[Exec(|inside, id, config| {
             async move {
@@ -261,7 +259,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["exec/timeout-spares-others"],
+        &["exec/timeout-kills-only-command"],
     ),
     Fault::new(
         "exec-oom-is-a-signal",
@@ -274,12 +272,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/out-of-memory"],
     ),
     Fault::new(
-        "exec-ends-at-the-deadline",
+        "exec-ends-at-request-deadline",
         "Commands end after a minute, the driver's request deadline.",
         &[Command(|config| {
             config.timeout.get_or_insert(Duration::from_secs(60));
         })],
-        &["exec/outlasts-the-deadline"],
+        &["exec/outlasts-request-deadline"],
     ),
     Fault::new(
         "exec-missing-program-is-output",
@@ -291,7 +289,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-failure-is-retryable",
-        "A command that cannot run is a retryable error.",
+        "A command that cannot run returns a retryable error.",
         &[Error(|error| match error.code() {
             codes::EXEC_FAILED => error.with_retryable(true),
             _ => error,
@@ -321,9 +319,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }),
         ],
         &[
-            "exec/no-program-given",
-            "exec-stream/refusals",
-            "exec-detached/refusals",
+            "exec/empty-command", "exec-stream/refusals", "exec-detached/refusals",
         ],
     ),
     Fault::new(
@@ -340,7 +336,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-container-gone-is-a-code",
-        "A command that ends with its container is reported with exit code 137.",
+        "A command whose container exits is reported with exit code 137.",
         &[Output(|output| {
             if output.outcome == ExecOutcome::ContainerGone {
                 output.outcome = ExecOutcome::Exited(137);
@@ -350,7 +346,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-container-gone-loses-output",
-        "A command that ends with its container has no output.",
+        "A command whose container exits has no output.",
         &[Output(|output| {
             if output.outcome == ExecOutcome::ContainerGone {
                 output.stdout.clear();
@@ -363,18 +359,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "Errors contain the command's variables.",
         &[Exec(|inside, id, config| {
             let variables = format!("{:?}", config.env);
-            errors_tell(variables, inside, id, config).boxed()
+            leaks_in_errors(variables, inside, id, config).boxed()
         })],
-        &["exec/secrets-stay-out-of-errors"],
+        &["exec/no-secrets-in-errors"],
     ),
     Fault::new(
         "exec-errors-contain-input",
         "Errors contain the command's input.",
         &[Exec(|inside, id, config| {
             let input = format!("{:?}", config.stdin);
-            errors_tell(input, inside, id, config).boxed()
+            leaks_in_errors(input, inside, id, config).boxed()
         })],
-        &["exec/secrets-stay-out-of-errors"],
+        &["exec/no-secrets-in-errors"],
     ),
 ];
 
@@ -387,7 +383,7 @@ async fn code_read_too_early(inside: &Inside, id: &ContainerId, config: ExecConf
     Ok(output)
 }
 
-async fn leaves_input_open(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+async fn input_never_ends(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
     if config.stdin.is_some() {
         return inside.driver.exec(id, config).await;
     }
@@ -417,16 +413,16 @@ async fn limit_keeps_the_end(
     Ok(output)
 }
 
-async fn limit_one_off(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+async fn limit_off_by_one(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
     let limit = config.output_limit;
     let mut output = inside.driver.exec(id, config).await?;
     output.truncated = output.stdout.len() >= limit || output.stderr.len() >= limit;
     Ok(output)
 }
 
-async fn lets_it_run_on(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -> Result<ExecOutput> {
+async fn not_killed(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -> Result<ExecOutput> {
     let (driver, container, longest) = (Arc::clone(&inside.driver), id.clone(), config.timeout.take());
-    let command = assert_running(async move { driver.exec(&container, config).await });
+    let command = detached(async move { driver.exec(&container, config).await });
     let Some(longest) = longest else {
         return command.await;
     };
@@ -434,9 +430,9 @@ async fn lets_it_run_on(inside: &Inside, id: &ContainerId, mut config: ExecConfi
     done.unwrap_or_else(|_| Ok(ExecOutput::new(ExecOutcome::TimedOut, "", "")))
 }
 
-/// Ends a command after its timeout with a second command: `kill` with these arguments before the process id.
-async fn ended_by(
-    words: &str,
+/// Kills a command after its timeout with a second command: `kill`, these arguments, the process id.
+async fn killed_by(
+    args: &str,
     inside: &Inside,
     id: &ContainerId,
     mut config: ExecConfig,
@@ -447,11 +443,11 @@ async fn ended_by(
     let noted = ["sh", "-c", "echo $$ > /tmp/number; exec \"$@\"", "sh"];
     config.argv.splice(0..0, noted.map(str::to_owned));
     let (driver, container) = (Arc::clone(&inside.driver), id.clone());
-    let command = assert_running(async move { driver.exec(&container, config).await });
+    let command = detached(async move { driver.exec(&container, config).await });
     if let Ok(done) = timeout(longest, command).await {
         return done;
     }
-    let kill = ExecConfig::shell(format!("kill {words}$(cat /tmp/number)"));
+    let kill = ExecConfig::shell(format!("kill {args}$(cat /tmp/number)"));
     drop(inside.driver.exec(id, kill).await?);
     Ok(ExecOutput::new(ExecOutcome::TimedOut, "", ""))
 }
@@ -484,15 +480,15 @@ fn refused_by_engine(id: &ContainerId, error: DriverError) -> DriverError {
     }
 }
 
-async fn errors_tell(
-    what: String,
+async fn leaks_in_errors(
+    secret: String,
     inside: &Inside,
     id: &ContainerId,
     config: ExecConfig,
 ) -> Result<ExecOutput> {
     let result = inside.driver.exec(id, config).await;
     result.map_err(|error| {
-        let message = format!("{} with {what}", error.message());
+        let message = format!("{} with {secret}", error.message());
         ExecFailedError::new(id.as_str(), message).into()
     })
 }

@@ -29,43 +29,36 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["exec-stream/conversation"],
+        &["exec-stream/request-reply"],
     ),
     Fault::new(
         "exec-stream-input-stays-open",
         "The command does not see that its input is closed.",
         &[ExecStream(|inside, id, config| {
-            session(inside, id, config, |session| {
-                ends_otherwise(session, || Poll::Pending)
-            })
-            .boxed()
+            session(inside, id, config, |session| with_end(session, || Poll::Pending)).boxed()
         })],
         &[
-            "exec-stream/conversation",
-            "exec-stream/half-close",
-            "exec-stream/tty-stdin-ends",
+            "exec-stream/request-reply", "exec-stream/half-close", "exec-stream/tty-stdin-eof",
         ],
     ),
     Fault::new(
         "exec-stream-ends-with-its-input",
         "Closing the input closes the session and ends the command.",
         &[ExecStream(|inside, id, config| {
-            session(inside, id, config, killed_at_the_end).boxed()
+            session(inside, id, config, killed_at_end).boxed()
         })],
         &[
-            "exec-stream/conversation",
-            "exec-stream/half-close",
-            "exec-stream/tty-stdin-ends",
+            "exec-stream/request-reply", "exec-stream/half-close", "exec-stream/tty-stdin-eof",
         ],
     ),
     Fault::new(
-        "exec-stream-ignores-given-input",
+        "exec-stream-ignores-config-input",
         "Input of the config is not written.",
         &[ExecStream(|inside, id, mut config| {
             config.stdin = None;
             inside.driver.exec_stream(id, config)
         })],
-        &["exec-stream/config-input"],
+        &["exec-stream/config-stdin"],
     ),
     Fault::new(
         "exec-stream-resize-does-nothing",
@@ -73,7 +66,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::Resize)).boxed()
         })],
-        &["exec-stream/tty-resize", "exec-stream/resize-without-terminal"],
+        &["exec-stream/tty-resize", "exec-stream/resize-without-tty"],
     ),
     Fault::new(
         "exec-stream-kill-does-nothing",
@@ -84,19 +77,19 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec-stream/kill"],
     ),
     Fault::new(
-        "exec-stream-kill-of-ended-fails",
-        "Killing an exited command is an error.",
+        "exec-stream-kill-of-exited-fails",
+        "Killing an exited command returns an error.",
         &[ExecStream(|inside, id, config| {
-            session(inside, id, config, |session| flawed(session, Flaw::KillOfEnded)).boxed()
+            session(inside, id, config, |session| flawed(session, Flaw::KillOfExited)).boxed()
         })],
         &["exec-stream/kill"],
     ),
     Fault::new(
-        "exec-stream-dropped-runs-on",
+        "exec-stream-dropped-keeps-running",
         "A command whose session is dropped keeps running.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| {
-                let (session, control) = held(session, Flaw::None);
+                let (session, control) = with_control(session, Flaw::None);
                 tokio::spawn(async move { control.wait().await });
                 session
             })
@@ -135,27 +128,25 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-codes-lost",
-        "The command of a session always exits with 0.",
+        "A session always reports exit code 0.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::Code)).boxed()
         })],
         &[
-            "exec-stream/conversation",
-            "exec-stream/half-close",
-            "exec-stream/outcome",
+            "exec-stream/request-reply", "exec-stream/half-close", "exec-stream/outcome",
         ],
     ),
     Fault::new(
         "exec-status-known-to-one-driver",
         "Only the driver that started a detached command knows its status.",
         &[
-            ExecDetached(|inside, id, config| record_start_driver_locally(inside, id, config).boxed()),
-            Status(|inside, id, exec| known_where_it_began(inside, id, exec).boxed()),
+            ExecDetached(|inside, id, config| record_driver(inside, id, config).boxed()),
+            Status(|inside, id, exec| known_to_creator(inside, id, exec).boxed()),
         ],
-        &["exec-detached/runs-on"],
+        &["exec-detached/outlives-call"],
     ),
     Fault::new(
-        "exec-status-never-ends",
+        "exec-status-always-running",
         "An exited detached command is reported as running.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| status.map(|_| ExecStatus::running())).boxed()
@@ -164,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-status-code-lost",
-        "A detached command always exits with 0.",
+        "The status always reports exit code 0.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| {
                 status.map(|status| match status.outcome {
@@ -183,9 +174,7 @@ pub(super) const FAULTS: &[Fault] = &[
             status(inside, id, exec, |_| None).boxed()
         })],
         &[
-            "exec-detached/status",
-            "exec-detached/runs-on",
-            "exec-detached/unknown-id",
+            "exec-detached/status", "exec-detached/outlives-call", "exec-detached/unknown-id",
         ],
     ),
     Fault::new(
@@ -222,8 +211,8 @@ struct Input {
     end: Box<dyn FnMut() -> Poll<std::io::Result<()>> + Send>,
 }
 
-/// Replaces the end of a session's input.
-fn ends_otherwise(
+/// Replaces the action at the end of a session's input.
+fn with_end(
     mut session: ExecSession,
     end: impl FnMut() -> Poll<std::io::Result<()>> + Send + 'static,
 ) -> ExecSession {
@@ -252,10 +241,10 @@ impl AsyncWrite for Input {
     }
 }
 
-/// Makes a session kill its command when its input ends.
-fn killed_at_the_end(session: ExecSession) -> ExecSession {
-    let (session, control) = held(session, Flaw::None);
-    ends_otherwise(session, move || {
+/// Kills the command when the input of its session ends.
+fn killed_at_end(session: ExecSession) -> ExecSession {
+    let (session, control) = with_control(session, Flaw::None);
+    with_end(session, move || {
         let control = Arc::clone(&control);
         tokio::spawn(async move { control.kill().await });
         Poll::Ready(Ok(()))
@@ -265,7 +254,7 @@ fn killed_at_the_end(session: ExecSession) -> ExecSession {
 /// Reads as fast as possible, regardless of demand.
 fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send {
     let (mut write, read) = tokio::io::duplex(usize::MAX >> 1);
-    // A reader that has stopped does not want the rest.
+    // The reader may have stopped.
     tokio::spawn(async move { drop(tokio::io::copy(&mut from, &mut write).await) });
     read
 }
@@ -276,7 +265,7 @@ enum Flaw {
     None,
     Resize,
     Kill,
-    KillOfEnded,
+    KillOfExited,
     SecondWait,
     Code,
 }
@@ -289,13 +278,13 @@ struct Control {
 
 /// Injects a fault into a session's control.
 fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
-    held(session, flaw).0
+    with_control(session, flaw).0
 }
 
 /// Injects a fault into a session's control, and also returns the correct control.
-fn held(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
+fn with_control(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
-    let right = Arc::clone(&inside);
+    let correct = Arc::clone(&inside);
     let reported = AtomicBool::new(false);
     let control = Control {
         inside,
@@ -303,7 +292,7 @@ fn held(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>)
         reported,
     };
     let session = ExecSession::new(session.stdin, session.stdout, session.stderr, control);
-    (session, right)
+    (session, correct)
 }
 
 #[async_trait]
@@ -329,7 +318,7 @@ impl ExecControl for Control {
     async fn kill(&self) -> Result<()> {
         match self.flaw {
             Flaw::Kill => Ok(()),
-            Flaw::KillOfEnded if self.reported.load(Ordering::Relaxed) => {
+            Flaw::KillOfExited if self.reported.load(Ordering::Relaxed) => {
                 Err(ExecFailedError::new("session", "there is nothing to kill").into())
             }
             _ => self.inside.kill().await,
@@ -341,21 +330,13 @@ fn own(inside: &Inside, exec: &ExecId) -> String {
     format!("{exec} of {:p}", Arc::as_ptr(&inside.driver))
 }
 
-async fn record_start_driver_locally(
-    inside: &Inside,
-    id: &ContainerId,
-    config: ExecConfig,
-) -> Result<ExecId> {
+async fn record_driver(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
     let exec = inside.driver.exec_detached(id, config).await?;
     inside.memory.note(&own(inside, &exec));
     Ok(exec)
 }
 
-async fn known_where_it_began(
-    inside: &Inside,
-    id: &ContainerId,
-    exec: &ExecId,
-) -> Result<Option<ExecStatus>> {
+async fn known_to_creator(inside: &Inside, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
     let found = inside.driver.exec_status(id, exec).await?;
     Ok(found.filter(|_| inside.memory.has(&own(inside, exec))))
 }

@@ -1,4 +1,4 @@
-//! Faults: calls that never return, and calls that panic.
+//! Calls that hang or panic.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerInstance, DriverHealth, Result,
@@ -16,7 +16,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[HealthCheck(|_| {
             std::future::pending::<Result<DriverHealth>>().boxed()
         })],
-        &["health/engine-answers"],
+        &["health/engine-responds"],
     ),
     Fault::new(
         "list-panics",

@@ -34,15 +34,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/round-trip"],
     ),
     Fault::new(
-        "write-file-needs-a-process",
+        "write-file-needs-running-container",
         "Only a running container can be written to.",
         &[Write(|inside, id, path, file| {
-            write_needs_a_process(inside, id, path, file).boxed()
+            write_needs_process(inside, id, path, file).boxed()
         })],
-        &["files/round-trip", "files/seen-inside", "files/mode-and-owner"],
+        &["files/round-trip", "files/visible-inside", "files/mode-and-owner"],
     ),
     Fault::new(
-        "write-file-below-the-mount",
+        "write-file-below-mount",
         "A file is written below a mount, where the container does not see it.",
         &[
             Write(|inside, id, path, file| {
@@ -52,13 +52,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 }
                 .boxed()
             }),
-            ReadFile(|inside, id, path, options| read_below_the_mount(inside, id, path, options).boxed()),
+            ReadFile(|inside, id, path, options| read_below_mount(inside, id, path, options).boxed()),
         ],
-        &[
-            "files/seen-inside",
-            "files/in-memory-folder",
-            "files/mode-and-owner",
-        ],
+        &["files/visible-inside", "files/tmpfs", "files/mode-and-owner"],
     ),
     Fault::new(
         "read-file-stream-ends-early",
@@ -73,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/large-round-trip"],
     ),
     Fault::new(
-        "read-file-cuts",
+        "read-file-truncates",
         "A file larger than the limit is truncated.",
         &[ReadFile(|inside, id, path, options| {
             async move {
@@ -89,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/limit"],
     ),
     Fault::new(
-        "read-file-limit-one-off",
+        "read-file-limit-off-by-one",
         "A file of exactly the limit is too large.",
         &[ReadFile(|inside, id, path, mut options| {
             options.limit = options.limit.saturating_sub(1);
@@ -99,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-missing-is-empty",
-        "A missing file, or a path that is no file, is read as an empty file.",
+        "A missing file or a path that is not a file is read as an empty file.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let result = inside.driver.read_file(id, path, options).await;
@@ -109,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "files/no-such-file",
-            "files/folder-is-no-file",
+            "files/directory-is-not-a-file",
             "files/limit",
             "files/parents",
             "files/read-only-root",
@@ -137,30 +133,27 @@ pub(super) const FAULTS: &[Fault] = &[
             _ => error,
         })],
         &[
-            "files/no-such-file",
-            "files/limit",
-            "files/read-only-root",
-            "files/no-such-folder",
+            "files/no-such-file", "files/limit", "files/read-only-root", "files/no-such-directory",
         ],
     ),
     Fault::new(
-        "read-file-of-a-directory-is-empty",
+        "read-file-of-directory-is-empty",
         "A directory is read as an empty file.",
         &[ReadFile(|inside, id, path, options| {
-            directory_is_an_empty_file(inside, id, path, options).boxed()
+            directory_as_empty_file(inside, id, path, options).boxed()
         })],
-        &["files/folder-is-no-file"],
+        &["files/directory-is-not-a-file"],
     ),
     Fault::new(
-        "read-file-follows-links-on-the-host",
+        "read-file-follows-symlinks-on-host",
         "Symbolic links are resolved on the host.",
         &[ReadFile(|inside, id, path, options| {
-            follows_links_on_the_host(inside, id, path, options).boxed()
+            follows_symlinks_on_host(inside, id, path, options).boxed()
         })],
-        &["files/links-stay-inside"],
+        &["files/symlinks-confined"],
     ),
     Fault::new(
-        "write-file-forgets-the-mode",
+        "write-file-ignores-mode",
         "Files are written with the default permissions, regardless of the options.",
         &[Write(|inside, id, path, file| {
             inside
@@ -170,7 +163,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/mode-and-owner"],
     ),
     Fault::new(
-        "write-file-forgets-the-owner",
+        "write-file-ignores-owner",
         "Files belong to the container's user, regardless of the options.",
         &[Write(|inside, id, path, mut file| {
             file.owner = None;
@@ -188,7 +181,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-creates-no-directories",
-        "Missing directories are an error, also if the options ask to create them.",
+        "Missing directories cause an error even if the options request them.",
         &[Write(|inside, id, path, file| {
             inside.driver.write_file(id, path, file.create_parents(false))
         })],
@@ -203,28 +196,28 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/replaced"],
     ),
     Fault::new(
-        "write-file-keeps-the-rest",
+        "write-file-keeps-old-tail",
         "A shorter write keeps the rest of the old file.",
         &[Write(|inside, id, path, file| {
-            write_keeps_the_rest(inside, id, path, file).boxed()
+            write_keeps_tail(inside, id, path, file).boxed()
         })],
         &["files/replaced"],
     ),
     Fault::new(
-        "write-file-believes-the-length",
+        "write-file-pads-to-length",
         "Content is truncated or padded to its declared length.",
         &[Write(|inside, id, path, file| {
-            write_fills_up(inside, id, path, file).boxed()
+            write_pads(inside, id, path, file).boxed()
         })],
-        &["files/wrong-length"],
+        &["files/content-length-mismatch"],
     ),
     Fault::new(
-        "write-file-takes-a-torn-source",
+        "write-file-accepts-failing-source",
         "If the source of the content fails, the rest is padded.",
         &[Write(|inside, id, path, file| {
             accept_failing_source(inside, id, path, file).boxed()
         })],
-        &["files/wrong-length"],
+        &["files/content-length-mismatch"],
     ),
     Fault::new(
         "write-file-swallows-errors",
@@ -238,9 +231,9 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "files/read-only-root",
-            "files/folder-is-no-file",
+            "files/directory-is-not-a-file",
             "files/parents",
-            "files/wrong-length",
+            "files/content-length-mismatch",
         ],
     ),
     Fault::new(
@@ -271,35 +264,35 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/read-only-root"],
     ),
     Fault::new(
-        "read-file-takes-patterns",
+        "read-file-expands-globs",
         "A path is a pattern, and the first matching file is read.",
         &[ReadFile(|inside, id, path, options| {
             async move {
-                match inside.driver.read_file(id, &fitting(path)?, options).await {
+                match inside.driver.read_file(id, &expand_glob(path)?, options).await {
                     Ok(file) => Ok(file),
                     Err(_) => inside.driver.read_file(id, path, options).await,
                 }
             }
             .boxed()
         })],
-        &["files/pattern-names"],
+        &["files/glob-characters"],
     ),
     Fault::new(
-        "copy-out-takes-patterns",
+        "copy-out-expands-globs",
         "A path is a pattern, and the first matching file is packed.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
-                match inside.driver.copy_from_container(id, &fitting(path)?).await {
+                match inside.driver.copy_from_container(id, &expand_glob(path)?).await {
                     Ok(archive) => Ok(archive),
                     Err(_) => inside.driver.copy_from_container(id, path).await,
                 }
             }
             .boxed()
         })],
-        &["files/archive-pattern-names"],
+        &["files/archive-glob-characters"],
     ),
     Fault::new(
-        "copy-out-forgets-owners",
+        "copy-out-loses-owners",
         "All packed files belong to root.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
@@ -319,24 +312,24 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/archive-owners"],
     ),
     Fault::new(
-        "write-file-replaces-links",
+        "write-file-replaces-symlinks",
         "A write replaces the symbolic link instead of following it.",
         &[Write(|inside, id, path, file| {
-            write_replaces(inside, id, path, file).boxed()
+            write_replaces_symlink(inside, id, path, file).boxed()
         })],
-        &["files/written-through-links"],
+        &["files/write-follows-symlinks"],
     ),
     Fault::new(
-        "copy-in-loses-links",
+        "copy-in-loses-symlinks",
         "Symbolic links are not unpacked.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             let kept = |header: &mut tar::Header| !header.entry_type().is_symlink();
-            copy_in_changed(inside, id, directory, archive, kept).boxed()
+            copy_in_repacked(inside, id, directory, archive, kept).boxed()
         })],
         &["files/archive-round-trip"],
     ),
     Fault::new(
-        "copy-in-forgets-permissions",
+        "copy-in-loses-permissions",
         "All files are unpacked with the default permissions.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             let usual = |header: &mut tar::Header| {
@@ -347,7 +340,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 });
                 true
             };
-            copy_in_changed(inside, id, directory, archive, usual).boxed()
+            copy_in_repacked(inside, id, directory, archive, usual).boxed()
         })],
         &["files/archive-round-trip"],
     ),
@@ -364,12 +357,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/archive-large"],
     ),
     Fault::new(
-        "copy-in-unpacks-on-the-host",
+        "copy-in-unpacks-on-host",
         "Names that lead outside the target directory are unpacked on the host.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
-            copy_in_climbs(inside, id, directory, archive).boxed()
+            copy_in_traverses(inside, id, directory, archive).boxed()
         })],
-        &["files/archive-hostile-names"],
+        &["files/archive-path-traversal"],
     ),
     Fault::new(
         "copy-in-swallows-errors",
@@ -381,10 +374,10 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["files/archive-broken", "files/no-such-folder"],
+        &["files/archive-invalid", "files/no-such-directory"],
     ),
     Fault::new(
-        "copy-out-of-nothing-is-empty",
+        "copy-out-of-missing-is-empty",
         "A missing path is packed as an empty archive.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
@@ -393,7 +386,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["files/no-such-folder"],
+        &["files/no-such-directory"],
     ),
 ];
 
@@ -407,14 +400,14 @@ fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T
     }
 }
 
-/// Returns the path that a path would match as a pattern, for the checks' patterns.
-fn fitting(path: &ContainerPath) -> Result<ContainerPath> {
-    let fits = path.as_str().replace("[^a]", "b").replace(['*', '?'], "x");
-    Ok(ContainerPath::new(fits.replace(['[', ']', '\\'], ""))?)
+/// Expands a path as a glob pattern, for the checks' patterns.
+fn expand_glob(path: &ContainerPath) -> Result<ContainerPath> {
+    let expanded = path.as_str().replace("[^a]", "b").replace(['*', '?'], "x");
+    Ok(ContainerPath::new(expanded.replace(['[', ']', '\\'], ""))?)
 }
 
-/// Writes the file as unpacking an archive does: over any file of the same name.
-async fn write_replaces(
+/// Writes the file by unpacking an archive, which replaces any file of the same name.
+async fn write_replaces_symlink(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -449,7 +442,7 @@ fn cut(stream: ByteStream, mut left: usize) -> ByteStream {
     })
 }
 
-async fn write_needs_a_process(
+async fn write_needs_process(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -462,7 +455,7 @@ async fn write_needs_a_process(
     inside.driver.write_file(id, path, file).await
 }
 
-async fn read_below_the_mount(
+async fn read_below_mount(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -475,7 +468,7 @@ async fn read_below_the_mount(
     }
 }
 
-async fn directory_is_an_empty_file(
+async fn directory_as_empty_file(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -488,7 +481,7 @@ async fn directory_is_an_empty_file(
     result
 }
 
-async fn follows_links_on_the_host(
+async fn follows_symlinks_on_host(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -519,7 +512,7 @@ async fn write_appends(
     inside.driver.write_file(id, path, file).await
 }
 
-async fn write_keeps_the_rest(
+async fn write_keeps_tail(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -537,7 +530,7 @@ async fn write_keeps_the_rest(
     inside.driver.write_file(id, path, file).await
 }
 
-async fn write_fills_up(
+async fn write_pads(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -558,13 +551,13 @@ async fn accept_failing_source(
 ) -> Result<()> {
     let length = usize::try_from(file.content.length()).unwrap_or(usize::MAX);
     let (mut source, mut content) = (file.content.into_stream(), Vec::new());
-    let torn = loop {
+    let failed = loop {
         match source.next().await {
             Some(Ok(piece)) => content.extend_from_slice(&piece),
             end => break end.is_some(),
         }
     };
-    if torn {
+    if failed {
         content.resize(length, 0);
     }
     file.content = FileContent::stream(content.into(), length as u64);
@@ -572,7 +565,7 @@ async fn accept_failing_source(
 }
 
 /// Unpacks an archive with changed headers, but only the entries that `change` keeps.
-async fn copy_in_changed(
+async fn copy_in_repacked(
     inside: &Inside,
     id: &ContainerId,
     directory: &ContainerPath,
@@ -599,7 +592,7 @@ fn repacked(archive: &[u8], change: fn(&mut tar::Header) -> bool) -> std::io::Re
     packed.into_inner()
 }
 
-async fn copy_in_climbs(
+async fn copy_in_traverses(
     inside: &Inside,
     id: &ContainerId,
     directory: &ContainerPath,

@@ -16,7 +16,7 @@ use crate::self_test::mutation::Mutation::{GetImage, ImportImage, ListImages, Lo
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "image-found-by-its-whole-name-alone",
+        "image-found-only-by-full-name",
         "An image is not found by a name without its tag.",
         &[GetImage(|inside, image| {
             if image.as_str().ends_with(image.tag().unwrap_or_default()) {
@@ -27,7 +27,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/get"],
     ),
     Fault::new(
-        "image-ids-lose-their-kind",
+        "image-ids-without-algorithm",
         "Image ids lack the digest algorithm.",
         &[GetImage(|inside, image| {
             async move {
@@ -42,7 +42,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/get"],
     ),
     Fault::new(
-        "image-is-always-there",
+        "missing-image-found",
         "A missing image is found.",
         &[GetImage(|inside, image| {
             async move {
@@ -55,7 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "image-missing-is-an-error",
-        "Getting a missing image is an error.",
+        "Getting a missing image returns an error.",
         &[GetImage(|inside, image| {
             async move {
                 let found = inside.driver.get_image(image).await?;
@@ -67,7 +67,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/get-missing", "images/pull-missing"],
     ),
     Fault::new(
-        "images-are-listed-twice",
+        "images-listed-twice",
         "Each image is listed twice.",
         &[ListImages(|inside, filter| {
             async move {
@@ -82,7 +82,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/list", "images/list-filter"],
     ),
     Fault::new(
-        "images-without-a-name-are-listed",
+        "untagged-images-listed",
         "Untagged images are listed.",
         &[ListImages(|inside, filter| {
             async move {
@@ -95,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/list"],
     ),
     Fault::new(
-        "images-are-listed-backwards",
+        "images-listed-in-reverse",
         "Images are not listed in the order of their names.",
         &[ListImages(|inside, filter| {
             async move {
@@ -121,7 +121,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/list-filter"],
     ),
     Fault::new(
-        "images-have-no-filter",
+        "images-ignore-name",
         "A filter by name selects all images.",
         &[ListImages(|inside, _| {
             async move { inside.driver.list_images(&ImageFilter::default()).await }.boxed()
@@ -144,7 +144,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/load"],
     ),
     Fault::new(
-        "images-of-a-label-are-none",
+        "images-label-filter-matches-none",
         "A filter by label selects no images.",
         &[ListImages(|inside, filter| {
             if filter.labels.is_empty() {
@@ -155,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/load"],
     ),
     Fault::new(
-        "load-names-nothing",
+        "load-returns-no-names",
         "Loading an image does not return its names.",
         &[LoadImage(|inside, archive| {
             async move { inside.driver.load_image(archive).await.map(|_| Vec::new()) }.boxed()
@@ -174,11 +174,11 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["images/load-broken"],
+        &["images/load-invalid"],
     ),
     Fault::new(
         "pull-again-fails",
-        "Pulling an image that is present is an error.",
+        "Pulling a present image returns an error.",
         &[PullImage(|inside, image, options| {
             async move {
                 if inside.memory.note(image.as_str()) > 0 {
@@ -191,7 +191,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/pull"],
     ),
     Fault::new(
-        "load-blames-the-archive",
+        "load-reports-invalid-archive",
         "A failing source is reported as an invalid archive.",
         &[LoadImage(|inside, archive| {
             async move {
@@ -203,25 +203,25 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["images/load-broken"],
+        &["images/load-invalid"],
     ),
     Fault::new(
-        "import-of-what-arrived",
-        "An import whose source fails creates an image of the data so far.",
+        "import-of-partial-data",
+        "An import whose source fails creates an image from the partial data.",
         &[ImportImage(|inside, image, mut root| {
             async move {
-                let mut arrived = Vec::new();
+                let mut received = Vec::new();
                 while let Some(Ok(piece)) = root.next().await {
-                    arrived.push(piece);
+                    received.push(piece);
                 }
                 inside
                     .driver
-                    .import_image(image, ByteStream::of_items(arrived))
+                    .import_image(image, ByteStream::of_items(received))
                     .await
             }
             .boxed()
         })],
-        &["images/import-broken"],
+        &["images/import-invalid"],
     ),
     Fault::new(
         "pull-returns-no-result",
@@ -251,7 +251,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["images/pull-missing", "images/pull-secret-stays-secret"],
+        &["images/pull-missing", "images/no-secrets-in-errors"],
     ),
     Fault::new(
         "pull-errors-are-internal",
@@ -267,20 +267,24 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/pull-missing"],
     ),
     Fault::new(
-        "pull-of-nothing-is-retryable",
+        "pull-of-missing-retryable",
         "Pulling an image that the registry does not have is retryable.",
         &[PullImage(|inside, image, options| {
             async move {
-                let again = |error: DriverError| error.with_retryable(true);
-                let steps = inside.driver.pull_image(image, options).await.map_err(again)?;
-                Ok(PullStream::new(steps.map(move |step| step.map_err(again))))
+                let retryable = |error: DriverError| error.with_retryable(true);
+                let steps = inside
+                    .driver
+                    .pull_image(image, options)
+                    .await
+                    .map_err(retryable)?;
+                Ok(PullStream::new(steps.map(move |step| step.map_err(retryable))))
             }
             .boxed()
         })],
         &["images/pull-missing"],
     ),
     Fault::new(
-        "pull-takes-no-credentials",
+        "pull-rejects-credentials",
         "A pull fails if it has credentials that are not required.",
         &[PullImage(|inside, image, options| {
             if options.credentials.is_none() {
@@ -305,7 +309,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[PullImage(|inside, image, options| {
             leak_pull_secrets(inside, image, options).boxed()
         })],
-        &["images/pull-secret-stays-secret"],
+        &["images/no-secrets-in-errors"],
     ),
 ];
 

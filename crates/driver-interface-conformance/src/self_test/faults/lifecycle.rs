@@ -21,24 +21,24 @@ use crate::self_test::mutation::Mutation::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "start-again-fails",
-        "Starting a running container is an error.",
+        "Starting a running container returns an error.",
         &[StartContainer(|inside, id| start_again_fails(inside, id).boxed())],
         &[
-            "lifecycle/start/idempotent",
-            "concurrency/start",
-            "lifecycle/state/random-walk",
+            "lifecycle/start/idempotent", "concurrency/start", "lifecycle/state/random-walk",
         ],
     ),
     Fault::new(
-        "start-always-says-started",
+        "start-always-returns-started",
         "Starting a running container returns `Started`.",
-        &[StartContainer(|inside, id| always_started(inside, id).boxed())],
+        &[StartContainer(|inside, id| {
+            always_returns_started(inside, id).boxed()
+        })],
         &["lifecycle/start/idempotent", "lifecycle/state/random-walk"],
     ),
     Fault::new(
         "start-again-restarts",
         "Starting a running container restarts it.",
-        &[StartContainer(|inside, id| starts_anew(inside, id).boxed())],
+        &[StartContainer(|inside, id| restarts_running(inside, id).boxed())],
         &["lifecycle/start/idempotent", "concurrency/start"],
     ),
     Fault::new(
@@ -46,21 +46,19 @@ pub(super) const FAULTS: &[Fault] = &[
         "A start returns before the container runs.",
         &[StartContainer(|inside, id| starts_later(inside, id).boxed())],
         &[
-            "lifecycle/start/runs",
-            "lifecycle/start/endpoint",
-            "lifecycle/state/random-walk",
+            "lifecycle/start/runs", "lifecycle/start/endpoint", "lifecycle/state/random-walk",
         ],
     ),
     Fault::new(
-        "start-time-is-the-creation",
+        "start-time-is-creation-time",
         "The start time is always the creation time.",
         &[Instance(|container| {
             container.started_at = container.started_at.map(|_| container.created_at);
         })],
         &[
-            "lifecycle/start/again-after-end",
+            "lifecycle/start/restart-after-exit",
             "restart/new-run",
-            "restart/stopped-starts",
+            "restart/starts-stopped",
             "restart/by-force",
         ],
     ),
@@ -68,13 +66,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "missing-program-succeeds",
         "Starting a container with a missing program succeeds.",
         &[StartContainer(|inside, id| {
-            missing_program_is_fine(inside, id).boxed()
+            missing_program_succeeds(inside, id).boxed()
         })],
         &["lifecycle/start/no-such-program"],
     ),
     Fault::new(
-        "missing-program-is-retryable",
-        "Starting a container with a missing program is a retryable error.",
+        "missing-program-retryable",
+        "Starting a container with a missing program returns a retryable error.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_START_FAILED => error.with_retryable(true),
             _ => error,
@@ -88,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/start/endpoint"],
     ),
     Fault::new(
-        "address-outlives-the-run",
+        "address-kept-after-exit",
         "An exited container still has an address.",
         &[Instance(|container| {
             if container.exit.is_some() {
@@ -98,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/start/endpoint"],
     ),
     Fault::new(
-        "zeros-are-reported",
+        "zero-times-reported",
         "The engine's zero times are reported as start and exit times.",
         &[Instance(|container| {
             let never = SystemTime::UNIX_EPOCH;
@@ -110,12 +108,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             "creation/created-not-started",
             "lifecycle/start/runs",
-            "lifecycle/start/again-after-end",
+            "lifecycle/start/restart-after-exit",
             "restart/new-run",
         ],
     ),
     Fault::new(
-        "exit-codes-cut",
+        "exit-codes-lost",
         "Every exit code other than 0 becomes 1.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
@@ -123,23 +121,23 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         })],
         &[
-            "lifecycle/exit/codes",
-            "lifecycle/exit/instant",
-            "lifecycle/exit/killed",
+            "lifecycle/exit/codes", "lifecycle/exit/immediate", "lifecycle/exit/killed",
         ],
     ),
     Fault::new(
-        "failed-is-stopped",
+        "failed-reported-as-stopped",
         "A container that exited with an error is `stopped`.",
         &[Instance(|container| {
             if container.status == ContainerStatus::Exited {
                 set_status(container, ContainerStatus::Stopped);
             }
         })],
-        &["lifecycle/exit/codes", "lifecycle/exit/no-restart", "kill/ends"],
+        &[
+            "lifecycle/exit/codes", "lifecycle/exit/no-restart", "kill/terminates",
+        ],
     ),
     Fault::new(
-        "killed-is-success",
+        "killed-reported-as-success",
         "A killed container has exit code 0.",
         &[Instance(|container| {
             if let Some(exit) = container.exit.as_mut().filter(|exit| exit.code == 137) {
@@ -148,12 +146,12 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "lifecycle/exit/killed",
-            "lifecycle/start/again-after-end",
-            "lifecycle/stop/force-kills-at-once",
+            "lifecycle/start/restart-after-exit",
+            "lifecycle/stop/force-without-grace",
         ],
     ),
     Fault::new(
-        "killed-is-out-of-memory",
+        "killed-reported-as-out-of-memory",
         "A killed container is reported as out of memory.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
@@ -163,41 +161,44 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/exit/killed"],
     ),
     Fault::new(
-        "interrupted-is-failed",
+        "interrupted-reported-as-failed",
         "A container with exit code 130 is `exited`, as after an error.",
         &[Instance(|container| {
             if container.exit_code() == Some(130) {
                 set_status(container, ContainerStatus::Exited);
             }
         })],
-        &["lifecycle/exit/stop-codes"],
+        &["lifecycle/exit/stop-signal-codes"],
     ),
     Fault::new(
-        "out-of-memory-is-denied",
-        "A wait denies for every kill that the container ran out of memory.",
+        "out-of-memory-always-false",
+        "A wait always reports `false` for out of memory.",
         &[WaitContainer(|inside, id, options| {
-            out_of_memory_denied(inside, id, options).boxed()
+            out_of_memory_false(inside, id, options).boxed()
         })],
         &["lifecycle/exit/out-of-memory"],
     ),
     Fault::new(
-        "end-has-no-time",
+        "exit-time-zero",
         "The exit time is the engine's zero time.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
                 exit.finished_at = SystemTime::UNIX_EPOCH;
             }
         })],
-        &["lifecycle/exit/instant", "lifecycle/stop/settled-on-return"],
+        &[
+            "lifecycle/exit/immediate",
+            "lifecycle/stop/exit-visible-on-return",
+        ],
     ),
     Fault::new(
-        "failed-runs-again",
+        "failed-container-restarted",
         "A failed container is restarted after a second.",
-        &[StartContainer(|inside, id| failed_runs_again(inside, id).boxed())],
+        &[StartContainer(|inside, id| restarts_failed(inside, id).boxed())],
         &["lifecycle/exit/no-restart"],
     ),
     Fault::new(
-        "ended-is-created",
+        "exited-reported-as-created",
         "An exited container is `created` again.",
         &[Instance(|container| {
             if container.exit.is_some() {
@@ -207,15 +208,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/state/legal-sequence", "lifecycle/state/random-walk"],
     ),
     Fault::new(
-        "list-lacks-start-times",
+        "list-without-start-times",
         "A list lacks the start times that `get_container` returns.",
         &[ListContainers(|inside, filter| {
-            list_tells_less(inside, filter).boxed()
+            list_without_start_times(inside, filter).boxed()
         })],
-        &["lifecycle/state/observers-agree", "listing/agrees-with-get"],
+        &[
+            "lifecycle/state/consistent-across-drivers",
+            "listing/consistent-with-get",
+        ],
     ),
     Fault::new(
-        "stop-kills-at-once",
+        "stop-kills-immediately",
         "A stop kills immediately without sending the stop signal.",
         &[StopContainer(|inside, id, _| {
             inside.driver.stop_container(id, StopOptions::kill())
@@ -223,9 +227,9 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             "lifecycle/stop/graceful",
             "lifecycle/stop/default-options",
-            "lifecycle/stop/gives-up-and-leaves-it-running",
+            "lifecycle/stop/grace-expires-without-force",
             "lifecycle/stop/force-after-grace",
-            "lifecycle/stop/force-with-grace-lets-it-end",
+            "lifecycle/stop/force-with-graceful-exit",
         ],
     ),
     Fault::new(
@@ -239,35 +243,35 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/stop/default-options"],
     ),
     Fault::new(
-        "stop-kills-what-outlives-it",
+        "stop-kills-after-grace",
         "A stop without force kills after its grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.force = true;
             options.timeout = options.timeout.or(Some(StopOptions::DEFAULT_GRACE));
             inside.driver.stop_container(id, options)
         })],
-        &["lifecycle/stop/gives-up-and-leaves-it-running"],
+        &["lifecycle/stop/grace-expires-without-force"],
     ),
     Fault::new(
-        "stop-that-gives-up-is-final",
+        "stop-failure-not-retryable",
         "A stop whose grace period was too short is not retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_STOP_FAILED => error.with_retryable(false),
             _ => error,
         })],
-        &["lifecycle/stop/gives-up-and-leaves-it-running"],
+        &["lifecycle/stop/grace-expires-without-force"],
     ),
     Fault::new(
-        "force-waits-first",
+        "force-waits-default-grace",
         "A stop with force and no grace period waits for the default one.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.or(Some(StopOptions::DEFAULT_GRACE));
             inside.driver.stop_container(id, options)
         })],
-        &["lifecycle/stop/force-kills-at-once"],
+        &["lifecycle/stop/force-without-grace"],
     ),
     Fault::new(
-        "force-ignores-the-grace",
+        "force-ignores-grace",
         "A stop with force kills immediately, regardless of its grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.filter(|_| !options.force);
@@ -275,28 +279,28 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "lifecycle/stop/force-after-grace",
-            "lifecycle/stop/force-with-grace-lets-it-end",
+            "lifecycle/stop/force-with-graceful-exit",
             "concurrency/stop",
         ],
     ),
     Fault::new(
-        "grace-is-the-default",
+        "grace-always-default",
         "A stop always waits for the default grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(|_| StopOptions::DEFAULT_GRACE);
             inside.driver.stop_container(id, options)
         })],
-        &["lifecycle/stop/force-with-grace-lets-it-end"],
+        &["lifecycle/stop/force-with-graceful-exit"],
     ),
     Fault::new(
-        "force-never-asks",
+        "force-skips-stop-signal",
         "A stop with force kills after its grace period without sending the stop signal.",
         &[StopContainer(|inside, id, options| {
-            never_asks(inside, id, options).boxed()
+            skips_stop_signal(inside, id, options).boxed()
         })],
         &[
             "lifecycle/stop/force-after-grace",
-            "lifecycle/stop/force-with-grace-lets-it-end",
+            "lifecycle/stop/force-with-graceful-exit",
         ],
     ),
     Fault::new(
@@ -306,8 +310,8 @@ pub(super) const FAULTS: &[Fault] = &[
             stops_later(inside, id, options).boxed()
         })],
         &[
-            "lifecycle/stop/settled-on-return",
-            "lifecycle/stop/keeps-the-logs",
+            "lifecycle/stop/exit-visible-on-return",
+            "lifecycle/stop/logs-complete-on-return",
             "lifecycle/stop/graceful",
         ],
     ),
@@ -317,21 +321,24 @@ pub(super) const FAULTS: &[Fault] = &[
         &[GetContainerLogs(|inside, id, options| {
             last_line_lost(inside, id, options).boxed()
         })],
-        &["lifecycle/stop/keeps-the-logs", "lifecycle/stop/graceful"],
+        &[
+            "lifecycle/stop/logs-complete-on-return",
+            "lifecycle/stop/graceful",
+        ],
     ),
     Fault::new(
-        "logs-of-one-run",
+        "logs-of-latest-run-only",
         "Only the logs of the latest run are kept.",
         &[
             StartContainer(|inside, id| start_with_new_logs(inside, id).boxed()),
             RestartContainer(|inside, id, options| restart_with_new_logs(inside, id, options).boxed()),
             GetContainerLogs(|inside, id, options| new_logs(inside, id, options).boxed()),
         ],
-        &["restart/new-run", "logs/every-run"],
+        &["restart/new-run", "logs/all-runs"],
     ),
     Fault::new(
         "stop-again-fails",
-        "Stopping a container that is not running is an error.",
+        "Stopping a container that is not running returns an error.",
         &[StopContainer(|inside, id, options| {
             stop_again_fails(inside, id, options).boxed()
         })],
@@ -345,17 +352,19 @@ fn set_status(container: &mut ContainerInstance, status: ContainerStatus) {
 
 async fn start_again_fails(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     match inside.driver.start_container(id).await? {
-        StartOutcome::AlreadyRunning => Err(ContainerStartError::new(id.as_str(), "it runs already").into()),
+        StartOutcome::AlreadyRunning => {
+            Err(ContainerStartError::new(id.as_str(), "it is already running").into())
+        }
         outcome => Ok(outcome),
     }
 }
 
-async fn always_started(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn always_returns_started(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     inside.driver.start_container(id).await?;
     Ok(StartOutcome::Started)
 }
 
-async fn starts_anew(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn restarts_running(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     let outcome = inside.driver.start_container(id).await?;
     if outcome == StartOutcome::AlreadyRunning {
         inside.driver.restart_container(id, StopOptions::kill()).await?;
@@ -372,20 +381,20 @@ async fn starts_later(inside: &Inside, id: &ContainerId) -> Result<StartOutcome>
     Ok(StartOutcome::Started)
 }
 
-async fn missing_program_is_fine(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn missing_program_succeeds(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     match inside.driver.start_container(id).await {
         Err(error) if error.code() == codes::CONTAINER_START_FAILED => Ok(StartOutcome::Started),
         result => result,
     }
 }
 
-async fn out_of_memory_denied(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn out_of_memory_false(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let mut exit = inside.driver.wait_container(id, options).await?;
     exit.oom_killed = Some(false);
     Ok(exit)
 }
 
-async fn failed_runs_again(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn restarts_failed(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     let outcome = inside.driver.start_container(id).await?;
     let (driver, id) = (Arc::clone(&inside.driver), id.clone());
     tokio::spawn(async move {
@@ -400,7 +409,10 @@ async fn failed_runs_again(inside: &Inside, id: &ContainerId) -> Result<StartOut
     Ok(outcome)
 }
 
-async fn list_tells_less(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn list_without_start_times(
+    inside: &Inside,
+    filter: &ContainerFilter,
+) -> Result<Vec<ContainerInstance>> {
     let mut all = inside.driver.list_containers(filter).await?;
     for container in &mut all {
         container.started_at = None;
@@ -408,7 +420,7 @@ async fn list_tells_less(inside: &Inside, filter: &ContainerFilter) -> Result<Ve
     Ok(all)
 }
 
-async fn never_asks(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+async fn skips_stop_signal(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
     if !options.force {
         return inside.driver.stop_container(id, options).await;
     }
@@ -436,7 +448,7 @@ async fn last_line_lost(inside: &Inside, id: &ContainerId, options: LogOptions) 
     Ok(lines.concat())
 }
 
-async fn logs_are_old(inside: &Inside, id: &ContainerId) -> Result<()> {
+async fn mark_logs_old(inside: &Inside, id: &ContainerId) -> Result<()> {
     let logs = inside
         .driver
         .get_container_logs(id, LogOptions::default())
@@ -446,7 +458,7 @@ async fn logs_are_old(inside: &Inside, id: &ContainerId) -> Result<()> {
 }
 
 async fn start_with_new_logs(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
-    logs_are_old(inside, id).await?;
+    mark_logs_old(inside, id).await?;
     inside.driver.start_container(id).await
 }
 
@@ -455,7 +467,7 @@ async fn restart_with_new_logs(
     id: &ContainerId,
     options: StopOptions,
 ) -> Result<RestartOutcome> {
-    logs_are_old(inside, id).await?;
+    mark_logs_old(inside, id).await?;
     inside.driver.restart_container(id, options).await
 }
 
@@ -468,7 +480,7 @@ async fn new_logs(inside: &Inside, id: &ContainerId, options: LogOptions) -> Res
 
 async fn stop_again_fails(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
     match inside.driver.stop_container(id, options).await? {
-        StopOutcome::AlreadyStopped => Err(ContainerStopError::new(id.as_str(), "it does not run").into()),
+        StopOutcome::AlreadyStopped => Err(ContainerStopError::new(id.as_str(), "it is not running").into()),
         outcome => Ok(outcome),
     }
 }

@@ -1,4 +1,4 @@
-//! Faults: broken connections that are not reported as such.
+//! Faults in the handling of broken connections.
 
 use std::time::Duration;
 
@@ -16,20 +16,20 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "lost-answers-denied",
+        "errors-always-not-applied",
         "Every error reports the effect `NotApplied`.",
         &[Mutation::Error(|error| error.with_effect(Effect::NotApplied))],
-        &["link/lost-answer-is-not-denied"],
+        &["link/lost-response-has-unknown-effect"],
     ),
     Fault::new(
-        "refusals-unknown",
+        "errors-always-unknown-effect",
         "Every error reports an unknown effect.",
         &[Mutation::Error(|error| error.with_effect(Effect::Unknown))],
         &["link/refused-connection-is-an-error"],
     ),
     Fault::new(
-        "silence-waited-for",
-        "Calls wait for a silent engine long after the deadline.",
+        "stalled-call-ignores-deadline",
+        "Calls wait for a stalled engine long after the deadline.",
         &[GetContainer(|inside, id| {
             async move {
                 let found = inside.driver.get_container(id).await;
@@ -40,10 +40,10 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["link/silence-ends-with-an-error"],
+        &["link/stalled-connection-times-out"],
     ),
     Fault::new(
-        "cut-exec-is-an-exit",
+        "cut-exec-reported-as-exit",
         "A command whose connection was cut is reported as exited.",
         &[Exec(|inside, id, config| {
             async move {
@@ -57,10 +57,10 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["link/cut-exec-is-not-whole"],
+        &["link/cut-exec-is-incomplete"],
     ),
     Fault::new(
-        "cut-exec-stream-is-an-end",
+        "cut-exec-stream-ends-cleanly",
         "The output of a session whose connection was cut ends without an error.",
         &[ExecStream(|inside, id, config| {
             async move {
@@ -80,10 +80,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "late-output-lost",
         "The late part of a long output is lost.",
         &[Mutation::Output(|output| output.stdout.truncate(57_344))],
-        &["link/slow-exec-is-whole"],
+        &["link/slow-exec-is-complete"],
     ),
     Fault::new(
-        "cut-log-stream-is-an-end",
+        "cut-log-stream-ends-cleanly",
         "A log stream whose connection was cut ends without an error.",
         &[StreamContainerLogs(|inside, id, options| {
             async move {
@@ -95,11 +95,11 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["link/cut-log-stream-is-not-whole"],
+        &["link/cut-log-stream-is-incomplete"],
     ),
     Fault::new(
         "cut-file-is-shorter",
-        "A file transfer that was cut returns the data so far.",
+        "A file transfer that was cut returns partial data.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let read = inside.driver.read_file(id, path, options).await;

@@ -23,30 +23,28 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "list-leaves-out-what-does-not-run",
+        "list-running-only",
         "Without a filter only running containers are listed.",
         &[ListContainers(|inside, filter| {
-            those_that_run(inside, filter).boxed()
+            running_only(inside, filter).boxed()
         })],
         &[
-            "listing/every-status",
-            "cleanup/session",
-            "namespaces/sessions-apart",
+            "listing/every-status", "cleanup/session", "namespaces/sessions-isolated",
         ],
     ),
     Fault::new(
         "list-ignores-status",
         "A list ignores the status of its filter.",
         &[ListContainers(|inside, filter| {
-            ask(inside, filter, |filter| filter.status = None).boxed()
+            with_filter(inside, filter, |filter| filter.status = None).boxed()
         })],
-        &["listing/status-and-state", "listing/labels-are-and-ed"],
+        &["listing/status-and-state", "listing/all-labels-must-match"],
     ),
     Fault::new(
         "list-ignores-state",
         "A list ignores the state of its filter.",
         &[ListContainers(|inside, filter| {
-            ask(inside, filter, |filter| filter.state = None).boxed()
+            with_filter(inside, filter, |filter| filter.state = None).boxed()
         })],
         &["listing/status-and-state"],
     ),
@@ -54,15 +52,15 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-ignores-session",
         "A list ignores the session of its filter.",
         &[ListContainers(|inside, filter| {
-            ask(inside, filter, |filter| filter.session_id = None).boxed()
+            with_filter(inside, filter, |filter| filter.session_id = None).boxed()
         })],
         &["listing/session"],
     ),
     Fault::new(
-        "sessions-match-by-their-beginning",
+        "sessions-match-by-prefix",
         "A filter by session selects all sessions with that prefix.",
         &[ListContainers(|inside, filter| {
-            sessions_alike(inside, filter).boxed()
+            sessions_by_prefix(inside, filter).boxed()
         })],
         &["cleanup/session"],
     ),
@@ -70,10 +68,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-ignores-labels",
         "A list ignores the labels of its filter.",
         &[ListContainers(|inside, filter| {
-            ask(inside, filter, |filter| filter.labels.clear()).boxed()
+            with_filter(inside, filter, |filter| filter.labels.clear()).boxed()
         })],
         &[
-            "listing/labels-are-and-ed",
+            "listing/all-labels-must-match",
             "listing/labels-are-literal",
             "listing/no-match",
         ],
@@ -82,7 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "empty-labels-match-any-value",
         "An empty label value in a filter matches any value.",
         &[ListContainers(|inside, filter| {
-            ask(inside, filter, |filter| {
+            with_filter(inside, filter, |filter| {
                 filter.labels.retain(|_, value| !value.is_empty())
             })
             .boxed()
@@ -90,10 +88,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &["listing/labels-are-literal"],
     ),
     Fault::new(
-        "labels-match-by-their-beginning",
+        "labels-match-by-prefix",
         "A label value in a filter matches all values with that prefix.",
         &[ListContainers(|inside, filter| {
-            labelled(inside, filter, |has, required| {
+            matching_labels(inside, filter, |has, required| {
                 required
                     .iter()
                     .all(|(key, value)| has.get(key).is_some_and(|has| has.starts_with(value)))
@@ -103,35 +101,37 @@ pub(super) const FAULTS: &[Fault] = &[
         &["listing/labels-are-literal"],
     ),
     Fault::new(
-        "labels-are-or-ed",
+        "any-label-matches",
         "One matching label of a filter is enough.",
         &[ListContainers(|inside, filter| {
-            labelled(inside, filter, |has, required| {
+            matching_labels(inside, filter, |has, required| {
                 required.is_empty() || required.iter().any(|(key, value)| has.get(key) == Some(value))
             })
             .boxed()
         })],
-        &["listing/labels-are-and-ed"],
+        &["listing/all-labels-must-match"],
     ),
     Fault::new(
         "empty-list-is-an-error",
-        "A filter without matches is an error.",
-        &[ListContainers(|inside, filter| something(inside, filter).boxed())],
+        "A filter without matches returns an error.",
+        &[ListContainers(|inside, filter| {
+            fails_if_empty(inside, filter).boxed()
+        })],
         &["listing/no-match", "listing/status-and-state", "cleanup/session"],
     ),
     Fault::new(
         "newest-first",
         "A list begins with the latest container.",
         &[ListContainers(|inside, filter| {
-            answer(inside, filter, |list| list.reverse()).boxed()
+            with_result(inside, filter, |list| list.reverse()).boxed()
         })],
         &["listing/order"],
     ),
     Fault::new(
-        "list-by-start",
+        "list-ordered-by-start",
         "A list is ordered by start time.",
         &[ListContainers(|inside, filter| {
-            answer(inside, filter, |list| {
+            with_result(inside, filter, |list| {
                 list.sort_by_key(|container| container.started_at)
             })
             .boxed()
@@ -139,64 +139,64 @@ pub(super) const FAULTS: &[Fault] = &[
         &["listing/order"],
     ),
     Fault::new(
-        "list-is-brief",
+        "list-without-exits",
         "The entries of a list lack the exit.",
         &[ListContainers(|inside, filter| {
-            answer(inside, filter, |list| {
+            with_result(inside, filter, |list| {
                 list.iter_mut().for_each(|container| container.exit = None)
             })
             .boxed()
         })],
-        &["listing/agrees-with-get"],
+        &["listing/consistent-with-get"],
     ),
     Fault::new(
         "health-is-slow",
-        "A health check measures disk usage, which takes long.",
+        "A health check takes 15 seconds.",
         &[HealthCheck(|inside| slow_health(inside).boxed())],
-        &["health/engine-answers"],
+        &["health/engine-responds"],
     ),
     Fault::new(
-        "health-has-no-engine",
+        "health-without-engine",
         "A health check does not name the engine.",
         &[HealthCheck(|inside| {
-            health(inside, |health| health.engine = None).boxed()
+            with_health(inside, |health| health.engine = None).boxed()
         })],
-        &["health/engine-answers"],
+        &["health/engine-responds"],
     ),
     Fault::new(
-        "health-has-the-engines-version",
+        "health-with-engine-version",
         "A health check reports the engine's version as the driver's.",
         &[HealthCheck(|inside| {
-            health(inside, |health| {
+            with_health(inside, |health| {
                 let engine = health.engine.as_ref();
                 health.version = engine.map_or_else(String::new, |engine| engine.version.clone());
             })
             .boxed()
         })],
-        &["health/engine-answers"],
+        &["health/engine-responds"],
     ),
     Fault::new(
-        "total-leaves-out-others",
+        "total-excludes-others",
         "The total of a health check is only running plus stopped containers.",
         &[HealthCheck(|inside| {
-            health(inside, |health| {
+            with_health(inside, |health| {
                 health.containers.total -= health.containers.others
             })
             .boxed()
         })],
-        &["health/counts-add-up", "health/counts-match-the-list"],
+        &["health/counts-add-up", "health/counts-match-list"],
     ),
     Fault::new(
-        "counts-are-the-engines",
+        "counts-include-unmanaged",
         "A health check counts all containers of the engine.",
         &[HealthCheck(|inside| {
-            health(inside, |health| {
+            with_health(inside, |health| {
                 health.containers.total += 1;
                 health.containers.running += 1;
             })
             .boxed()
         })],
-        &["health/counts-match-the-list", "namespaces/counts-apart"],
+        &["health/counts-match-list", "namespaces/counts-isolated"],
     ),
     Fault::new(
         "always-healthy",
@@ -209,23 +209,16 @@ pub(super) const FAULTS: &[Fault] = &[
                 .boxed()
         })],
         &[
-            "health/container-runs",
-            "health/check-passes",
-            "health/check-fails",
-            "health/check-recovers",
-            "health/check-timeout",
-            "health/check-start-period",
+            "health/healthy-while-running", "health/check-passes", "health/check-fails",
+            "health/check-recovers", "health/check-timeout", "health/check-start-period",
         ],
     ),
     Fault::new(
-        "healthy-while-it-runs",
+        "health-check-ignored",
         "A container is healthy while it runs, regardless of its health check.",
-        &[IsContainerHealthy(|inside, id| runs(inside, id).boxed())],
+        &[IsContainerHealthy(|inside, id| is_running(inside, id).boxed())],
         &[
-            "health/check-passes",
-            "health/check-fails",
-            "health/check-recovers",
-            "health/check-timeout",
+            "health/check-passes", "health/check-fails", "health/check-recovers", "health/check-timeout",
             "health/check-start-period",
         ],
     ),
@@ -235,7 +228,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[IsContainerHealthy(|inside, id| {
             passed_a_check(inside, id).boxed()
         })],
-        &["health/container-runs", "health/check-none"],
+        &["health/healthy-while-running", "health/check-none"],
     ),
     Fault::new(
         "failing-streak-lost",
@@ -266,25 +259,23 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         })],
         &[
-            "health/check-fails",
-            "health/check-recovers",
-            "health/check-timeout",
+            "health/check-fails", "health/check-recovers", "health/check-timeout",
         ],
     ),
     Fault::new(
-        "unhealthy-for-good",
+        "unhealthy-forever",
         "An unhealthy container never becomes healthy again.",
-        &[GetContainer(|inside, id| unhealthy_for_good(inside, id).boxed())],
+        &[GetContainer(|inside, id| unhealthy_forever(inside, id).boxed())],
         &["health/check-recovers"],
     ),
     Fault::new(
-        "health-words-go-through-a-shell",
-        "The words of a health check are joined and run by a shell.",
+        "health-command-through-shell",
+        "The arguments of a health check are joined and run by a shell.",
         &[Config(|config| {
             if let Some(check) = &mut config.health_check
-                && let HealthTest::Command(words) = &check.test
+                && let HealthTest::Command(args) = &check.test
             {
-                check.test = HealthTest::Shell(words.join(" "));
+                check.test = HealthTest::Shell(args.join(" "));
             }
         })],
         &["health/check-command"],
@@ -323,17 +314,17 @@ pub(super) const FAULTS: &[Fault] = &[
         "All drivers of an engine share one namespace.",
         &[Namespace(UNMANAGED)],
         &[
-            "namespaces/containers-apart",
-            "namespaces/volumes-and-networks-apart",
-            "namespaces/counts-apart",
-            "namespaces/sessions-apart",
-            "namespaces/bystanders-untouched",
+            "namespaces/containers-isolated",
+            "namespaces/volumes-and-networks-isolated",
+            "namespaces/counts-isolated",
+            "namespaces/sessions-isolated",
+            "namespaces/unmanaged-untouched",
             "volumes/get",
             "networks/get",
         ],
     ),
     Fault::new(
-        "force-ignored",
+        "forced-removal-refused",
         "A forced removal of a running container is refused.",
         &[RemoveContainer(|inside, id, options| {
             refused_while_it_runs(inside, id, options).boxed()
@@ -345,11 +336,11 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "driver-lists-only-its-own",
-        "A driver lists the containers it has_events_before, not those of the engine.",
+        "list-created-by-driver-only",
+        "A driver lists only the containers that it created.",
         &[
-            CreateContainer(|inside, config| remembered(inside, config).boxed()),
-            ListContainers(|inside, filter| what_it_created(inside, filter).boxed()),
+            CreateContainer(|inside, config| records_creator(inside, config).boxed()),
+            ListContainers(|inside, filter| created_by_driver(inside, filter).boxed()),
         ],
         &["cleanup/by-another-process"],
     ),
@@ -357,7 +348,7 @@ pub(super) const FAULTS: &[Fault] = &[
 
 type Labels = BTreeMap<String, String>;
 
-async fn ask(
+async fn with_filter(
     inside: &Inside,
     filter: &ContainerFilter,
     change: fn(&mut ContainerFilter),
@@ -367,7 +358,7 @@ async fn ask(
     inside.driver.list_containers(&changed).await
 }
 
-async fn answer(
+async fn with_result(
     inside: &Inside,
     filter: &ContainerFilter,
     change: fn(&mut Vec<ContainerInstance>),
@@ -378,25 +369,25 @@ async fn answer(
 }
 
 /// Lists containers with another rule for matching labels.
-async fn labelled(
+async fn matching_labels(
     inside: &Inside,
     filter: &ContainerFilter,
     fit: fn(&Labels, &Labels) -> bool,
 ) -> Result<Vec<ContainerInstance>> {
-    let mut list = ask(inside, filter, |filter| filter.labels.clear()).await?;
+    let mut list = with_filter(inside, filter, |filter| filter.labels.clear()).await?;
     list.retain(|container| fit(&container.labels, &filter.labels));
     Ok(list)
 }
 
-async fn sessions_alike(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
-    let mut list = ask(inside, filter, |filter| filter.session_id = None).await?;
+async fn sessions_by_prefix(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let mut list = with_filter(inside, filter, |filter| filter.session_id = None).await?;
     if let Some(session) = &filter.session_id {
         list.retain(|container| container.session_id.as_str().starts_with(session.as_str()));
     }
     Ok(list)
 }
 
-async fn those_that_run(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn running_only(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut list = inside.driver.list_containers(filter).await?;
     if filter.status.is_none() && filter.state.is_none() {
         list.retain(|container| container.state == ContainerState::Running);
@@ -404,14 +395,14 @@ async fn those_that_run(inside: &Inside, filter: &ContainerFilter) -> Result<Vec
     Ok(list)
 }
 
-async fn something(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn fails_if_empty(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     match inside.driver.list_containers(filter).await?.as_slice() {
         [] => Err(ContainerNotFoundError::new("any").into()),
         list => Ok(list.to_vec()),
     }
 }
 
-async fn health(inside: &Inside, change: fn(&mut DriverHealth)) -> Result<DriverHealth> {
+async fn with_health(inside: &Inside, change: fn(&mut DriverHealth)) -> Result<DriverHealth> {
     let mut health = inside.driver.health_check().await?;
     change(&mut health);
     Ok(health)
@@ -422,7 +413,7 @@ async fn slow_health(inside: &Inside) -> Result<DriverHealth> {
     inside.driver.health_check().await
 }
 
-async fn runs(inside: &Inside, id: &ContainerId) -> Result<bool> {
+async fn is_running(inside: &Inside, id: &ContainerId) -> Result<bool> {
     let found = inside.driver.get_container(id).await?;
     let found = found.ok_or_else(|| ContainerNotFoundError::new(id.as_str()))?;
     Ok(found.status == ContainerStatus::Running)
@@ -434,7 +425,7 @@ async fn passed_a_check(inside: &Inside, id: &ContainerId) -> Result<bool> {
     Ok(found.health.is_some_and(|health| health.is_healthy()))
 }
 
-async fn unhealthy_for_good(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+async fn unhealthy_forever(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
     let mut found = inside.driver.get_container(id).await?;
     if let Some(health) = found.as_mut().and_then(|container| container.health.as_mut()) {
         if health.status == ContainerHealthStatus::Unhealthy {
@@ -451,19 +442,19 @@ async fn refused_while_it_runs(inside: &Inside, id: &ContainerId, _: RemoveOptio
     inside.driver.remove_container(id, RemoveOptions::default()).await
 }
 
-async fn remembered(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn records_creator(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let created = inside.driver.create_container(config).await?;
     inside.memory.note(&own(inside, &created.id));
     Ok(created)
 }
 
-async fn what_it_created(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn created_by_driver(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut list = inside.driver.list_containers(filter).await?;
     list.retain(|container| inside.memory.has(&own(inside, &container.id)));
     Ok(list)
 }
 
-/// Returns the key of an entry that only one driver of the target uses for a container.
+/// Returns the entry that records which driver created a container.
 fn own(inside: &Inside, id: &ContainerId) -> String {
     format!("{:p} created {id}", Arc::as_ptr(&inside.driver))
 }

@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::streams::{at_once, changed, endless};
+use super::streams::{buffered, changed, endless};
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::StreamContainerLogs;
@@ -50,7 +50,7 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["log-stream/every-byte"],
+        &["log-stream/verbatim"],
     ),
     Fault::new(
         "log-stream-is-text",
@@ -62,7 +62,7 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["log-stream/not-utf8"],
+        &["log-stream/invalid-utf8"],
     ),
     Fault::new(
         "log-stream-loses-chunks",
@@ -83,7 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[StreamContainerLogs(|inside, id, options| {
             joins_pieces(inside, id, options).boxed()
         })],
-        &["log-stream/bounded-chunks", "log-stream/every-byte"],
+        &["log-stream/bounded-chunks", "log-stream/verbatim"],
     ),
     Fault::new(
         "log-stream-ignores-tail",
@@ -104,7 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["log-stream/tail"],
     ),
     Fault::new(
-        "log-stream-follows-from-the-beginning",
+        "log-stream-follow-ignores-tail",
         "Following ignores `tail`.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|_| !options.follow);
@@ -131,7 +131,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["log-stream/since-and-until"],
     ),
     Fault::new(
-        "log-stream-has-no-times",
+        "log-stream-without-timestamps",
         "Chunks have no timestamps.",
         &[StreamContainerLogs(|inside, id, options| {
             inside.driver.stream_container_logs(id, options.timestamps(false))
@@ -139,7 +139,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["log-stream/timestamps"],
     ),
     Fault::new(
-        "log-stream-has-times-in-the-text",
+        "log-stream-timestamps-in-text",
         "Timestamps are left in the text.",
         &[StreamContainerLogs(|inside, id, options| {
             chunks(inside, id, options, |mut chunk| {
@@ -165,7 +165,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-before-start-fails",
-        "Reading the logs of a container that was never started is an error.",
+        "Reading the logs of a container that was never started returns an error.",
         &[StreamContainerLogs(|inside, id, options| {
             fails_before_start(inside, id, options).boxed()
         })],
@@ -185,15 +185,15 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "log-stream-follows-at-the-end",
+        "log-stream-buffers-until-exit",
         "Following returns nothing before the container exits.",
         &[StreamContainerLogs(|inside, id, options| {
-            followed(inside, id, options, at_once).boxed()
+            followed(inside, id, options, buffered).boxed()
         })],
         &["log-stream/follow-live", "cancellation/log-stream"],
     ),
     Fault::new(
-        "log-stream-follows-for-ever",
+        "log-stream-follows-forever",
         "Following continues after the container exits.",
         &[StreamContainerLogs(|inside, id, options| {
             followed(inside, id, options, endless).boxed()

@@ -49,7 +49,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.tail = None;
             inside.driver.get_container_logs(id, options)
         })],
-        &["logs/tail", "logs/tail-of-odd-lines"],
+        &["logs/tail", "logs/tail-long-and-partial-lines"],
     ),
     Fault::new(
         "logs-tail-of-zero-is-all",
@@ -61,16 +61,16 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/tail"],
     ),
     Fault::new(
-        "logs-tail-one-off",
+        "logs-tail-off-by-one",
         "`tail` returns one line too many.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.map(|lines| lines + 1);
             inside.driver.get_container_logs(id, options)
         })],
-        &["logs/tail", "logs/tail-of-odd-lines"],
+        &["logs/tail", "logs/tail-long-and-partial-lines"],
     ),
     Fault::new(
-        "logs-follow-from-the-beginning",
+        "logs-follow-ignores-tail",
         "Following ignores `tail`.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|_| !options.follow);
@@ -84,7 +84,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[GetContainerLogs(|inside, id, options| {
             tail_of_pieces(inside, id, options).boxed()
         })],
-        &["logs/tail-of-odd-lines"],
+        &["logs/tail-long-and-partial-lines"],
     ),
     Fault::new(
         "logs-ignore-since",
@@ -96,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/since"],
     ),
     Fault::new(
-        "logs-have-no-times",
+        "logs-without-timestamps",
         "Lines have no timestamps.",
         &[GetContainerLogs(|inside, id, options| {
             inside.driver.get_container_logs(id, options.timestamps(false))
@@ -104,7 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/timestamps"],
     ),
     Fault::new(
-        "logs-have-local-times",
+        "logs-with-local-timestamps",
         "Timestamps are in the engine's local time zone.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| line.replacen("Z ", "+02:00 ", 1)).boxed()
@@ -113,19 +113,19 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-before-start-fail",
-        "Reading the logs of a container that was never started is an error.",
+        "Reading the logs of a container that was never started returns an error.",
         &[GetContainerLogs(|inside, id, options| {
             fail_before_start(inside, id, options).boxed()
         })],
         &["logs/before-start"],
     ),
     Fault::new(
-        "logs-of-the-last-run-alone",
+        "logs-discarded-at-start",
         "A start discards the logs of earlier runs.",
         &[GetContainerLogs(|inside, id, options| {
-            of_the_last_run(inside, id, options).boxed()
+            since_last_start(inside, id, options).boxed()
         })],
-        &["logs/every-run"],
+        &["logs/all-runs"],
     ),
     Fault::new(
         "logs-trim-lines",
@@ -151,7 +151,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/verbatim"],
     ),
     Fault::new(
-        "logs-take-text-for-a-header",
+        "logs-parse-text-as-header",
         "Text that looks like a frame header of an engine is parsed as one.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| {
@@ -163,7 +163,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/verbatim"],
     ),
     Fault::new(
-        "logs-skip-what-is-no-text",
+        "logs-drop-invalid-utf8",
         "Lines with bytes that are not UTF-8 are dropped.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| {
@@ -183,7 +183,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| pieces(&line).join("\n")).boxed()
         })],
-        &["logs/long-line", "logs/tail-of-odd-lines"],
+        &["logs/long-line", "logs/tail-long-and-partial-lines"],
     ),
     Fault::new(
         "logs-do-not-follow",
@@ -192,18 +192,16 @@ pub(super) const FAULTS: &[Fault] = &[
             inside.driver.get_container_logs(id, options.follow(false))
         })],
         &[
-            "logs/follow-ends",
-            "logs/follow-waits-for-start",
-            "logs/follow-removed",
+            "logs/follow-ends", "logs/follow-waits-for-start", "logs/follow-removed",
         ],
     ),
     Fault::new(
-        "logs-follow-for-ever",
+        "logs-follow-forever",
         "Following an exited container waits forever.",
         &[GetContainerLogs(|inside, id, options| {
-            follow_for_ever(inside, id, options).boxed()
+            follow_forever(inside, id, options).boxed()
         })],
-        &["logs/follow-ended", "cancellation/follow"],
+        &["logs/follow-exited", "cancellation/follow"],
     ),
     Fault::new(
         "logs-follow-fails-on-removal",
@@ -256,13 +254,13 @@ async fn fail_before_start(inside: &Inside, id: &ContainerId, options: LogOption
     inside.driver.get_container_logs(id, options).await
 }
 
-async fn of_the_last_run(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
+async fn since_last_start(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
     let now = inside.driver.get_container(id).await?;
     options.since = options.since.max(now.and_then(|now| now.started_at));
     inside.driver.get_container_logs(id, options).await
 }
 
-async fn follow_for_ever(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+async fn follow_forever(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
     let now = inside.driver.get_container(id).await?;
     if options.follow && now.is_some_and(|now| now.exit.is_some()) {
         return std::future::pending().await;

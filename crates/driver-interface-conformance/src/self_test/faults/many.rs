@@ -18,7 +18,7 @@ const PAGE: usize = 100;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "containers-of-one-page",
+        "containers-first-page-only",
         "Only the first page of containers is listed.",
         &[ListContainers(|inside, filter| {
             listed(inside, filter, |all| all.truncate(PAGE)).boxed()
@@ -26,7 +26,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/containers"],
     ),
     Fault::new(
-        "second-page-is-the-first",
+        "containers-first-page-repeated",
         "The second page of containers repeats the first.",
         &[ListContainers(|inside, filter| {
             listed(inside, filter, |all| {
@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/containers"],
     ),
     Fault::new(
-        "filtered-after-the-first-page",
+        "filter-first-page-only",
         "A filter selects from the first page of containers only.",
         &[ListContainers(|inside, filter| {
             async move {
@@ -58,7 +58,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/containers"],
     ),
     Fault::new(
-        "health-counts-one-page",
+        "health-counts-first-page-only",
         "The health check counts one page of containers.",
         &[HealthCheck(|inside| {
             async move {
@@ -71,8 +71,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/containers"],
     ),
     Fault::new(
-        "events-of-one-page",
-        "An event stream ends its reports after one page.",
+        "events-first-page-only",
+        "An event stream reports nothing after one page.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -84,7 +84,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/containers"],
     ),
     Fault::new(
-        "volumes-of-one-page",
+        "volumes-first-page-only",
         "Only the first page of volumes is listed.",
         &[ListVolumes(|inside, filter| {
             async move {
@@ -97,7 +97,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/volumes"],
     ),
     Fault::new(
-        "logs-of-ten-thousand-lines",
+        "logs-limited-to-10000-lines",
         "Logs have at most ten thousand lines.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = Some(options.tail.unwrap_or(u64::MAX).min(10_000));
@@ -106,7 +106,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/log-lines"],
     ),
     Fault::new(
-        "tail-of-ten-thousand-lines",
+        "tail-limited-to-10000-lines",
         "A tail has at most ten thousand lines.",
         &[GetContainerLogs(|inside, id, options: LogOptions| {
             let mut options = options;
@@ -116,15 +116,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/log-lines"],
     ),
     Fault::new(
-        "log-streams-of-a-thousand-lines",
+        "log-streams-limited-to-1000-lines",
         "A log stream ends after a thousand lines.",
         &[StreamContainerLogs(|inside, id, options| {
-            thousand(inside, id, options).boxed()
+            first_thousand_lines(inside, id, options).boxed()
         })],
         &["many/log-lines"],
     ),
     Fault::new(
-        "thousand-entries-unpacked",
+        "unpack-limited-to-1000-entries",
         "Only the first thousand entries of an archive are unpacked.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/archive-entries"],
     ),
     Fault::new(
-        "thousand-entries-packed",
+        "pack-limited-to-1000-entries",
         "A packed archive has at most a thousand entries.",
         &[CopyFromContainer(|inside, id, path| {
             async move { first_entries(inside.driver.copy_from_container(id, path).await?).await }.boxed()
@@ -144,7 +144,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["many/archive-entries"],
     ),
     Fault::new(
-        "hundred-labels",
+        "labels-limited-to-100",
         "A container has at most a hundred labels.",
         &[Config(|config| {
             config.labels = std::mem::take(&mut config.labels)
@@ -152,35 +152,35 @@ pub(super) const FAULTS: &[Fault] = &[
                 .take(PAGE)
                 .collect()
         })],
-        &["many/values-of-a-config"],
+        &["many/config-values"],
     ),
     Fault::new(
-        "hundred-variables",
+        "variables-limited-to-100",
         "A container has at most a hundred variables.",
         &[Config(|config| {
             config.env = std::mem::take(&mut config.env).into_iter().take(PAGE).collect()
         })],
-        &["many/values-of-a-config"],
+        &["many/config-values"],
     ),
     Fault::new(
-        "few-words",
-        "A command has at most 512 words.",
+        "arguments-limited-to-512",
+        "A command has at most 512 arguments.",
         &[Config(|config| config.command.truncate(512))],
-        &["many/values-of-a-config"],
+        &["many/config-values"],
     ),
     Fault::new(
-        "few-words-of-an-exec",
-        "An exec has at most 512 words.",
+        "exec-arguments-limited-to-512",
+        "An exec has at most 512 arguments.",
         &[Command(|config| config.argv.truncate(512))],
-        &["many/values-of-a-config"],
+        &["many/config-values"],
     ),
     Fault::new(
-        "hundred-variables-of-an-exec",
+        "exec-variables-limited-to-100",
         "An exec has at most a hundred variables.",
         &[Command(|config| {
             config.env = std::mem::take(&mut config.env).into_iter().take(PAGE).collect()
         })],
-        &["many/values-of-a-config"],
+        &["many/config-values"],
     ),
 ];
 
@@ -194,7 +194,11 @@ async fn listed(
     Ok(all)
 }
 
-async fn thousand(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+async fn first_thousand_lines(
+    inside: &Inside,
+    id: &ContainerId,
+    options: LogStreamOptions,
+) -> Result<LogStream> {
     let chunks = inside
         .driver
         .stream_container_logs(id, options)
@@ -202,11 +206,11 @@ async fn thousand(inside: &Inside, id: &ContainerId, options: LogStreamOptions) 
         .collect_all()
         .await?;
     let mut lines = 0;
-    let within = chunks.into_iter().take_while(move |chunk| {
+    let first_chunks = chunks.into_iter().take_while(move |chunk| {
         lines += chunk.bytes.iter().filter(|byte| **byte == b'\n').count();
         lines <= 1000
     });
-    Ok(LogStream::of_items(within.collect::<Vec<_>>()))
+    Ok(LogStream::of_items(first_chunks.collect::<Vec<_>>()))
 }
 
 async fn first_entries(archive: TarStream) -> Result<TarStream> {

@@ -13,23 +13,23 @@ use crate::self_test::mutation::Mutation::{Config, CreateContainer, ListImages, 
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "plan-loses-the-environment",
+        "plan-loses-environment",
         "The config of a plan has no environment variables.",
-        &[Plan(|inside, config| {
-            loses_the_environment(inside, config).boxed()
-        })],
+        &[Plan(|inside, config| loses_environment(inside, config).boxed())],
         &["plan/accepted"],
     ),
     Fault::new(
         "plan-accepts-anything",
         "A plan never has refusals.",
         &[Plan(|inside, config| accepts_anything(inside, config).boxed())],
-        &["plan/refusals", "plan/beyond-the-driver", "plan/strictness"],
+        &["plan/refusals", "plan/exceeds-driver-limit", "plan/strictness"],
     ),
     Fault::new(
-        "plan-stops-at-the-first",
+        "plan-reports-first-violation-only",
         "A plan reports only the first violation.",
-        &[Plan(|inside, config| stops_at_the_first(inside, config).boxed())],
+        &[Plan(|inside, config| {
+            first_violation_only(inside, config).boxed()
+        })],
         &["plan/refusals"],
     ),
     Fault::new(
@@ -39,54 +39,54 @@ pub(super) const FAULTS: &[Fault] = &[
         &["plan/no-side-effects"],
     ),
     Fault::new(
-        "plan-fetches-the-image",
+        "plan-pulls-image",
         "A plan pulls the image.",
         &[
-            Plan(|inside, config| fetches(inside, config).boxed()),
-            ListImages(|inside, filter| with_the_fetched(inside, filter).boxed()),
+            Plan(|inside, config| pulls(inside, config).boxed()),
+            ListImages(|inside, filter| with_pulled(inside, filter).boxed()),
         ],
         &["plan/no-side-effects"],
     ),
     Fault::new(
-        "plan-warns-of-nothing",
+        "plan-without-warnings",
         "A plan never has warnings.",
-        &[Plan(|inside, config| warns_of_nothing(inside, config).boxed())],
+        &[Plan(|inside, config| without_warnings(inside, config).boxed())],
         &["plan/matches-creation", "plan/strictness"],
     ),
     Fault::new(
-        "plan-errs-about-the-disk",
+        "plan-wrong-disk-enforcement",
         "A plan reports the disk limit as enforced exactly when it is not.",
-        &[Plan(|inside, config| errs_about_the_disk(inside, config).boxed())],
+        &[Plan(|inside, config| {
+            wrong_disk_enforcement(inside, config).boxed()
+        })],
         &["plan/matches-creation"],
     ),
     Fault::new(
-        "plan-refuses-the-strict",
+        "plan-refuses-strict-configs",
         "A plan refuses every strict config, even without warnings.",
-        &[Plan(|inside, config| refuses_the_strict(inside, config).boxed())],
+        &[Plan(|inside, config| refuses_strict(inside, config).boxed())],
         &["plan/strictness"],
     ),
     Fault::new(
-        "plan-is-lax",
+        "plan-ignores-strictness",
         "A plan ignores the strictness of the config.",
-        &[Plan(|inside, config| is_lax(inside, config).boxed())],
+        &[Plan(|inside, config| ignores_strictness(inside, config).boxed())],
         &["plan/strictness"],
     ),
     Fault::new(
-        "plan-loses-the-entrypoint",
+        "plan-loses-entrypoint",
         "The image of a plan has no entrypoint.",
-        &[Plan(|inside, config| {
-            loses_the_entrypoint(inside, config).boxed()
-        })],
+        &[Plan(|inside, config| loses_entrypoint(inside, config).boxed())],
         &["plan/image"],
     ),
     Fault::new(
-        "plan-advises-nothing",
+        "plan-without-advice",
         "A plan never has advice.",
-        &[Plan(|inside, config| advises_nothing(inside, config).boxed())],
+        &[Plan(|inside, config| without_advice(inside, config).boxed())],
         &["plan/image"],
     ),
     Fault::new(
-        "keys-forgotten",
+        "keys-not-recorded",
         "Operation keys are not recorded.",
         &[Config(|config| {
             if config.operation_key.take().is_some() {
@@ -95,8 +95,8 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "keys/same-key-same-container",
-            "keys/made-up-name-is-kept",
-            "keys/other-config-refused",
+            "keys/generated-name-reused",
+            "keys/different-config-refused",
             "keys/concurrent",
         ],
     ),
@@ -104,17 +104,17 @@ pub(super) const FAULTS: &[Fault] = &[
         "keys-known-to-one-driver",
         "A driver does not see the operation keys of other drivers.",
         &[CreateContainer(|inside, config| {
-            known_to_one(inside, config).boxed()
+            known_to_one_driver(inside, config).boxed()
         })],
         &["keys/same-key-same-container"],
     ),
     Fault::new(
-        "known-key-is-enough",
+        "known-key-ignores-config",
         "A creation with a known key returns its container, regardless of the config.",
         &[CreateContainer(|inside, config| {
-            known_key_is_enough(inside, config).boxed()
+            known_key_ignores_config(inside, config).boxed()
         })],
-        &["keys/other-config-refused"],
+        &["keys/different-config-refused"],
     ),
     Fault::new(
         "same-config-same-container",
@@ -124,22 +124,20 @@ pub(super) const FAULTS: &[Fault] = &[
             config.operation_key.get_or_insert(fingerprint);
         })],
         &[
-            "keys/no-key-no-sharing",
-            "creation/name-made-up",
-            "concurrency/create-same-name",
+            "keys/no-key-new-container", "creation/generated-name", "concurrency/create-same-name",
         ],
     ),
     Fault::new(
-        "keys-of-the-removed-kept",
+        "keys-of-removed-stay-taken",
         "The key of a removed container stays taken.",
         &[CreateContainer(|inside, config| {
-            kept_for_ever(inside, config).boxed()
+            keys_stay_taken(inside, config).boxed()
         })],
-        &["keys/free-after-removal"],
+        &["keys/reusable-after-removal"],
     ),
 ];
 
-async fn loses_the_environment(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn loses_environment(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.config.env.clear();
     Ok(plan)
@@ -151,7 +149,7 @@ async fn accepts_anything(inside: &Inside, config: &ContainerConfig) -> Result<C
     Ok(plan)
 }
 
-async fn stops_at_the_first(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn first_violation_only(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.refusals.truncate(1);
     Ok(plan)
@@ -166,29 +164,29 @@ async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPl
     Ok(plan)
 }
 
-async fn fetches(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn pulls(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     if config.pull_policy == PullPolicy::Always {
-        inside.memory.note(&format!("fetched {}", config.image));
+        inside.memory.note(&format!("pulled {}", config.image));
     }
     inside.driver.plan(config).await
 }
 
-async fn with_the_fetched(inside: &Inside, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+async fn with_pulled(inside: &Inside, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
     let mut images = inside.driver.list_images(filter).await?;
-    let required = filter.reference.as_ref().map_or("", |image| image.as_str());
-    if inside.memory.latest(&format!("fetched {required}")).is_some() {
-        images.push(ImageInfo::new(required, 1));
+    let reference = filter.reference.as_ref().map_or("", |image| image.as_str());
+    if inside.memory.latest(&format!("pulled {reference}")).is_some() {
+        images.push(ImageInfo::new(reference, 1));
     }
     Ok(images)
 }
 
-async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn without_warnings(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.warnings.clear();
     Ok(plan)
 }
 
-async fn errs_about_the_disk(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn wrong_disk_enforcement(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.enforcement.disk = match plan.enforcement.disk {
         Enforcement::Enforced => Enforcement::unsupported("invented"),
@@ -197,21 +195,21 @@ async fn errs_about_the_disk(inside: &Inside, config: &ContainerConfig) -> Resul
     Ok(plan)
 }
 
-async fn refuses_the_strict(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn refuses_strict(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     if config.strictness == Strictness::Require {
-        let refusal = Warning::new("resources.cpu", "not-enforced", "nobody knows");
+        let refusal = Warning::new("resources.cpu", "not-enforced", "unknown");
         plan.refusals.push(refusal);
     }
     Ok(plan)
 }
 
-async fn is_lax(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn ignores_strictness(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let config = config.clone().strictness(Strictness::default());
     inside.driver.plan(&config).await
 }
 
-async fn loses_the_entrypoint(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn loses_entrypoint(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     if let Some(image) = &mut plan.image {
         image.entrypoint.clear();
@@ -219,20 +217,20 @@ async fn loses_the_entrypoint(inside: &Inside, config: &ContainerConfig) -> Resu
     Ok(plan)
 }
 
-async fn advises_nothing(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn without_advice(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.advice.clear();
     Ok(plan)
 }
 
-async fn known_to_one(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn known_to_one_driver(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let mut config = config.clone();
     let number = inside.number();
     config.operation_key = config.operation_key.map(|key| format!("{key}-{number}"));
     inside.driver.create_container(&config).await
 }
 
-async fn known_key_is_enough(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn known_key_ignores_config(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let result = inside.driver.create_container(config).await;
     let code = result.as_ref().err().map(|error| error.code());
     let (Some(codes::CONFIGURATION_ERROR), Some(_), Some(name)) = (code, &config.operation_key, &config.name)
@@ -243,7 +241,7 @@ async fn known_key_is_enough(inside: &Inside, config: &ContainerConfig) -> Resul
     known.map_or(result, Ok)
 }
 
-async fn kept_for_ever(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+async fn keys_stay_taken(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
     let all_gone = inside.driver.list_containers(&own).await?.is_empty();
     if let Some(key) = &config.operation_key

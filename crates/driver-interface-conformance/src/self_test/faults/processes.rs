@@ -7,46 +7,46 @@ use crate::self_test::mutation::Mutation::{Command, Config, ExecStream};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "first-process-behind-init",
+        "main-process-always-with-init",
         "An init process is added although the config has none.",
         &[Config(|config| config.init = Some(true))],
         &[
-            "lifecycle/first-process/outlives-the-stop-signal",
-            "lifecycle/first-process/cannot-kill-itself",
+            "lifecycle/main-process/unhandled-stop-signal",
+            "lifecycle/main-process/kill-self",
         ],
     ),
     Fault::new(
-        "first-process-without-init",
+        "main-process-never-with-init",
         "The configured init process is missing.",
         &[Config(|config| config.init = Some(false))],
         &[
-            "lifecycle/first-process/init-lets-signals-end-it",
-            "lifecycle/first-process/cannot-kill-itself",
+            "lifecycle/main-process/init-forwards-default-signals",
+            "lifecycle/main-process/kill-self",
         ],
     ),
     Fault::new(
-        "stop-signal-is-another",
+        "wrong-stop-signal",
         "A stop sends a different signal than the configured one.",
         &[Config(|config| {
             config.stop_signal = Some(driver_interface_types::Signal::USR2)
         })],
         &[
-            "lifecycle/first-process/handles-the-stop-signal",
-            "lifecycle/first-process/init-lets-signals-end-it",
+            "lifecycle/main-process/handled-stop-signal",
+            "lifecycle/main-process/init-forwards-default-signals",
         ],
     ),
     Fault::new(
         "tty-input-lost",
-        "The input of a command with a terminal is only an end of file.",
+        "A command with a terminal receives end of file instead of its input.",
         &[Command(|config| {
             if config.tty.is_some() {
                 config.stdin = config.stdin.take().map(|_| bytes::Bytes::new());
             }
         })],
-        &["exec/tty-stdin", "exec/tty-stdin-ends", "exec-stream/tty-stdin"],
+        &["exec/tty-stdin", "exec/tty-stdin-eof", "exec-stream/tty-stdin"],
     ),
     Fault::new(
-        "tty-input-in-whole-lines",
+        "tty-input-with-added-newline",
         "A newline is added to the input of a command with a terminal.",
         &[Command(|config| {
             if config.tty.is_some() {
@@ -56,7 +56,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     .map(|input| [&input[..], b"\n"].concat().into());
             }
         })],
-        &["exec/tty-stdin-ends"],
+        &["exec/tty-stdin-eof"],
     ),
     Fault::new(
         "tty-size-lost",
@@ -67,16 +67,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/tty-stdin"],
     ),
     Fault::new(
-        "tty-is-a-pipe",
+        "tty-replaced-with-pipe",
         "A session with a terminal gets a pipe.",
         &[ExecStream(|inside, id, mut config| {
             config.tty = None;
             inside.driver.exec_stream(id, config)
         })],
         &[
-            "exec-stream/tty-stdin",
-            "exec-stream/tty-stdin-ends",
-            "exec-stream/tty-interrupt",
+            "exec-stream/tty-stdin", "exec-stream/tty-stdin-eof", "exec-stream/tty-interrupt",
         ],
     ),
 ];

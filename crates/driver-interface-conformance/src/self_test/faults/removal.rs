@@ -20,27 +20,25 @@ use crate::self_test::mutation::Mutation::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "removal-of-created-is-not-found",
-        "Removing a container that was never started is not found.",
+        "Removing a container that was never started returns `ContainerNotFoundError`.",
         &[RemoveContainer(|inside, id, options| {
             created_is_not_found(inside, id, options).boxed()
         })],
         &["removal/not-running"],
     ),
     Fault::new(
-        "removal-takes-running-ones",
+        "removal-of-running-without-force",
         "A removal without force removes a running container.",
         &[RemoveContainer(|inside, id, _| {
             inside.driver.remove_container(id, RemoveOptions::force())
         })],
         &[
-            "removal/running-refused",
-            "errors/no-effect",
-            "pause/stop-and-remove",
+            "removal/running-refused", "errors/no-effect", "pause/stop-and-remove",
             "lifecycle/state/random-walk",
         ],
     ),
     Fault::new(
-        "refused-removal-is-retryable",
+        "refused-removal-retryable",
         "A refused removal of a running container is retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_REMOVE_FAILED => error.with_retryable(true),
@@ -49,10 +47,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &["removal/running-refused"],
     ),
     Fault::new(
-        "removal-by-force-asks-first",
+        "forced-removal-stops-gracefully",
         "A forced removal waits for a container that ignores the stop signal.",
         &[RemoveContainer(|inside, id, options| {
-            asks_first(inside, id, options).boxed()
+            stops_gracefully(inside, id, options).boxed()
         })],
         &["removal/running-forced"],
     ),
@@ -60,7 +58,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "removal-of-removed-succeeds",
         "Removing a missing container succeeds.",
         &[RemoveContainer(|inside, id, options| {
-            removed_is_fine(inside, id, options).boxed()
+            missing_succeeds(inside, id, options).boxed()
         })],
         &[
             "removal/twice",
@@ -75,72 +73,74 @@ pub(super) const FAULTS: &[Fault] = &[
             removes_later(inside, id, options).boxed()
         })],
         &[
-            "removal/gone-everywhere",
-            "removal/not-running",
-            "removal/running-forced",
+            "removal/complete-on-return", "removal/not-running", "removal/running-forced",
         ],
     ),
     Fault::new(
-        "start-of-removed-has-another-code",
-        "Starting a missing container is reported as a failed start.",
-        &[StartContainer(|inside, id| another_code(inside, id).boxed())],
-        &["errors/not-found/start-container", "removal/gone-everywhere"],
+        "start-of-missing-is-start-failure",
+        "Starting a missing container returns `ContainerStartError`.",
+        &[StartContainer(|inside, id| {
+            missing_as_start_failure(inside, id).boxed()
+        })],
+        &["errors/not-found/start-container", "removal/complete-on-return"],
     ),
     Fault::new(
         "volume-removal-of-removed-succeeds",
         "Removing a missing volume succeeds.",
-        &[RemoveVolume(|inside, id| removed_volume(inside, id).boxed())],
+        &[RemoveVolume(|inside, id| {
+            missing_volume_succeeds(inside, id).boxed()
+        })],
         &["concurrency/remove-volume", "errors/not-found/remove-volume"],
     ),
     Fault::new(
-        "stops-one-after-another",
+        "stops-serialized",
         "Concurrent stops of one container run one after another, each for its whole grace period.",
         &[StopContainer(|inside, id, options| {
-            one_after_another(inside, id, options).boxed()
+            serialized(inside, id, options).boxed()
         })],
         &["concurrency/stop"],
     ),
     Fault::new(
         "stop-during-start-fails",
-        "A stop during a start is an error.",
+        "A stop during a start returns an error.",
         &[
-            StartContainer(|inside, id| start_is_noted(inside, id).boxed()),
+            StartContainer(|inside, id| records_start(inside, id).boxed()),
             StopContainer(|inside, id, options| stop_during_start(inside, id, options).boxed()),
         ],
-        &["concurrency/start-against-stop"],
+        &["concurrency/start-stop-race"],
     ),
     Fault::new(
         "removal-during-start-is-lost",
         "A removal during a start has no effect.",
         &[
-            StartContainer(|inside, id| start_is_noted(inside, id).boxed()),
+            StartContainer(|inside, id| records_start(inside, id).boxed()),
             RemoveContainer(|inside, id, options| removal_during_start(inside, id, options).boxed()),
         ],
-        &["concurrency/start-against-remove"],
+        &["concurrency/start-remove-race"],
     ),
     Fault::new(
-        "list-breaks-at-a-removal",
+        "list-fails-during-removal",
         "A list fails if one of its containers is removed concurrently.",
         &[ListContainers(|inside, filter| {
-            breaks_at_a_removal(inside, filter).boxed()
+            fails_during_removal(inside, filter).boxed()
         })],
         &["concurrency/list-during-churn"],
     ),
     Fault::new(
-        "input-for-one-command",
+        "exec-input-for-first-only",
         "Only the first of several commands in a container gets its input.",
         &[Exec(|inside, id, config| {
-            input_for_one(inside, id, config).boxed()
+            input_for_first_only(inside, id, config).boxed()
         })],
         &["concurrency/exec"],
     ),
     Fault::new(
-        "exec-outlives-its-container",
-        "A command whose container is removed never returns.",
+        "exec-hangs-after-exit",
+        "A command whose container exits never returns.",
         &[Exec(|inside, id, config| {
-            outlives_its_container(inside, id, config).boxed()
+            hangs_after_exit(inside, id, config).boxed()
         })],
-        &["concurrency/exec-against-stop"],
+        &["concurrency/exec-stop-race"],
     ),
 ];
 
@@ -152,7 +152,7 @@ async fn created_is_not_found(inside: &Inside, id: &ContainerId, options: Remove
     inside.driver.remove_container(id, options).await
 }
 
-async fn asks_first(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+async fn stops_gracefully(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
     if options.force {
         let grace = StopOptions::kill_after(StopOptions::DEFAULT_GRACE);
         inside.driver.stop_container(id, grace).await?;
@@ -160,7 +160,7 @@ async fn asks_first(inside: &Inside, id: &ContainerId, options: RemoveOptions) -
     inside.driver.remove_container(id, options).await
 }
 
-async fn removed_is_fine(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+async fn missing_succeeds(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
     match inside.driver.remove_container(id, options).await {
         Err(error) if error.is_not_found() => Ok(()),
         result => result,
@@ -176,7 +176,7 @@ async fn removes_later(inside: &Inside, id: &ContainerId, options: RemoveOptions
     Ok(())
 }
 
-async fn another_code(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn missing_as_start_failure(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     match inside.driver.start_container(id).await {
         Err(error) if error.is_not_found() => {
             Err(ContainerStartError::new(id.as_str(), error.message()).into())
@@ -185,14 +185,14 @@ async fn another_code(inside: &Inside, id: &ContainerId) -> Result<StartOutcome>
     }
 }
 
-async fn removed_volume(inside: &Inside, id: &VolumeId) -> Result<()> {
+async fn missing_volume_succeeds(inside: &Inside, id: &VolumeId) -> Result<()> {
     match inside.driver.remove_volume(id).await {
         Err(error) if error.is_not_found() => Ok(()),
         result => result,
     }
 }
 
-async fn one_after_another(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+async fn serialized(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
     let before = inside.memory.note(&format!("stop of {id}"));
     for _ in 0..before {
         sleep(options.timeout.unwrap_or_default()).await;
@@ -200,7 +200,7 @@ async fn one_after_another(inside: &Inside, id: &ContainerId, options: StopOptio
     inside.driver.stop_container(id, options).await
 }
 
-async fn start_is_noted(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn records_start(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     inside.memory.note(&format!("start of {id} begins"));
     let result = inside.driver.start_container(id).await;
     inside.memory.note(&format!("start of {id} ends"));
@@ -228,7 +228,7 @@ async fn removal_during_start(inside: &Inside, id: &ContainerId, options: Remove
     inside.driver.remove_container(id, options).await
 }
 
-async fn breaks_at_a_removal(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn fails_during_removal(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let all = inside.driver.list_containers(filter).await?;
     for container in &all {
         let id = &container.id;
@@ -239,14 +239,18 @@ async fn breaks_at_a_removal(inside: &Inside, filter: &ContainerFilter) -> Resul
     Ok(all)
 }
 
-async fn input_for_one(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -> Result<ExecOutput> {
+async fn input_for_first_only(
+    inside: &Inside,
+    id: &ContainerId,
+    mut config: ExecConfig,
+) -> Result<ExecOutput> {
     if inside.memory.note(&format!("exec in {id}")) > 0 {
         config.stdin = None;
     }
     inside.driver.exec(id, config).await
 }
 
-async fn outlives_its_container(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+async fn hangs_after_exit(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
     let output = inside.driver.exec(id, config).await?;
     if output.outcome == ExecOutcome::ContainerGone {
         std::future::pending::<()>().await;

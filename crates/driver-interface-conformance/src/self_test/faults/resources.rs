@@ -24,7 +24,7 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "volumes-of-no-session-are-hidden",
+        "volumes-without-session-hidden",
         "Volumes without a session are not listed.",
         &[ListVolumes(|inside, filter| {
             async {
@@ -37,27 +37,27 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cleanup/namespace"],
     ),
     Fault::new(
-        "idle-is-what-does-not-run",
-        "A cleanup of networks removes those of containers that are not running.",
+        "networks-of-stopped-containers-removed",
+        "A network cleanup removes the networks of containers that are not running.",
         &[
-            RemoveIdleNetworks(|inside| cleaned_up(inside).boxed()),
-            StartContainer(|inside, id| starts_without_network(inside, id).boxed()),
+            RemoveIdleNetworks(|inside| remove_networks_of_stopped(inside).boxed()),
+            StartContainer(|inside, id| start_without_network(inside, id).boxed()),
         ],
         &["cleanup/idle-networks"],
     ),
     Fault::new(
-        "network-cleanups-meet",
-        "Of two concurrent network cleanups one fails because a network is already removed.",
+        "concurrent-network-cleanups-fail",
+        "If two network cleanups race, one fails because a network is already removed.",
         &[RemoveIdleNetworks(|inside| {
             concurrent_cleanups_collide(inside).boxed()
         })],
-        &["cleanup/idle-networks-at-once"],
+        &["cleanup/idle-networks-concurrent"],
     ),
     Fault::new(
         "volume-labels-lost",
         "A volume has none of its configured labels.",
         &[CreateVolume(|inside, config| {
-            make_volume(inside, config, |config| config.labels.clear()).boxed()
+            create_volume_with(inside, config, |config| config.labels.clear()).boxed()
         })],
         &["volumes/round-trip", "capability/volume-list"],
     ),
@@ -65,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "volume-session-lost",
         "A volume has no session.",
         &[CreateVolume(|inside, config| {
-            make_volume(inside, config, |config| config.session_id = None).boxed()
+            create_volume_with(inside, config, |config| config.session_id = None).boxed()
         })],
         &[
             "volumes/round-trip",
@@ -77,12 +77,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "taken-volume-succeeds",
         "Creating a volume with a taken name returns the existing one.",
         &[CreateVolume(|inside, config| {
-            created_or_there(inside, config).boxed()
+            create_or_get_volume(inside, config).boxed()
         })],
         &["volumes/name-taken", "concurrency/create-volume"],
     ),
     Fault::new(
-        "failed-volume-looks-retryable",
+        "taken-volume-retryable",
         "A taken volume name is reported as retryable.",
         &[Error(|error| match error.code() {
             codes::VOLUME_CREATION_FAILED => error.with_retryable(true),
@@ -91,15 +91,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["volumes/name-taken"],
     ),
     Fault::new(
-        "volumes-go-with-their-container",
+        "volumes-removed-with-container",
         "Removing a container also removes unused volumes of its session.",
         &[RemoveContainer(|inside, id, options| {
             removed_with_volumes(inside, id, options).boxed()
         })],
-        &["volumes/survive-their-containers"],
+        &["volumes/outlive-containers"],
     ),
     Fault::new(
-        "volumes-are-each-containers-own",
+        "volumes-not-shared",
         "Each container gets a directory of its own instead of the volume.",
         &[Config(|config| {
             let own = config
@@ -109,9 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
             config.tmpfs.extend(own);
         })],
         &[
-            "volumes/survive-their-containers",
-            "volumes/shared",
-            "volumes/in-use-stays",
+            "volumes/outlive-containers", "volumes/shared", "volumes/in-use-not-removed",
         ],
     ),
     Fault::new(
@@ -126,30 +124,32 @@ pub(super) const FAULTS: &[Fault] = &[
         &["volumes/read-only-mount"],
     ),
     Fault::new(
-        "used-volume-is-removed",
+        "volume-in-use-removal-succeeds",
         "Removing a volume that is in use reports success.",
-        &[RemoveVolume(|inside, id| volume_gone(inside, id).boxed())],
-        &["volumes/in-use-stays"],
+        &[RemoveVolume(|inside, id| {
+            volume_removal_succeeds(inside, id).boxed()
+        })],
+        &["volumes/in-use-not-removed"],
     ),
     Fault::new(
-        "volume-in-use-looks-retryable",
+        "volume-in-use-unknown-effect",
         "Removing a volume that is in use reports an unknown effect.",
         &[Error(|error| match error.code() {
             codes::VOLUME_REMOVE_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
             _ => error,
         })],
-        &["volumes/in-use-stays"],
+        &["volumes/in-use-not-removed"],
     ),
     Fault::new(
-        "volume-names-are-used-up",
+        "volume-names-stay-taken",
         "The name of a removed volume stays taken.",
         &[CreateVolume(|inside, config| {
-            make_volume_once(inside, config).boxed()
+            create_volume_once(inside, config).boxed()
         })],
-        &["volumes/name-free-after-removal"],
+        &["volumes/name-reusable-after-removal"],
     ),
     Fault::new(
-        "volumes-are-never-found",
+        "get-volume-finds-nothing",
         "`get_volume` never finds a volume.",
         &[GetVolume(|inside, id| {
             inside
@@ -164,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "network-labels-lost",
         "A network has none of its configured labels.",
         &[CreateNetwork(|inside, config| {
-            make_network(inside, config, |config| config.labels.clear()).boxed()
+            create_network_with(inside, config, |config| config.labels.clear()).boxed()
         })],
         &["networks/round-trip", "capability/network-list"],
     ),
@@ -172,7 +172,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "network-session-lost",
         "A network has no session.",
         &[CreateNetwork(|inside, config| {
-            make_network(inside, config, |config| config.session_id = None).boxed()
+            create_network_with(inside, config, |config| config.session_id = None).boxed()
         })],
         &[
             "networks/round-trip",
@@ -189,7 +189,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/name-taken", "concurrency/create-network"],
     ),
     Fault::new(
-        "failed-network-looks-retryable",
+        "taken-network-retryable",
         "A taken network name is reported as retryable.",
         &[Error(|error| match error.code() {
             codes::NETWORK_CREATION_FAILED => error.with_retryable(true),
@@ -198,34 +198,36 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/name-taken"],
     ),
     Fault::new(
-        "used-network-is-removed",
+        "network-in-use-removal-succeeds",
         "Removing a network that is in use reports success.",
-        &[RemoveNetwork(|inside, id| network_gone(inside, id).boxed())],
-        &["networks/in-use-stays", "networks/connect"],
+        &[RemoveNetwork(|inside, id| {
+            network_removal_succeeds(inside, id).boxed()
+        })],
+        &["networks/in-use-not-removed", "networks/connect"],
     ),
     Fault::new(
-        "network-in-use-looks-retryable",
+        "network-in-use-unknown-effect",
         "Removing a network that is in use reports an unknown effect.",
         &[Error(|error| match error.code() {
             codes::NETWORK_REMOVE_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
             _ => error,
         })],
-        &["networks/in-use-stays"],
+        &["networks/in-use-not-removed"],
     ),
     Fault::new(
-        "networks-are-found-anywhere",
+        "get-network-finds-anything",
         "`get_network` returns a network for any name.",
-        &[GetNetwork(|inside, id| found_anyway(inside, id).boxed())],
+        &[GetNetwork(|inside, id| always_found(inside, id).boxed())],
         &["networks/get", "errors/not-found/get-network"],
     ),
     Fault::new(
-        "network-names-are-ids",
+        "network-names-accepted-as-ids",
         "A network's name is accepted as its id.",
         &[GetNetwork(|inside, id| found_by_name(inside, id).boxed())],
         &["networks/get"],
     ),
     Fault::new(
-        "networks-are-left-out",
+        "named-networks-ignored",
         "A container with a configured network gets none.",
         &[Config(|config| {
             if matches!(config.network, NetworkMode::Named(_)) {
@@ -235,40 +237,40 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/internal"],
     ),
     Fault::new(
-        "networks-are-the-default-one",
-        "A container with a configured network gets the default one.",
+        "named-networks-replaced-with-default",
+        "A container with a configured network gets the default network.",
         &[Config(|config| {
             if matches!(config.network, NetworkMode::Named(_)) {
                 config.network = NetworkMode::Default;
             }
         })],
-        &["networks/found-by-name", "networks/in-use-stays"],
+        &["networks/resolve-by-name", "networks/in-use-not-removed"],
     ),
     Fault::new(
-        "one-network-a-session",
-        "A container with a configured network gets the first one of its session.",
+        "one-network-per-session",
+        "A container with a configured network gets the first network of its session.",
         &[CreateContainer(|inside, config| {
             on_the_first_network(inside, config).boxed()
         })],
-        &["networks/names-apart", "networks/apart"],
+        &["networks/name-resolution-isolated", "networks/isolated"],
     ),
     Fault::new(
-        "one-default-network",
+        "default-network-shared-by-sessions",
         "Containers of all sessions reach each other on the default network.",
         &[CreateContainer(|inside, config| {
             on_one_network(inside, config).boxed()
         })],
-        &["networks/sessions-apart"],
+        &["networks/sessions-isolated"],
     ),
     Fault::new(
-        "none-is-the-default-network",
-        "A container without a network gets that of its session.",
+        "none-replaced-with-default-network",
+        "A container without a network gets the default network.",
         &[Config(|config| {
             if config.network == NetworkMode::None {
                 config.network = NetworkMode::Default;
             }
         })],
-        &["networks/none", "networks/connect-networkless"],
+        &["networks/none", "networks/connect-without-network"],
     ),
     Fault::new(
         "all-in-one-session",
@@ -277,45 +279,43 @@ pub(super) const FAULTS: &[Fault] = &[
         &["listing/session", "cleanup/session"],
     ),
     Fault::new(
-        "connecting-does-nothing",
+        "connect-does-nothing",
         "Connecting a container to a network succeeds without effect.",
         &[ConnectNetwork(|_, _, _, _| std::future::ready(Ok(())).boxed())],
         &[
             "networks/connect",
             "networks/connect-twice",
-            "networks/connect-networkless",
-            "networks/connect-reaches",
+            "networks/connect-without-network",
+            "networks/connect-reachable",
             "networks/connect-alias",
             "capability/network-connect",
         ],
     ),
     Fault::new(
-        "connecting-needs-a-running-container",
+        "connect-needs-running-container",
         "A container that is not running cannot be connected.",
         &[ConnectNetwork(|inside, network, id, options| {
             connect_running(inside, network, id, options).boxed()
         })],
         &[
-            "networks/connect",
-            "networks/connect-twice",
-            "networks/disconnect-twice",
+            "networks/connect", "networks/connect-twice", "networks/disconnect-twice",
         ],
     ),
     Fault::new(
-        "connecting-again-fails",
-        "Connecting a connected container is an error.",
+        "reconnect-fails",
+        "Connecting a connected container returns an error.",
         &[ConnectNetwork(|inside, network, id, options| {
             connect_once(inside, network, id, options).boxed()
         })],
         &["networks/connect-twice"],
     ),
     Fault::new(
-        "connecting-moves",
+        "connect-disconnects-others",
         "Connecting a container to a network disconnects it from its other networks.",
         &[ConnectNetwork(|inside, network, id, options| {
-            moved(inside, network, id, options).boxed()
+            disconnects_others(inside, network, id, options).boxed()
         })],
-        &["networks/connect-reaches", "networks/disconnect"],
+        &["networks/connect-reachable", "networks/disconnect"],
     ),
     Fault::new(
         "connection-aliases-lost",
@@ -328,7 +328,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/connect-alias"],
     ),
     Fault::new(
-        "disconnecting-does-nothing",
+        "disconnect-does-nothing",
         "Disconnecting a container from a network succeeds without effect.",
         &[DisconnectNetwork(|_, _, _| std::future::ready(Ok(())).boxed())],
         &[
@@ -341,11 +341,11 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "disconnecting-again-fails",
-        "Disconnecting a container that is not connected is an error.",
+        "second-disconnect-fails",
+        "Disconnecting a container that is not connected returns an error.",
         &[
             ConnectNetwork(|inside, network, id, options| {
-                connect_noted(inside, network, id, options).boxed()
+                record_connect(inside, network, id, options).boxed()
             }),
             DisconnectNetwork(|inside, network, id| disconnect_once(inside, network, id).boxed()),
         ],
@@ -353,15 +353,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "internal-networks-are-open",
-        "An internal network has a route out.",
+        "An internal network has an external route.",
         &[CreateNetwork(|inside, config| {
-            make_network(inside, config, |config| config.internal = false).boxed()
+            create_network_with(inside, config, |config| config.internal = false).boxed()
         })],
         &["networks/internal"],
     ),
 ];
 
-async fn make_volume(
+async fn create_volume_with(
     inside: &Inside,
     config: &VolumeConfig,
     change: fn(&mut VolumeConfig),
@@ -371,7 +371,7 @@ async fn make_volume(
     inside.driver.create_volume(&changed).await
 }
 
-async fn make_network(
+async fn create_network_with(
     inside: &Inside,
     config: &NetworkConfig,
     change: fn(&mut NetworkConfig),
@@ -381,10 +381,10 @@ async fn make_network(
     inside.driver.create_network(&changed).await
 }
 
-async fn created_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+async fn create_or_get_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
     let created = inside.driver.create_volume(config).await;
     match inside.driver.get_volume(&VolumeId::new(&config.name)?).await {
-        Ok(Some(there)) if created.is_err() => Ok(there),
+        Ok(Some(existing)) if created.is_err() => Ok(existing),
         _ => created,
     }
 }
@@ -392,7 +392,7 @@ async fn created_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volu
 async fn create_or_get_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
     let created = inside.driver.create_network(config).await;
     match inside.driver.find_network(&config.name).await {
-        Ok(Some(there)) if created.is_err() => Ok(there),
+        Ok(Some(existing)) if created.is_err() => Ok(existing),
         _ => created,
     }
 }
@@ -405,27 +405,27 @@ async fn removed_with_volumes(inside: &Inside, id: &ContainerId, options: Remove
     };
     let its_session = ResourceFilter::default().session(container.session_id);
     for volume in inside.driver.list_volumes(&its_session).await? {
-        // Volumes in use stay.
+        // Volumes in use are not removed.
         let _ = inside.driver.remove_volume(&volume.id).await;
     }
     Ok(())
 }
 
-async fn volume_gone(inside: &Inside, id: &VolumeId) -> Result<()> {
+async fn volume_removal_succeeds(inside: &Inside, id: &VolumeId) -> Result<()> {
     match inside.driver.remove_volume(id).await {
         Err(error) if error.code() == codes::VOLUME_REMOVE_FAILED => Ok(()),
         removed => removed,
     }
 }
 
-async fn network_gone(inside: &Inside, id: &NetworkId) -> Result<()> {
+async fn network_removal_succeeds(inside: &Inside, id: &NetworkId) -> Result<()> {
     match inside.driver.remove_network(id).await {
         Err(error) if error.code() == codes::NETWORK_REMOVE_FAILED => Ok(()),
         removed => removed,
     }
 }
 
-async fn make_volume_once(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+async fn create_volume_once(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
     if inside.memory.note(&config.name) > 0 {
         return Err(VolumeCreationError::new(&config.name, "the name is taken").into());
     }
@@ -463,7 +463,7 @@ async fn on_one_network(inside: &Inside, config: &ContainerConfig) -> Result<Con
     inside.driver.create_container(&config).await
 }
 
-async fn found_anyway(inside: &Inside, id: &NetworkId) -> Result<Option<Network>> {
+async fn always_found(inside: &Inside, id: &NetworkId) -> Result<Option<Network>> {
     let found = inside.driver.get_network(id).await?;
     let any = Network::new(id.clone(), id.as_str(), "bridge", std::time::SystemTime::now());
     Ok(found.or(Some(any)))
@@ -484,7 +484,7 @@ async fn connect_running(
 ) -> Result<()> {
     let found = inside.driver.get_container(id).await?;
     if found.is_some_and(|container| container.status != ContainerStatus::Running) {
-        return Err(NetworkConnectError::new(network.as_str(), id.as_str(), "it does not run").into());
+        return Err(NetworkConnectError::new(network.as_str(), id.as_str(), "it is not running").into());
     }
     inside.driver.connect_network(network, id, options).await
 }
@@ -501,7 +501,7 @@ async fn connect_once(
     inside.driver.connect_network(network, id, options).await
 }
 
-async fn moved(
+async fn disconnects_others(
     inside: &Inside,
     network: &NetworkId,
     id: &ContainerId,
@@ -515,7 +515,7 @@ async fn moved(
     inside.driver.connect_network(network, id, options).await
 }
 
-async fn connect_noted(
+async fn record_connect(
     inside: &Inside,
     network: &NetworkId,
     id: &ContainerId,
@@ -538,7 +538,7 @@ fn connection(network: &NetworkId, id: &ContainerId) -> String {
 }
 
 /// Removes the network of every container that is not running.
-async fn cleaned_up(inside: &Inside) -> Result<usize> {
+async fn remove_networks_of_stopped(inside: &Inside) -> Result<usize> {
     for container in inside.driver.list_containers(&ContainerFilter::default()).await? {
         if container.state != ContainerState::Running {
             inside.memory.note(&format!("no network for {}", container.id));
@@ -547,7 +547,7 @@ async fn cleaned_up(inside: &Inside) -> Result<usize> {
     inside.driver.remove_idle_networks().await
 }
 
-async fn starts_without_network(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn start_without_network(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     if inside.memory.has(&format!("no network for {id}")) {
         return Err(ContainerStartError::new(id.as_str(), "network not found").into());
     }
@@ -556,11 +556,11 @@ async fn starts_without_network(inside: &Inside, id: &ContainerId) -> Result<Sta
 
 async fn concurrent_cleanups_collide(inside: &Inside) -> Result<usize> {
     let began = inside.memory.note("a cleanup begins");
-    let meets = began > inside.memory.count("a cleanup ends");
+    let overlaps = began > inside.memory.count("a cleanup ends");
     let removed = inside.driver.remove_idle_networks().await;
     sleep(Duration::from_millis(50)).await;
     inside.memory.note("a cleanup ends");
-    if meets {
+    if overlaps {
         return Err(NetworkNotFoundError::new("default").into());
     }
     removed

@@ -14,38 +14,38 @@ pub(super) const FAULTS: &[Fault] = &[
         "memory-unlimited",
         "The memory limit is not enforced.",
         &[Config(|config| config.resources.memory = 4096)],
-        &["limits/memory-holds"],
+        &["limits/memory-enforced"],
     ),
     Fault::new(
         "pids-unlimited",
         "The process limit is not enforced.",
         &[Config(|config| config.resources.pids = 10_000)],
-        &["limits/pids-hold"],
+        &["limits/pids-enforced"],
     ),
     Fault::new(
         "cpu-unlimited",
         "The CPU limit is not enforced.",
         &[Config(|config| config.resources.cpu = 1.0)],
-        &["limits/cpu-holds"],
+        &["limits/cpu-enforced"],
     ),
     Fault::new(
-        "tmp-unbounded",
+        "tmp-size-unlimited",
         "The tmpfs mount at /tmp has no size limit.",
         &[Config(|config| {
             config
                 .tmpfs
                 .push(TmpfsMount::new("/tmp", 16 * SecurityOptions::TMP_SIZE_MIB))
         })],
-        &["limits/tmp-is-bounded"],
+        &["limits/tmp-size-limited"],
     ),
     Fault::new(
         "disk-unlimited",
         "The disk limit is not enforced.",
         &[Config(|config| config.resources.disk = Some(10_240))],
-        &["limits/disk-holds"],
+        &["limits/disk-enforced"],
     ),
     Fault::new(
-        "one-capability-kept",
+        "one-capability-not-dropped",
         "One Linux capability is not dropped.",
         &[Config(|config| {
             config.security.capabilities.add.push("CHOWN".to_owned())
@@ -53,19 +53,19 @@ pub(super) const FAULTS: &[Fault] = &[
         &["security/capabilities-dropped", "security/capability-added"],
     ),
     Fault::new(
-        "capabilities-not-given-back",
-        "An added Linux capability is dropped with the others.",
+        "added-capabilities-dropped",
+        "An added Linux capability is dropped too.",
         &[Config(|config| config.security.capabilities.add.clear())],
         &["security/capability-added"],
     ),
     Fault::new(
-        "privileges-can-be-gained",
+        "new-privileges-allowed",
         "Processes can gain privileges.",
         &[Config(|config| config.security.no_new_privileges = false)],
         &["security/no-new-privileges"],
     ),
     Fault::new(
-        "system-calls-unfiltered",
+        "seccomp-unconfined",
         "No seccomp filter is set.",
         &[GetContainerLogs(|inside, id, options| {
             unfiltered(inside, id, options).boxed()
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let default = SecurityOptions::DEFAULT_USER.to_owned();
             config.security.user.get_or_insert(default);
         })],
-        &["security/compatible"],
+        &["security/compatible-preset"],
     ),
     Fault::new(
         "root-writable",
@@ -107,22 +107,22 @@ pub(super) const FAULTS: &[Fault] = &[
         "processes-shared",
         "A container sees processes of other containers.",
         &[Config(|config| {
-            let others = r#"for n in 1 2 3 4 5 6; do sleep 30 & done; exec "$@""#;
+            let script = r#"for n in 1 2 3 4 5 6; do sleep 30 & done; exec "$@""#;
             let own = config.command.drain(..);
-            config.command = ["sh", "-c", others, "sh"]
+            config.command = ["sh", "-c", script, "sh"]
                 .map(str::to_owned)
                 .into_iter()
                 .chain(own)
                 .collect();
         })],
-        &["security/own-processes-only"],
+        &["security/process-isolation"],
     ),
     Fault::new(
         "kernel-settings-writable",
         "Kernel settings are writable.",
         &[Config(|config| {
-            let words = config.command.iter_mut();
-            words.for_each(|word| *word = word.replace("/proc/sys/kernel", "/tmp"));
+            let args = config.command.iter_mut();
+            args.for_each(|arg| *arg = arg.replace("/proc/sys/kernel", "/tmp"));
         })],
         &["security/kernel-interfaces-masked"],
     ),

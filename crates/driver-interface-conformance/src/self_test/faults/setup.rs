@@ -1,4 +1,4 @@
-//! Faults in container setup: parts of the config are lost, or ports are published differently.
+//! Faults in container setup and published ports.
 
 use std::net::Ipv4Addr;
 
@@ -17,10 +17,10 @@ pub(super) const FAULTS: &[Fault] = &[
             config.runtime = None;
             config.devices.clear();
         })],
-        &["setup/undeclared-is-refused", "plan/beyond-the-driver"],
+        &["setup/undeclared-refused", "plan/exceeds-driver-limit"],
     ),
     Fault::new(
-        "bad-working-dir-passes",
+        "invalid-working-dir-accepted",
         "A working directory that is not absolute is replaced with the image's.",
         &[Config(|config| {
             config.working_dir = config
@@ -28,7 +28,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 .take()
                 .filter(|directory| directory.starts_with('/'));
         })],
-        &["setup/hostile"],
+        &["setup/invalid"],
     ),
     Fault::new(
         "entrypoint-lost",
@@ -40,38 +40,38 @@ pub(super) const FAULTS: &[Fault] = &[
         "entrypoint-without-command",
         "An entrypoint runs without the command's arguments.",
         &[Config(|config| {
-            if config.entrypoint.as_ref().is_some_and(|words| !words.is_empty()) {
+            if config.entrypoint.as_ref().is_some_and(|args| !args.is_empty()) {
                 config.command.clear();
             }
         })],
         &["setup/entrypoint"],
     ),
     Fault::new(
-        "empty-entrypoint-is-the-images",
+        "empty-entrypoint-replaced",
         "An empty entrypoint is replaced with the image's.",
         &[Config(|config| {
-            config.entrypoint = config.entrypoint.take().filter(|words| !words.is_empty());
+            config.entrypoint = config.entrypoint.take().filter(|args| !args.is_empty());
         })],
         &["setup/empty-entrypoint"],
     ),
     Fault::new(
-        "nothing-to-run-is-retryable",
-        "A creation without anything to run is retryable.",
+        "no-command-retryable",
+        "A creation without a command is retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_CREATION_FAILED => error.with_retryable(true),
             _ => error,
         })],
-        &["setup/nothing-to-run", "creation/name-taken"],
+        &["setup/no-command", "creation/name-taken"],
     ),
     Fault::new(
-        "tmpfs-is-roots",
+        "tmpfs-owned-by-root",
         "A tmpfs mount has the owner and mode of the image's directory.",
         &[Config(|config| {
             for mount in &mut config.tmpfs {
                 (mount.uid, mount.gid, mount.mode) = (Some(0), Some(0), Some(0o755));
             }
         })],
-        &["setup/tmpfs-over-the-image", "setup/tmpfs-options"],
+        &["setup/tmpfs-over-image-directory", "setup/tmpfs-options"],
     ),
     Fault::new(
         "tmpfs-options-lost",
@@ -96,10 +96,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &["setup/hostname"],
     ),
     Fault::new(
-        "terminal-lost",
+        "tty-lost",
         "The main process has no terminal although the config has one.",
         &[Config(|config| config.tty = false)],
-        &["setup/terminal"],
+        &["setup/tty"],
     ),
     Fault::new(
         "stop-signal-lost",
@@ -127,7 +127,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "tmpfs-without-size",
-        "A tmpfs mount can grow far beyond its size.",
+        "A tmpfs mount can greatly exceed its size.",
         &[Config(|config| {
             for directory in config.tmpfs.iter_mut().filter(|directory| directory.size > 0) {
                 directory.size = 64;
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["setup/tmpfs"],
     ),
     Fault::new(
-        "own-tmp-stays",
+        "tmp-mount-not-replaced",
         "A tmpfs mount at `/tmp` does not replace the driver's.",
         &[Config(|config| {
             config.tmpfs.retain(|directory| directory.target != "/tmp")
@@ -171,10 +171,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "ports-lost",
         "No port is published.",
         &[Config(|config| config.ports.clear())],
-        &["ports/recorded", "ports/picked-apart", "ports/reached"],
+        &["ports/recorded", "ports/distinct-host-ports", "ports/reachable"],
     ),
     Fault::new(
-        "ports-outlive-the-run",
+        "ports-kept-after-exit",
         "An exited container still has published ports.",
         &[Instance(|container| {
             if container.exit.is_some() {
@@ -184,7 +184,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ports/recorded"],
     ),
     Fault::new(
-        "ports-for-the-world",
+        "ports-on-all-interfaces",
         "Ports are published on all interfaces of the host.",
         &[Config(|config| {
             for port in &mut config.ports {
@@ -194,34 +194,34 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ports/loopback-by-default"],
     ),
     Fault::new(
-        "host-port-is-the-inner-one",
+        "host-port-equals-container-port",
         "A port without a configured host port is published under its container port.",
         &[Config(|config| {
             for port in &mut config.ports {
                 port.host_port.get_or_insert(port.container_port);
             }
         })],
-        &["ports/picked-apart"],
+        &["ports/distinct-host-ports"],
     ),
     Fault::new(
-        "host-ports-swapped",
+        "host-ports-byte-swapped",
         "Host ports are reported in the wrong byte order.",
         &[Instance(|container| {
             for port in &mut container.ports {
                 port.host_port = port.host_port.swap_bytes();
             }
         })],
-        &["ports/reached", "ports/given"],
+        &["ports/reachable", "ports/fixed-host-port"],
     ),
     Fault::new(
-        "given-host-port-lost",
+        "fixed-host-port-lost",
         "The host port of the config is ignored.",
         &[Config(|config| {
             for port in &mut config.ports {
                 port.host_port = None;
             }
         })],
-        &["ports/given", "ports/taken"],
+        &["ports/fixed-host-port", "ports/host-port-in-use"],
     ),
     Fault::new(
         "unpublished-ports-reported",
@@ -231,7 +231,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 container.ports.push(some_port());
             }
         })],
-        &["ports/unpublished-is-closed", "ports/recorded"],
+        &["ports/unpublished-not-reported", "ports/recorded"],
     ),
 ];
 

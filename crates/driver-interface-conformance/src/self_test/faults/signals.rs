@@ -11,7 +11,7 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
-use super::calls::assert_running;
+use super::calls::detached;
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{
@@ -20,20 +20,20 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "kill-sends-term",
+        "kill-always-sends-sigterm",
         "Every kill sends `SIGTERM`.",
         &[KillContainer(|inside, id, _| {
             inside.driver.kill_container(id, Signal::TERM)
         })],
-        &["kill/ends", "kill/signal-reaches-the-process", "kill/paused"],
+        &["kill/terminates", "kill/signal-delivered", "kill/paused"],
     ),
     Fault::new(
-        "kill-always-kills",
+        "kill-always-sends-sigkill",
         "Every kill sends `SIGKILL`.",
         &[KillContainer(|inside, id, _| {
             inside.driver.kill_container(id, Signal::KILL)
         })],
-        &["kill/ends", "kill/signal-reaches-the-process", "kill/paused"],
+        &["kill/terminates", "kill/signal-delivered", "kill/paused"],
     ),
     Fault::new(
         "kill-twice",
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[KillContainer(|inside, id, signal| {
             kill_twice(inside, id, signal).boxed()
         })],
-        &["kill/signal-reaches-the-process"],
+        &["kill/signal-delivered"],
     ),
     Fault::new(
         "kill-of-exited-succeeds",
@@ -52,16 +52,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["kill/not-running", "kill/paused"],
     ),
     Fault::new(
-        "not-running-is-retryable",
+        "not-running-retryable",
         "Errors of containers that are not running are retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_NOT_RUNNING => error.with_retryable(true),
             _ => error,
         })],
         &[
-            "kill/not-running",
-            "pause/not-running",
-            "pause/unpause-not-running",
+            "kill/not-running", "pause/not-running", "pause/unpause-not-running",
         ],
     ),
     Fault::new(
@@ -71,47 +69,44 @@ pub(super) const FAULTS: &[Fault] = &[
             pause_does_nothing(inside, id).boxed()
         })],
         &[
-            "pause/round-trip",
-            "pause/processes-stand-still",
-            "pause/already",
-            "pause/stop-and-remove",
+            "pause/round-trip", "pause/processes-frozen", "pause/already-paused", "pause/stop-and-remove",
         ],
     ),
     Fault::new(
-        "paused-is-running",
+        "paused-reported-as-running",
         "A paused container has status `running`.",
         &[Instance(|container| {
             if container.status == ContainerStatus::Paused {
                 container.status = ContainerStatus::Running;
             }
         })],
-        &["pause/round-trip", "pause/already", "kill/paused"],
+        &["pause/round-trip", "pause/already-paused", "kill/paused"],
     ),
     Fault::new(
         "pause-again-fails",
-        "Pausing a paused container is an error.",
+        "Pausing a paused container returns an error.",
         &[PauseContainer(|inside, id| pause_again_fails(inside, id).boxed())],
-        &["pause/already", "concurrency/pause"],
+        &["pause/already-paused", "concurrency/pause"],
     ),
     Fault::new(
-        "every-pause-says-paused",
+        "pause-always-returns-paused",
         "Pausing a paused container returns `Paused`.",
         &[PauseContainer(|inside, id| {
-            every_pause_says_paused(inside, id).boxed()
+            pause_always_returns_paused(inside, id).boxed()
         })],
-        &["pause/already", "concurrency/pause"],
+        &["pause/already-paused", "concurrency/pause"],
     ),
     Fault::new(
         "pause-of-exited-succeeds",
         "Pausing a container that is not running succeeds.",
         &[PauseContainer(|inside, id| {
-            pause_of_ended_is_fine(inside, id).boxed()
+            pause_of_exited_succeeds(inside, id).boxed()
         })],
         &["pause/not-running"],
     ),
     Fault::new(
         "unpause-of-running-fails",
-        "Unpausing a running container is an error.",
+        "Unpausing a running container returns an error.",
         &[UnpauseContainer(|inside, id| {
             unpause_of_running_fails(inside, id).boxed()
         })],
@@ -132,25 +127,25 @@ pub(super) const FAULTS: &[Fault] = &[
         &["pause/stop-and-remove"],
     ),
     Fault::new(
-        "restart-kills",
+        "restart-kills-immediately",
         "A restart kills immediately without sending the stop signal.",
         &[RestartContainer(|inside, id, _| {
             inside.driver.restart_container(id, StopOptions::kill())
         })],
         &[
             "restart/new-run",
-            "restart/stubborn-keeps-running",
+            "restart/grace-expires-without-force",
             "cancellation/restart",
         ],
     ),
     Fault::new(
-        "restart-kills-what-outlives-it",
+        "restart-kills-after-grace",
         "A restart without force kills after its grace period.",
         &[RestartContainer(|inside, id, mut options| {
             options.force = true;
             inside.driver.restart_container(id, options)
         })],
-        &["restart/stubborn-keeps-running"],
+        &["restart/grace-expires-without-force"],
     ),
     Fault::new(
         "restart-does-nothing",
@@ -158,27 +153,27 @@ pub(super) const FAULTS: &[Fault] = &[
         &[RestartContainer(|inside, id, _| {
             restart_does_nothing(inside, id).boxed()
         })],
-        &["restart/new-run", "restart/stopped-starts", "restart/by-force"],
+        &["restart/new-run", "restart/starts-stopped", "restart/by-force"],
     ),
     Fault::new(
         "restart-only-of-running",
-        "A restart of a container that is not running is an error.",
+        "Restarting a container that is not running returns an error.",
         &[RestartContainer(|inside, id, options| {
             restart_only_of_running(inside, id, options).boxed()
         })],
-        &["restart/stopped-starts"],
+        &["restart/starts-stopped"],
     ),
     Fault::new(
         "restart-outcome-constant",
-        "A restart always reports that the process exited by itself.",
+        "A restart always returns `Stopped`.",
         &[RestartContainer(|inside, id, options| {
             restart_always_stops(inside, id, options).boxed()
         })],
-        &["restart/stopped-starts", "restart/by-force"],
+        &["restart/starts-stopped", "restart/by-force"],
     ),
     Fault::new(
-        "restart-never-forces",
-        "A restart with force gives up on a process that ignores the stop signal.",
+        "restart-ignores-force",
+        "A restart with force does not kill a process that ignores the stop signal.",
         &[RestartContainer(|inside, id, mut options| {
             options.force = false;
             inside.driver.restart_container(id, options)
@@ -186,11 +181,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &["restart/by-force"],
     ),
     Fault::new(
-        "dropped-restart-goes-on",
-        "A dropped restart still starts the container, a little later.",
+        "dropped-restart-continues",
+        "A dropped restart still starts the container, a second later.",
         &[RestartContainer(|inside, id, options| {
             let (driver, id) = (Arc::clone(&inside.driver), id.clone());
-            assert_running(async move {
+            detached(async move {
                 let stopped = driver.stop_container(&id, options).await?;
                 sleep(Duration::from_secs(1)).await;
                 driver.start_container(&id).await?;
@@ -208,7 +203,7 @@ async fn kill_twice(inside: &Inside, id: &ContainerId, signal: Signal) -> Result
 }
 
 /// Returns the result, but replaces the "not running" refusal with a success.
-fn swallowed<T>(result: Result<T>, instead: T) -> Result<T> {
+fn replace_not_running<T>(result: Result<T>, instead: T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead),
         result => result,
@@ -216,7 +211,7 @@ fn swallowed<T>(result: Result<T>, instead: T) -> Result<T> {
 }
 
 async fn kill_exited_succeeds(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
-    swallowed(inside.driver.kill_container(id, signal).await, ())
+    replace_not_running(inside.driver.kill_container(id, signal).await, ())
 }
 
 /// Returns the error for a missing container, which even a call that does nothing must return.
@@ -236,13 +231,13 @@ async fn pause_again_fails(inside: &Inside, id: &ContainerId) -> Result<PauseOut
     }
 }
 
-async fn every_pause_says_paused(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
+async fn pause_always_returns_paused(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
     inside.driver.pause_container(id).await?;
     Ok(PauseOutcome::Paused)
 }
 
-async fn pause_of_ended_is_fine(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
-    swallowed(
+async fn pause_of_exited_succeeds(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
+    replace_not_running(
         inside.driver.pause_container(id).await,
         PauseOutcome::AlreadyPaused,
     )

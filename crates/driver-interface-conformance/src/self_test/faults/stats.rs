@@ -31,15 +31,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/memory"],
     ),
     Fault::new(
-        "stats-share-of-the-first-measurement",
-        "The CPU share comes from a first measurement, which has no predecessor.",
+        "stats-cpu-of-first-measurement",
+        "The CPU share is that of a first measurement, which is zero.",
         &[ContainerStats(|inside, id| {
             stats(inside, id, |stats| stats.cpu_cores = 0.0).boxed()
         })],
         &["stats/cpu"],
     ),
     Fault::new(
-        "stats-share-of-the-machine",
+        "stats-cpu-of-host",
         "The CPU share is that of the whole host.",
         &[ContainerStats(|inside, id| {
             stats(inside, id, |stats| stats.cpu_cores += 1.0).boxed()
@@ -47,7 +47,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/cpu"],
     ),
     Fault::new(
-        "stats-count-the-main-process",
+        "stats-count-main-process-only",
         "Only the main process is counted.",
         &[ContainerStats(|inside, id| {
             stats(inside, id, |stats| stats.pids = 1).boxed()
@@ -55,7 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/pids"],
     ),
     Fault::new(
-        "stats-forget-limits",
+        "stats-without-limits",
         "The stats lack the limits.",
         &[ContainerStats(|inside, id| {
             stats(inside, id, |stats| {
@@ -66,37 +66,37 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/limits", "stats/memory"],
     ),
     Fault::new(
-        "stats-totals-restart",
+        "stats-totals-reset",
         "Totals restart with every measurement.",
-        &[ContainerStats(|inside, id| totals_start_anew(inside, id).boxed())],
+        &[ContainerStats(|inside, id| totals_reset(inside, id).boxed())],
         &["stats/limits", "stats/cpu"],
     ),
     Fault::new(
-        "stats-of-what-does-not-run-are-zero",
+        "stats-of-stopped-are-zero",
         "Stats of a container that is not running are zero.",
         &[ContainerStats(|inside, id| {
             async move {
                 let zero = || Stats::new(SystemTime::now());
-                unless_it_does_not_run(inside.driver.container_stats(id).await, zero)
+                replace_not_running(inside.driver.container_stats(id).await, zero)
             }
             .boxed()
         })],
         &["stats/not-running"],
     ),
     Fault::new(
-        "stats-stream-of-what-does-not-run-is-empty",
+        "stats-stream-of-stopped-is-empty",
         "A stream of a container that is not running ends immediately.",
         &[StreamContainerStats(|inside, id| {
             async move {
                 let empty = || StatsStream::of_items([]);
-                unless_it_does_not_run(inside.driver.stream_container_stats(id).await, empty)
+                replace_not_running(inside.driver.stream_container_stats(id).await, empty)
             }
             .boxed()
         })],
         &["stats/not-running"],
     ),
     Fault::new(
-        "stats-stream-repeats-itself",
+        "stats-stream-repeats-first",
         "A stream repeats its first measurement.",
         &[StreamContainerStats(|inside, id| {
             let mut first = None;
@@ -105,10 +105,10 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["stats/stream-times-ascend", "stats/stream-slow-reader"],
+        &["stats/stream-times-monotonic", "stats/stream-slow-reader"],
     ),
     Fault::new(
-        "stats-stream-goes-on",
+        "stats-stream-never-ends",
         "A stream continues after the container has exited.",
         &[StreamContainerStats(|inside, id| {
             measurements(inside, id, endless).boxed()
@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/stream-ends"],
     ),
     Fault::new(
-        "stats-stream-keeps-everything",
+        "stats-stream-buffers-everything",
         "Measurements that are not read are kept for later.",
         &[StreamContainerStats(|inside, id| {
             measurements(inside, id, read_ahead).boxed()
@@ -131,9 +131,9 @@ async fn stats(inside: &Inside, id: &ContainerId, change: impl FnOnce(&mut Stats
     Ok(stats)
 }
 
-async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Stats> {
+async fn totals_reset(inside: &Inside, id: &ContainerId) -> Result<Stats> {
     let mut stats = inside.driver.container_stats(id).await?;
-    if inside.memory.note(&format!("figures of {id}")) > 0 {
+    if inside.memory.note(&format!("stats of {id}")) > 0 {
         stats.cpu_time = Default::default();
         stats.network_received_bytes = stats.network_received_bytes.map(|_| 0);
         stats.disk_written_bytes = stats.disk_written_bytes.map(|_| 0);
@@ -142,7 +142,7 @@ async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Stats> {
 }
 
 /// Returns the result, but replaces the "not running" error.
-fn unless_it_does_not_run<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
+fn replace_not_running<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead()),
         result => result,

@@ -21,8 +21,8 @@ pub(super) fn changed<T: Send + 'static>(
     }))
 }
 
-/// Withholds a stream's items until all of them have arrived.
-pub(super) fn at_once<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
+/// Withholds a stream's items until the stream has ended.
+pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     let all = futures_util::stream::once(stream.collect_all());
     DriverStream::new(all.flat_map(|all: Result<Vec<T>>| {
         let (items, error) = match all {

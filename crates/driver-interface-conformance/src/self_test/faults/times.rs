@@ -1,5 +1,4 @@
-//! Faults in times and durations: truncated to whole seconds, zero treated as unset, or taken from another
-//! clock.
+//! Faults in times and durations: truncated to whole seconds, zero treated as unset, or from another clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,73 +18,73 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "grace-of-a-stop-in-whole-seconds",
+        "stop-grace-in-whole-seconds",
         "A stop truncates its grace period to whole seconds.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(whole);
             inside.driver.stop_container(id, options)
         })],
-        &["times/graces-and-timeouts"],
+        &["times/subsecond-timeouts"],
     ),
     Fault::new(
-        "grace-of-a-restart-in-whole-seconds",
+        "restart-grace-in-whole-seconds",
         "A restart truncates its grace period to whole seconds.",
         &[RestartContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(whole);
             inside.driver.restart_container(id, options)
         })],
-        &["times/graces-and-timeouts"],
+        &["times/subsecond-timeouts"],
     ),
     Fault::new(
-        "timeout-of-a-wait-in-whole-seconds",
+        "wait-timeout-in-whole-seconds",
         "A wait truncates its timeout to whole seconds.",
         &[WaitContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(whole);
             inside.driver.wait_container(id, options)
         })],
-        &["times/graces-and-timeouts"],
+        &["times/subsecond-timeouts"],
     ),
     Fault::new(
-        "timeout-of-an-exec-in-whole-seconds",
+        "exec-timeout-in-whole-seconds",
         "An exec truncates its timeout to whole seconds.",
         &[Command(|config| config.timeout = config.timeout.map(whole))],
-        &["times/graces-and-timeouts"],
+        &["times/subsecond-timeouts"],
     ),
     Fault::new(
-        "grace-of-zero-is-the-default",
-        "A stop with a grace period of zero waits for the default one.",
+        "zero-grace-is-default",
+        "A stop with a grace period of zero waits for the default grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.filter(|grace| !grace.is_zero());
             inside.driver.stop_container(id, options)
         })],
-        &["times/zero-is-zero"],
+        &["times/zero-is-not-unset"],
     ),
     Fault::new(
-        "timeout-of-zero-is-none",
+        "zero-wait-timeout-is-none",
         "A wait with a timeout of zero waits for the exit.",
         &[WaitContainer(|inside, id, mut options| {
             options.timeout = options.timeout.filter(|timeout| !timeout.is_zero());
             inside.driver.wait_container(id, options)
         })],
-        &["times/zero-is-zero"],
+        &["times/zero-is-not-unset"],
     ),
     Fault::new(
-        "exec-timeout-of-zero-is-none",
+        "zero-exec-timeout-is-none",
         "An exec with a timeout of zero has none.",
         &[Command(|config| {
             config.timeout = config.timeout.filter(|timeout| !timeout.is_zero());
         })],
-        &["times/zero-is-zero"],
+        &["times/zero-is-not-unset"],
     ),
     Fault::new(
-        "output-limit-of-zero-is-none",
-        "An output limit of zero is the default one.",
+        "zero-output-limit-is-default",
+        "An output limit of zero is replaced with the default.",
         &[Command(|config| {
             if config.output_limit == 0 {
                 config.output_limit = driver_interface_types::ExecConfig::DEFAULT_OUTPUT_LIMIT;
             }
         })],
-        &["times/zero-is-zero"],
+        &["times/zero-is-not-unset"],
     ),
     Fault::new(
         "log-stream-until-zero-is-unset",
@@ -94,7 +93,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.until = options.until.filter(|time| *time > UNIX_EPOCH);
             inside.driver.stream_container_logs(id, options)
         })],
-        &["times/zero-is-zero"],
+        &["times/zero-is-not-unset"],
     ),
     Fault::new(
         "container-times-in-whole-seconds",
@@ -102,7 +101,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Instance(|container| {
             each_time(container, second);
         })],
-        &["times/of-objects"],
+        &["times/timestamps"],
     ),
     Fault::new(
         "listed-times-in-whole-seconds",
@@ -116,13 +115,13 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["times/of-objects"],
+        &["times/timestamps"],
     ),
     Fault::new(
         "event-times-in-whole-seconds",
         "The times of events are truncated to whole seconds.",
         &[Events(|inside, filter| events(inside, filter, second).boxed())],
-        &["times/of-objects"],
+        &["times/timestamps"],
     ),
     Fault::new(
         "stats-times-in-whole-seconds",
@@ -135,7 +134,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["times/of-objects"],
+        &["times/timestamps"],
     ),
     Fault::new(
         "log-times-in-whole-seconds",
@@ -143,7 +142,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[GetContainerLogs(|inside, id, options| {
             log_times(inside, id, options, second).boxed()
         })],
-        &["times/log-fractions"],
+        &["times/logs-subsecond-timestamps"],
     ),
     Fault::new(
         "log-stream-times-in-whole-seconds",
@@ -151,7 +150,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[StreamContainerLogs(|inside, id, options| {
             chunk_times(inside, id, options, second).boxed()
         })],
-        &["times/log-fractions"],
+        &["times/logs-subsecond-timestamps"],
     ),
     Fault::new(
         "logs-since-in-whole-seconds",
@@ -160,7 +159,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.since = options.since.map(second);
             inside.driver.get_container_logs(id, options)
         })],
-        &["times/logs-within-a-second"],
+        &["times/logs-subsecond-filters"],
     ),
     Fault::new(
         "logs-since-rounded-up",
@@ -169,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.since = options.since.map(|time| second(time) + Duration::from_secs(1));
             inside.driver.get_container_logs(id, options)
         })],
-        &["times/logs-within-a-second"],
+        &["times/logs-subsecond-filters"],
     ),
     Fault::new(
         "logs-since-is-exclusive",
@@ -178,7 +177,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.since = options.since.map(|time| time + Duration::from_nanos(1));
             inside.driver.get_container_logs(id, options)
         })],
-        &["times/logs-within-a-second"],
+        &["times/logs-subsecond-filters"],
     ),
     Fault::new(
         "log-stream-since-and-until-in-whole-seconds",
@@ -188,7 +187,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.until = options.until.map(second);
             inside.driver.stream_container_logs(id, options)
         })],
-        &["times/logs-within-a-second"],
+        &["times/logs-subsecond-filters"],
     ),
     Fault::new(
         "log-stream-until-rounded-up",
@@ -197,7 +196,7 @@ pub(super) const FAULTS: &[Fault] = &[
             options.until = options.until.map(|time| second(time) + Duration::from_secs(1));
             inside.driver.stream_container_logs(id, options)
         })],
-        &["times/logs-within-a-second"],
+        &["times/logs-subsecond-filters"],
     ),
     Fault::new(
         "events-since-in-whole-seconds",
@@ -210,48 +209,48 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["times/events-within-a-second"],
+        &["times/events-subsecond-since"],
     ),
     Fault::new(
-        "container-times-of-the-client",
-        "The times of containers are of a clock that is a minute ahead.",
+        "container-times-from-wrong-clock",
+        "The times of containers come from a clock that is a minute ahead.",
         &[Instance(|container| each_time(container, ahead))],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "event-times-of-the-client",
-        "The times of events are of a clock that is a minute ahead.",
+        "event-times-from-wrong-clock",
+        "The times of events come from a clock that is a minute ahead.",
         &[Events(|inside, filter| events(inside, filter, ahead).boxed())],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "log-times-of-the-client",
-        "The times of log lines are of a clock that is a minute ahead.",
+        "log-times-from-wrong-clock",
+        "The times of log lines come from a clock that is a minute ahead.",
         &[GetContainerLogs(|inside, id, options| {
             log_times(inside, id, options, ahead).boxed()
         })],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "log-stream-times-of-the-client",
-        "The times of log chunks are of a clock that is a minute ahead.",
+        "log-stream-times-from-wrong-clock",
+        "The times of log chunks come from a clock that is a minute ahead.",
         &[StreamContainerLogs(|inside, id, options| {
             chunk_times(inside, id, options, ahead).boxed()
         })],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "log-since-of-the-client",
-        "`since` of logs is of a clock that is a minute behind.",
+        "log-since-from-wrong-clock",
+        "`since` of logs comes from a clock that is a minute behind.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.since = options.since.map(|time| time - MINUTE);
             inside.driver.get_container_logs(id, options)
         })],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "stats-times-of-the-client",
-        "The times of stats are of a clock that is a minute ahead.",
+        "stats-times-from-wrong-clock",
+        "The times of stats come from a clock that is a minute ahead.",
         &[ContainerStats(|inside, id| {
             async move {
                 let mut stats = inside.driver.container_stats(id).await?;
@@ -260,11 +259,11 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "volume-times-of-the-client",
-        "The creation times of volumes are of a clock that is a minute ahead.",
+        "volume-times-from-wrong-clock",
+        "The creation times of volumes come from a clock that is a minute ahead.",
         &[CreateVolume(|inside, config| {
             async move {
                 let mut volume = inside.driver.create_volume(config).await?;
@@ -273,11 +272,11 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "network-times-of-the-client",
-        "The creation times of networks are of a clock that is a minute ahead.",
+        "network-times-from-wrong-clock",
+        "The creation times of networks come from a clock that is a minute ahead.",
         &[CreateNetwork(|inside, config| {
             async move {
                 let mut network = inside.driver.create_network(config).await?;
@@ -286,10 +285,10 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["times/one-clock"],
+        &["times/engine-clock"],
     ),
     Fault::new(
-        "health-interval-of-zero-is-the-default",
+        "health-interval-in-whole-seconds",
         "The interval of a health check is truncated to whole seconds, and zero is the default.",
         &[Config(|config| {
             if let Some(check) = config.health_check.take() {
@@ -298,10 +297,10 @@ pub(super) const FAULTS: &[Fault] = &[
                 config.health_check = Some(check.interval(interval));
             }
         })],
-        &["times/health-check"],
+        &["times/subsecond-health-check"],
     ),
     Fault::new(
-        "health-timeout-of-zero-is-the-default",
+        "health-timeout-in-whole-seconds",
         "The timeout of a health check is truncated to whole seconds, and zero is the default.",
         &[Config(|config| {
             if let Some(check) = config.health_check.take() {
@@ -310,7 +309,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 config.health_check = Some(check.timeout(timeout));
             }
         })],
-        &["times/health-check"],
+        &["times/subsecond-health-check"],
     ),
 ];
 

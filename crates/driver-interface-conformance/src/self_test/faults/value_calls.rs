@@ -1,5 +1,4 @@
-//! Faults in call arguments: truncated, trimmed, treated as patterns, or left over from an earlier call or
-//! file.
+//! Faults in call arguments: truncated, trimmed, expanded as globs, or left over from an earlier call.
 
 use std::time::Duration;
 
@@ -21,8 +20,8 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "exec-words-end-at-newlines",
-        "An exec's words are cut at their first newline.",
+        "exec-arguments-cut-at-newlines",
+        "An exec's arguments are cut at their first newline.",
         &[Exec(|inside, id, mut config| {
             config.argv.iter_mut().for_each(cut);
             inside.driver.exec(id, config)
@@ -30,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "exec-variables-end-at-newlines",
+        "exec-variables-cut-at-newlines",
         "Values of an exec's variables are cut at their first newline.",
         &[Exec(|inside, id, mut config| {
             config.env.values_mut().for_each(cut);
@@ -39,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "exec-input-ends-without-newline",
+        "exec-input-trimmed",
         "The input of an exec is trimmed.",
         &[Command(|config| {
             config.stdin = config
@@ -50,8 +49,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "exec-session-words-are-trimmed",
-        "An exec session's words are trimmed.",
+        "exec-session-arguments-trimmed",
+        "An exec session's arguments are trimmed.",
         &[ExecStream(|inside, id, mut config| {
             config.argv.iter_mut().for_each(trim);
             inside.driver.exec_stream(id, config)
@@ -59,7 +58,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "exec-session-variables-end-at-newlines",
+        "exec-session-variables-cut-at-newlines",
         "Values of an exec session's variables are cut at their first newline.",
         &[ExecStream(|inside, id, mut config| {
             config.env.values_mut().for_each(cut);
@@ -68,8 +67,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "detached-exec-words-are-trimmed",
-        "A detached exec's words are trimmed.",
+        "detached-exec-arguments-trimmed",
+        "A detached exec's arguments are trimmed.",
         &[ExecDetached(|inside, id, mut config| {
             config.argv.iter_mut().for_each(trim);
             inside.driver.exec_detached(id, config)
@@ -77,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "detached-exec-variables-are-trimmed",
+        "detached-exec-variables-trimmed",
         "Values of a detached exec's variables are trimmed.",
         &[ExecDetached(|inside, id, mut config| {
             config.env.values_mut().for_each(trim);
@@ -86,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/exec"],
     ),
     Fault::new(
-        "written-names-are-trimmed",
+        "written-names-trimmed",
         "Files are written under trimmed names.",
         &[Write(|inside, id, path, file| {
             async move {
@@ -102,7 +101,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/file-names"],
     ),
     Fault::new(
-        "written-names-in-another-case",
+        "written-names-lower-cased",
         "Files are written under lower-cased names.",
         &[Write(|inside, id, path, file| {
             async move {
@@ -117,8 +116,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/file-names"],
     ),
     Fault::new(
-        "read-names-are-patterns",
-        "The name of a file to read is a pattern.",
+        "read-names-expand-globs",
+        "The name of a file to read is expanded as a glob pattern.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let found = ContainerPath::new(path.as_str().replace("[z]", "z"))?;
@@ -129,8 +128,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/file-names"],
     ),
     Fault::new(
-        "streamed-names-are-patterns",
-        "The name of a file to read as a stream is a pattern.",
+        "streamed-names-expand-globs",
+        "The name of a file to read as a stream is expanded as a glob pattern.",
         &[ReadFileStream(|inside, id, path| {
             async move {
                 let found = ContainerPath::new(path.as_str().replace("[z]", "z"))?;
@@ -165,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/archive-names"],
     ),
     Fault::new(
-        "unpacked-names-are-trimmed",
+        "unpacked-names-trimmed",
         "Names of unpacked files are trimmed.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
@@ -177,7 +176,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/archive-names"],
     ),
     Fault::new(
-        "unpacked-names-in-another-case",
+        "unpacked-names-lower-cased",
         "Names of unpacked files are lower-cased.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
@@ -206,28 +205,28 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             .boxed()
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "exec-keeps-the-directory",
+        "exec-keeps-directory",
         "An exec runs in the directory of the previous one.",
         &[Exec(|inside, id, mut config| {
             config.working_dir = kept(inside, "directory ", config.working_dir);
             inside.driver.exec(id, config)
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "exec-keeps-the-user",
+        "exec-keeps-user",
         "An exec runs as the user of the previous one.",
         &[Exec(|inside, id, mut config| {
             config.user = kept(inside, "user ", config.user);
             inside.driver.exec(id, config)
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "exec-keeps-the-timeout",
+        "exec-keeps-timeout",
         "An exec has the timeout of the previous one.",
         &[Exec(|inside, id, mut config| {
             let millis = config.timeout.map(|timeout| timeout.as_millis().to_string());
@@ -235,10 +234,10 @@ pub(super) const FAULTS: &[Fault] = &[
             config.timeout = millis.map(Duration::from_millis);
             inside.driver.exec(id, config)
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "exec-keeps-the-output-limit",
+        "exec-keeps-output-limit",
         "An exec has the output limit of the previous one.",
         &[Exec(|inside, id, mut config| {
             let own = Some(config.output_limit).filter(|limit| *limit != ExecConfig::DEFAULT_OUTPUT_LIMIT);
@@ -248,27 +247,27 @@ pub(super) const FAULTS: &[Fault] = &[
                 .unwrap_or(config.output_limit);
             inside.driver.exec(id, config)
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "execs-at-once-share-their-input",
+        "concurrent-execs-share-input",
         "Concurrent execs read the input of the latest.",
         &[Exec(|inside, id, config| {
             latest_input(inside, id, config).boxed()
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "logs-keep-the-tail",
+        "logs-keep-tail",
         "Logs have the `tail` of the previous call.",
         &[GetContainerLogs(|inside, id, options| {
             let options = with_last_tail(inside, options);
             inside.driver.get_container_logs(id, options)
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "log-streams-share-their-options",
+        "log-streams-share-options",
         "Every log stream has the stream selection of the first.",
         &[StreamContainerLogs(|inside, id, mut options| {
             if inside.memory.latest("sources ").is_none() {
@@ -280,10 +279,10 @@ pub(super) const FAULTS: &[Fault] = &[
             (options.stdout, options.stderr) = (first.starts_with("true"), first.ends_with("true"));
             inside.driver.stream_container_logs(id, options)
         })],
-        &["values/options-of-one-call"],
+        &["values/options-per-call"],
     ),
     Fault::new(
-        "overwritten-files-keep-their-mode",
+        "overwritten-files-keep-mode",
         "A file that overwrites another keeps the other's permissions.",
         &[Write(|inside, id, path, mut file| {
             let old = first(inside, &format!("mode {id} {path} "), file.mode.to_string());
@@ -293,7 +292,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/overwritten"],
     ),
     Fault::new(
-        "overwritten-files-keep-their-owner",
+        "overwritten-files-keep-owner",
         "A file that overwrites another without an owner keeps the other's.",
         &[Write(|inside, id, path, mut file| {
             let own = file.owner.map(|owner| format!("{}:{}", owner.uid, owner.gid));
@@ -310,7 +309,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/overwritten"],
     ),
     Fault::new(
-        "overwritten-files-keep-their-length",
+        "overwritten-files-keep-length",
         "A file that overwrites a longer one keeps its tail.",
         &[Write(|inside, id, path, file| {
             keeps_the_end(inside, id, path, file).boxed()
@@ -318,7 +317,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/overwritten"],
     ),
     Fault::new(
-        "owners-of-seven-octal-digits",
+        "owners-limited-to-7-octal-digits",
         "Owners of written files are truncated to seven octal digits.",
         &[Write(|inside, id, path, mut file| {
             if let Some(owner) = &mut file.owner {
@@ -338,7 +337,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/overwritten"],
     ),
     Fault::new(
-        "unpacked-files-keep-their-mode",
+        "unpacked-files-keep-mode",
         "An unpacked file that overwrites another keeps the other's permissions.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
@@ -358,7 +357,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/overwritten-by-archive"],
     ),
     Fault::new(
-        "unpacked-files-keep-their-owner",
+        "unpacked-files-keep-owner",
         "An unpacked file that overwrites another keeps the other's owner.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
@@ -378,7 +377,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/overwritten-by-archive"],
     ),
     Fault::new(
-        "unpacked-files-keep-their-length",
+        "unpacked-files-keep-length",
         "An unpacked file that overwrites a longer one keeps its tail.",
         &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
@@ -402,20 +401,20 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Returns the value of this call, or else that of an earlier one.
-fn kept(inside: &Inside, what: &str, own: Option<String>) -> Option<String> {
+fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     match own {
         Some(own) => {
-            inside.memory.note(&format!("{what}{own}"));
+            inside.memory.note(&format!("{key}{own}"));
             Some(own)
         }
-        None => inside.memory.latest(what),
+        None => inside.memory.latest(key),
     }
 }
 
 /// Returns the value of the first call.
-fn first(inside: &Inside, what: &str, own: String) -> String {
-    inside.memory.latest(what).unwrap_or_else(|| {
-        inside.memory.note(&format!("{what}{own}"));
+fn first(inside: &Inside, key: &str, own: String) -> String {
+    inside.memory.latest(key).unwrap_or_else(|| {
+        inside.memory.note(&format!("{key}{own}"));
         own
     })
 }
@@ -462,7 +461,7 @@ struct Entry {
     content: Vec<u8>,
 }
 
-/// Rewrites an archive with changed entries; an invalid archive is left as it is.
+/// Rewrites an archive with changed entries. An invalid archive is unchanged.
 async fn repacked(archive: TarStream, change: impl Fn(&mut Entry) + Send + Sync) -> Result<TarStream> {
     let archive = archive.read_all(usize::MAX).await?;
     Ok(match repack(&archive, change) {

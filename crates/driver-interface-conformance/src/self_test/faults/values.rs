@@ -1,4 +1,4 @@
-//! Faults in config values: truncated, trimmed, in another case, or left over from an earlier object.
+//! Faults in config values: truncated, trimmed, lower-cased, or left over from an earlier resource.
 
 use std::collections::BTreeMap;
 
@@ -20,33 +20,33 @@ use crate::self_test::mutation::Mutation::{
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "words-end-at-newlines",
-        "A command's words are cut at their first newline.",
+        "arguments-cut-at-newlines",
+        "A command's arguments are cut at their first newline.",
         &[Config(|config| config.command.iter_mut().for_each(cut))],
         &["values/command", "values/plan"],
     ),
     Fault::new(
-        "words-are-trimmed",
-        "A command's words are trimmed.",
+        "arguments-trimmed",
+        "A command's arguments are trimmed.",
         &[Config(|config| config.command.iter_mut().for_each(trim))],
         &["values/command"],
     ),
     Fault::new(
-        "words-of-an-entrypoint-end-at-newlines",
-        "An entrypoint's words are cut at their first newline.",
+        "entrypoint-cut-at-newlines",
+        "An entrypoint's arguments are cut at their first newline.",
         &[Config(|config| {
             config.entrypoint.iter_mut().flatten().for_each(cut)
         })],
         &["values/command", "values/plan"],
     ),
     Fault::new(
-        "variables-end-at-newlines",
+        "variables-cut-at-newlines",
         "Values of variables are cut at their first newline.",
         &[Config(|config| config.env.values_mut().for_each(cut))],
         &["values/command", "values/plan"],
     ),
     Fault::new(
-        "variables-are-trimmed",
+        "variables-trimmed",
         "Values of variables are trimmed.",
         &[Config(|config| config.env.values_mut().for_each(trim))],
         &["values/command"],
@@ -75,13 +75,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/command"],
     ),
     Fault::new(
-        "container-labels-end-at-newlines",
+        "container-labels-cut-at-newlines",
         "Labels of containers are cut at their first newline.",
         &[Config(|config| config.labels.values_mut().for_each(cut))],
         &["values/labels"],
     ),
     Fault::new(
-        "volume-labels-end-at-newlines",
+        "volume-labels-cut-at-newlines",
         "Labels of volumes are cut at their first newline.",
         &[CreateVolume(|inside, config| {
             volume(inside, config, |config| config.labels.values_mut().for_each(cut)).boxed()
@@ -89,7 +89,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/labels"],
     ),
     Fault::new(
-        "network-labels-end-at-newlines",
+        "network-labels-cut-at-newlines",
         "Labels of networks are cut at their first newline.",
         &[CreateNetwork(|inside, config| {
             network(inside, config, |config| config.labels.values_mut().for_each(cut)).boxed()
@@ -97,7 +97,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/labels"],
     ),
     Fault::new(
-        "container-filters-end-at-newlines",
+        "container-filters-cut-at-newlines",
         "Filters of containers compare the first line of a label.",
         &[ListContainers(|inside, filter| {
             let mut filter = filter.clone();
@@ -109,11 +109,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "container-filters-ignore-case",
         "Filters of containers ignore the case of label values.",
-        &[ListContainers(|inside, filter| alike(inside, filter).boxed())],
+        &[ListContainers(|inside, filter| {
+            labels_ignore_case(inside, filter).boxed()
+        })],
         &["values/labels"],
     ),
     Fault::new(
-        "volume-filters-end-at-newlines",
+        "volume-filters-cut-at-newlines",
         "Filters of volumes compare the first line of a label.",
         &[ListVolumes(|inside, filter| {
             let filter = cut_filter(filter);
@@ -122,7 +124,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/labels"],
     ),
     Fault::new(
-        "network-filters-end-at-newlines",
+        "network-filters-cut-at-newlines",
         "Filters of networks compare the first line of a label.",
         &[ListNetworks(|inside, filter| {
             let filter = cut_filter(filter);
@@ -131,7 +133,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/labels"],
     ),
     Fault::new(
-        "event-labels-end-at-newlines",
+        "event-labels-cut-at-newlines",
         "Labels in events are cut at their first newline.",
         &[Events(|inside, filter| {
             async move {
@@ -147,7 +149,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/labels"],
     ),
     Fault::new(
-        "event-filters-end-at-newlines",
+        "event-filters-cut-at-newlines",
         "Filters of events compare the first line of a label.",
         &[Events(|inside, filter| {
             let mut filter = filter.clone();
@@ -202,18 +204,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/case"],
     ),
     Fault::new(
-        "names-found-in-any-case",
+        "names-found-case-insensitively",
         "A container is found by its name in any case.",
         &[ListContainers(|inside, filter| {
-            in_any_case(inside, filter).boxed()
+            names_ignore_case(inside, filter).boxed()
         })],
         &["values/case"],
     ),
     Fault::new(
-        "sessions-in-any-case",
+        "sessions-match-case-insensitively",
         "Filters by session ignore case.",
         &[ListContainers(|inside, filter| {
-            sessions_in_any_case(inside, filter).boxed()
+            sessions_ignore_case(inside, filter).boxed()
         })],
         &["values/case"],
     ),
@@ -245,7 +247,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/case"],
     ),
     Fault::new(
-        "working-dir-ends-at-a-blank",
+        "working-dir-spaces-collapsed",
         "Double spaces in a working directory become one.",
         &[Config(|config| {
             config
@@ -256,7 +258,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/paths"],
     ),
     Fault::new(
-        "mount-targets-are-trimmed",
+        "mount-targets-trimmed",
         "The target of a volume is trimmed.",
         &[Config(|config| {
             config
@@ -283,19 +285,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/paths"],
     ),
     Fault::new(
-        "health-words-end-at-newlines",
-        "The words of a health check are cut at their first newline.",
+        "health-arguments-cut-at-newlines",
+        "The arguments of a health check are cut at their first newline.",
         &[Config(|config| {
-            if let Some(HealthTest::Command(words)) =
-                config.health_check.as_mut().map(|check| &mut check.test)
+            if let Some(HealthTest::Command(args)) = config.health_check.as_mut().map(|check| &mut check.test)
             {
-                words.iter_mut().for_each(cut);
+                args.iter_mut().for_each(cut);
             }
         })],
         &["values/health-check"],
     ),
     Fault::new(
-        "health-lines-end-at-newlines",
+        "health-script-first-line-only",
         "Only the first line of a health check runs.",
         &[Config(|config| {
             if let Some(HealthTest::Shell(line)) = config.health_check.as_mut().map(|check| &mut check.test) {
@@ -305,7 +306,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/health-check"],
     ),
     Fault::new(
-        "extra-hosts-of-ipv6-lost",
+        "ipv6-extra-hosts-lost",
         "An extra host with an IPv6 address does not resolve.",
         &[Config(|config| {
             config.extra_hosts.retain(|_, address| address.is_ipv4())
@@ -395,37 +396,37 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/plan"],
     ),
     Fault::new(
-        "labels-of-the-last-one",
+        "labels-of-previous-container",
         "A container also has the labels of an earlier container of its name.",
         &[CreateContainer(|inside, config| {
             left_over(inside, config, Left::Labels).boxed()
         })],
-        &["values/nothing-of-the-last-one"],
+        &["values/no-state-from-previous-container"],
     ),
     Fault::new(
-        "variables-of-the-last-one",
+        "variables-of-previous-container",
         "A container also has the variables of an earlier container of its name.",
         &[CreateContainer(|inside, config| {
             left_over(inside, config, Left::Variables).boxed()
         })],
-        &["values/nothing-of-the-last-one"],
+        &["values/no-state-from-previous-container"],
     ),
     Fault::new(
-        "limits-of-the-last-one",
+        "limits-of-previous-container",
         "A container has the limits of an earlier container of its name.",
         &[CreateContainer(|inside, config| {
             left_over(inside, config, Left::Limits).boxed()
         })],
-        &["values/nothing-of-the-last-one"],
+        &["values/no-state-from-previous-container"],
     ),
     Fault::new(
-        "logs-of-the-last-one",
+        "logs-of-previous-container",
         "A container's logs begin with those of an earlier container of its name.",
         &[
             RemoveContainer(|inside, id, options| removed_with_logs(inside, id, options).boxed()),
             GetContainerLogs(|inside, id, options| logs_of_both(inside, id, options).boxed()),
         ],
-        &["values/nothing-of-the-last-one"],
+        &["values/no-state-from-previous-container"],
     ),
 ];
 
@@ -476,7 +477,7 @@ fn cut_filter(filter: &ResourceFilter) -> ResourceFilter {
 }
 
 /// Returns the containers whose labels match the filter's values case-insensitively.
-async fn alike(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn labels_ignore_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut any = filter.clone();
     any.labels.clear();
     let mut all = inside.driver.list_containers(&any).await?;
@@ -491,7 +492,7 @@ async fn alike(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<Containe
     Ok(all)
 }
 
-async fn in_any_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn names_ignore_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut any = filter.clone();
     let name = any.name.take();
     let mut all = inside.driver.list_containers(&any).await?;
@@ -501,7 +502,7 @@ async fn in_any_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<Co
     Ok(all)
 }
 
-async fn sessions_in_any_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn sessions_ignore_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut any = filter.clone();
     let session = any.session_id.take();
     let mut all = inside.driver.list_containers(&any).await?;

@@ -12,7 +12,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "volumes-without-owner-belong-to-root",
         "A volume without a configured owner belongs to root, and the driver reports the default user.",
         &[CreateVolume(|inside, config| {
-            created_for(inside, config, config.owner.or(Some(VolumeOwner::ROOT))).boxed()
+            create_with_owner(inside, config, config.owner.or(Some(VolumeOwner::ROOT))).boxed()
         })],
         &["volumes/default-owner"],
     ),
@@ -20,12 +20,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "volume-owner-ignored",
         "A volume belongs to the default user, and the driver reports the configured owner.",
         &[CreateVolume(|inside, config| {
-            created_for(inside, config, None).boxed()
+            create_with_owner(inside, config, None).boxed()
         })],
-        &["volumes/owner", "volumes/owner-stays"],
+        &["volumes/owner", "volumes/owner-kept-on-mount"],
     ),
     Fault::new(
-        "volume-owner-forgotten",
+        "volume-owner-only-on-creation",
         "Only the creation of a volume reports its owner.",
         &[
             GetVolume(|inside, id| {
@@ -46,17 +46,21 @@ pub(super) const FAULTS: &[Fault] = &[
         &["volumes/owner-reported"],
     ),
     Fault::new(
-        "image-directories-win",
+        "volume-not-mounted-over-image-directory",
         "A volume is not mounted over a directory of the image.",
         &[Config(|config| {
             config.volumes.retain(|mount| mount.target != "/home");
         })],
-        &["volumes/owner-stays"],
+        &["volumes/owner-kept-on-mount"],
     ),
 ];
 
-/// Creates a volume for this owner, and reports the one that the config asks for.
-async fn created_for(inside: &Inside, config: &VolumeConfig, owner: Option<VolumeOwner>) -> Result<Volume> {
+/// Creates a volume with this owner, and reports the configured owner.
+async fn create_with_owner(
+    inside: &Inside,
+    config: &VolumeConfig,
+    owner: Option<VolumeOwner>,
+) -> Result<Volume> {
     let mut changed = config.clone();
     changed.owner = owner;
     let mut volume = inside.driver.create_volume(&changed).await?;

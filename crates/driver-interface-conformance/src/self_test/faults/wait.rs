@@ -1,4 +1,4 @@
-//! Faults in waiting for the exit.
+//! Faults in waits.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,43 +16,39 @@ use crate::self_test::mutation::Mutation::{Error, GetContainerLogs, StartContain
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
-        "wait-cuts-the-code",
+        "wait-exit-codes-lost",
         "Every exit code of a wait other than 0 becomes 1.",
         &[WaitContainer(|inside, id, options| {
-            cuts_the_code(inside, id, options).boxed()
+            loses_exit_code(inside, id, options).boxed()
         })],
-        &["wait/exit-code", "wait/many-waiters", "wait/ended-already"],
+        &["wait/exit-code", "wait/many-waiters", "wait/already-exited"],
     ),
     Fault::new(
-        "wait-returns-its-own-time",
+        "wait-returns-own-time",
         "The exit time of a wait is the time of its own return.",
         &[WaitContainer(|inside, id, options| {
-            tells_its_own_time(inside, id, options).boxed()
+            returns_own_time(inside, id, options).boxed()
         })],
-        &["wait/exit-code", "wait/ended-already", "wait/many-waiters"],
+        &["wait/exit-code", "wait/already-exited", "wait/many-waiters"],
     ),
     Fault::new(
-        "wait-expects-another-exit",
+        "wait-for-next-exit",
         "A wait for an exited container waits for another exit.",
         &[WaitContainer(|inside, id, options| {
-            for_the_next_end(inside, id, options).boxed()
+            for_next_exit(inside, id, options).boxed()
         })],
-        &["wait/ended-already", "wait/timeout"],
+        &["wait/already-exited", "wait/timeout"],
     ),
     Fault::new(
-        "wait-for-created-is-zero",
+        "wait-before-start-returns-zero",
         "A wait for a container that was never started returns 0 immediately.",
         &[WaitContainer(|inside, id, options| {
             zero_while(inside, id, options, ContainerStatus::Created).boxed()
         })],
-        &[
-            "wait/created-waits-for-a-run",
-            "wait/removed-without-a-run",
-            "wait/timeout",
-        ],
+        &["wait/before-start", "wait/removed-before-start", "wait/timeout"],
     ),
     Fault::new(
-        "wait-takes-a-pause-for-the-end",
+        "wait-for-paused-returns-zero",
         "A wait for a paused container returns 0 immediately.",
         &[WaitContainer(|inside, id, options| {
             zero_while(inside, id, options, ContainerStatus::Paused).boxed()
@@ -60,32 +56,32 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/paused"],
     ),
     Fault::new(
-        "wait-answers-with-the-first-end",
+        "wait-returns-first-exit",
         "A wait during a second run returns the exit of the first.",
         &[
-            StartContainer(|inside, id| keep_the_end(inside, id).boxed()),
-            WaitContainer(|inside, id, options| with_the_first_end(inside, id, options).boxed()),
+            StartContainer(|inside, id| record_exit(inside, id).boxed()),
+            WaitContainer(|inside, id, options| returns_first_exit(inside, id, options).boxed()),
         ],
-        &["wait/next-run"],
+        &["wait/second-run"],
     ),
     Fault::new(
-        "wait-loses-the-removed",
-        "A wait for a container that is removed meanwhile is not found.",
+        "wait-for-removed-not-found",
+        "A wait for a container that is removed meanwhile returns `ContainerNotFoundError`.",
         &[WaitContainer(|inside, id, options| {
-            loses_the_removed(inside, id, options).boxed()
+            removed_not_found(inside, id, options).boxed()
         })],
-        &["wait/removed-keeps-the-code"],
+        &["wait/exit-code-after-removal"],
     ),
     Fault::new(
-        "wait-takes-the-removed-for-ended",
+        "wait-for-missing-returns-zero",
         "A wait for a missing container returns 0.",
         &[WaitContainer(|inside, id, options| {
-            removed_is_zero(inside, id, options).boxed()
+            missing_returns_zero(inside, id, options).boxed()
         })],
-        &["wait/removed-without-a-run", "errors/not-found/wait-container"],
+        &["wait/removed-before-start", "errors/not-found/wait-container"],
     ),
     Fault::new(
-        "wait-ignores-the-timeout",
+        "wait-ignores-timeout",
         "A wait lasts a minute, regardless of its timeout.",
         &[WaitContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(|_| Duration::from_secs(60));
@@ -94,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/timeout"],
     ),
     Fault::new(
-        "wait-blames-the-engine",
+        "wait-timeout-reported-as-engine-timeout",
         "A wait that exceeds its timeout is reported as an engine timeout.",
         &[Error(|error| match error.code() {
             codes::WAIT_TIMEOUT => TimeoutError::new("wait_container", Duration::from_secs(2)).into(),
@@ -103,7 +99,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/timeout"],
     ),
     Fault::new(
-        "wait-says-nothing-of-its-time",
+        "wait-timeout-without-details",
         "A wait that exceeds its timeout reports another container and timeout.",
         &[Error(|error| match error.code() {
             codes::WAIT_TIMEOUT => WaitTimeoutError::new("?", "exited", Duration::ZERO).into(),
@@ -112,8 +108,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/timeout"],
     ),
     Fault::new(
-        "log-has-no-end",
-        "The last lines of a log are empty.",
+        "log-tail-empty",
+        "The tail of a log is empty.",
         &[GetContainerLogs(|inside, id, options| {
             async move {
                 let log = inside.driver.get_container_logs(id, options).await?;
@@ -128,28 +124,28 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/exits-before-ready", "logs/tail"],
     ),
     Fault::new(
-        "wait-kills-at-its-timeout",
+        "wait-kills-at-timeout",
         "A wait that exceeds its timeout kills the container.",
         &[WaitContainer(|inside, id, options| {
-            kills_at_its_timeout(inside, id, options).boxed()
+            kills_at_timeout(inside, id, options).boxed()
         })],
         &["wait/timeout"],
     ),
     Fault::new(
-        "wait-answers-only-one",
+        "wait-first-waiter-only",
         "Only the first of several waits for a container gets the exit code.",
         &[WaitContainer(|inside, id, options| {
-            wake_only_one_waiter(inside, id, options).boxed()
+            first_waiter_only(inside, id, options).boxed()
         })],
         &["wait/many-waiters"],
     ),
     Fault::new(
-        "wait-has-a-deadline",
+        "wait-ends-at-request-deadline",
         "A wait without a timeout ends at the driver's request deadline.",
         &[WaitContainer(|inside, id, options| {
-            with_a_deadline(inside, id, options).boxed()
+            ends_at_deadline(inside, id, options).boxed()
         })],
-        &["wait/outlasts-the-deadline"],
+        &["wait/outlasts-request-deadline"],
     ),
 ];
 
@@ -157,24 +153,24 @@ fn zero() -> ExitInfo {
     ExitInfo::new(0, None, SystemTime::now())
 }
 
-async fn cuts_the_code(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn loses_exit_code(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let mut exit = inside.driver.wait_container(id, options).await?;
     exit.code = exit.code.min(1);
     Ok(exit)
 }
 
-async fn tells_its_own_time(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn returns_own_time(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let mut exit = inside.driver.wait_container(id, options).await?;
     exit.finished_at = SystemTime::now();
     Ok(exit)
 }
 
-async fn for_the_next_end(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-    let ended = async || -> Result<bool> {
+async fn for_next_exit(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let exited = async || -> Result<bool> {
         let now = inside.driver.get_container(id).await?;
         Ok(now.is_some_and(|now| now.exit.is_some()))
     };
-    while ended().await? {
+    while exited().await? {
         sleep(Duration::from_secs(1)).await;
     }
     inside.driver.wait_container(id, options).await
@@ -193,25 +189,25 @@ async fn zero_while(
     inside.driver.wait_container(id, options).await
 }
 
-async fn keep_the_end(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+async fn record_exit(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     let before = inside.driver.get_container(id).await?;
     if let Some(code) = before.and_then(|before| before.exit_code()) {
-        inside.memory.note(&format!("end of {id}: {code}"));
+        inside.memory.note(&format!("exit of {id}: {code}"));
     }
     inside.driver.start_container(id).await
 }
 
-async fn with_the_first_end(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-    let first = inside.memory.latest(&format!("end of {id}: "));
+async fn returns_first_exit(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let first = inside.memory.latest(&format!("exit of {id}: "));
     match first.and_then(|code| code.parse().ok()) {
         Some(code) => Ok(ExitInfo::new(code, Some(false), SystemTime::now())),
         None => inside.driver.wait_container(id, options).await,
     }
 }
 
-async fn loses_the_removed(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn removed_not_found(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let exit = inside.driver.wait_container(id, options).await?;
-    // If there is to be a removal, it follows immediately after the exit.
+    // A removal follows immediately after the exit, if there is one.
     sleep(Duration::from_millis(500)).await;
     match inside.driver.get_container(id).await? {
         Some(_) => Ok(exit),
@@ -219,14 +215,14 @@ async fn loses_the_removed(inside: &Inside, id: &ContainerId, options: WaitOptio
     }
 }
 
-async fn removed_is_zero(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn missing_returns_zero(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     match inside.driver.wait_container(id, options).await {
         Err(error) if error.is_not_found() => Ok(zero()),
         result => result,
     }
 }
 
-async fn kills_at_its_timeout(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn kills_at_timeout(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let result = inside.driver.wait_container(id, options).await;
     if result
         .as_ref()
@@ -237,13 +233,13 @@ async fn kills_at_its_timeout(inside: &Inside, id: &ContainerId, options: WaitOp
     result
 }
 
-async fn wake_only_one_waiter(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn first_waiter_only(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let before = inside.memory.note(&format!("wait for {id}"));
     let exit = inside.driver.wait_container(id, options).await?;
     Ok(if before == 0 { exit } else { zero() })
 }
 
-async fn with_a_deadline(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn ends_at_deadline(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let deadline = Duration::from_secs(60);
     match timeout(deadline, inside.driver.wait_container(id, options)).await {
         Ok(result) => result,

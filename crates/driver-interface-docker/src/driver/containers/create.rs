@@ -31,13 +31,13 @@ const OPERATION: &str = "create_container";
 /// The maximum number of attempts if the default network disappears during the creation.
 const ATTEMPTS: usize = 4;
 
-/// The pauses, in milliseconds, between looking for a container whose name is taken. Podman reserves the name
-/// first and shows the container only once it is created.
+/// The pauses, in milliseconds, before each lookup of the container that has a taken name. Podman reserves
+/// the name before the container becomes visible.
 const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 
 /// The result of a create request.
 enum Requested {
-    CreatedResource(String),
+    Created(String),
     /// An earlier attempt with the same key created it.
     Found(String),
 }
@@ -59,7 +59,7 @@ pub(in crate::driver) async fn create(
     {
         return Ok(found);
     }
-    read(OPERATION, deadline, driver.check_parts(config)).await?;
+    let network = read(OPERATION, deadline, driver.check_parts(config)).await?;
     let image = ImageRef::new(config.image.as_str()).map_err(|error| located(error.into(), OPERATION))?;
     read(
         OPERATION,
@@ -67,7 +67,11 @@ pub(in crate::driver) async fn create(
         driver.ensure_image(&image, config.pull_policy, config.platform.as_deref()),
     )
     .await?;
-    let work = Arc::clone(driver).make(config.clone(), key, lock);
+    let mut config = config.clone();
+    if let Some(name) = network {
+        config.network = NetworkMode::Named(name);
+    }
+    let work = Arc::clone(driver).create_container(config, key, lock);
     change(OPERATION, deadline, work).await.map(Rollback::keep)
 }
 
@@ -119,8 +123,8 @@ impl Inner {
         Ok(None)
     }
 
-    /// Creates the container. Runs to completion even if the caller is gone.
-    async fn make(
+    /// Creates the container. Runs to completion even if the caller drops the call.
+    async fn create_container(
         self: Arc<Self>,
         config: ContainerConfig,
         key: CreationKey,
@@ -129,7 +133,7 @@ impl Inner {
         let (network, awaited) = self.join(&config).await?;
         let result = self.request_container(&config, &key, &network).await;
         let id = match result {
-            Ok(Requested::CreatedResource(id)) => id,
+            Ok(Requested::Created(id)) => id,
             Ok(Requested::Found(id)) => {
                 let record = self.container(&id).await?;
                 let found = instance::of(&record, &self.features);
@@ -174,9 +178,9 @@ impl Inner {
         }
     }
 
-    /// Returns the name of the network to join. If the engine needs it, a default network is created before the
-    /// container. For other engines, the container is created with just the name, and the network follows. Once a
-    /// container uses the network, no cleanup of another process removes it.
+    /// Returns the name of the network to join. Creates a default network first only if the engine requires
+    /// it. Otherwise the network is created after the container: once a container uses it, no other process
+    /// removes it as idle.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {
             Some(name) => Ok((name.to_owned(), None)),
@@ -185,7 +189,7 @@ impl Inner {
                 let awaited = self.networks.begin(&name);
                 let ready = match self.engine.dialect().creation_needs_network {
                     true => self.ensure_default_network(&name, &config.session_id).await,
-                    // A container must never join another owner's network of that name.
+                    // A container must never join an unmanaged network of that name.
                     false => self.refuse_network_of_others(&name).await,
                 };
                 ready.map_err(no_network)?;
@@ -210,7 +214,7 @@ impl Inner {
             let real = self.with_real_sources(config).await?;
             let body = request(&real, labels.clone(), network, &self.features, init);
             let failure = match self.engine.create_container(&name, platform, &body).await {
-                Ok(id) => return Ok(Requested::CreatedResource(id)),
+                Ok(id) => return Ok(Requested::Created(id)),
                 Err(failure) => failure,
             };
             let found = match &failure {
@@ -278,7 +282,7 @@ impl Inner {
             .into())
     }
 
-    /// Inspects the new container after verifying that it got its volumes and tmpfs modes.
+    /// Verifies the volumes and tmpfs modes of the new container, and returns its instance.
     async fn complete(
         &self,
         id: &str,
@@ -295,6 +299,14 @@ impl Inner {
         }
         self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;
+        if record.path.is_empty() {
+            // Podman 5 creates such a container, and only fails to start it.
+            return Err(
+                ContainerCreationError::new("neither the config nor the image has a command")
+                    .with_hint(Hint::NoCommand)
+                    .into(),
+            );
+        }
         instance::of(&record, &self.features)
             .map_err(|failure| self.error(Operation::CreateContainer, id, failure))
     }

@@ -1,4 +1,4 @@
-//! Dry run: what a creation would do, without doing any of it.
+//! Dry runs of container creations.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl Inner {
         }
     }
 
-    /// Adds refusals for resources that the config names and that do not exist, and for names that are taken.
+    /// Adds refusals for missing resources and taken names.
     async fn refuse_missing(&self, config: &ContainerConfig, plan: &mut CreationPlan) -> Result<()> {
         for index in self.missing_sources(config).await {
             let path = format!("volumes[{index}].source");
@@ -85,7 +85,7 @@ impl Inner {
             }
         }
         if let NetworkMode::Named(name) = &config.network
-            && let Err(error) = self.network_named(name).await
+            && let Err(error) = self.network_name(name).await
         {
             refuse_if_missing(error, "network", plan)?;
         }

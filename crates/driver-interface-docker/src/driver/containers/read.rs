@@ -10,8 +10,8 @@ use crate::translate::errors::Operation;
 use crate::translate::records::SummaryRecord;
 use crate::translate::{instance, labels};
 
-/// How many containers a listing inspects concurrently.
-const AT_ONCE: usize = 8;
+/// The number of containers that a listing inspects concurrently.
+const CONCURRENCY: usize = 8;
 
 impl Inner {
     pub(in crate::driver) async fn get(&self, requested: &str) -> Result<Option<ContainerInstance>> {
@@ -24,8 +24,7 @@ impl Inner {
             .map_err(|failure| self.error(Operation::InspectContainer, requested, failure))
     }
 
-    /// Lists containers. Each one is inspected individually, because a summary contains neither how a container
-    /// exited nor when.
+    /// Lists containers. Inspects each of them, because a summary lacks the exit information.
     pub(in crate::driver) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
         let summaries = self.own_summaries().await?;
         let chosen: Vec<SummaryRecord> = summaries
@@ -33,7 +32,8 @@ impl Inner {
             .filter(|summary| may_match(summary, filter))
             .collect();
         let looked_up = stream::iter(chosen).map(|summary| async move { self.get(&summary.id).await });
-        let found: Vec<Option<ContainerInstance>> = looked_up.buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<Option<ContainerInstance>> =
+            looked_up.buffer_unordered(CONCURRENCY).try_collect().await?;
         let mut found: Vec<ContainerInstance> = found.into_iter().flatten().collect();
         found.retain(|container| filter.matches(container));
         found.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));

@@ -47,13 +47,13 @@ impl Inner {
         let mut tries = 0;
         while let Err(failure) = self.engine.remove_container(&record.id, how).await {
             tries += 1;
-            // Podman's kill fails if the container exits by itself in the meantime.
+            // Podman's kill fails if the container exits in the meantime.
             if options.force && tries < TRIES && refused_for(&failure) == Some(Cause::StillRunning) {
                 sleep(Duration::from_millis(50)).await;
                 continue;
             }
             if failure.effect_unknown() {
-                // If the container is gone, its default network is released; if not, the release notices.
+                // The container may have been removed. If not, the release keeps its default network.
                 let (driver, labels) = (Arc::clone(&self), record.config.labels.clone());
                 tokio::spawn(async move {
                     if let Some(network) = labels::default_network(&labels) {
@@ -71,8 +71,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Decides what to report after a failed removal. Another removal may still be in progress; this waits for it
-    /// and then reports that there is no such container.
+    /// Returns the error for a failed removal. If another removal is in progress, waits for it and returns
+    /// `ContainerNotFoundError`.
     async fn not_removed(&self, requested: &str, id: &str, failure: EngineError) -> Result<()> {
         let Some(found) = refused_for(&failure) else {
             return Err(self.error(Operation::RemoveContainer, requested, failure));
@@ -83,7 +83,7 @@ impl Inner {
             }
             return Err(ContainerNotFoundError::new(requested).into());
         }
-        // The container is gone, perhaps because of this request, so the effect is unknown.
+        // The container no longer exists, perhaps because of this request, so the effect is unknown.
         if found == Cause::Other && self.find_container(id).await?.is_none() {
             return Err(ContainerNotFoundError::new(requested).with_source(failure).into());
         }

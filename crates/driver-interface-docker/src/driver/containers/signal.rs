@@ -32,8 +32,7 @@ impl Inner {
         let number = signal.number().to_string();
         let sent = self.engine.signal_container(&record.id, &number);
         let sent = if signal == Signal::KILL {
-            // Podman responds to a kill once the container is not running, and so never if it is restarted right
-            // away.
+            // Podman only responds once the container is not running: never, if it is restarted immediately.
             tokio::select! {
                 sent = sent => sent,
                 () = self.wait_for_end(&record) => Ok(()),
@@ -67,7 +66,7 @@ impl Inner {
             return Ok(not_running(requested, &now.state));
         }
         if !status::is_alive(&now.state) {
-            // This very signal may be the reason.
+            // This signal may have caused the exit.
             let error = not_running(requested, &now.state);
             return Ok(match failure.effect_unknown() {
                 true => error.with_effect(Effect::Unknown),
@@ -118,8 +117,8 @@ impl Inner {
         }
     }
 
-    /// Stops and starts a container. If the caller goes away, it does not continue, so that a stop by another
-    /// caller that has returned is not undone.
+    /// Stops and starts a container. If the caller drops the call, the container is not started, because
+    /// another caller may have stopped it since.
     pub(in crate::driver) async fn restart(
         self: Arc<Self>,
         requested: String,
@@ -132,11 +131,11 @@ impl Inner {
     }
 }
 
-/// Returns the error for a container in a state in which it runs no process.
+/// Returns the error for a container that is not running.
 pub(in crate::driver) fn not_running(requested: &str, state: &StateRecord) -> DriverError {
     let text = match status::status(state) {
-        // The container was stopped when the engine checked and is running again now, or the other way round.
-        ContainerStatus::Running => "its state was changing".to_owned(),
+        // The state changed between the engine's check and the inspection.
+        ContainerStatus::Running => "its state changed during the call".to_owned(),
         status => format!("it is {status}"),
     };
     ContainerNotRunningError::new(requested, text).into()

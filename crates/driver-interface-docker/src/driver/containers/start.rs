@@ -43,7 +43,7 @@ impl Inner {
             && repairs > 0
             && let Some(network) = labels::default_network(&record.config.labels)
         {
-            // The container for which the network was recreated may be gone by now.
+            // The container for which the network was recreated may have been removed.
             self.release_default_network(network).await;
         }
         outcome
@@ -89,9 +89,8 @@ impl Inner {
         }
     }
 
-    /// Refuses to start a container whose program is missing. With an init process, the engine starts that
-    /// process, and only the init process notices that the program is missing. The caller would merely see a
-    /// container that has exited.
+    /// Returns an error if the container's program is missing. The engine does not detect this if it starts
+    /// an init process: then only that process fails, and the caller would see a container that has exited.
     async fn refuse_missing_program(&self, requested: &str, record: &ContainerRecord) -> Result<()> {
         if record.state.running {
             return Ok(());
@@ -111,7 +110,7 @@ impl Inner {
         }
         match self.find_container(&record.id).await? {
             None => return Err(ContainerNotFoundError::new(requested).into()),
-            // The container's files are removed before the container is.
+            // A removal deletes the container's files before the container.
             Some(now) if now.state.status != record.state.status => return Ok(()),
             Some(_) => {}
         }
@@ -135,8 +134,7 @@ impl Inner {
         Ok(Some(found.is_executable()))
     }
 
-    /// Recreates the default network if it is the one that is missing. Returns whether another attempt is
-    /// worthwhile.
+    /// Recreates the default network if the container uses it. Returns whether to retry the start.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
         let (Some(name), Some(session)) = (labels::default_network(own), session_of(own)) else {
@@ -144,7 +142,7 @@ impl Inner {
         };
         self.ensure_default_network(name, session.as_str()).await?;
         if repairs == 0 {
-            // Sufficient for a container that never ran. One that did refers to the old network's id.
+            // This suffices for a container that never ran. Any other refers to the old network's id.
             return Ok(true);
         }
         Ok(self.engine.reconnect(&record.id, name).await.is_ok())

@@ -80,7 +80,7 @@ impl Inner {
         })
     }
 
-    /// Takes one measurement. Returns `None` if the container is gone or not running.
+    /// Takes one measurement. Returns `None` if the container does not exist or is not running.
     async fn measure(&self, id: &str) -> Result<Option<UsageRecord>> {
         let failed = |failure| self.error(Operation::InspectContainer, id, failure);
         let measured = timeout(self.deadlines.read, self.engine.usage(id)).await;
@@ -89,12 +89,12 @@ impl Inner {
         match measured {
             Ok(found) => Ok(found.filter(|usage| usage.time().is_some())),
             Err(EngineError::Refused(refusal)) => {
-                let gone = cause(Operation::InspectContainer, &refusal) == Cause::NotFound;
+                let missing = cause(Operation::InspectContainer, &refusal) == Cause::NotFound;
                 let exited = match self.find_container(id).await? {
                     Some(now) => !status::is_alive(&now.state),
                     None => true,
                 };
-                if gone || exited {
+                if missing || exited {
                     Ok(None)
                 } else {
                     Err(failed(EngineError::Refused(refusal)))
@@ -108,12 +108,12 @@ impl Inner {
 impl Meter {
     async fn next(&mut self) -> Result<Option<ContainerStats>> {
         sleep_until(self.next).await;
-        // Skip measurements that were not awaited.
+        // If the caller is slow, skip measurements.
         self.next = Instant::now() + PERIOD;
         let Some(usage) = self.driver.measure(&self.id).await? else {
             return Ok(None);
         };
-        // A new run restarts the counters and belongs to another stream.
+        // A new run resets the counters, which ends this stream.
         let stats = usage.after(&self.earlier, self.pids_limit);
         self.earlier = usage;
         Ok(stats)

@@ -47,7 +47,7 @@ impl Inner {
     ) -> Result<StopOutcome> {
         let mut record = self.container(&requested).await?;
         if !status::is_alive(&record.state) {
-            // A start in progress, even one whose caller has gone, must take effect before this can report that
+            // Wait for a start in progress, even if its caller dropped the call, before reporting that
             // nothing is running.
             drop(self.starts.lock(&record.id).await);
             let Some(now) = self.find_container(&record.id).await? else {
@@ -85,8 +85,7 @@ impl Inner {
     async fn kill(&self, requested: &str, record: &ContainerRecord) -> Result<StopOutcome> {
         let max_wait = self.deadlines.stop_margin / 2;
         let killed = async {
-            // Podman responds to a kill once the container is not running, and so never if it is restarted right
-            // away.
+            // Podman only responds once the container is not running: never, if it is restarted immediately.
             tokio::select! {
                 sent = self.signal(requested, record, KILL) => {
                     sent?;
@@ -138,18 +137,18 @@ impl Inner {
         if matches!(found, Cause::NotRunning | Cause::WrongState) {
             return Ok(Signalled::Exited);
         }
-        // Whatever the engine's error is, a run that has exited needs no signal.
+        // A run that has exited needs no signal, whatever the engine's error.
         match self.run_ended(requested, record).await? {
             Some(_) => Ok(Signalled::Exited),
             None => Err(self.error(Operation::StopContainer, requested, failure)),
         }
     }
 
-    /// Waits until every reader sees that this run has exited. Podman's wait returns a moment before its records
-    /// show the exit.
+    /// Waits until the engine's records show that this run has exited. Podman's wait returns slightly
+    /// earlier.
     pub(in crate::driver) async fn wait_for_end(&self, record: &ContainerRecord) {
         loop {
-            // The engine's wait keeps waiting if the container is restarted right away.
+            // The engine's wait does not return if the container is restarted immediately.
             let waited = timeout(RECHECK, self.engine.wait_container(&record.id)).await;
             match self.find_container(&record.id).await {
                 Ok(Some(now)) if !is_over(&record.state, &now.state) => {}
@@ -163,8 +162,8 @@ impl Inner {
         }
     }
 
-    /// Returns the state after this run, or `None` if it is still running. If the engine has begun to record the
-    /// exit, this waits until it has finished.
+    /// Returns the state after this run, or `None` if it is still running. If the engine is recording the
+    /// exit, waits until that is done.
     async fn run_ended(&self, requested: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
         let began = Instant::now();
         loop {
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_grace_follows_from_both_options() {
+    fn grace_depends_on_force_and_timeout() {
         let ten = Duration::from_secs(10);
         assert_eq!(grace(StopOptions::default()), ten);
         assert_eq!(grace(StopOptions::graceful(Duration::ZERO)), Duration::ZERO);
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_run_means_that_the_earlier_is_over() {
+    fn newer_run_means_the_earlier_one_is_over() {
         let run = |word: &str, started: &str| StateRecord {
             status: word.to_owned(),
             started_at: started.to_owned(),

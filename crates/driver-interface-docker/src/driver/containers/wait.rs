@@ -17,12 +17,12 @@ use crate::wire::EngineError;
 const OPERATION: &str = "wait_container";
 
 /// How often to inspect the container while the engine's wait is pending: frequently at first, because the engine
-/// may not have begun to wait yet; then rarely, for what a wait does not notice.
+/// may not have begun to wait yet; then rarely, to catch exits that the engine's wait misses.
 const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LATER_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long to wait for the response of the engine's wait once the run is over.
-const LATE_ANSWER: Duration = Duration::from_secs(1);
-/// How long after the engine's wait has returned its records may still show the run.
+const LATE_RESPONSE: Duration = Duration::from_secs(1);
+/// How long the engine's records may still show the run after the engine's wait has returned.
 const LATE_RECORD: Duration = Duration::from_secs(5);
 /// How long to pause before retrying after a failed wait.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
@@ -30,7 +30,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// The result of inspecting the container.
 enum Observed {
     Exited(ExitInfo),
-    /// The run is over, and the record does not say how it exited.
+    /// The run is over, but its exit is not recorded.
     Over,
     Running,
 }
@@ -59,14 +59,18 @@ pub(in crate::driver) async fn wait(
         .timeout
         .map_or(Duration::MAX, |longest| longest.saturating_sub(began.elapsed()));
     Ok(driver
-        .explained(&last, exit, left.min(driver.deadlines.read / 2))
+        .with_oom_killed(&last, exit, left.min(driver.deadlines.read / 2))
         .await)
 }
 
 impl Inner {
-    /// Completes the exit info with the out-of-memory state from the engine's events if the container's record
-    /// lacks it.
-    async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, max_wait: Duration) -> ExitInfo {
+    /// Adds the out-of-memory state from the engine's events to the exit info if the record lacks it.
+    async fn with_oom_killed(
+        &self,
+        last: &ContainerRecord,
+        mut exit: ExitInfo,
+        max_wait: Duration,
+    ) -> ExitInfo {
         if exit.oom_killed.is_none() {
             let started = status::started_at(&last.state).or_else(|| time::parse(&last.created));
             let (started, finished) = (started.unwrap_or(exit.finished_at), exit.finished_at);
@@ -84,11 +88,11 @@ impl Inner {
             return Ok(exit);
         }
         loop {
-            // Opened before the next inspection, so that it covers everything that happens after that inspection.
-            // Once the container is removed, the code is known nowhere else.
+            // Start the wait before the next inspection, so that it covers every exit after it. Once the
+            // container is removed, only this wait has the code.
             let id = last.id.clone();
-            let answer = self.engine.wait_next_exit(&id);
-            if let Some(exit) = self.response_or_poll(requested, last, answer).await? {
+            let response = self.engine.wait_next_exit(&id);
+            if let Some(exit) = self.response_or_poll(requested, last, response).await? {
                 return Ok(exit);
             }
             sleep(AFTER_FAILURE).await;
@@ -101,15 +105,15 @@ impl Inner {
         &self,
         requested: &str,
         last: &mut ContainerRecord,
-        answer: impl Future<Output = std::result::Result<i64, EngineError>>,
+        response: impl Future<Output = std::result::Result<i64, EngineError>>,
     ) -> Result<Option<ExitInfo>> {
-        tokio::pin!(answer);
+        tokio::pin!(response);
         let mut pause = FIRST_POLL_INTERVAL;
         loop {
             tokio::select! {
-                code = &mut answer => return match code {
-                    Ok(code) => self.facts_of(requested, last, code).await.map(Some),
-                    Err(failure) => self.without_answer(requested, last, failure).await,
+                code = &mut response => return match code {
+                    Ok(code) => self.exit_with_code(requested, last, code).await.map(Some),
+                    Err(failure) => self.wait_failed(requested, last, failure).await,
                 },
                 () = sleep(pause) => {}
             }
@@ -117,8 +121,8 @@ impl Inner {
                 Observed::Exited(exit) => return Ok(Some(exit)),
                 Observed::Running => {}
                 Observed::Over => {
-                    return match timeout(LATE_ANSWER, &mut answer).await {
-                        Ok(Ok(code)) => self.facts_of(requested, last, code).await.map(Some),
+                    return match timeout(LATE_RESPONSE, &mut response).await {
+                        Ok(Ok(code)) => self.exit_with_code(requested, last, code).await.map(Some),
                         _ => Err(ContainerNotFoundError::new(requested).into()),
                     };
                 }
@@ -127,7 +131,7 @@ impl Inner {
         }
     }
 
-    /// Inspects the container, and has_events_before the latest record.
+    /// Inspects the container, and stores the record in `last`.
     async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
@@ -139,7 +143,12 @@ impl Inner {
     }
 
     /// Returns the exit info for the code returned by the engine's wait.
-    async fn facts_of(&self, requested: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
+    async fn exit_with_code(
+        &self,
+        requested: &str,
+        last: &mut ContainerRecord,
+        code: i64,
+    ) -> Result<ExitInfo> {
         let reported = || ExitInfo::new(code, None, SystemTime::now());
         let began = Instant::now();
         let ran = status::is_alive(&last.state) || status::started_at(&last.state).is_some();
@@ -160,8 +169,8 @@ impl Inner {
         }
     }
 
-    /// Decides how to proceed after the engine's wait ended without a code.
-    async fn without_answer(
+    /// Handles a failure of the engine's wait. Returns `None` if the wait should be repeated.
+    async fn wait_failed(
         &self,
         requested: &str,
         last: &mut ContainerRecord,
@@ -185,8 +194,7 @@ fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
     status::exit(&record.state, created_at)
 }
 
-/// Returns what a record says about the run in an earlier record of the same container, or about the first run if
-/// the container had not run.
+/// Returns the state in `now` of the run recorded in `then`, or of the first run if there was none.
 fn observed(then: &ContainerRecord, now: &ContainerRecord) -> Observed {
     if is_later_run(&then.state, &now.state) {
         return Observed::Over;
@@ -222,7 +230,7 @@ mod tests {
     const AGAIN: &str = "2026-11-24T08:11:09Z";
 
     #[test]
-    fn the_end_of_another_run_is_not_taken_for_this_one_s() {
+    fn exit_of_another_run_is_not_reported() {
         let running = record("running", ONCE, 0);
         assert!(matches!(observed(&running, &running), Observed::Running));
         assert!(matches!(
@@ -240,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_created_container_is_waited_for_until_its_first_run_ends() {
+    fn created_container_waits_for_its_first_run() {
         let never = "0001-01-01T00:00:00Z";
         let created = record("created", never, 0);
         assert!(exit(&created).is_none());

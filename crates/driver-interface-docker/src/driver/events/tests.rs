@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-/// What the scripted engine does with a connection.
+/// A scripted engine's reaction to a connection.
 enum Step {
     /// Sends events, and closes the connection.
     Ends(Vec<String>),
@@ -88,7 +88,7 @@ const START: Position = Position {
 };
 
 #[tokio::test]
-async fn a_connection_that_ends_is_made_again_without_gap_or_duplicate() {
+async fn reconnects_without_gap_or_duplicate() {
     let directory = tempfile::tempdir().unwrap();
     let steps = vec![
         Step::Ends(vec![event(10_000, "create"), event(20_000, "start")]),
@@ -124,12 +124,12 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_duplicate() {
         requested[0].contains("/events?since=0.000004000&"),
         "{requested:?}"
     );
-    // The request starts well before the last event, which is then expected to show up.
+    // The new request starts well before the last event, so that event must be resent.
     assert!(requested[1].contains("since=0.000000000&"), "{requested:?}");
 }
 
 #[tokio::test]
-async fn events_are_told_in_the_order_in_which_they_come_and_none_is_lost_for_its_time() {
+async fn out_of_order_timestamps_lose_no_event() {
     let directory = tempfile::tempdir().unwrap();
     let (early, late) = (event(20_000, "start"), event(30_000, "pause"));
     let steps = vec![
@@ -159,7 +159,7 @@ async fn events_are_told_in_the_order_in_which_they_come_and_none_is_lost_for_it
 }
 
 #[tokio::test]
-async fn an_engine_that_forgot_leaves_a_gap() {
+async fn lost_history_reports_a_gap() {
     let directory = tempfile::tempdir().unwrap();
     let steps = vec![
         Step::Ends(vec![event(10_000, "create")]),
@@ -176,7 +176,7 @@ async fn an_engine_that_forgot_leaves_a_gap() {
 }
 
 #[tokio::test]
-async fn a_silent_engine_that_forgot_leaves_a_gap_too() {
+async fn lost_history_of_idle_engine_reports_a_gap() {
     let directory = tempfile::tempdir().unwrap();
     let steps = vec![Step::Ends(vec![event(10_000, "create")]), Step::Stays(vec![])];
     let (engine, _served) = engine(&directory, Dialect::DOCKER, steps);
@@ -189,7 +189,7 @@ async fn a_silent_engine_that_forgot_leaves_a_gap_too() {
 }
 
 #[tokio::test]
-async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more() {
+async fn since_reports_a_gap_unless_history_reaches_back() {
     for (memory, gaps) in [(vec![event(1_000, "create")], 0), (vec![], 1)] {
         let directory = tempfile::tempdir().unwrap();
         let steps = vec![Step::Stays(vec![event(10_000, "die")]), Step::Ends(memory)];
@@ -203,7 +203,7 @@ async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_stays_out_of_reach_ends_the_stream() {
+async fn unreachable_engine_ends_the_stream() {
     let directory = tempfile::tempdir().unwrap();
     let gone = Address::Unix(directory.path().join("nothing.sock"));
     let engine = Engine::new(gone, &ApiVersion::new(1, 41), Dialect::PODMAN);

@@ -35,7 +35,7 @@ pub(in crate::driver) enum Input {
     Open,
 }
 
-/// Starts a command. If the caller goes away in the meantime, the command is killed as soon as it has begun.
+/// Starts a command. If the caller drops the call, the command is killed as soon as it has begun.
 pub(in crate::driver) async fn begin(
     inner: &Arc<Inner>,
     operation: &'static str,
@@ -130,7 +130,7 @@ impl Inner {
         for location in ["/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"] {
             match self.engine.stat_path(id, location).await {
                 Ok(None) => {}
-                // If the engine cannot tell, assume there is one; executing it will show.
+                // If this cannot be determined, assume that it exists; otherwise the exec fails.
                 Ok(Some(_)) | Err(_) => return true,
             }
         }
@@ -148,8 +148,7 @@ impl Inner {
             )
         {
             let mut capable = self.require_running(id).await;
-            // If the container is just exiting, engines report various errors, and do so before the exit becomes
-            // visible.
+            // If the container is exiting, engines report various errors before the exit becomes visible.
             if matches!(cause, Cause::BadParameter | Cause::Other) && capable.is_ok() {
                 sleep(EXIT_REPORT_LAG).await;
                 capable = self.require_running(id).await;

@@ -11,21 +11,22 @@ use crate::wire::Duplex;
 /// The character that a terminal interprets as end of input at the beginning of a line (Ctrl-D).
 const EOT: u8 = 0x04;
 
-/// The input of a command, over its connection. Shutting it down closes the input and leaves the output open.
+/// The input of a command. Shutting it down closes the input and leaves the output open.
 ///
-/// A pipe is closed by half-closing the connection. A terminal cannot be closed in one direction (Docker detaches
-/// from the whole command), so end of input is typed: once at the beginning of a line, twice within a line, where
-/// the first only flushes what was typed so far.
+/// A pipe is closed by half-closing the connection. With a terminal, Docker would then detach from the whole
+/// command. Therefore the driver sends EOT: once at the beginning of a line, twice within a line, where the
+/// first only flushes the line.
 pub(super) struct CommandInput {
     write: WriteHalf<Duplex>,
-    /// The characters still to be typed at the end, or `None` if the input is a pipe.
+    /// The state needed to end a terminal's input, or `None` if the input is a pipe.
     ending: Option<Ending>,
 }
 
 #[derive(Default)]
 struct Ending {
     within_line: bool,
-    typed: Option<usize>,
+    /// The number of EOT characters still to be sent.
+    left: Option<usize>,
 }
 
 impl CommandInput {
@@ -58,7 +59,7 @@ impl AsyncWrite for CommandInput {
         let Some(ending) = &mut input.ending else {
             return Pin::new(&mut input.write).poll_shutdown(context);
         };
-        let left = ending.typed.get_or_insert(if ending.within_line { 2 } else { 1 });
+        let left = ending.left.get_or_insert(if ending.within_line { 2 } else { 1 });
         while *left > 0 {
             *left -= ready!(Pin::new(&mut input.write).poll_write(context, &[EOT][..]))?;
         }

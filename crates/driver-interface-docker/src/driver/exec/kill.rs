@@ -1,13 +1,13 @@
 //! Killing a command together with every process it has started.
 //!
-//! Engines have no API call for this, and a process can leave its parent, process group and session. It cannot
-//! easily leave its environment. Therefore every command gets a mark in its environment, which its children
-//! inherit, and a second command, run as the same user, searches `/proc` for it with shell builtins alone.
+//! Engines have no API call for this, and a process can leave its parent, process group and session, but not
+//! easily its environment. Therefore every command has a mark in its environment, which its children inherit.
+//! A second command, run as the same user, searches `/proc` for the mark, using only shell builtins.
 //!
-//! A process escapes if it has cleared its environment, started its own session and lost its parent among the
-//! marked processes. Nothing visible to the engine or the kernel from outside ties such a process to the command:
-//! commands share the container's control group, and its parent is now the container's first process. The crate's
-//! README documents this. In an image without `sh` nothing can be killed, so a timeout is rejected there up front.
+//! A process escapes if it has cleared its environment, started its own session and lost its marked parent
+//! (see the crate's README). Nothing links such a process to the command: all commands share the container's
+//! cgroup, and its parent is now the container's first process. Without `sh` in the image, nothing can be
+//! killed, so a timeout is rejected up front.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,18 +30,18 @@ use crate::wire::{EngineError, Stream};
 /// The environment variable that holds the mark.
 pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
 
-/// How long a requested command may take to begin before it is killed.
+/// How long to wait for a command to begin before killing it.
 const BEGINS: Duration = Duration::from_secs(20);
 /// How long to keep trying to kill a command in the background.
 const IN_BACKGROUND: Duration = Duration::from_secs(60);
 /// The maximum number of attempts while processes of the tree remain.
 const ROUNDS: usize = 5;
-/// Output of a helper beyond this size is dropped.
+/// The maximum output of a helper that is kept.
 const HELPER_OUTPUT: usize = 4 * 1024;
 
-/// Kills every process that carries the mark, is a child of such a process, or shares a session with one, until a
-/// pass finds none. Processes are stopped first, so that none reacts to the death of another. The script spares
-/// the container's first process with its session, and itself. Exits with 0 once no process is left.
+/// Kills every process that has the mark, is a child of such a process, or shares a session with one, until a
+/// pass finds none. Stops the processes first, so that none reacts to the death of another. Spares the
+/// container's first process with its session, and itself. Exits with 0 once no process is left.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -92,13 +92,13 @@ for directory in /proc/[0-9]*; do
   set -- ${line##*) }
   if [ "$2" != 0 ] || [ "$1" = Z ] || [ "$1" = X ]; then continue; fi
   while IFS= read -r line || [ -n "$line" ]; do
-    case $line in *"$mark"*) echo lives; exit 0;; esac
+    case $line in *"$mark"*) echo alive; exit 0;; esac
   done < $directory/environ
 done 2>/dev/null
-echo gone
+echo exited
 "#;
 
-/// A command with every process it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
+/// A command and every process it has started. Dropping it kills them unless it is [disarmed](Self::disarm).
 pub(in crate::driver) struct Tree {
     inner: Arc<Inner>,
     requested: String,
@@ -147,7 +147,7 @@ impl Tree {
         &self.exec
     }
 
-    /// Disarms the tree because the command has exited or should be left alone.
+    /// Keeps the command running when the tree is dropped.
     pub(in crate::driver) fn disarm(&self) {
         self.armed.store(false, Ordering::SeqCst);
     }
@@ -157,13 +157,13 @@ impl Tree {
         if !self.armed.swap(false, Ordering::SeqCst) {
             return;
         }
-        let again = self.unarmed_handle();
+        let handle = self.unarmed_handle();
         background::spawn(async move {
             let until = Instant::now() + IN_BACKGROUND;
             // Retry, so that a brief connection failure does not leave the command running.
-            while let Err(error) = again.kill_within(IN_BACKGROUND).await {
+            while let Err(error) = handle.kill_within(IN_BACKGROUND).await {
                 if Instant::now() > until {
-                    tracing::warn!(container = again.requested, %error, "a command may still be running");
+                    tracing::warn!(container = handle.requested, %error, "a command may still be running");
                     break;
                 }
                 sleep(Duration::from_secs(1)).await;
@@ -182,7 +182,7 @@ impl Tree {
 
     async fn kill_within(&self, longest: Duration) -> Result<()> {
         let killed = timeout(longest, self.kill_all()).await;
-        let text = format!("processes of it were still running after {longest:?}");
+        let text = format!("some of its processes were still running after {longest:?}");
         killed.unwrap_or_else(|_| Err(self.failed(&text)))
     }
 
@@ -210,7 +210,7 @@ impl Tree {
             .into()
     }
 
-    /// Waits until the command has begun, or it is clear that it will not.
+    /// Waits until the command has begun or failed to begin, but no longer than [`BEGINS`].
     async fn wait_started(&self) -> Result<()> {
         let began = Instant::now();
         while let Some(Phase::Prepared) = self.phase().await? {
@@ -284,7 +284,7 @@ impl Tree {
         Ok(found.map(|record| (self.inner.engine.dialect().exec_phase)(&record)))
     }
 
-    /// Returns the error for a failed inspection. The command was requested, so it may have had any effect.
+    /// Returns the error for a failed inspection. The command may already have had an effect.
     fn unsettled(&self, failure: EngineError) -> DriverError {
         let error = self.inner.error(Operation::Read, &self.requested, failure);
         error.with_effect(Effect::Unknown)
@@ -309,8 +309,8 @@ impl Tree {
         let mark = format!("{MARK}={}", self.mark);
         let (code, output) = self.helper(PROBE_SCRIPT, &[&mark]).await.ok()?;
         match (code, output.trim_ascii()) {
-            (0, b"lives") => Some(true),
-            (0, b"gone") => Some(false),
+            (0, b"alive") => Some(true),
+            (0, b"exited") => Some(false),
             _ => None,
         }
     }

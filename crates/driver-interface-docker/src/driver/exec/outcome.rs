@@ -13,11 +13,10 @@ use crate::wire::EngineError;
 /// The maximum pause between inspections of a command that is still running after the end of its output. It may
 /// have closed its streams on purpose, so this is no timeout.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long after a command was killed the engine may take to notice that the container was killed.
+/// How long after a command was killed the engine may still report its killed container as running.
 const CONTAINER_EXIT_LAG: Duration = Duration::from_secs(4);
 
-/// Prints how many processes in the container the kernel has killed because it ran out of memory. Each version of
-/// control groups has one of these files; the other one is missing, which is not an error.
+/// Prints the number of out-of-memory kills in the container. cgroup v1 and v2 each have one of these files.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
     if [ -r $file ]; then while read -r key value; do \
     if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; fi; done; exit 0";
@@ -29,7 +28,7 @@ impl Tree {
     /// Returns how the command exited, once its output has ended, or `None` if it exited with its container.
     ///
     /// Engines end the output when the command has exited, even if the command closed it earlier. If the output
-    /// ends while the command is running, something between the driver and the engine cut it off.
+    /// ends while the command is running, the connection was cut.
     ///
     /// # Errors
     /// `ConnectionError`: the connection was cut. The output since then is lost, and Docker may record an exit code
@@ -56,7 +55,7 @@ impl Tree {
                     if let Some(failure) = broken {
                         return Err(self.cut_off(&failure));
                     }
-                    // The process may be gone with the engine just about to record its exit.
+                    // The process may have exited although the engine has not recorded it yet.
                     if self.is_process_alive().await == Some(true)
                         || began.elapsed() > self.inner().deadlines.read
                     {
@@ -167,9 +166,9 @@ impl Tree {
         let text = String::from_utf8_lossy(&output);
         let counts: Vec<u64> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
         match code {
-            // Without a count, the output was cut short, whatever exit code the engine reports.
+            // Without a count, the output was cut off, regardless of the exit code.
             0 if !counts.is_empty() => Some(counts.iter().sum::<u64>() > 0),
-            // There is no shell, so the answer is unknown, but the container is running. A container that is
+            // Without a shell, the count is unknown, but the container is running. A container that is
             // exiting yields the same codes with a different message.
             126 | 127 if text.contains("executable file not found") => Some(false),
             _ => None,
@@ -178,7 +177,7 @@ impl Tree {
 
     /// Returns the error for a command that the engine could not start, based on the engine's message.
     pub(in crate::driver) async fn start_error(&self, text: String) -> DriverError {
-        // Treat it like a request that the engine rejects before it hands over the connection.
+        // Treat it like a rejected request.
         let refusal = EngineError::refused(400, text);
         self.inner()
             .refused_start(self.requested(), self.container(), refusal)

@@ -1,4 +1,4 @@
-//! The output of an interactive exec on its way to the reader.
+//! Buffers for the output of an interactive exec.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -10,8 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-/// How much of each output is buffered while it is not read. Beyond that, backpressure reaches the engine and
-/// then the command.
+/// How much of each output is buffered while it is not read. If the buffer is full, the command blocks.
 const HELD: usize = 64 * 1024;
 /// How much is buffered for a command that must no longer be blocked. This exceeds what an exiting process can
 /// leave in its pipes.
@@ -35,7 +34,7 @@ impl CutOff {
 
 /// The driver's end of one output.
 pub(super) struct Sender {
-    /// `None` once the reader is gone.
+    /// `None` once the reader was dropped.
     pipe: Option<DuplexStream>,
     waiting: VecDeque<Bytes>,
     held: usize,
@@ -63,13 +62,13 @@ pub(super) fn output() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Buffers output. Data beyond the buffer's limit is dropped, and the output then ends with an error.
+    /// Buffers output. If the buffer is full, drops the data, and the output then ends with an error.
     pub(super) fn push(&mut self, data: Bytes) {
         if self.pipe.is_none() {
             return;
         }
         if self.held + data.len() > HELD_AT_END {
-            let why = "the output was not read while the command was being stopped, and the rest was dropped";
+            let why = "the output was not read while the command was being stopped, so the rest was dropped";
             self.cut_off(CutOff::new(io::ErrorKind::OutOfMemory, why));
         }
         if self.end.get().is_none() {
@@ -97,7 +96,7 @@ impl Sender {
                     self.waiting.pop_front();
                 }
             }
-            // The reader is gone; drop its output so that the command can proceed.
+            // The reader was dropped; discard its output so that the command can proceed.
             Err(_) => {
                 self.pipe = None;
                 self.waiting.clear();
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whole_output_ends_and_cut_output_ends_with_an_error_after_what_came() {
+    async fn cut_output_ends_with_an_error() {
         for why in [None, Some("the connection was cut")] {
             let (mut sender, mut receiver) = output();
             sender.push(Bytes::from(vec![b'x'; 3 * HELD]));
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_output_that_nobody_reads_a_limited_part_is_held_and_the_loss_shows() {
+    async fn unread_output_is_bounded_and_loss_is_an_error() {
         let (mut sender, mut receiver) = output();
         for _ in 0..100 {
             sender.push(Bytes::from(vec![b'x'; 64 * 1024]));
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_wants_any_more_is_dropped() {
+    async fn output_without_reader_is_dropped() {
         let (mut sender, receiver) = output();
         sender.push(Bytes::from_static(b"early"));
         drop(receiver);

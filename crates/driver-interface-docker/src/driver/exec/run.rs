@@ -162,7 +162,7 @@ impl Run {
     }
 
     /// Kills the command and reads its output in the meantime, because an engine that cannot deliver output does
-    /// not finish.
+    /// not notice the exit.
     async fn overdue(mut self, longest: Duration) -> Result<ExecOutput> {
         let tree = self.tree.unarmed_handle();
         let latest = Instant::now() + tree.inner().deadlines.stop_margin;

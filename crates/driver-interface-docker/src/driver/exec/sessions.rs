@@ -48,7 +48,7 @@ impl Sessions {
 impl Flag {
     pub(super) fn set(&self) {
         self.on.store(true, Ordering::SeqCst);
-        // A permit is stored for a task that is not waiting at the moment.
+        // This stores a permit if the task is not waiting yet.
         self.changed.notify_one();
     }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_the_sessions_of_a_container_are_drained_and_those_that_ended_are_forgotten() {
+    async fn drain_affects_only_open_sessions_of_the_container() {
         let sessions = Sessions::default();
         let (first, other, exited) = (sessions.open("a"), sessions.open("b"), sessions.open("a"));
         drop(exited);

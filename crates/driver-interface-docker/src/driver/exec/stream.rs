@@ -1,4 +1,4 @@
-//! Interactive exec: commands that the caller talks to while they run.
+//! Interactive exec.
 
 use std::io::ErrorKind;
 use std::pin::Pin;
@@ -101,7 +101,7 @@ pub(in crate::driver) async fn exec_stream(
     Ok(ExecSession::new(stdin, stdout, stderr, control))
 }
 
-/// Waits until the command is running or has run. Returns the output read in the meantime.
+/// Waits until the command is running or has exited. Returns the output read in the meantime.
 async fn first_output(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
     loop {
         match tree.phase().await? {
@@ -140,8 +140,7 @@ async fn error_text(tree: &Tree, reader: &mut ExecReader, exited: Exited) -> Res
 
 struct Shared {
     tree: Tree,
-    /// Set when the output is drained whether or not anyone reads it: after a kill, and once the command has
-    /// exited.
+    /// Set when the output must be drained even if not read: after a kill, and once the command has exited.
     draining: Arc<Flag>,
     /// Set when the command has exited or its session was dropped. From then on, silence counts as the end of
     /// the output.
@@ -150,7 +149,7 @@ struct Shared {
     killed: AtomicBool,
 }
 
-/// What the end of the output says about the command; `None` while the output is open.
+/// The exit determined at the end of the output; `None` while the output is open.
 type OutputEnd = Option<Result<Option<Exited>>>;
 
 impl Shared {
@@ -201,7 +200,7 @@ impl Shared {
     }
 }
 
-/// Forwards the output. It reads only as fast as the reader does, until the command must no longer be blocked.
+/// Forwards the output at the reader's pace, until the command must no longer be blocked.
 struct Pump {
     shared: Arc<Shared>,
     reader: ExecReader,
@@ -233,7 +232,7 @@ impl Pump {
         }
     }
 
-    /// Reads to the end of the output, and determines what that end means.
+    /// Reads to the end of the output, and returns the exit determined there.
     async fn read(&mut self) -> Result<Option<Exited>> {
         let shared = Arc::clone(&self.shared);
         let silence = shared.tree.inner().deadlines.read;
@@ -361,8 +360,7 @@ impl Drop for Control {
         for task in &self.tasks {
             task.abort();
         }
-        // The reading task continues until the command is gone. The caller may still hold the output, and the
-        // engine needs someone to drain it.
+        // The reading task continues until the command has exited: the engine blocks on undrained output.
         self.shared.draining.set();
         self.shared.exited.set();
         self.shared.tree.kill_in_background();

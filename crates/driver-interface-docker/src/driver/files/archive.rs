@@ -20,8 +20,8 @@ use crate::translate::errors::Operation;
 use crate::translate::tar::Renamer;
 use crate::wire::{EngineError, UploadError};
 
-/// Runs an operation that consumes a stream from the caller. It is dropped together with the caller, because only
-/// the caller knows when the stream ends.
+/// Runs an operation that consumes a stream from the caller. It stops if the caller drops the call, because
+/// the stream may then never end.
 pub(in crate::driver) async fn transfer<T>(
     operation: &'static str,
     deadline: Duration,
@@ -65,7 +65,7 @@ impl Inner {
         self.unpack(request, &location.path, archive).await
     }
 
-    /// Lets the engine unpack an archive.
+    /// Unpacks an archive through the engine.
     pub(in crate::driver) async fn unpack(
         &self,
         request: FileRequest<'_>,
@@ -135,16 +135,14 @@ pub(in crate::driver) fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Returns the renamer for an archive whose entries the engine names after a link's target. The caller knows them
-/// by the name of the link.
+/// Returns a renamer if the engine names the archive's entries after the target of a requested link.
 fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
     let required = request.file_name().filter(|name| *name != led_to)?;
     Some(Renamer::new(led_to, required))
 }
 
-/// Returns the same archive with renamed entries. It ends with an error if it is truncated or contains anything
-/// other than `name`.
+/// Returns the archive with renamed entries. It fails if it is truncated or has entries outside `name`.
 fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
@@ -165,13 +163,12 @@ fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarS
     ))
 }
 
-/// Returns the error for a truncated archive: the connection broke without this being visible.
+/// Returns the error for an invalid archive from the engine.
 pub(in crate::driver) fn broken(why: &'static str) -> DriverError {
     cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
 }
 
-/// Checks an archive as it passes through, and returns what is wrong with it. Every entry must lie below the
-/// requested path.
+/// Checks a chunk of an archive, and returns the problem found. Every entry must be below the requested path.
 fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
     reader.push(data);
     while let Some(part) = reader.next()? {
@@ -185,8 +182,8 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
     Ok(())
 }
 
-/// Returns the same archive, ending with an error if it is corrupt, ends too early or has names that lead out of
-/// the directory. The engine confines entries to the container in any case; this confines them to the directory.
+/// Returns the same archive, ending with an error if it is corrupt, truncated or has names that lead out of
+/// the directory. The engine only confines entries to the container.
 fn checked(directory: String, archive: TarStream) -> TarStream {
     let start = (archive, TarReader::default(), directory);
     TarStream::new(stream::try_unfold(
@@ -242,12 +239,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_archive_passes_as_it_is() {
+    async fn archive_passes_unchanged() {
         assert_eq!(outcome(archive("a/b")).await.unwrap(), archive("a/b").len());
     }
 
     #[tokio::test]
-    async fn names_that_lead_out_and_broken_archives_are_refused() {
+    async fn rejects_escaping_names_and_broken_archives() {
         let mut cut = [file("a", RIGHTS, 9), b"12345".to_vec()].concat();
         for bytes in [
             archive("../a"),

@@ -192,7 +192,7 @@ fn missing(location: &Location) -> Vec<String> {
         .collect()
 }
 
-/// Returns the owner of files written on behalf of a container's user, if that user is numeric.
+/// Returns the default owner of written files: the container's user if it is numeric, otherwise root.
 fn owner(user: &str) -> FileOwner {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     match (uid.parse(), gid.parse()) {
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_s_number_is_the_owner() {
+    fn numeric_user_becomes_owner() {
         let of = |text| {
             let FileOwner { uid, gid } = owner(text);
             (uid, gid)
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_content_of_another_length_is_an_error() {
+    async fn wrong_content_length_is_an_error() {
         for length in [3, 5] {
             let content =
                 driver_interface_types::FileContent::stream(Bytes::from_static(b"four").into(), length);

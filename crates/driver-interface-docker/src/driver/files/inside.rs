@@ -26,7 +26,7 @@ use crate::wire::{Duplex, EngineError, Stream};
 
 /// The most privileged user of a container.
 const ROOT: &str = "0:0";
-/// Output on stderr beyond this size is dropped.
+/// The maximum output on stderr that is kept.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
 
 /// The prelude of every script: helpers that report a status, check paths that may be inaccessible, and follow
@@ -98,11 +98,7 @@ impl Inside {
             .working_dir("/")
             .user(script.user);
         let StartedExec { io, tree } = begin(
-            inner,
-            script.request.operation,
-            script.request.container,
-            &config,
-            input,
+            inner, script.request.operation, script.request.container, &config, input,
         )
         .await?;
         let (half, write) = split(io);
@@ -200,7 +196,7 @@ impl Inside {
             ("tool", tool) => return self.lacks(tool),
             ("nothing", _) => return refuse(Kind::NotFound, "no such file or directory"),
             ("missing", _) => return refuse(Kind::NotFound, "its parent directory does not exist"),
-            ("none", _) => return refuse(Kind::NotADirectory, "a parent of it is not a directory"),
+            ("none", _) => return refuse(Kind::NotADirectory, "a parent of the path is not a directory"),
             ("directory", _) => return refuse(Kind::IsADirectory, "it is a directory"),
             ("nofile", _) => return refuse(Kind::InvalidInput, "it is not a regular file"),
             ("loop", _) => return refuse(Kind::FilesystemLoop, "its symbolic links cannot be resolved"),
@@ -208,12 +204,12 @@ impl Inside {
         }
         let error_text = String::from_utf8_lossy(&self.error_text).trim().to_owned();
         // Programs end their messages with the kernel's error text.
-        let mut said = error_text
+        let mut kinds = error_text
             .lines()
             .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
-        match (said.next(), word) {
+        match (kinds.next(), word) {
             (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
-            // This is never about the file itself: something above it is a file instead of a directory.
+            // This is never about the path itself: one of its parents is a file.
             (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &error_text),
             (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &error_text),
             (Some(Kind::StorageFull), _) => {

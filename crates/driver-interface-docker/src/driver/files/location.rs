@@ -1,4 +1,4 @@
-//! Resolving paths in a container, and which access they allow.
+//! Resolution of paths in a container, and the access that they allow.
 
 use driver_interface_errors::{
     DriverError, Effect, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, UnsupportedError,
@@ -56,7 +56,7 @@ impl Location {
 
 impl Inner {
     /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
-    /// the result, which determines what can be done with the path.
+    /// the result, on which the allowed access depends.
     pub(in crate::driver) async fn locate(&self, request: FileRequest<'_>) -> Result<Location> {
         let mut parts: Vec<String> = parts(request.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {
@@ -132,7 +132,7 @@ impl Inner {
             Err(failure) => return Err(self.error(Operation::InspectContainer, request.container, failure)),
         };
         if stat.is_none() {
-            // The container may be gone rather than the path.
+            // Report a missing container rather than a missing path.
             self.container(&request.record.id).await?;
         }
         Ok(stat)
@@ -162,7 +162,7 @@ impl Inner {
             Kind::StorageFull => error.with_hint(Hint::NoSpaceLeft),
             _ => error,
         };
-        // An archive rejected half-way has left the entries before.
+        // The first entries of the archive may already be unpacked.
         let is_whole = !writes || kind == Kind::ReadOnlyFilesystem;
         let error = if is_whole {
             error.with_effect(Effect::NotApplied)
@@ -178,15 +178,15 @@ impl Inner {
     fn is_in_memory(&self, request: FileRequest<'_>, path: &str) -> Result<bool> {
         let dialect = self.engine.dialect();
         let refuse = |text: String| Err(UnsupportedError::new(request.operation, text).into());
-        let lives = status::is_alive(&request.record.state);
+        let alive = status::is_alive(&request.record.state);
         let (mount, target) = mount_of(request.record, path);
-        if !lives && mount != Mount::Root && dialect.pattern_of(target) != target {
+        if !alive && mount != Mount::Root && dialect.pattern_of(target) != target {
             return refuse(format!(
                 "`{path}` is on a mount whose path has pattern characters, which the engine misinterprets \
                  unless the container is running"
             ));
         }
-        let reaches = dialect.archives_tmpfs && lives && !dialect.leaves_out(path);
+        let reaches = dialect.archives_tmpfs && alive && !dialect.leaves_out(path);
         if reaches || mount != Mount::Memory {
             return Ok(false);
         }
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_deepest_mount_counts() {
+    fn deepest_mount_applies() {
         let record: ContainerRecord = serde_json::from_str(
             r#"{"HostConfig":{"Tmpfs":{"/tmp":"rw"}},"Mounts":[{"Type":"volume","Destination":"/data","RW":true},
                 {"Type":"bind","Destination":"/data/fixed","RW":false},{"Type":"volume","Destination":"/tmp/kept/","RW":true}]}"#,

@@ -13,8 +13,7 @@ use crate::translate::records::ImageRecord;
 use crate::wire::{EngineError, UploadError};
 
 impl Inner {
-    /// Ensures that the engine has the image, according to the pull policy, and in the variant for the platform if
-    /// one is given.
+    /// Ensures, according to the pull policy, that the engine has the image for the platform.
     pub(in crate::driver) async fn ensure_image(
         &self,
         image: &ImageRef,
@@ -55,14 +54,30 @@ impl Inner {
             .engine
             .import_image(Some(&engine_name(image.as_str())), &changes, root)
             .await;
-        imported.map_err(|error| self.upload_error(image.as_str(), error))?;
+        if let Err(error) = imported {
+            self.remove_broken(&image, before.as_ref()).await;
+            return Err(self.upload_error(image.as_str(), error));
+        }
         if let Some(before) = before.filter(|before| self.has_imported(before)) {
             self.remove_nameless(&before.id).await;
         }
         Ok(())
     }
 
-    /// Returns the error of an import or load. Archives that end with an error of their own fail with that error.
+    /// Removes an image whose import failed, and gives its name back to the image that had it. With containerd's image
+    /// store, Docker creates an image before it unpacks the archive, and keeps it if that fails.
+    async fn remove_broken(&self, image: &ImageRef, before: Option<&ImageRecord>) {
+        let now = self.find_image(image).await.ok().flatten();
+        let name = engine_name(image.as_str());
+        if now.is_some_and(|now| before.is_none_or(|before| before.id != now.id) && self.has_imported(&now))
+            && self.engine.remove_image(&name).await.is_ok()
+            && let Some(before) = before
+        {
+            let _ = self.engine.tag_image(&before.id, &name).await;
+        }
+    }
+
+    /// Returns the error of an import or load. If the archive itself ended with an error, returns that error.
     pub(super) fn upload_error(&self, image: &str, error: UploadError) -> DriverError {
         match error {
             UploadError::Content(error) => error,
@@ -70,8 +85,7 @@ impl Inner {
         }
     }
 
-    /// Removes an image that has lost its name to a later import. If a container uses the image, the engine
-    /// refuses to remove it and it stays.
+    /// Removes an image that has lost its name to a later import, unless a container uses it.
     async fn remove_nameless(&self, id: &str) {
         let now = self.engine.inspect_image(id).await;
         if now.is_ok_and(|now| now.repo_tags.is_empty()) {

@@ -28,8 +28,8 @@ use crate::wire::{EngineError, ObjectStream};
 
 const PULL: &str = "pull_image";
 const LOAD: &str = "load_image";
-/// How many images a listing inspects concurrently.
-const AT_ONCE: usize = 8;
+/// The number of images that a listing inspects concurrently.
+const CONCURRENCY: usize = 8;
 
 /// A pull in progress.
 struct Pull {
@@ -107,18 +107,18 @@ impl Inner {
         image: &ImageRef,
         given: Option<&RegistryCredentials>,
     ) -> Result<Option<HeaderValue>> {
-        let kept = match (given, &self.credentials) {
+        let stored = match (given, &self.credentials) {
             (None, Some(file)) => credentials::of_registry(file, image.registry()).await,
             _ => None,
         };
-        let Some(credentials) = given.or(kept.as_ref()) else {
+        let Some(credentials) = given.or(stored.as_ref()) else {
             return Ok(None);
         };
         let server = match image.registry() {
             "docker.io" => "https://index.docker.io/v1/",
             other => other,
         };
-        let who = match credentials {
+        let fields = match credentials {
             RegistryCredentials::Password { username, password } => {
                 json!({"username": username, "password": password, "serveraddress": server})
             }
@@ -131,7 +131,7 @@ impl Inner {
                 );
             }
         };
-        let header = HeaderValue::from_str(&URL_SAFE.encode(who.to_string()));
+        let header = HeaderValue::from_str(&URL_SAFE.encode(fields.to_string()));
         let mut header =
             header.map_err(|_| AuthenticationError::new("the credentials cannot be sent to the engine"))?;
         header.set_sensitive(true);
@@ -184,7 +184,7 @@ impl Inner {
                 Err(failure) => Err(self.error(Operation::Read, &summary.id, failure)),
             }
         });
-        let found: Vec<Option<ImageInfo>> = looked_up.buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<Option<ImageInfo>> = looked_up.buffer_unordered(CONCURRENCY).try_collect().await?;
         let mut found: Vec<ImageInfo> = found.into_iter().flatten().collect();
         found.retain(|image| filter.matches(image));
         found.sort_by(|a, b| {
@@ -259,7 +259,7 @@ impl Pull {
 
     async fn finished(&mut self) -> Result<PullProgress> {
         self.done = true;
-        // Whatever this inspection returns, the pull is over and may have succeeded.
+        // The pull is over and may have succeeded, even if this inspection fails.
         let found = self.driver.get_image(&self.image).await;
         match found.map_err(|error| error.with_effect(Effect::Unknown))? {
             Some(image) => Ok(PullProgress::Done(image)),

@@ -62,11 +62,11 @@ async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) ->
     let mut required = can_ask.then(|| first_guess(last)).flatten();
     loop {
         let mut text = LogText::new(Some(last));
-        let came = reader.read_end(record, required, &mut text).await?;
+        let received = reader.read_end(record, required, &mut text).await?;
         // The first line of each stream may be truncated, unless the whole log was received.
         let enough = text.completed() >= last.saturating_add(2);
         match required {
-            Some(entries) if came >= entries && !enough => required = more(entries),
+            Some(entries) if received >= entries && !enough => required = more(entries),
             _ => return Ok(text.finish()),
         }
     }
@@ -91,7 +91,8 @@ impl Sink for LogText {
             return Ok(());
         }
         let text = format!(
-            "the logs are longer than {MAX_BYTES} bytes; read them with `stream_container_logs`, or use `tail` or `since`"
+            "the logs are longer than {MAX_BYTES} bytes; read them with `stream_container_logs`, or use \
+             `tail` or `since`"
         );
         Err(Stopped::Failed(UnsupportedError::new(OPERATION, text).into()))
     }

@@ -15,7 +15,7 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{EngineError, Frame, Stream};
 
-/// How long the output must be silent after a container's exit before following it is considered complete.
+/// How long the output must be silent after a container's exit to count as complete.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long to wait for a container's exit before it is inspected again.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
@@ -31,7 +31,7 @@ pub(super) trait Sink: Send {
 
 /// The reason why reading stopped.
 pub(super) enum Stopped {
-    /// The receiver is gone.
+    /// The receiver was dropped.
     Left,
     Engine(EngineError),
     Failed(DriverError),
@@ -68,7 +68,7 @@ impl ReadBytes {
         *self.of(frame.stream) += frame.data.len() as u64;
     }
 
-    /// Returns the part of a frame beyond the bytes already read, when the log is read again.
+    /// Returns the part of a frame that was not read before, when the log is read again.
     fn skip_read(&mut self, mut frame: Frame) -> Option<Frame> {
         let left = self.of(frame.stream);
         let old = usize::try_from(*left).unwrap_or(usize::MAX).min(frame.data.len());
@@ -116,12 +116,12 @@ impl Reader<'_> {
         entries: Option<u64>,
         sink: &mut impl Sink,
     ) -> Result<u64, DriverError> {
-        let mut came = 0;
+        let mut received = 0;
         let done = async {
             let mut chunks = LogChunks::new(self.options, 0);
             let mut output = self.open(record, false, entries).await?;
             while let Some(frame) = self.next(&mut output).await? {
-                came += u64::from(frame.starts);
+                received += u64::from(frame.starts);
                 send_all(
                     sink,
                     chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
@@ -131,7 +131,7 @@ impl Reader<'_> {
             send_all(sink, chunks.finish()).await
         };
         let done = done.await;
-        self.outcome_of(done, came)
+        self.outcome_of(done, received)
     }
 
     fn outcome_of<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
@@ -270,9 +270,9 @@ impl Reader<'_> {
         let passed = || until.is_some_and(|until| until <= Instant::now());
         loop {
             self.live(record, chunks, read_bytes, sink, until).await?;
-            // When an engine's followed log ends, it may be incomplete, and it never contains the output of a
-            // pause. Therefore the log is read again for the remainder.
-            let over = passed() || !self.assert_running(record).await?;
+            // A followed log may end before it is complete, and lacks the output around a pause. Therefore
+            // read the log again for the rest.
+            let over = passed() || !self.is_alive(record).await?;
             self.rest(record, chunks, read_bytes, sink).await?;
             if over {
                 return Ok(());
@@ -303,7 +303,7 @@ impl Reader<'_> {
         };
         let mut known = read_bytes.clone();
         let mut ended = false;
-        let mut ran = None::<Instant>;
+        let mut seen_running = None::<Instant>;
         loop {
             // After the exit, silence counts as the end, because some engines keep the stream open. Time that the
             // sink spends on a chunk is not silence, because nothing is read meanwhile.
@@ -323,9 +323,9 @@ impl Reader<'_> {
             let Some(frame) = known.skip_read(frame) else {
                 continue;
             };
-            if trust.is_some_and(|trust| ran.is_none_or(|ran| ran.elapsed() >= trust)) {
-                ran = Some(Instant::now());
-                if !self.runs(record).await? {
+            if trust.is_some_and(|trust| seen_running.is_none_or(|seen| seen.elapsed() >= trust)) {
+                seen_running = Some(Instant::now());
+                if !self.is_running(record).await? {
                     return Ok(());
                 }
             }
@@ -338,7 +338,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the existing log beyond what was already read.
+    /// Reads the part of the existing log that was not read before.
     async fn rest(
         &self,
         record: &ContainerRecord,
@@ -368,7 +368,7 @@ impl Reader<'_> {
     /// Waits until this run of the container is over. If the engine cannot report the container's state, it would
     /// not report the end of its log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
-        while self.assert_running(record).await? {
+        while self.is_alive(record).await? {
             self.poll_later(record).await;
         }
         Ok(())
@@ -379,18 +379,18 @@ impl Reader<'_> {
         loop {
             // Sleep first, in case the engine ends its streams immediately.
             sleep(PAUSED_POLL_INTERVAL).await;
-            if self.runs(record).await? || !self.assert_running(record).await? {
+            if self.is_running(record).await? || !self.is_alive(record).await? {
                 return Ok(());
             }
         }
     }
 
-    async fn assert_running(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
+    async fn is_alive(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
         let now = self.run_now(record).await?;
         Ok(now.is_some_and(|now| status::is_alive(&now.state)))
     }
 
-    async fn runs(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
+    async fn is_running(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
         let now = self.run_now(record).await?;
         Ok(now.is_some_and(|now| status::status(&now.state) == ContainerStatus::Running))
     }
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn read_again_only_what_is_new_of_each_stream_is_left() {
+    fn reread_skips_known_bytes_of_each_stream() {
         let mut read_bytes = ReadBytes::default();
         read_bytes.add(&frame(Stream::Stdout, b"abc"));
         read_bytes.add(&frame(Stream::Stderr, b"x"));

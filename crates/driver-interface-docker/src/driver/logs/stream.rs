@@ -14,8 +14,7 @@ use crate::driver::task::{located, read};
 
 const OPERATION: &str = "stream_container_logs";
 
-/// How many chunks are buffered for the caller. Beyond that, the driver stops reading and the engine holds back
-/// the rest.
+/// How many chunks are buffered for the caller. While the buffer is full, the driver does not read.
 const WAITING: usize = 4;
 
 type Sender = mpsc::Sender<Result<LogChunk>>;
@@ -45,7 +44,7 @@ pub(in crate::driver) async fn stream(
         if let Some(item) = receiver.recv().await {
             return Some((item, (receiver, Some(task))));
         }
-        // A task that failed has not read everything.
+        // If the task failed, the log is incomplete.
         let failed = (&mut task.0).await.err()?;
         let error = InternalError::new("reading the log failed").with_source(failed);
         Some((Err(located(error.into(), OPERATION)), (receiver, None)))

@@ -91,8 +91,8 @@ impl Inner {
         let _ = timeout(self.deadlines.remove / 2, cleared).await;
     }
 
-    /// Decides what to report after a refusal. Another process may have made the same change in the meantime, or
-    /// removed the container or the network.
+    /// Returns the result of a failed change. Another process may have made the same change in the meantime,
+    /// or removed the container or the network.
     async fn not_changed(
         &self,
         requested: &str,

@@ -22,7 +22,7 @@ const CREATE: &str = "create_network";
 /// How long the duplicate with the lowest id waits for the others to be removed.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// The maximum number of attempts if the engine's own race conditions break a creation.
+/// The maximum number of attempts if a race condition in the engine breaks a creation.
 const TRIES: u32 = 5;
 
 /// The outcome of a race for a network name.
@@ -37,14 +37,14 @@ pub(in crate::driver) async fn create(driver: &Arc<Inner>, config: &NetworkConfi
     change(
         CREATE,
         driver.deadlines.create,
-        Arc::clone(driver).make_network(config.clone()),
+        Arc::clone(driver).create_network(config.clone()),
     )
     .await
     .map(Rollback::keep)
 }
 
 impl Inner {
-    async fn make_network(self: Arc<Self>, config: NetworkConfig) -> Result<Rollback<Network>> {
+    async fn create_network(self: Arc<Self>, config: NetworkConfig) -> Result<Rollback<Network>> {
         validate_network_config(&config)?;
         config.require(&self.features.capabilities)?;
         let operation = unique();
@@ -83,11 +83,11 @@ impl Inner {
         }
     }
 
-    /// Creates a network such that if several processes race for the name, at most one succeeds.
+    /// Creates a network. If several processes race for the name, at most one succeeds.
     ///
-    /// The engine's own check lets several requests through. A process that sees only its own network under the
-    /// name has won: if two processes create one, the later one sees the earlier one. A process that sees several
-    /// networks keeps its own only if its id is the lowest, and waits until the others are removed.
+    /// The engine's own check may let several requests through. A process that sees only its own network has
+    /// won, because a process that creates a duplicate later sees both. If a process sees several networks,
+    /// it keeps its own only if its id is the lowest, and waits until the others are removed.
     pub(in crate::driver) async fn create_network_once(
         self: &Arc<Self>,
         plan: &NetworkPlan,

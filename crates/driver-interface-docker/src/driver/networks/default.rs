@@ -16,8 +16,8 @@ use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
 use crate::wire::EngineError;
 
-/// How many times, and how far apart, the driver retries removing a network to which a removed container still
-/// seems attached.
+/// The number of attempts to remove a network to which a removed container still seems attached, and the
+/// pause between them.
 const RELEASES: u32 = 5;
 const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 
@@ -42,8 +42,8 @@ impl Inner {
         }
     }
 
-    /// Creates the default network unless it exists. This gives up after a deadline, because an engine that never
-    /// answers must not block other callers. If the network was created after all, the next caller finds it.
+    /// Creates the default network unless it exists. This has a deadline, because an engine that never
+    /// responds must not block other callers. If the network is created later, the next caller finds it.
     pub(in crate::driver) async fn ensure_default_network(
         self: &Arc<Self>,
         name: &str,
@@ -52,7 +52,7 @@ impl Inner {
         let deadline = self.deadlines.create;
         let created = timeout(deadline, async {
             let _section = self.networks.section.lock().await;
-            self.make_default_network(name, session).await
+            self.create_default_network(name, session).await
         });
         created
             .await
@@ -61,7 +61,7 @@ impl Inner {
 
     /// Creates the default network within the critical section. Retries for as long as other processes create the
     /// network and remove it again.
-    async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
+    async fn create_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         while self.default_networks(name).await?.is_empty() {
             let per_session = self.engine.dialect().network_per_session;
             let operation = unique();
@@ -80,15 +80,15 @@ impl Inner {
             if let Settled::Won(_) = self.create_network_once(&plan).await? {
                 break;
             }
-            // A network created by another process of this namespace is accepted, and may already be removed again.
+            // Another process of this namespace may have created the network and already removed it.
             self.refuse_network_of_others(name).await?;
             sleep(RELEASE_PAUSE).await;
         }
         Ok(())
     }
 
-    /// Fails if the name of the default network belongs only to another owner's network: containers of this
-    /// namespace must never join that.
+    /// Returns an error if the name of the default network is taken by an unmanaged network: containers of
+    /// this namespace must never join that.
     pub(in crate::driver) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
         let same_name = self.networks_called(name).await?;
         if same_name.is_empty() || same_name.iter().any(|network| self.is_default(network)) {
@@ -100,8 +100,8 @@ impl Inner {
             .into())
     }
 
-    /// Removes the default network if no container uses it or is about to. If this fails, the next release or a
-    /// cleanup tries again.
+    /// Removes the default network if no container uses it or is about to. If this fails, the next release or
+    /// cleanup retries.
     pub(in crate::driver) async fn release_default_network(self: &Arc<Self>, name: &str) {
         match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
             Ok(Ok(_)) => {}
@@ -110,9 +110,9 @@ impl Inner {
         }
     }
 
-    /// Removes every default network that no container uses, regardless of which process left it behind, and
-    /// returns how many were removed. If a network cannot be removed, continues with the others and then returns
-    /// the first error.
+    /// Removes every default network that no container uses, whichever process created it, and returns how
+    /// many were removed. If one cannot be removed, continues with the others and then returns the first
+    /// error.
     pub(in crate::driver) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
         let networks = self.all_own_networks().await?;
         let containers = self.own_summaries().await?;
@@ -179,15 +179,15 @@ impl Inner {
         // Another process may have created a container on it between the check and the removal.
         if release == Release::Removed && self.has_users(name).await? {
             let session = session.map_or_else(String::new, |session| session.to_string());
-            // Others wait for the section meanwhile.
-            let created = timeout(self.deadlines.create, self.make_default_network(name, &session)).await;
+            // This has a deadline, because others wait for the section.
+            let created = timeout(self.deadlines.create, self.create_default_network(name, &session)).await;
             created.map_err(|_| TimeoutError::new("create_network", self.deadlines.create))??;
             return Ok(Release::Unsettled);
         }
         Ok(release)
     }
 
-    /// Returns whether any container, whatever its status, was created to use the default network of this name.
+    /// Returns whether any container, in any state, was created to use the default network of this name.
     async fn has_users(&self, name: &str) -> Result<bool> {
         let mut filters = self.ownership.filters();
         filters.push(format!("{DEFAULT_NETWORK}={name}"));

@@ -1,4 +1,4 @@
-//! Which default networks are about to be used, by tasks of this process. Between processes, the engine arbitrates.
+//! The default networks that tasks of this process will use. Between processes, the engine arbitrates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use driver_interface_kit::lock;
 use tokio::sync::Mutex as AsyncMutex;
 
-/// The default networks that are about to get a container, so that none of them is removed because it looks
-/// unused.
+/// The default networks that are about to get a container, so that none of them is removed as unused.
 #[derive(Debug, Default)]
 pub(in crate::driver) struct NetworkUses {
     counts: Arc<Mutex<HashMap<String, usize>>>,
@@ -53,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_is_awaited_until_its_last_use_ends() {
+    fn network_is_awaited_until_last_use_ends() {
         let uses = NetworkUses::default();
         let (first, second) = (uses.begin("n"), uses.begin("n"));
         drop(first);

@@ -1,12 +1,13 @@
-//! Giving a volume its owner on an engine that has no option for it.
+//! Setting the owner of a volume on an engine that has no option for it.
 //!
-//! When Docker creates a container, it copies the owner of the image's directory to an empty volume that is mounted
-//! there. The driver imports an image with just that directory, creates a container from it, never starts it, and
-//! removes both. No program, registry or permission inside a container is needed, and user namespaces are respected.
+//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted
+//! there. The driver imports an image with just that directory, creates a container from it without starting
+//! it, and removes both. This needs no program, registry or permission inside a container, and respects user
+//! namespaces.
 //!
-//! Both helpers have the volume's name in their labels, and exist only while the volume does. If the process is
-//! killed, whoever removes the volume removes its helpers first. A helper whose volume is gone is removed by the
-//! cleanup of idle networks; this never disturbs another process that is creating a volume.
+//! Both helpers have the volume's name in their labels, and exist only while the volume does. If the process
+//! is killed, the removal of the volume removes its helpers first. The cleanup of idle networks removes
+//! helpers whose volume no longer exists, and never affects a process that is creating a volume.
 
 use std::sync::Arc;
 
@@ -24,17 +25,20 @@ use crate::translate::errors::Operation;
 use crate::translate::labels::{self, HELPER_OF, HELPER_VOLUME, to_map};
 use crate::translate::records::{Labels, VolumeRecord};
 use crate::translate::tar::{self, Rights};
-use crate::wire::{EngineError, UploadError};
+use crate::wire::{EngineError, Refusal, UploadError};
 
 /// The directory of the helper image.
 const DIRECTORY: &str = "/volume";
 const MODE: u32 = 0o755;
 
+/// How Podman's message about a name that matches several volumes begins.
+const AMBIGUOUS: &str = "more than one result for volume name";
+
 /// How many times to try if another program removes a helper, as `docker image prune` does.
 const TRIES: u32 = 5;
 
 impl Inner {
-    /// Gives a new volume its owner. Returns the volume with the owner that its directory then has.
+    /// Sets the owner of a new volume. Returns the volume, and the owner that its directory then has.
     pub(in crate::driver) async fn set_volume_owner(
         self: &Arc<Self>,
         volume: &str,
@@ -63,7 +67,7 @@ impl Inner {
                 given => break given.map_err(failed)?,
             }
         };
-        // Docker's time of creation is that of the directory's last change.
+        // Inspect it again: its creation time on Docker is that of the directory's last change.
         let now = self.find_volume(volume).await?;
         let is_same = |now: &VolumeRecord| now.labels.get(label::OPERATION).is_some_and(|by| by == operation);
         if let Some(now) = now.filter(is_same) {
@@ -95,7 +99,7 @@ impl Inner {
             })?;
         let listed = self.engine.list_labelled_images(&filters(&labels)).await?;
         let Some(image) = listed.into_iter().next() else {
-            return Err(EngineError::refused(404, "the helper image is gone".to_owned()));
+            return Err(EngineError::refused(404, "no helper image found".to_owned()));
         };
         // If the volume has been removed, the engine recreates it with these labels.
         let stray = self
@@ -127,21 +131,47 @@ impl Inner {
         self.engine.owner_of_path(&id, DIRECTORY).await
     }
 
-    /// Removes a volume and its helpers, whichever process left them.
-    pub(in crate::driver) async fn remove_volume_and_helpers(&self, volume: &str) -> Result<(), EngineError> {
-        self.remove_helpers(volume).await?;
+    /// Removes a volume and its helpers, whichever process created them.
+    pub(in crate::driver) async fn remove_volume_and_helpers(
+        &self,
+        volume: &VolumeRecord,
+    ) -> Result<(), EngineError> {
+        let name = volume.name.as_str();
+        self.remove_helpers(name).await?;
         loop {
-            match self.engine.remove_volume(volume).await {
-                // After a process was killed, the engine may still create the helper that it requested, and the volume
-                // is in use by that one.
+            match self.engine.remove_volume(name).await {
+                // Podman 5.4 ignores case when it removes a volume by name, and refuses if two names match.
+                Err(EngineError::Refused(refusal)) if refusal.message.starts_with(AMBIGUOUS) => {
+                    return self.remove_volume_by_label(volume, refusal).await;
+                }
+                // A helper that a killed process requested may still be created, and then uses the volume.
                 Err(EngineError::Refused(refusal))
-                    if refusal.status == 409 && self.remove_helpers(volume).await? => {}
+                    if refusal.status == 409 && self.remove_helpers(name).await? => {}
                 removed => return removed,
             }
         }
     }
 
-    /// Removes the helpers of a volume. Returns whether any of them is gone since they were listed.
+    /// Removes a volume by the label of its creation, which no other volume has.
+    async fn remove_volume_by_label(
+        &self,
+        volume: &VolumeRecord,
+        refusal: Refusal,
+    ) -> Result<(), EngineError> {
+        let Some(operation) = volume.labels.get(label::OPERATION) else {
+            return Err(EngineError::Refused(refusal));
+        };
+        self.engine
+            .prune_volumes(format!("{}={operation}", label::OPERATION))
+            .await?;
+        match self.engine.inspect_volume(&volume.name).await {
+            Ok(_) => Err(EngineError::refused(409, "volume is in use")),
+            Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Removes the helpers of a volume. Returns whether any of them was removed.
     async fn remove_helpers(&self, volume: &str) -> Result<bool, EngineError> {
         let helpers = self.helpers().await?;
         self.remove_helpers_if(helpers, |helper| helper.volume == volume)
@@ -199,13 +229,13 @@ impl Inner {
             .collect())
     }
 
-    /// Removes the helpers selected. Returns whether any of them is gone since they were listed.
+    /// Removes the helpers selected. Returns whether any of them was removed.
     async fn remove_helpers_if(
         &self,
         helpers: Vec<Helper>,
         is_unwanted: impl Fn(&Helper) -> bool,
     ) -> Result<bool, EngineError> {
-        let mut is_any_gone = false;
+        let mut is_any_removed = false;
         for helper in helpers.iter().filter(|helper| is_unwanted(helper)) {
             let removed = match helper.kind {
                 Kind::Container => self.engine.remove_container(&helper.id, Removal::Forced).await,
@@ -214,14 +244,14 @@ impl Inner {
             match removed {
                 // Another call is removing it.
                 Err(EngineError::Refused(refusal)) if refusal.status == 409 => {}
-                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_any_gone = true,
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_any_removed = true,
                 removed => {
                     removed?;
-                    is_any_gone = true;
+                    is_any_removed = true;
                 }
             }
         }
-        Ok(is_any_gone)
+        Ok(is_any_removed)
     }
 }
 
@@ -249,8 +279,8 @@ fn filters(labels: &Labels) -> Vec<String> {
         .collect()
 }
 
-/// Returns an archive with the directory, and with one that gives the image a layer of its own: helpers of other
-/// volumes come and go at the same time.
+/// Returns an archive with the directory, and a second one that makes the image's layer unique: helpers of
+/// other volumes may be created and removed concurrently.
 fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
     let rights = Rights {
         mode: MODE,

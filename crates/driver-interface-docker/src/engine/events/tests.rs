@@ -14,18 +14,17 @@ fn event(action: &str, signal: &str) -> String {
     serde_json::json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}).to_string()
 }
 
-/// The events of a run that a scripted engine has.
+/// The events that a scripted engine still has.
 #[derive(Clone, Default)]
 struct Events {
     of_the_run: Vec<String>,
-    /// Whether it still has an event from before the run.
+    /// Whether the engine still has an event from before the run.
     earlier: bool,
-    /// Whether it keeps the stream of the run's events open.
+    /// Whether the engine keeps the event stream open.
     stays_open: bool,
 }
 
-/// Returns what the driver concludes about a killed run on such an engine, and the requests that the engine
-/// received.
+/// Returns the driver's OOM verdict on a killed run, and the requests that the engine received.
 async fn requested(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<String>) {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("engine.sock");
@@ -64,7 +63,7 @@ async fn requested(dialect: &'static Dialect, events: Events) -> (Option<bool>, 
 }
 
 #[tokio::test]
-async fn memory_that_ran_out_is_found_in_the_events_of_the_run() {
+async fn oom_event_of_the_run_is_found() {
     let events = Events {
         of_the_run: vec![event("kill", "15"), event("oom", "")],
         stays_open: true,
@@ -84,7 +83,7 @@ async fn memory_that_ran_out_is_found_in_the_events_of_the_run() {
 }
 
 #[tokio::test]
-async fn a_kill_that_somebody_asked_for_is_the_answer_at_once_if_all_events_of_the_run_are_there() {
+async fn requested_kill_is_known_at_once_with_full_history() {
     let events = Events {
         of_the_run: vec![event("kill", "9"), event("oom", "")],
         earlier: true,
@@ -96,7 +95,7 @@ async fn a_kill_that_somebody_asked_for_is_the_answer_at_once_if_all_events_of_t
 }
 
 #[tokio::test]
-async fn events_that_were_forgotten_leave_it_unknown() {
+async fn lost_events_leave_oom_unknown() {
     for of_the_run in [vec![event("kill", "9")], Vec::new()] {
         let events = |earlier| Events {
             of_the_run: of_the_run.clone(),
@@ -109,7 +108,7 @@ async fn events_that_were_forgotten_leave_it_unknown() {
 }
 
 #[tokio::test]
-async fn an_engine_that_does_not_answer_leaves_it_unknown() {
+async fn unresponsive_engine_leaves_oom_unknown() {
     let events = Events {
         earlier: true,
         stays_open: true,
@@ -119,7 +118,7 @@ async fn an_engine_that_does_not_answer_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn podman_has_no_events_of_it_and_is_not_asked() {
+async fn podman_is_not_queried_for_oom_events() {
     let events = Events {
         of_the_run: vec![event("oom", "")],
         ..Events::default()

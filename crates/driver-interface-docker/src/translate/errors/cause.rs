@@ -109,8 +109,8 @@ fn is_refused_input(status: u16, message: &Message) -> bool {
 
 /// Determines the cause of a failed pull. A registry's words may occur anywhere in the text, and engines join the
 /// messages of several registries and mirrors. The only user text is the image's reference, which contains no
-/// spaces. Therefore phrases of several words are the registry's, and single words only count as a whole part
-/// between colons.
+/// spaces. Therefore phrases of several words must be the registry's, and single words only count as a whole
+/// part between colons.
 fn pull(status: u16, text: &str) -> Option<Cause> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let has_code = |code: &str| text.split(": ").any(|part| part.trim() == code);
@@ -140,19 +140,13 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
         return Some(Corrupt);
     }
     let unreachable = [
-        "dial tcp",
-        "no such host",
-        " i/o timeout",
-        "tls handshake timeout",
+        "dial tcp", "no such host", " i/o timeout", "tls handshake timeout",
     ];
     if says(&unreachable) {
         return Some(RegistryUnreachable);
     }
     let missing = [
-        "manifest unknown",
-        "name unknown",
-        "repository does not exist",
-        "repository name not known",
+        "manifest unknown", "name unknown", "repository does not exist", "repository name not known",
     ];
     (status == 404 || says(&missing)).then_some(ImageMissing)
 }

@@ -55,12 +55,10 @@ const ENGINE_PREFIXES: [&str; 3] = [
 /// Docker's prefix before the message of its runtime.
 const SHIM: &str = "failed to create shim task: ";
 const DOCKER_RUNTIME: [&str; 3] = [
-    "oci runtime create failed: ",
-    "oci runtime start failed: ",
-    "oci runtime exec failed: ",
+    "oci runtime create failed: ", "oci runtime start failed: ", "oci runtime exec failed: ",
 ];
 /// Docker's suffixes after the message of its runtime. Docker interprets "not a directory" as an unsuitable mount,
-/// and says "permission denied" about a directory.
+/// and reports "permission denied" for a directory.
 const DOCKER_ENDS: [&str; 3] = [
     ": unknown: are you trying to mount a directory onto a file (or vice-versa)? check if the specified host path exists \
      and is the expected type",

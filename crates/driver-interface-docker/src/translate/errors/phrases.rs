@@ -1,7 +1,7 @@
 //! The engines' phrases, by operation.
 //!
-//! Taken from the sources of moby, podman, runc and crun, and recorded from them if possible. Each phrase has its
-//! message among the tests.
+//! Taken from the sources of moby, podman, runc and crun, and recorded from running engines if possible. The
+//! tests contain a message for each phrase.
 
 use super::Cause::*;
 use super::Operation;
@@ -32,8 +32,7 @@ const NETWORK: &[Phrase] = &[
     between("network ", " not found", NetworkMissing),
     between("could not find a network matching network mode ", " not found", NetworkMissing),
     ends(": network not found", NetworkMissing),
-    // Docker finds a network by its name. If two processes create one, there are two for a moment, until one of
-    // them is rolled back.
+    // Docker finds a network by its name. If two processes create one, both exist until one is rolled back.
     between("network ", " matches found on name)", WrongState),
 ];
 
@@ -52,7 +51,7 @@ const USER: &[Phrase] = &[
     begins("unable to find group ", UserNotFound),
 ];
 
-/// What runc and crun say about a program, its working directory and its limits.
+/// The errors of runc and crun about a program, its working directory and its limits.
 #[rustfmt::skip]
 pub(super) const RUNTIME: &[Phrase] = &[
     // runc
@@ -127,7 +126,7 @@ const STOP: &[Phrase] = &[
 const REMOVE: &[Phrase] = &[
     between("removal of container ", " is already in progress", RemovalUnderWay),
     ends("container state improper", StillRunning),
-    // Podman's kill arrived when the container had just exited by itself.
+    // Podman's kill arrived when the container had just exited.
     between("cannot remove container ", ": container state improper: stopped", StillRunning),
 ];
 
@@ -156,7 +155,7 @@ const CREATE_RESOURCE: &[Phrase] = &[
 
 #[rustfmt::skip]
 const REMOVE_RESOURCE: &[Phrase] = &[
-    // If another client removes the volume at the same time, Podman responds with a 500.
+    // If another client removes the volume concurrently, Podman responds with a 500.
     ends(": no such volume", NotFound),
     ends("network not found", NotFound),
     ends(": network is being used", InUse),
@@ -196,16 +195,8 @@ pub(super) fn phrases(operation: Operation) -> &'static [&'static [Phrase]] {
 pub(super) fn all_phrases() -> impl Iterator<Item = &'static Phrase> {
     use Operation::*;
     let operations = [
-        InspectContainer,
-        CreateContainer,
-        StartContainer,
-        StopContainer,
-        Exec,
-        RemoveContainer,
-        InspectImage,
-        RemoveImage,
-        CreateNetwork,
-        RemoveNetwork,
+        InspectContainer, CreateContainer, StartContainer, StopContainer, Exec, RemoveContainer,
+        InspectImage, RemoveImage, CreateNetwork, RemoveNetwork,
     ];
     let tables = operations.into_iter().flat_map(phrases).copied();
     tables.chain([RUNTIME, ANYWHERE]).flatten()

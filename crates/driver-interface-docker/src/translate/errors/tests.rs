@@ -168,8 +168,7 @@ const RECORDED: &[Case] = &{
     ]
 };
 
-/// Messages that these engines did not produce when they were recorded, but contain in their sources: moby,
-/// podman, runc and crun.
+/// Messages found in the sources of moby, podman, runc and crun, but not recorded from an engine.
 #[rustfmt::skip]
 const BY_SOURCE: &[Case] = &{
     use Operation::*;
@@ -328,7 +327,7 @@ fn with_text(message: &str, text: &str) -> String {
 }
 
 #[test]
-fn answers_become_the_interface_s_errors() {
+fn responses_map_to_driver_errors() {
     for (operation, status, message, code, retryable, hint) in cases() {
         let error = error(*operation, "x", EngineError::refused(*status, plain(message)));
         let got = (error.code(), error.is_retryable(), error.hint());
@@ -345,7 +344,7 @@ fn answers_become_the_interface_s_errors() {
 }
 
 #[test]
-fn what_was_refused_was_not_done() {
+fn refused_requests_are_not_applied() {
     for (operation, status, message, ..) in cases().filter(|(_, status, ..)| (400..500).contains(status)) {
         let error = error(*operation, "x", EngineError::refused(*status, plain(message)));
         assert_eq!(
@@ -357,7 +356,7 @@ fn what_was_refused_was_not_done() {
 }
 
 #[test]
-fn states_are_read_from_both_engines() {
+fn recognises_states_of_both_engines() {
     for (operation, status, message, expected) in STATES {
         let message = plain(message).replace("{id}", ID);
         let refusal = Refusal {
@@ -369,7 +368,7 @@ fn states_are_read_from_both_engines() {
 }
 
 #[test]
-fn no_phrase_is_there_that_no_engine_says() {
+fn every_phrase_matches_a_recorded_message() {
     let states = STATES
         .iter()
         .map(|(operation, _, message, _)| (*operation, *message));
@@ -392,25 +391,9 @@ fn looks_like_an_engine() -> impl Strategy<Value = String> {
     let words: Vec<&'static str> = phrases::all_phrases()
         .flat_map(message::Phrase::words)
         .chain([
-            ": ",
-            "\"",
-            "`",
-            "\\\"",
-            "paused",
-            "unauthorized",
-            "denied",
-            "toomanyrequests",
-            " rate limit",
-            "dial tcp",
-            "manifest unknown",
-            ": OCI permission denied",
-            ": OCI runtime error",
-            ": unknown",
-            "read-only",
-            "removal",
-            "OCI runtime create failed: ",
-            "runc: ",
-            "a4e01bafb3d5",
+            ": ", "\"", "`", "\\\"", "paused", "unauthorized", "denied", "toomanyrequests", " rate limit",
+            "dial tcp", "manifest unknown", ": OCI permission denied", ": OCI runtime error", ": unknown",
+            "read-only", "removal", "OCI runtime create failed: ", "runc: ", "a4e01bafb3d5",
         ])
         .filter(|words| !words.is_empty())
         .collect();
@@ -422,7 +405,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn what_the_user_wrote_never_changes_the_cause(text in looks_like_an_engine()) {
+    fn user_text_never_changes_the_cause(text in looks_like_an_engine()) {
         for (operation, status, message, ..) in cases() {
             let cause_of = |message: String| {
                 cause(*operation, &Refusal { status: *status, message })
@@ -438,7 +421,7 @@ proptest! {
 }
 
 #[test]
-fn an_image_that_is_named_like_an_id_is_an_image() {
+fn id_like_image_name_is_an_image() {
     let refusal = Refusal {
         status: 404,
         message: "No such image: a4e01bafb3d5".to_owned(),
@@ -447,7 +430,7 @@ fn an_image_that_is_named_like_an_id_is_an_image() {
 }
 
 #[test]
-fn a_container_s_name_is_no_state() {
+fn container_name_is_not_a_state() {
     let message = "driver failed programming external connectivity on endpoint paused-web (fec07a1941076cd1): Bind for \
                    127.0.0.1:80 failed: port is already allocated";
     let error = error(
@@ -460,7 +443,7 @@ fn a_container_s_name_is_no_state() {
 }
 
 #[test]
-fn a_missing_connection_means_nothing_was_done() {
+fn unreachable_engine_means_not_applied() {
     let unreachable = |kind: std::io::ErrorKind| EngineError::Unreachable {
         address: "unix:///x".to_owned(),
         source: kind.into(),
@@ -491,7 +474,7 @@ fn a_missing_connection_means_nothing_was_done() {
 }
 
 #[test]
-fn a_lost_answer_leaves_the_effect_of_a_change_unknown() {
+fn lost_response_leaves_effect_unknown() {
     for failure in [
         || EngineError::Broken("cut".into()),
         || EngineError::InvalidResponse("<html>".to_owned()),
@@ -510,7 +493,7 @@ fn a_lost_answer_leaves_the_effect_of_a_change_unknown() {
 }
 
 #[test]
-fn an_engine_in_trouble_is_no_fault_of_a_file() {
+fn engine_failure_is_not_a_file_error() {
     for (operation, effect) in [
         (Operation::Read, Effect::NotApplied),
         (Operation::WriteFiles, Effect::Unknown),

@@ -21,9 +21,9 @@ pub(crate) struct Renamer {
     out: BytesMut,
     /// The number of content bytes before the next header.
     left: u64,
-    /// The size of the next entry, if its extended attributes contain one.
+    /// The size of the next entry, if its pax header contains one.
     size: Option<u64>,
-    /// Whether an extended name preceded the entry, so that the name in its header is ignored.
+    /// Whether a GNU long name or a pax `path` preceded the entry and replaces the name in its header.
     named: bool,
     ended: bool,
 }
@@ -49,7 +49,7 @@ impl Renamer {
         Ok(self.out.split().freeze())
     }
 
-    /// Makes one step. Returns `false` if more data is needed first.
+    /// Processes one header or chunk. Returns `false` if more data is needed first.
     fn step(&mut self) -> Result<bool, &'static str> {
         if self.ended || self.left > 0 {
             let most = if self.ended { u64::MAX } else { self.left };
@@ -72,7 +72,7 @@ impl Renamer {
         let size = number(field(&head, 124, 12)).ok_or("an entry has an invalid size")?;
         if matches!(kind, b'L' | b'x') {
             if size > MAX_EXTENSION {
-                return Err("an entry's attributes are too long");
+                return Err("a GNU long name or pax header is too long");
             }
             return Ok(self.extension(kind, usize::try_from(size).unwrap_or_default()));
         }
@@ -91,7 +91,7 @@ impl Renamer {
         Ok(true)
     }
 
-    /// Processes a long name, or extended attributes that contain a name.
+    /// Rewrites a GNU long-name entry or a pax extended header that contains `path`.
     fn extension(&mut self, kind: u8, size: usize) -> bool {
         let padded = size.next_multiple_of(BLOCK);
         if self.buffer.len() < BLOCK + padded {
@@ -181,7 +181,7 @@ impl Renamer {
     }
 }
 
-/// Formats an attribute's record, which begins with its own length.
+/// Formats a pax record, which begins with its own length.
 fn attribute(key: &str, value: &str) -> String {
     let bare = key.len() + value.len() + 3;
     let mut length = bare;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_beginning_of_names_changes_however_the_archive_is_cut() {
+    fn renames_only_the_prefix_at_any_chunking() {
         let long = format!("real/{}", "n".repeat(140));
         let mut builder = ::tar::Builder::new(Vec::new());
         let mut header = ::tar::Header::new_gnu();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_archive_is_an_error() {
+    fn rejects_invalid_archive() {
         assert!(Renamer::new("a", "b").push(&[b'x'; BLOCK]).is_err());
     }
 }

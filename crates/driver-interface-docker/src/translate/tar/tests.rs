@@ -30,7 +30,7 @@ fn read(reader: &mut TarReader, files: &mut Vec<(String, Vec<u8>)>) {
 
 proptest! {
     #[test]
-    fn what_is_packed_comes_back_however_it_is_cut(
+    fn archive_round_trips_at_any_chunking(
         files in prop::collection::vec(("[a-z]{1,40}(/[a-z]{1,90}){0,3}", prop::collection::vec(any::<u8>(), 0..1500)), 0..5),
         cuts in prop::collection::vec(1usize..700, 1..20),
     ) {
@@ -57,7 +57,7 @@ proptest! {
 }
 
 #[test]
-fn another_program_s_reader_agrees() {
+fn tar_crate_reads_our_archives() {
     let names = ["short".to_owned(), format!("{}/file", "long".repeat(40))];
     let files: Vec<_> = names
         .iter()
@@ -73,7 +73,7 @@ fn another_program_s_reader_agrees() {
 }
 
 #[test]
-fn long_names_of_other_programs_are_read() {
+fn reads_pax_long_names() {
     let name = format!("{}/file", "long".repeat(40));
     let mut builder = ::tar::Builder::new(Vec::new());
     let mut header = ::tar::Header::new_ustar();
@@ -92,7 +92,7 @@ fn long_names_of_other_programs_are_read() {
 }
 
 #[test]
-fn a_huge_size_is_written_in_binary_and_read_back() {
+fn huge_size_round_trips_in_binary() {
     let head = file("big", ROOT, 10 << 30);
     let mut reader = TarReader::default();
     reader.push(&head);
@@ -104,7 +104,7 @@ fn a_huge_size_is_written_in_binary_and_read_back() {
 }
 
 #[test]
-fn what_is_no_archive_is_an_error() {
+fn rejects_invalid_archive() {
     let mut reader = TarReader::default();
     reader.push(&[b'x'; BLOCK]);
     assert!(reader.next().is_err());

@@ -1,4 +1,4 @@
-//! More than one driver in a program.
+//! Programs with more than one driver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::support::failover::{create_on_first_reachable, first_with, fit_to};
 use crate::support::{drivers, list_all, lookup, run, script, server};
 
 #[tokio::test(start_paused = true)]
-async fn while_the_first_engine_is_down_the_second_driver_takes_over() -> Result<()> {
+async fn second_driver_takes_over_when_first_is_down() -> Result<()> {
     let engine = MockEngine::new();
     let docker: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::builder().engine(&engine).build());
     let drivers = [docker, Arc::new(MockLocalDriver::new())];
@@ -34,7 +34,7 @@ async fn while_the_first_engine_is_down_the_second_driver_takes_over() -> Result
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_with_a_config_is_no_reason_to_ask_the_next_driver() {
+async fn config_errors_do_not_fail_over() {
     let drivers = drivers();
     let error = create_on_first_reachable(&drivers, &server("failover").cpu(4.5))
         .await
@@ -47,7 +47,7 @@ async fn what_is_wrong_with_a_config_is_no_reason_to_ask_the_next_driver() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_lost_answer_no_other_driver_is_asked_because_the_container_may_exist() {
+async fn lost_response_does_not_fail_over() {
     let docker = Arc::new(MockDockerDriver::new());
     docker.faults().drop_next_response(Operation::CreateContainer);
     let drivers: [Arc<dyn ContainerDriver>; 2] = [docker, Arc::new(MockLocalDriver::new())];
@@ -60,7 +60,7 @@ async fn after_a_lost_answer_no_other_driver_is_asked_because_the_container_may_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_goes_to_the_first_driver_that_can_do_it() -> Result<()> {
+async fn job_goes_to_the_first_capable_driver() -> Result<()> {
     let drivers = [
         Arc::new(MockLocalDriver::new()) as Arc<dyn ContainerDriver>,
         Arc::new(MockDockerDriver::new()),
@@ -75,7 +75,7 @@ async fn a_job_goes_to_the_first_driver_that_can_do_it() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
+async fn container_moves_to_another_driver_with_its_config() -> Result<()> {
     let [docker, local] = drivers();
     let config = script("moving", "echo serving $PLACE; sleep 3600")
         .name("web")
@@ -84,7 +84,7 @@ async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
         .cpu(4.0);
     let old = run(&docker, &config).await;
 
-    // The new one runs before the old one ends, so that one of them always responds.
+    // Start the new container before stopping the old one, so one of them always responds.
     let fitting = fit_to(&config, &local);
     let small = config.clone().cpu(1.5);
     assert_eq!(fit_to(&small, &local), small, "what fits stays as it is");

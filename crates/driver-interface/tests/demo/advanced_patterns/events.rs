@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use crate::support::observer::{ContainerEvent, ObservedDriver};
 use crate::support::{lookup, run, server};
 
-/// What has been published until now.
+/// Returns the topics published so far.
 fn topics(events: &mut broadcast::Receiver<ContainerEvent>) -> Vec<&'static str> {
     std::iter::from_fn(|| events.try_recv().ok())
         .map(|event| event.topic)
@@ -16,7 +16,7 @@ fn topics(events: &mut broadcast::Receiver<ContainerEvent>) -> Vec<&'static str>
 }
 
 #[tokio::test(start_paused = true)]
-async fn everybody_who_listens_hears_of_each_step_in_a_container_s_life() -> Result<()> {
+async fn every_subscriber_receives_lifecycle_events() -> Result<()> {
     let observed = Arc::new(ObservedDriver::new(Arc::new(MockDockerDriver::new())));
     let (mut screen, mut audit) = (observed.subscribe(), observed.subscribe());
     let driver: Arc<dyn ContainerDriver> = observed;
@@ -40,7 +40,7 @@ async fn everybody_who_listens_hears_of_each_step_in_a_container_s_life() -> Res
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_changes_nothing_is_not_told() -> Result<()> {
+async fn no_op_calls_emit_no_event() -> Result<()> {
     let observed = ObservedDriver::new(Arc::new(MockDockerDriver::new()));
     let id = run(&observed, &server("events")).await;
     let mut events = observed.subscribe();

@@ -1,4 +1,4 @@
-//! Knowing how an engine behaves.
+//! Monitoring an engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::support::metrics::Measured;
 use crate::support::{run, server};
 
 #[tokio::test(start_paused = true)]
-async fn counts_times_and_error_rates_are_measured_for_each_operation() -> Result<()> {
+async fn metrics_cover_each_operation() -> Result<()> {
     let mock = Arc::new(MockDockerDriver::new());
     let driver = Measured::new(mock.clone());
     let measured = driver.interceptor();
@@ -43,7 +43,7 @@ async fn counts_times_and_error_rates_are_measured_for_each_operation() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dashboard_needs_one_health_check() -> Result<()> {
+async fn health_check_reports_container_counts() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let first = run(&driver, &server("dashboard")).await;
     run(&driver, &server("dashboard")).await;
@@ -61,7 +61,7 @@ async fn a_dashboard_needs_one_health_check() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_program_asked_its_driver_for_is_recorded() -> Result<()> {
+async fn mock_records_calls_without_secrets() -> Result<()> {
     let driver = MockDockerDriver::new();
     let id = run(&driver, &server("record").env("TOKEN", "hunter2")).await;
     driver

@@ -1,4 +1,4 @@
-//! Several containers that need each other.
+//! Containers with dependencies.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn shop() -> [Service; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn services_start_after_those_they_need() -> Result<()> {
+async fn services_start_after_their_dependencies() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let stack = start_stack(driver.clone(), &shop()).await?;
 
@@ -36,7 +36,7 @@ async fn services_start_after_those_they_need() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn services_stop_before_those_they_need() -> Result<()> {
+async fn services_stop_before_their_dependencies() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let stack = start_stack(driver.clone(), &shop()).await?;
     stack.stop().await?;
@@ -54,7 +54,7 @@ async fn services_stop_before_those_they_need() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_that_cannot_start_as_a_whole_leaves_nothing_behind() {
+async fn failed_stack_start_leaves_nothing() {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let unmanaged_resource = driver.create_container(&server("unrelated")).await.unwrap();
     let [_, api, database] = shop();
@@ -76,7 +76,7 @@ async fn a_stack_that_cannot_start_as_a_whole_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn services_that_wait_for_each_other_are_refused_before_anything_is_made() {
+async fn dependency_cycle_is_rejected_before_creation() {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let circle = [
         Service::new("hen", server("farm")).needs("egg"),

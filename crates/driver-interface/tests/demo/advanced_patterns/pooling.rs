@@ -1,4 +1,4 @@
-//! Containers that are started before they are needed.
+//! A pool of running containers.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::support::pool::WarmPool;
 use crate::support::{list_all, lookup, server};
 
 #[tokio::test(start_paused = true)]
-async fn a_warm_container_is_handed_out_sooner_than_a_cold_one_starts() -> Result<()> {
+async fn warm_container_is_faster_than_cold_start() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let pool = WarmPool::new(driver.clone(), server("pool"), 1);
     pool.replenish().await?;
@@ -28,7 +28,7 @@ async fn a_warm_container_is_handed_out_sooner_than_a_cold_one_starts() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_released_container_is_replaced_and_never_handed_out_again() -> Result<()> {
+async fn released_container_is_replaced_not_reused() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let pool = WarmPool::new(driver.clone(), server("pool"), 2);
     pool.replenish().await?;
@@ -48,7 +48,7 @@ async fn a_released_container_is_replaced_and_never_handed_out_again() -> Result
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_died_or_vanished_while_it_waited_is_not_handed_out() -> Result<()> {
+async fn dead_containers_are_not_handed_out() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let pool = WarmPool::new(driver.clone(), server("pool"), 3);
     pool.replenish().await?;

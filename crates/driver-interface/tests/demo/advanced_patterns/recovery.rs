@@ -1,4 +1,4 @@
-//! Getting over failures.
+//! Recovery from lost responses and stopped engines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::support::retry::RetryPolicy;
 use crate::support::{calls, list_all, lookup, server};
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_whose_answer_was_lost_is_recognised_by_its_key_and_makes_no_duplicate() -> Result<()> {
+async fn retry_with_key_creates_no_duplicate() -> Result<()> {
     let driver = MockDockerDriver::new();
     let config = server("recovery").operation_key("order-17");
     driver.faults().drop_next_response(Operation::CreateContainer);
 
-    // With a key, creating again is looking: the same key and config give the same container.
+    // With a key, a retry is safe: the same key and config return the same container.
     let created = RetryPolicy::attempts(3)
         .run(async || driver.create_container(&config).await)
         .await?;
@@ -31,7 +31,7 @@ async fn a_creation_whose_answer_was_lost_is_recognised_by_its_key_and_makes_no_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated() -> Result<()> {
+async fn retry_without_key_verifies_by_label() -> Result<()> {
     let driver = MockDockerDriver::new();
     let config = server("recovery").name("web").label("order", "17");
     let ours = ContainerFilter::default().label("order", "17");
@@ -58,7 +58,7 @@ async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_is_repeated_until_the_engine_is_back() -> Result<()> {
+async fn start_is_retried_until_engine_returns() -> Result<()> {
     let engine = MockEngine::new();
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::builder().engine(&engine).build());
     let id = driver.create_container(&server("recovery")).await?.id;

@@ -1,4 +1,4 @@
-//! One user's containers: limited together, ended together.
+//! Sessions: a shared limit and a shared cleanup for one user's containers.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::support::session::Session;
 use crate::support::{list_all, run};
 
 #[tokio::test(start_paused = true)]
-async fn a_session_has_no_more_containers_than_its_limit_even_when_tasks_race() -> Result<()> {
+async fn session_limit_holds_under_concurrency() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let session = Arc::new(Session::open(driver.clone(), SessionId::new("alice")?, 2));
     let mut tasks = tokio::task::JoinSet::new();
@@ -36,7 +36,7 @@ async fn a_session_has_no_more_containers_than_its_limit_even_when_tasks_race() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_a_session_removes_all_it_has_and_nothing_of_another() -> Result<()> {
+async fn closing_a_session_removes_only_its_resources() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     assert!(driver.capabilities().supports(Operation::ListVolumes));
     assert!(driver.capabilities().supports(Operation::ListNetworks));

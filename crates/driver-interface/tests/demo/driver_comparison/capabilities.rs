@@ -1,4 +1,4 @@
-//! What the drivers can do.
+//! Capabilities of the drivers.
 
 use driver_interface::{
     ContainerDriver, DriverError, ImageRef, Operation, ResourceError, ResourceFilter, Result,
@@ -7,7 +7,7 @@ use driver_interface::{
 use crate::support::{drivers, list_all, server};
 
 #[tokio::test(start_paused = true)]
-async fn each_driver_declares_how_much_cpu_it_gives_and_keeps_to_it() -> Result<()> {
+async fn declared_cpu_limit_is_enforced() -> Result<()> {
     for (driver, most) in drivers().into_iter().zip([4.0, 2.0]) {
         assert_eq!(
             driver.capabilities().bounds.max_cpu,
@@ -33,7 +33,7 @@ async fn each_driver_declares_how_much_cpu_it_gives_and_keeps_to_it() -> Result<
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_declared_works_and_what_is_not_is_refused_as_unsupported() {
+async fn undeclared_operations_are_unsupported() {
     for driver in drivers() {
         let image = ImageRef::new("from-archive:1").unwrap();
         let empty_archive = vec![0; 1024];

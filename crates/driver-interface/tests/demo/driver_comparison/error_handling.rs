@@ -1,11 +1,11 @@
-//! How they refuse.
+//! Errors of the drivers.
 
 use driver_interface::{ContainerDriver, Result, VolumeConfig, VolumeMount};
 
 use crate::support::{drivers, list_all, server};
 
 #[tokio::test(start_paused = true)]
-async fn a_taken_name_has_one_code_and_one_remedy_however_it_is_worded() -> Result<()> {
+async fn name_conflict_has_same_code_on_both_drivers() -> Result<()> {
     let mut wordings = Vec::new();
     for driver in drivers() {
         let config = server("names").name("web");
@@ -27,7 +27,7 @@ async fn a_taken_name_has_one_code_and_one_remedy_however_it_is_worded() -> Resu
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_local_driver_refuses_a_writable_mount_in_a_read_only_container() -> Result<()> {
+async fn only_local_driver_refuses_writable_mounts() -> Result<()> {
     let [docker, local] = drivers();
     for driver in [&docker, &local] {
         driver.create_volume(&VolumeConfig::new("cache")).await?;

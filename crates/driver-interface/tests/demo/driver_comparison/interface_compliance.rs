@@ -1,4 +1,4 @@
-//! The whole interface, through the one type that programs hold.
+//! The basic operations through `dyn ContainerDriver`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use driver_interface::{
 
 use crate::support::{drivers, server};
 
-/// All thirteen operations, through the one type that programs hold.
+/// Calls all thirteen basic operations.
 async fn use_everything(driver: &dyn ContainerDriver) -> Result<()> {
     let session = SessionId::new("tour")?;
     let volume = driver
@@ -48,7 +48,7 @@ async fn use_everything(driver: &dyn ContainerDriver) -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_thirteen_operations_work_through_one_dyn_type_on_both_drivers() -> Result<()> {
+async fn basic_operations_work_on_both_drivers() -> Result<()> {
     for driver in drivers() {
         use_everything(&*driver)
             .await
@@ -58,7 +58,7 @@ async fn all_thirteen_operations_work_through_one_dyn_type_on_both_drivers() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_exist_is_not_found_by_every_operation_that_needs_it() -> Result<()> {
+async fn missing_resources_return_not_found() -> Result<()> {
     for driver in drivers() {
         let id = "nobody".parse()?;
         let volume: VolumeId = "nothing".parse()?;
@@ -89,7 +89,7 @@ async fn what_does_not_exist_is_not_found_by_every_operation_that_needs_it() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_keeps_its_identity_when_it_is_shared() {
+async fn shared_driver_keeps_its_identity() {
     let docker = MockDockerDriver::new();
     let (name, capabilities) = (docker.name().to_owned(), docker.capabilities());
     let shared: Arc<dyn ContainerDriver> = Arc::new(docker);

@@ -1,4 +1,4 @@
-//! How fast they are, by the paused clock.
+//! Latencies and stop timeouts, measured with the paused clock.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::support::{drivers, lookup, run, server, stubborn};
 
-/// How long a call takes by the paused clock, and what it answers.
+/// Returns the duration of a call by the paused clock, and its result.
 async fn timed<T>(call: impl Future<Output = T>) -> (Duration, T) {
     let begin = Instant::now();
     let answer = call.await;
@@ -23,7 +23,7 @@ fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// The shortest and the longest time of an operation, for each driver.
+/// Returns each driver with its shortest and longest latency.
 fn drivers_and_windows() -> impl Iterator<Item = (Arc<dyn ContainerDriver>, RangeInclusive<Duration>)> {
     drivers()
         .into_iter()
@@ -31,7 +31,7 @@ fn drivers_and_windows() -> impl Iterator<Item = (Arc<dyn ContainerDriver>, Rang
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_other() {
+async fn change_latency_is_within_the_driver_window() {
     for (driver, window) in drivers_and_windows() {
         let mut times = Vec::new();
         for _ in 0..5 {
@@ -64,7 +64,7 @@ async fn a_change_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_oth
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_other() {
+async fn read_latency_is_within_the_driver_window() {
     for (driver, window) in drivers_and_windows() {
         let id = run(&driver, &server("speed")).await;
         let times = [
@@ -87,7 +87,7 @@ async fn a_read_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_other
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_graceful_stop_gives_the_grace_it_is_told_on_either_driver() {
+async fn graceful_stop_uses_the_given_timeout() {
     for driver in drivers() {
         let id = run(&driver, &stubborn("hasty")).await;
         let hasty = StopOptions::graceful(millis(1));
@@ -99,7 +99,7 @@ async fn a_graceful_stop_gives_the_grace_it_is_told_on_either_driver() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_timeout_a_graceful_stop_gives_10_s_on_one_driver_and_15_s_on_the_other() {
+async fn default_stop_timeout_is_10_s_or_15_s() {
     for (driver, grace) in drivers().into_iter().zip([10, 15]) {
         let id = run(&driver, &stubborn("default")).await;
         let (time, stopped) = timed(driver.stop_container(&id, StopOptions::default())).await;
@@ -110,7 +110,7 @@ async fn without_a_timeout_a_graceful_stop_gives_10_s_on_one_driver_and_15_s_on_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kill_waits_for_nothing_on_either_driver() -> Result<()> {
+async fn kill_is_immediate() -> Result<()> {
     for driver in drivers() {
         let id = run(&driver, &stubborn("kill")).await;
         let (time, stopped) = timed(driver.stop_container(&id, StopOptions::kill())).await;
@@ -122,7 +122,7 @@ async fn a_kill_waits_for_nothing_on_either_driver() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_stop_gives_exactly_the_grace_it_names_and_then_kills_on_both_drivers() -> Result<()> {
+async fn forced_stop_kills_after_its_grace() -> Result<()> {
     for driver in drivers() {
         let (deaf, polite) = (
             run(&driver, &stubborn("force")).await,

@@ -5,7 +5,7 @@ use driver_interface::{ContainerDriver, NetworkConfig, Result, StopOptions, Volu
 use crate::support::{drivers, lookup, server};
 
 #[tokio::test(start_paused = true)]
-async fn a_second_volume_or_network_of_a_name_is_refused_and_the_first_keeps_what_it_has() -> Result<()> {
+async fn duplicate_volume_or_network_name_is_refused() -> Result<()> {
     for driver in drivers() {
         let volume = driver
             .create_volume(&VolumeConfig::new("data").label("of", "first"))
@@ -35,7 +35,7 @@ async fn a_second_volume_or_network_of_a_name_is_refused_and_the_first_keeps_wha
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_gets_an_address_only_while_it_runs() -> Result<()> {
+async fn container_has_an_address_only_while_running() -> Result<()> {
     for driver in drivers() {
         driver.create_network(&NetworkConfig::new("backend")).await?;
         let id = driver

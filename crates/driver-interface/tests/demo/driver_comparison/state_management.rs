@@ -1,4 +1,4 @@
-//! What they say of a container.
+//! Container states.
 
 use driver_interface::mock::MockEngine;
 use driver_interface::{
@@ -9,7 +9,7 @@ use driver_interface::{
 use crate::support::{drivers, list_all, lookup, run, script, server};
 
 #[tokio::test(start_paused = true)]
-async fn every_end_of_a_container_has_the_same_status_and_state_on_both_drivers() -> Result<()> {
+async fn exits_have_the_same_status_on_both_drivers() -> Result<()> {
     let ends = [
         ("exit 0", ContainerStatus::Stopped, ContainerState::Terminated),
         ("exit 1", ContainerStatus::Exited, ContainerState::Error),
@@ -35,7 +35,7 @@ async fn every_end_of_a_container_has_the_same_status_and_state_on_both_drivers(
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_drivers_on_one_engine_and_namespace_see_the_same_and_other_namespaces_nothing() -> Result<()> {
+async fn drivers_share_state_only_within_a_namespace() -> Result<()> {
     let engine = MockEngine::new();
     let shop = Namespace::new("shop")?;
     let one = MockDockerDriver::builder()

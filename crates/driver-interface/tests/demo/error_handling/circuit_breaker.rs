@@ -1,4 +1,4 @@
-//! An engine in trouble gets a rest, and callers get their answer at once.
+//! A circuit breaker: failing engines get a rest, and callers an immediate error.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{calls, server};
 const REST: Duration = Duration::from_secs(30);
 
 #[tokio::test(start_paused = true)]
-async fn after_failures_in_a_row_calls_are_refused_at_once_without_asking_the_engine() {
+async fn open_circuit_refuses_calls_without_the_engine() {
     let engine = MockEngine::new();
     let driver = MockDockerDriver::builder().engine(&engine).build();
     let breaker = Breaker::new(3, REST);
@@ -31,7 +31,7 @@ async fn after_failures_in_a_row_calls_are_refused_at_once_without_asking_the_en
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_rest_one_call_is_let_through_and_closes_the_circuit_when_it_works() -> Result<()> {
+async fn half_open_circuit_closes_after_a_success() -> Result<()> {
     let engine = MockEngine::new();
     let driver = MockDockerDriver::builder().engine(&engine).build();
     let breaker = Breaker::new(1, REST);
@@ -66,7 +66,7 @@ async fn after_a_rest_one_call_is_let_through_and_closes_the_circuit_when_it_wor
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_leaves_half_way_does_not_leave_the_circuit_half_open() -> Result<()> {
+async fn dropped_probe_reopens_the_circuit() -> Result<()> {
     let driver = MockDockerDriver::new();
     driver
         .faults()
@@ -85,7 +85,7 @@ async fn a_caller_that_leaves_half_way_does_not_leave_the_circuit_half_open() ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_works_starts_the_count_over() -> Result<()> {
+async fn success_resets_the_failure_count() -> Result<()> {
     let driver = MockDockerDriver::new();
     let breaker = Breaker::new(2, REST);
     for _ in 0..3 {
@@ -100,7 +100,7 @@ async fn a_call_that_works_starts_the_count_over() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_of_a_caller_do_not_open_the_circuit() {
+async fn caller_errors_do_not_open_the_circuit() {
     let driver = MockDockerDriver::new();
     let breaker = Breaker::new(2, REST);
     let ghost = "ghost".parse().unwrap();

@@ -1,4 +1,4 @@
-//! The same mistake is the same error on every driver.
+//! The same mistake gives the same error on every driver.
 
 use driver_interface::{
     ContainerDriver, DriverError, Effect, Hint, NetworkConfig, RemoveOptions, Result, StopOptions,
@@ -7,14 +7,14 @@ use driver_interface::{
 
 use crate::support::{drivers, run, server, stubborn};
 
-/// What programs decide by; the wording is each driver's own.
+/// The facts that programs act on. The wording differs between drivers.
 type Facts = (&'static str, bool, Option<Hint>);
 
 fn facts(error: &DriverError) -> Facts {
     (error.code(), error.is_retryable(), error.hint())
 }
 
-/// Every mistake that a caller can make without breaking anything.
+/// Makes common caller mistakes and returns their errors.
 async fn mistakes(driver: &dyn ContainerDriver) -> Result<Vec<DriverError>> {
     let ghost = "ghost".parse()?;
     driver.create_volume(&VolumeConfig::new("data")).await?;
@@ -58,7 +58,7 @@ async fn mistakes(driver: &dyn ContainerDriver) -> Result<Vec<DriverError>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn code_retryability_effect_and_hint_are_the_same_on_both_drivers() -> Result<()> {
+async fn errors_are_the_same_on_both_drivers() -> Result<()> {
     let expected: [Facts; 10] = [
         ("CONTAINER_CREATION_FAILED", false, Some(Hint::NameTaken)),
         ("CONFIGURATION_ERROR", false, None),

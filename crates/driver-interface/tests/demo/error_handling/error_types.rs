@@ -1,4 +1,4 @@
-//! Telling errors apart: by type in Rust, by code elsewhere.
+//! Distinguishing errors: by type in Rust, by code elsewhere.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use driver_interface::{
 
 use crate::support::{run, server};
 
-/// What a program would do next, decided as deep in the types as it matters.
+/// Returns a program's next step. It matches only as deep as needed.
 fn advice(error: &DriverError) -> String {
     match error {
         DriverError::Container(ContainerError::NotFound(missing)) => {
@@ -28,7 +28,7 @@ fn advice(error: &DriverError) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_matches_on_category_and_class_and_never_on_text() -> Result<()> {
+async fn errors_are_matched_by_type_not_text() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let ghost: ContainerId = "ghost".parse()?;
     let error = driver.start_container(&ghost).await.unwrap_err();
@@ -60,7 +60,7 @@ async fn a_program_matches_on_category_and_class_and_never_on_text() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_there_makes_a_removal_idempotent() -> Result<()> {
+async fn not_found_makes_removal_idempotent() -> Result<()> {
     async fn ensure_gone(driver: &dyn ContainerDriver, id: &ContainerId) -> Result<()> {
         match driver.remove_container(id, RemoveOptions::force()).await {
             Err(error) if error.is_not_found() => Ok(()),
@@ -75,7 +75,7 @@ async fn what_is_not_there_makes_a_removal_idempotent() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_error_is_found_inside_the_errors_of_a_program() {
+async fn driver_error_is_found_inside_anyhow() {
     async fn deploy(driver: &dyn ContainerDriver) -> anyhow::Result<()> {
         use anyhow::Context;
         let id: ContainerId = "web".parse().context("the name of the container")?;

@@ -27,19 +27,12 @@ fn paths(error: &ConfigurationError) -> Vec<&str> {
 }
 
 #[test]
-fn a_config_is_checked_without_a_driver_and_every_violation_is_told_at_once() {
+fn config_is_validated_without_a_driver() {
     let refused = validate_container_config(&mistaken()).unwrap_err();
     let found = paths(&refused);
     for path in [
-        "sessionId",
-        "image",
-        "name",
-        "labels",
-        "resources.cpu",
-        "resources.memory",
-        "volumes[0]",
-        "volumes[1].target",
-        "network",
+        "sessionId", "image", "name", "labels", "resources.cpu", "resources.memory", "volumes[0]",
+        "volumes[1].target", "network",
     ] {
         assert!(
             found.iter().any(|one| one.starts_with(path)),
@@ -57,14 +50,14 @@ fn a_config_is_checked_without_a_driver_and_every_violation_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_refuses_all_that_the_check_refuses_and_makes_nothing() {
+async fn driver_reports_the_same_violations() {
     let reported = validate_container_config(&mistaken()).unwrap_err();
     for driver in drivers() {
         let error = driver.create_container(&mistaken()).await.unwrap_err();
         let DriverError::Configuration(InputError::Configuration(refused)) = &error else {
             panic!("not a configuration error: {error:?}");
         };
-        // A driver may have rules of its own on top.
+        // A driver may report additional violations.
         for violation in reported.violations() {
             assert!(
                 refused.violations().contains(violation),
@@ -77,15 +70,9 @@ async fn a_driver_refuses_all_that_the_check_refuses_and_makes_nothing() {
 }
 
 #[test]
-fn an_id_that_could_reach_something_else_cannot_be_built() {
+fn unsafe_ids_cannot_be_constructed() {
     for text in [
-        "",
-        "../json",
-        "a/b",
-        "x?force=1",
-        "web\n",
-        "x/../../volumes/y?force=1",
-        "-rf",
+        "", "../json", "a/b", "x?force=1", "web\n", "x/../../volumes/y?force=1", "-rf",
     ] {
         let error = ContainerId::new(text).unwrap_err();
         assert_eq!(paths(&error), ["containerId"], "{text:?}");

@@ -1,4 +1,4 @@
-//! Another way to the goal when the first one fails.
+//! Fallbacks after a failed call.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use driver_interface::{
 use crate::support::{list_all, lookup, run, server, stubborn};
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_does_not_listen_is_killed_only_after_it_was_asked() -> Result<()> {
+async fn stop_escalates_to_kill() -> Result<()> {
     async fn stop_for_sure(driver: &dyn ContainerDriver, id: &ContainerId) -> Result<StopOutcome> {
         match driver
             .stop_container(id, StopOptions::graceful(Duration::from_secs(5)))
             .await
         {
             Err(DriverError::Container(ContainerError::Stop(refused))) => {
-                // It still runs: here a program may save what it can before it decides.
+                // The container still runs, so a program may save its data before the kill.
                 assert_eq!(refused.container(), id.as_str());
                 driver.stop_container(id, StopOptions::kill()).await
             }
@@ -38,7 +38,7 @@ async fn a_container_that_does_not_listen_is_killed_only_after_it_was_asked() ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_is_there_already_is_taken_over() -> Result<()> {
+async fn existing_container_is_adopted() -> Result<()> {
     async fn get_or_create(
         driver: &dyn ContainerDriver,
         config: &ContainerConfig,

@@ -1,4 +1,4 @@
-//! Errors for machines, for operators and for the users of a program.
+//! Errors for machines, operators and end users.
 
 use std::error::Error;
 use std::io;
@@ -12,7 +12,7 @@ use driver_interface::{
 use crate::support::{drivers, run, server};
 
 #[tokio::test(start_paused = true)]
-async fn an_error_is_logged_as_json_that_says_where_it_happened_and_can_be_read_back() -> Result<()> {
+async fn error_round_trips_through_json_with_context() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let error = driver.start_container(&"ghost".parse()?).await.unwrap_err();
     let line = serde_json::to_string(&error.clone().with_context("request", "r-81")).unwrap();
@@ -32,7 +32,7 @@ async fn an_error_is_logged_as_json_that_says_where_it_happened_and_can_be_read_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_chain_of_sources_leads_to_the_first_cause() {
+async fn source_chain_leads_to_the_root_cause() {
     let driver = MockDockerDriver::new();
     let refused = io::Error::new(io::ErrorKind::ConnectionReset, "peer went away");
     let fault = ConnectionError::new("the answer was cut off").with_source(refused);
@@ -55,7 +55,7 @@ async fn the_chain_of_sources_leads_to_the_first_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_reads_a_plain_sentence_and_an_operator_what_to_do() -> Result<()> {
+async fn users_get_a_sentence_and_operators_a_remedy() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
     let id = run(&driver, &server("messages").name("web")).await;
     let errors = [
@@ -96,7 +96,7 @@ async fn a_user_reads_a_plain_sentence_and_an_operator_what_to_do() -> Result<()
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_form_of_an_error_shows_a_secret_of_the_config() {
+async fn errors_never_show_config_secrets() {
     for driver in drivers() {
         let config = server("secrets")
             .name("web")

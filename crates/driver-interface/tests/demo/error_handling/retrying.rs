@@ -1,4 +1,4 @@
-//! Trying again: what, how often, how long.
+//! Retries: which errors, how often, how long.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::retry::RetryPolicy;
 use crate::support::{calls, server};
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_passes_is_hidden_by_a_retry() -> Result<()> {
+async fn retry_hides_transient_failures() -> Result<()> {
     let driver = MockDockerDriver::new();
     let id = driver.create_container(&server("retry")).await?.id;
     for _ in 0..2 {
@@ -29,7 +29,7 @@ async fn a_failure_that_passes_is_hidden_by_a_retry() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_retry_cannot_mend_is_tried_once() {
+async fn permanent_errors_are_not_retried() {
     let driver = MockDockerDriver::new();
     let too_big = server("retry").cpu(32.0);
     let begin = Instant::now();
@@ -46,7 +46,7 @@ async fn what_a_retry_cannot_mend_is_tried_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_last_try_the_error_is_final_so_that_nobody_further_out_starts_over() {
+async fn last_retry_error_is_final() {
     let driver = MockDockerDriver::new();
     driver.faults().fail_rate(
         Operation::HealthCheck,
@@ -69,12 +69,12 @@ async fn after_the_last_try_the_error_is_final_so_that_nobody_further_out_starts
 }
 
 #[tokio::test(start_paused = true)]
-async fn retries_end_when_their_time_is_up_even_in_the_middle_of_a_try() {
+async fn retries_end_when_the_budget_is_spent() {
     let driver = MockDockerDriver::new();
     driver
         .faults()
         .fail_next(Operation::HealthCheck, ConnectionError::new("connection reset"));
-    // The first try fails at once, the second one hangs.
+    // The first attempt fails immediately, the second one hangs.
     driver.faults().delay_next(Operation::HealthCheck, Duration::ZERO);
     driver
         .faults()
@@ -96,9 +96,9 @@ async fn retries_end_when_their_time_is_up_even_in_the_middle_of_a_try() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_try_that_may_have_worked_is_verified_before_it_is_repeated() -> Result<()> {
+async fn unknown_effect_is_verified_before_retry() -> Result<()> {
     let driver = MockDockerDriver::new();
-    // A volume of that name may have another owner: the label names it.
+    // A volume of that name may belong to another program, so verify by label.
     let config = VolumeConfig::new("cache").label("order", "17");
     let ours = ResourceFilter::default().label("order", "17");
     driver.faults().drop_next_response(Operation::CreateVolume);

@@ -1,4 +1,4 @@
-//! A circuit breaker: an engine in trouble gets a rest, and callers get their answer at once.
+//! A circuit breaker: failing engines get a rest, and callers an immediate error.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,10 +6,9 @@ use std::time::Duration;
 use driver_interface::{ConnectionError, DriverError, Effect, Result};
 use tokio::time::Instant;
 
-/// Refuses calls for a while after several failures in a row, then lets one through to see.
+/// Refuses calls for a while after consecutive failures, then lets one through as a probe.
 ///
-/// Only failures that speak about the engine count. "Not found" or "invalid" speak about the caller, and an
-/// engine that gives such answers works.
+/// Only engine failures count. After caller errors such as "not found", the engine evidently works.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     threshold: u32,
@@ -19,11 +18,11 @@ pub(crate) struct Breaker {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum State {
-    /// Calls pass; so many in a row have failed.
+    /// Calls pass. Counts consecutive failures.
     Closed { failures: u32 },
-    /// Calls are refused until then.
+    /// Calls are refused until this time.
     Open { until: Instant },
-    /// One call is under way to see whether the engine is back.
+    /// A probe is in flight.
     HalfOpen,
 }
 
@@ -40,8 +39,7 @@ impl Breaker {
         *self.lock()
     }
 
-    /// Makes a call if the circuit allows it. A refusal is a `ConnectionError` that surely had no effect, so a
-    /// retry around the breaker needs no special case for it.
+    /// Runs a call if the circuit allows it. A refusal is a `ConnectionError` with `Effect::NotApplied`.
     pub(crate) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let probe = self.enter()?;
         let result = call.await;
@@ -53,7 +51,7 @@ impl Breaker {
         result
     }
 
-    /// Lets the call in, as a probe if it is the first one after the rest.
+    /// Admits a call, as a probe if it is the first one after the rest.
     fn enter(&self) -> Result<Option<Probe<'_>>> {
         let mut state = self.lock();
         match *state {
@@ -74,7 +72,7 @@ impl Breaker {
 
     fn count(&self, trouble: bool) {
         let mut state = self.lock();
-        // What began before the circuit opened and ends now is old news.
+        // Ignore calls that started before the circuit opened.
         if let State::Closed { failures } = *state {
             let failures = if trouble { failures + 1 } else { 0 };
             *state = if failures < self.threshold {
@@ -100,8 +98,7 @@ fn is_engine_trouble(error: &DriverError) -> bool {
     error.category() == "system"
 }
 
-/// The one call that decides. If it is dropped half-way the circuit opens again, instead of staying half-open
-/// forever.
+/// The probe call. If it is dropped, the circuit reopens instead of staying half-open.
 struct Probe<'a> {
     breaker: &'a Breaker,
     trouble: bool,

@@ -1,4 +1,4 @@
-//! More than one driver: a second choice when the first is down, and the right one for what is needed.
+//! Failover between drivers, and selection by capability.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use driver_interface::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerInstance, DriverError, Effect, Result,
 };
 
-/// A container and the driver that has it: ids mean something only together with their driver.
+/// A container with its driver, since ids are only valid for one driver.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) driver: Arc<dyn ContainerDriver>,
@@ -15,9 +15,8 @@ pub(crate) struct Placed {
 
 /// Creates a container on the first driver that can be reached.
 ///
-/// The next one is asked only when the engine before it surely did nothing. After a lost answer the
-/// container may exist there, and a second one elsewhere would be a duplicate: such an error is the caller's to
-/// retry, on the same driver. And what is wrong with the config is wrong everywhere.
+/// Tries the next driver only if the previous engine certainly did nothing. After a lost response the
+/// container may exist, so the caller must retry on the same driver. Config errors do not fail over.
 pub(crate) async fn create_on_first_reachable(
     drivers: &[Arc<dyn ContainerDriver>],
     config: &ContainerConfig,
@@ -33,7 +32,7 @@ pub(crate) async fn create_on_first_reachable(
     Ok(location(last, container))
 }
 
-/// The first driver that has what is needed.
+/// Returns the first driver with the required capabilities.
 pub(crate) fn first_with(
     drivers: &[Arc<dyn ContainerDriver>],
     needed: impl Fn(&Capabilities) -> bool,
@@ -44,8 +43,7 @@ pub(crate) fn first_with(
         .cloned()
 }
 
-/// The config of a container, made to fit another driver: within its CPU limit. The rest means the same on
-/// every driver.
+/// Reduces the CPU limit of a config to the maximum of another driver.
 pub(crate) fn fit_to(config: &ContainerConfig, driver: &dyn ContainerDriver) -> ContainerConfig {
     let most = driver.capabilities().bounds.max_cpu.unwrap_or(f64::INFINITY);
     config.clone().cpu(config.resources.cpu.min(most))

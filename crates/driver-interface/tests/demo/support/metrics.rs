@@ -1,4 +1,4 @@
-//! A decorator that measures each operation: how often, how long, how many failures and of which kind.
+//! An interceptor that counts and times each operation and its failures.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use driver_interface::{
 };
 use tokio::time::Instant;
 
-/// The metrics of one operation. A call that is dropped half-way is not counted: it has no outcome.
+/// The metrics of one operation. Dropped calls are not counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OperationStats {
     pub(crate) calls: u32,
@@ -26,7 +26,6 @@ impl OperationStats {
     }
 }
 
-/// Measures what passes through it.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     stats: Mutex<BTreeMap<Operation, OperationStats>>,

@@ -1,4 +1,4 @@
-//! What the suites share: the drivers, the containers that they run, and patterns of programs around a driver.
+//! Shared drivers, containers and patterns.
 
 pub(crate) mod breaker;
 pub(crate) mod failover;
@@ -17,7 +17,7 @@ use driver_interface::{
     MockLocalDriver,
 };
 
-/// Both drivers, as programs hold them. Each has an engine of its own.
+/// Returns both drivers, each with its own engine.
 pub(crate) fn drivers() -> [Arc<dyn ContainerDriver>; 2] {
     [
         Arc::new(MockDockerDriver::new()),
@@ -25,12 +25,12 @@ pub(crate) fn drivers() -> [Arc<dyn ContainerDriver>; 2] {
     ]
 }
 
-/// Runs until it is asked to stop, and then ends at once.
+/// Runs until SIGTERM and then exits immediately.
 pub(crate) fn server(session: &str) -> ContainerConfig {
     ContainerConfig::new(session, "busybox").command(["sleep", "3600"])
 }
 
-/// Runs for an hour and does not listen when it is asked to stop.
+/// Runs for an hour and ignores SIGTERM.
 pub(crate) fn stubborn(session: &str) -> ContainerConfig {
     script(session, "trap '' TERM; echo ready; sleep 3600")
 }
@@ -40,13 +40,13 @@ pub(crate) fn script(session: &str, text: &str) -> ContainerConfig {
     ContainerConfig::new(session, "busybox").command(["sh", "-c", text])
 }
 
-/// The container as the engine has it, which has to be there.
+/// Returns an existing container's current state.
 pub(crate) async fn lookup(driver: &dyn ContainerDriver, id: &ContainerId) -> ContainerInstance {
     let found = driver.get_container(id).await.expect("the engine answers");
     found.expect("the container exists")
 }
 
-/// Everything in the driver's namespace.
+/// Returns all containers of the driver's namespace.
 pub(crate) async fn list_all(driver: &dyn ContainerDriver) -> Vec<ContainerInstance> {
     let everything = ContainerFilter::default();
     driver
@@ -66,7 +66,7 @@ pub(crate) async fn run(driver: &dyn ContainerDriver, config: &ContainerConfig) 
     id
 }
 
-/// How often a driver was asked for an operation.
+/// Returns the number of calls of an operation.
 pub(crate) fn calls(driver: &MockDockerDriver, operation: Operation) -> usize {
     driver
         .calls()

@@ -12,14 +12,13 @@ use tokio::sync::broadcast;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ContainerEvent {
     pub(crate) topic: &'static str,
-    /// The container, as the call named it: by id or by name.
+    /// The container's id or name, as passed to the call.
     pub(crate) container: ContainerId,
 }
 
-/// Publishes `container:created`, `:started`, `:stopped` and `:removed` after the call that did it.
+/// Publishes `container:created`, `:started`, `:stopped` and `:removed` after the call.
 ///
-/// A failed call and one that found its work done already change nothing and are not reported. Listeners that
-/// are slow lose the oldest events, and none of them holds up a call.
+/// Failed and no-op calls are not reported. Slow subscribers lose the oldest events and never delay a call.
 #[derive(Debug)]
 pub(crate) struct ObservedDriver {
     inner: Arc<dyn ContainerDriver>,

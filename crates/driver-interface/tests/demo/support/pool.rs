@@ -10,15 +10,15 @@ use driver_interface::{
 
 /// Keeps `size` containers of one config running and ready.
 ///
-/// A container serves one borrower and is then removed: what one has written, the next never sees. All belong
-/// to the config's session, so whatever happens to this program, `remove_session` finds them.
+/// A container serves one borrower and is then removed, so borrowers never share data. All containers belong
+/// to the config's session, so `remove_session` finds them even after a crash.
 #[derive(Debug)]
 pub(crate) struct WarmPool {
     driver: Arc<dyn ContainerDriver>,
     config: ContainerConfig,
     size: usize,
     ready: Mutex<VecDeque<ContainerId>>,
-    /// One at a time fills the pool, or two would fill it twice.
+    /// Serialises `replenish`, or two calls would fill the pool twice.
     filling: tokio::sync::Mutex<()>,
 }
 
@@ -33,7 +33,7 @@ impl WarmPool {
         }
     }
 
-    /// How many wait for a borrower.
+    /// Returns the number of available containers.
     pub(crate) fn ready(&self) -> usize {
         self.with_ready(|ready| ready.len())
     }
@@ -48,8 +48,8 @@ impl WarmPool {
         Ok(())
     }
 
-    /// Hands out a container that runs: a ready one, or a new one when there is none. One that died while
-    /// it waited is removed, and the next one is taken.
+    /// Returns a running container: an available one, or else a new one. Containers that died in the pool are
+    /// removed and skipped.
     pub(crate) async fn acquire(&self) -> Result<ContainerId> {
         while let Some(container) = self.with_ready(VecDeque::pop_front) {
             match self.driver.is_container_healthy(&container).await {
@@ -65,13 +65,13 @@ impl WarmPool {
         self.start_one().await
     }
 
-    /// Takes a container back: removes it and fills its place.
+    /// Removes a container and replaces it.
     pub(crate) async fn release(&self, container: &ContainerId) -> Result<()> {
         self.discard(container).await?;
         self.replenish().await
     }
 
-    /// Removes everything the pool has made, borrowed containers too.
+    /// Removes all containers of the pool, including borrowed ones.
     pub(crate) async fn close(self) -> Result<RemovedSession> {
         let session = SessionId::new(&*self.config.session_id)?;
         Ok(self.driver.remove_session(&session).await)
@@ -82,7 +82,7 @@ impl WarmPool {
         match self.driver.start_container(&container).await {
             Ok(_) => Ok(container),
             Err(error) => {
-                // Why it did not start matters more than whether it could be removed.
+                // The start error matters more than a failed removal.
                 self.discard(&container).await.ok();
                 Err(error)
             }

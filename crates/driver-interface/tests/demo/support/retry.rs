@@ -1,26 +1,26 @@
-//! Trying again: only what can help, only so often, only for so long, and never blindly.
+//! Retries with limits on errors, attempts and time, and with verification.
 
 use std::time::Duration;
 
 use driver_interface::{DriverError, Result, TimeoutError};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How often and for how long a call is tried.
+/// Limits the attempts and the total time of a call.
 ///
-/// Two bounds, because each alone fails its user: a count says nothing about time when single tries are
-/// slow, and a time says nothing about load when they are fast.
+/// Both limits are needed: a count does not bound the time of slow attempts, and a time does not bound the
+/// load of fast ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryPolicy {
-    /// The most tries, the first one included.
+    /// The maximum number of attempts, including the first.
     pub(crate) attempts: u32,
-    /// The most time for everything: tries and pauses.
+    /// The maximum total time, including pauses.
     pub(crate) budget: Duration,
-    /// The pause after the first failure; each further one is twice as long.
+    /// The pause after the first failure. It doubles after each further one.
     pub(crate) pause: Duration,
 }
 
 impl RetryPolicy {
-    /// Some tries within a minute, half a second after the first failure.
+    /// Returns a policy with a budget of a minute and a first pause of half a second.
     pub(crate) fn attempts(attempts: u32) -> Self {
         Self {
             attempts,
@@ -34,16 +34,15 @@ impl RetryPolicy {
         self
     }
 
-    /// Repeats a call that may be repeated whatever the outcome of the previous attempt: a read, a start, a stop, or a
-    /// creation with an operation key.
+    /// Retries a call that is safe to repeat: a read, a start, a stop, or a creation with an operation key.
     pub(crate) async fn run<T>(&self, call: impl AsyncFnMut() -> Result<T>) -> Result<T> {
         self.run_verified(call, async || Ok(None)).await
     }
 
-    /// Repeats a call that must not be done twice. Where a failed try may have had its effect, `verify` looks
-    /// for it first; what it finds is the result, and the call is not repeated.
+    /// Retries a call that must not be applied twice. If a failed attempt may have been applied, `verify`
+    /// looks for its effect first. If it finds one, that is the result.
     ///
-    /// Dropping the future drops the try under way; the driver's promise about that holds.
+    /// Dropping the future drops the current attempt, with the guarantees of the driver.
     pub(crate) async fn run_verified<T>(
         &self,
         mut call: impl AsyncFnMut() -> Result<T>,
@@ -78,7 +77,7 @@ impl RetryPolicy {
             if tried >= self.attempts || Instant::now() + pause >= end {
                 return Err(error.after_attempts(tried));
             }
-            // Once in doubt, always in doubt: a later try that surely did nothing proves nothing of this one.
+            // A later attempt with a known effect proves nothing about this one.
             look_first |= error.effect().needs_verification();
             last = Some(error);
             sleep(pause).await;

@@ -1,4 +1,4 @@
-//! Sessions with a limit: one user's containers, counted where they really are.
+//! Sessions with a limit on containers, counted on the engine.
 
 use std::sync::Arc;
 
@@ -8,16 +8,15 @@ use driver_interface::{
 };
 use tokio::sync::Mutex;
 
-/// One session on a driver, with at most so many containers.
+/// A session with a maximum number of containers.
 ///
-/// It keeps no list of its own: the engine's answer counts what another process made or removed too, and is
-/// still right after a crash.
+/// It counts on the engine, which includes containers of other processes and survives crashes.
 #[derive(Debug)]
 pub(crate) struct Session {
     driver: Arc<dyn ContainerDriver>,
     id: SessionId,
     limit: usize,
-    /// Counting and creating belong together, or two tasks would both take the last place.
+    /// Makes count and creation atomic, or two tasks could both take the last place.
     turn: Mutex<()>,
 }
 
@@ -31,12 +30,12 @@ impl Session {
         }
     }
 
-    /// A config for a container of this session.
+    /// Returns a config for a container of this session.
     pub(crate) fn config(&self, image: &str) -> ContainerConfig {
         ContainerConfig::new(&self.id, image)
     }
 
-    /// Creates a container unless the session has reached its share.
+    /// Creates a container unless the session has reached its limit.
     pub(crate) async fn create(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
         let _turn = self.turn.lock().await;
         let expected = self.containers().await?.len() + 1;
@@ -47,13 +46,13 @@ impl Session {
         self.driver.create_container(config).await
     }
 
-    /// What the session has, in every status.
+    /// Returns the session's containers in every status.
     pub(crate) async fn containers(&self) -> Result<Vec<ContainerInstance>> {
         let mine = ContainerFilter::default().session(self.id.clone());
         self.driver.list_containers(&mine).await
     }
 
-    /// Ends the session and everything in it.
+    /// Removes the session and all its resources.
     pub(crate) async fn close(self) -> RemovedSession {
         self.driver.remove_session(&self.id).await
     }

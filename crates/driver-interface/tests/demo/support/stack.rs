@@ -1,4 +1,4 @@
-//! Several containers that need each other: up in order, down in reverse, all or nothing.
+//! Containers with dependencies: started in order, stopped in reverse, all or nothing.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use driver_interface::{
     Violation,
 };
 
-/// One container of a stack, and which others have to run before it.
+/// One container of a stack and its dependencies.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     name: String,
@@ -30,15 +30,14 @@ impl Service {
     }
 }
 
-/// A stack that runs, in the order in which it was started.
+/// A running stack, in start order.
 #[derive(Debug)]
 pub(crate) struct RunningStack {
     driver: Arc<dyn ContainerDriver>,
     containers: Vec<ContainerId>,
 }
 
-/// Starts services, each after those it needs. When one fails, what was made before it is removed, so that
-/// the caller has either the whole stack or nothing.
+/// Starts services, each after its dependencies. If one fails, the others are removed.
 pub(crate) async fn start_stack(
     driver: Arc<dyn ContainerDriver>,
     services: &[Service],
@@ -50,7 +49,7 @@ pub(crate) async fn start_stack(
     };
     for service in order {
         if let Err(error) = stack.add(service).await {
-            // Removing is the best that can be done; the error that counts is the first.
+            // Removal is best effort: the first error matters.
             for container in stack.containers.iter().rev() {
                 stack
                     .driver
@@ -65,12 +64,12 @@ pub(crate) async fn start_stack(
 }
 
 impl RunningStack {
-    /// In the order in which they were started.
+    /// Returns the containers in start order.
     pub(crate) fn containers(&self) -> &[ContainerId] {
         &self.containers
     }
 
-    /// Stops the services, each before those it needs.
+    /// Stops the services, each before its dependencies.
     pub(crate) async fn stop(&self) -> Result<()> {
         for container in self.containers.iter().rev() {
             self.driver
@@ -82,15 +81,14 @@ impl RunningStack {
 
     async fn add(&mut self, service: &Service) -> Result<()> {
         let container = self.driver.create_container(&service.config).await?.id;
-        // Noted before the start, which may fail and leave the container.
+        // Record it before the start, which may fail and leave the container.
         self.containers.push(container.clone());
         self.driver.start_container(&container).await?;
         Ok(())
     }
 }
 
-/// Each service after those it needs, else in the order given. A circle or a missing service is the caller's
-/// mistake, reported before anything is created.
+/// Sorts services by dependency, otherwise in the given order. Rejects cycles and missing services.
 fn start_order(services: &[Service]) -> Result<Vec<&Service>, ConfigurationError> {
     let mut order: Vec<&Service> = Vec::with_capacity(services.len());
     while order.len() < services.len() {

@@ -1,5 +1,5 @@
-//! Resolution of bind mount sources. The policy judges paths as text, but a link in an allowed directory can lead
-//! anywhere.
+//! Resolution of bind mount sources. The policy checks paths as text, but a symbolic link in an allowed
+//! directory can point anywhere.
 
 use std::io;
 use std::path::Path;
@@ -19,8 +19,8 @@ use crate::wire::Address;
 pub(in crate::driver) enum HostFiles {
     /// Yes: the engine's storage directory is visible here. A path missing here does not exist.
     Shared,
-    /// Possibly: the engine is reached over a local socket, but it is unknown which of its files are visible here.
-    /// This process may run in a container that was given the socket, or the engine may run in a virtual machine.
+    /// Possibly: the engine is reached over a local socket, but this process may run in a container that
+    /// mounts the socket, or the engine may run in a virtual machine.
     Unknown,
     /// The engine is on another host.
     Elsewhere,
@@ -66,7 +66,7 @@ fn resolve(path: &str) -> Source {
 }
 
 impl Inner {
-    /// Returns everything that is wrong with a config, including the links in its bind mounts.
+    /// Returns all violations of a config, including those by links in its bind mounts.
     pub(in crate::driver) async fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.policy) {
             Ok(()) => Vec::new(),
@@ -83,10 +83,10 @@ impl Inner {
         violations
     }
 
-    /// Returns the config with the sources of its bind mounts resolved, so that the engine mounts what the policy
-    /// has allowed. This is done right before the request is sent, and again before each start (see
-    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). Between that and the engine's own lookup, a directory
-    /// can still be replaced by a link.
+    /// Returns the config with resolved bind mount sources, so that the engine mounts the paths that the
+    /// policy allowed. Called right before the request is sent; each start checks again (see
+    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). Before the engine's own lookup, a directory can
+    /// still be replaced by a link.
     pub(super) async fn with_real_sources(&self, config: &ContainerConfig) -> Result<ContainerConfig> {
         let mut real = config.clone();
         for (index, source) in self.bind_sources(config).await {
@@ -108,8 +108,8 @@ impl Inner {
         Ok(real)
     }
 
-    /// Refuses to start a container if one of its bind mounts now leads elsewhere, because a directory was
-    /// replaced by a link after the creation, and the policy does not allow the new target.
+    /// Returns an error if a bind mount now resolves to a path that the policy forbids, because a directory
+    /// was replaced by a link after the creation.
     pub(in crate::driver) async fn refuse_moved_binds(
         &self,
         requested: &str,
@@ -159,7 +159,7 @@ impl Inner {
         if self.files == HostFiles::Elsewhere || binds.is_empty() {
             return Vec::new();
         }
-        // Resolving links may block on a file server.
+        // Resolving links may block on a network file system.
         let work = move || {
             let resolved = binds.iter().map(|(index, path)| (*index, resolve(path)));
             resolved.collect()
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_followed_to_their_end() {
+    fn resolves_symlinks() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap();
         let at = |name: &str| root.join(name).to_str().unwrap().to_owned();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_engine_whose_storage_is_seen_surely_shares_its_files() {
+    fn host_files_are_shared_only_if_storage_is_visible() {
         let directory = tempfile::tempdir().unwrap();
         let storage = directory.path().to_str().unwrap();
         let socket = Address::Unix("/run/engine.sock".into());

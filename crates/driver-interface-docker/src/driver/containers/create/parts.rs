@@ -1,4 +1,4 @@
-//! The resources that a container needs: volumes, directories and networks that must exist.
+//! Checks of the volumes, directories and networks that a container needs.
 
 use driver_interface_errors::{NetworkNotFoundError, Result, UnsupportedError, VolumeNotFoundError};
 use driver_interface_types::{ContainerConfig, MountType, NetworkMode, label};
@@ -9,8 +9,9 @@ use crate::translate::errors::Operation;
 use crate::translate::tmpfs;
 
 impl Inner {
-    /// Checks that the volumes, the network and the directories that the config names exist.
-    pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
+    /// Checks that the volumes, the network and the directories that the config names exist. Returns the name of the
+    /// network, which the config may give as an id.
+    pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<Option<String>> {
         let absent = self.missing_sources(config).await;
         if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
             return Err(missing(&mount.source).into());
@@ -22,20 +23,21 @@ impl Inner {
         {
             self.volume(&mount.source).await?;
         }
-        if let NetworkMode::Named(name) = &config.network {
-            self.network_named(name).await?;
+        match &config.network {
+            NetworkMode::Named(network) => self.network_name(network).await.map(Some),
+            _ => Ok(None),
         }
-        Ok(())
     }
 
-    pub(in crate::driver) async fn network_named(&self, name: &str) -> Result<()> {
+    /// Returns the name of the network with this name or id.
+    pub(in crate::driver) async fn network_name(&self, network: &str) -> Result<String> {
         let own = self.own_networks().await?;
-        let found = own.iter().any(|network| network.name == *name);
-        if found {
-            Ok(())
-        } else {
-            Err(NetworkNotFoundError::new(name).into())
-        }
+        let found = own
+            .into_iter()
+            .find(|own| own.name == network || own.id == network);
+        found
+            .map(|found| found.name)
+            .ok_or_else(|| NetworkNotFoundError::new(network).into())
     }
 
     /// Checks the modes of tmpfs mounts if the runtime gives them the mode of the image's directory at that path.
@@ -57,8 +59,8 @@ impl Inner {
             if let Some(unsupported_reason) = unsupported_reason {
                 let reason = format!(
                     "the tmpfs mount at `{}` covers a directory of the image, and this engine's runc is \
-                     older than 1.1.8, so {unsupported_reason}; mount it at a path that does not exist in the image, set \
-                     `security.user` to a number, or update runc",
+                     older than 1.1.8, so {unsupported_reason}; mount it at a path that does not exist in \
+                     the image, set `security.user` to a number, or update runc",
                     mount.target
                 );
                 return Err(UnsupportedError::new(super::OPERATION, reason).into());
@@ -67,8 +69,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Checks that the engine did not recreate a volume. A volume that disappeared between the check and the
-    /// creation is silently recreated empty, and is not the one requested.
+    /// Checks that the engine did not recreate a volume. Engines silently create an empty volume if the
+    /// requested one was removed between the check and the creation.
     pub(super) async fn check_volume_not_recreated(&self, name: &str, operation: &str) -> Result<()> {
         match self.find_volume(name).await? {
             Some(volume)

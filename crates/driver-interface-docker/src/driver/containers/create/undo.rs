@@ -1,4 +1,4 @@
-//! Cleanup after creations that failed or whose caller is gone.
+//! Cleanup after creations that failed or were dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::translate::labels;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Removes a container whose creation was dropped, along with the resources created for it. Returns whether
-    /// the container is gone.
+    /// Removes a container whose creation failed or was dropped, with the resources created for it. Returns
+    /// whether the container no longer exists.
     pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) -> bool {
-        let mut is_gone = false;
-        let implicit_volumes = self.recreated_labels(&id).await;
+        let mut is_removed = false;
+        let implicit_volumes = self.implicit_volumes(&id).await;
         for pause in [0, 200, 1_000, 3_000] {
             sleep(Duration::from_millis(pause)).await;
             match self.engine.remove_container(&id, Removal::Forced).await {
-                Ok(()) => is_gone = true,
-                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_gone = true,
+                Ok(()) => is_removed = true,
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_removed = true,
                 Err(error) => tracing::debug!(id, %error, "an abandoned container was not removed"),
             }
-            if is_gone {
+            if is_removed {
                 break;
             }
         }
@@ -37,11 +37,11 @@ impl Inner {
         if is_default {
             self.release_default_network(&network).await;
         }
-        is_gone
+        is_removed
     }
 
     /// Returns the volumes that the engine created along with a container.
-    async fn recreated_labels(&self, id: &str) -> Vec<String> {
+    async fn implicit_volumes(&self, id: &str) -> Vec<String> {
         let Ok(record) = self.engine.inspect_container(id).await else {
             return Vec::new();
         };
@@ -59,8 +59,8 @@ impl Inner {
         implicit_volumes.map(|volume| volume.name).collect()
     }
 
-    /// Cleans up after a failed creation. If the engine may still create the container, this has to wait for it
-    /// and so continues in the background. The key stays locked until then.
+    /// Cleans up after a failed creation. If the engine may still create the container, the cleanup waits for
+    /// it in the background, and the key stays locked until then.
     pub(super) async fn clear_after(
         self: &Arc<Self>,
         error: &DriverError,
@@ -74,8 +74,8 @@ impl Inner {
             return driver.release_if_default(&config, &network).await;
         }
         tokio::spawn(async move {
-            // Released right away in case the container was never created: the program may exit before that is
-            // known.
+            // Release the network now too: the program may exit before it is known whether the container was
+            // created.
             driver.release_if_default(&config, &network).await;
             driver
                 .remove_lost(&key.container_name(&config, driver.ownership.namespace()), &key)
@@ -85,8 +85,7 @@ impl Inner {
         });
     }
 
-    /// Removes the container of a creation whose response was lost, whether it exists already or is still being
-    /// created.
+    /// Removes the container of a creation whose response was lost, even if it does not exist yet.
     async fn remove_lost(&self, name: &str, key: &CreationKey) {
         repeat_until(|| async {
             let Ok(Some(record)) = self.find_named(name).await else {

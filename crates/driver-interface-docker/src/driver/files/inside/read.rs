@@ -40,7 +40,7 @@ impl Inner {
         request: FileRequest<'_>,
         path: &str,
     ) -> Result<ByteStream> {
-        let (inside, _) = self.say_inside(READ, request, path).await?;
+        let (inside, _) = self.run_inside(READ, request, path).await?;
         Ok(self.content_of(inside))
     }
 
@@ -69,13 +69,13 @@ impl Inner {
         request: FileRequest<'_>,
         path: &str,
     ) -> Result<(ByteStream, String)> {
-        let (inside, name) = self.say_inside(PACK, request, path).await?;
+        let (inside, name) = self.run_inside(PACK, request, path).await?;
         Ok((self.content_of(inside), name))
     }
 
     /// Runs a script as the container's user and, if that user has no access, as root. Root may lack the
     /// capability to read other users' files.
-    async fn say_inside(
+    async fn run_inside(
         self: &Arc<Self>,
         text: &'static str,
         request: FileRequest<'_>,
@@ -102,7 +102,7 @@ impl Inner {
             inside.tree.disarm();
             let refused = inside.refused(&word);
             match word.as_str() {
-                // A user cannot see into another user's private directory.
+                // The user may be unable to read another user's directory.
                 "nothing" if at < last => {}
                 "nothing" => return Err(denied.unwrap_or(refused)),
                 "denied" if at < last => denied = Some(refused),

@@ -13,7 +13,7 @@ use crate::driver::files::location::FileRequest;
 use crate::driver::inner::Inner;
 use crate::wire::Duplex;
 
-/// Counts the bytes received, because the input also ends if the connection breaks or the caller goes away.
+/// Counts the bytes received, because the input also ends if the connection breaks or the call is dropped.
 const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
@@ -93,7 +93,7 @@ impl Inner {
         length: Option<u64>,
     ) -> Result<()> {
         let (mut inside, write) = Inside::open(self, script, Input::Open).await?;
-        // It exits when its input ends, and must not be killed before it has cleaned up.
+        // The script exits when its input ends, and must not be killed before it has cleaned up.
         inside.tree.disarm();
         let taken = inside.tree.takes_input();
         let fed = async {

@@ -1,4 +1,4 @@
-//! Checks of a container's main process: how it handles signals, and what an init process changes.
+//! Checks of signals to a container's main process, with and without an init process.
 
 use std::time::Duration;
 
@@ -13,30 +13,31 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
-        "lifecycle/first-process/outlives-the-stop-signal",
+        "lifecycle/main-process/unhandled-stop-signal",
         "Without an init process, a program that does not handle the stop signal is killed after the grace \
          period, with exit code 137.",
-        run!(outlives),
+        run!(unhandled_stop_signal),
     )
     .because("the kernel does not deliver signals to PID 1 that it does not handle")
     .config(NEEDS),
     Check::must(
-        "lifecycle/first-process/handles-the-stop-signal",
+        "lifecycle/main-process/handled-stop-signal",
         "Without an init process, a program that handles the stop signal exits on it.",
-        run!(handles),
+        run!(handled_stop_signal),
     )
     .config(NEEDS),
     Check::must(
-        "lifecycle/first-process/init-lets-signals-end-it",
+        "lifecycle/main-process/init-forwards-default-signals",
         "With an init process, the stop signal terminates a program that does not handle it, with exit code \
-         143, long before the grace period is over.",
-        run!(behind_init),
+         143 and within the grace period.",
+        run!(init_forwards_signals),
     )
     .config(NEEDS),
     Check::must(
-        "lifecycle/first-process/cannot-kill-itself",
-        "A main process that kills itself exits with 137 under an init process, and continues as PID 1.",
-        run!(kills_itself),
+        "lifecycle/main-process/kill-self",
+        "A main process that sends itself `SIGKILL` exits with 137 under an init process and continues as \
+         PID 1.",
+        run!(kill_self),
     )
     .config(NEEDS),
 ];
@@ -64,7 +65,7 @@ async fn stopped(
     Ok((outcome, ctx.get(&id).await?))
 }
 
-async fn outlives(ctx: Ctx) -> CheckResult {
+async fn unhandled_stop_signal(ctx: Ctx) -> CheckResult {
     let grace = Duration::from_secs(2);
     let began = Instant::now();
     let (outcome, exited) = stopped(&ctx, &sleeper(&ctx, false), grace).await?;
@@ -76,7 +77,7 @@ async fn outlives(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn handles(ctx: Ctx) -> CheckResult {
+async fn handled_stop_signal(ctx: Ctx) -> CheckResult {
     let script = "trap 'exit 7' TERM; while true; do sleep 600 & wait $!; done";
     let (outcome, exited) = stopped(&ctx, &ctx.script(script).init(false), GRACE).await?;
     ctx.equal(
@@ -86,7 +87,7 @@ async fn handles(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn behind_init(ctx: Ctx) -> CheckResult {
+async fn init_forwards_signals(ctx: Ctx) -> CheckResult {
     let began = Instant::now();
     let (outcome, exited) = stopped(&ctx, &sleeper(&ctx, true), GRACE).await?;
     ctx.took("the stop", began, Duration::ZERO, GRACE / 2)?;
@@ -97,7 +98,7 @@ async fn behind_init(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn kills_itself(ctx: Ctx) -> CheckResult {
+async fn kill_self(ctx: Ctx) -> CheckResult {
     let script = "kill -9 $$; echo alive; exit 3";
     for (init, code, printed) in [(true, 137, ""), (false, 3, "alive\n")] {
         let (exited, logs) = ctx.finished(&ctx.script(script).init(init)).await?;

@@ -13,14 +13,15 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "concurrency/exec",
-        "Sixteen concurrent commands, started by two drivers, each get their own input, output and exit code.",
+        "Sixteen concurrent commands, started by two drivers, each get their own input, output and exit \
+         code.",
         run!(exec),
     )
     .requires(&[Operation::Exec]),
     Check::must(
-        "concurrency/exec-against-stop",
+        "concurrency/exec-stop-race",
         "Commands that race with a stop finish, end with their container, or are refused; none hangs.",
-        run!(exec_against_stop),
+        run!(exec_stop_race),
     )
     .requires(&[Operation::Exec]),
     Check::must(
@@ -35,7 +36,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let second = ctx.second_driver().await?;
     let began = Instant::now();
-    let answers = ctx
+    let results = ctx
         .together(16, |number| {
             let driver = ctx.in_turn(&second, number).clone();
             let id = running.id.clone();
@@ -51,14 +52,14 @@ async fn exec(ctx: Ctx) -> CheckResult {
         Duration::from_secs(2),
         Duration::from_secs(60),
     )?;
-    for (number, answer) in answers {
-        let answer = answer?;
+    for (number, result) in results {
+        let result = result?;
         ctx.equal(
             format!("command {number}"),
             (
-                answer.outcome,
-                answer.stdout_text().as_ref(),
-                answer.stderr_text().as_ref(),
+                result.outcome,
+                result.stdout_text().as_ref(),
+                result.stderr_text().as_ref(),
             ),
             (
                 ExecOutcome::Exited(number as i64),
@@ -70,7 +71,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-async fn exec_against_stop(ctx: Ctx) -> CheckResult {
+async fn exec_stop_race(ctx: Ctx) -> CheckResult {
     for millis in [0, 100, 400] {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let stop = {
@@ -80,7 +81,7 @@ async fn exec_against_stop(ctx: Ctx) -> CheckResult {
                 driver.stop_container(&id, StopOptions::kill()).await
             })
         };
-        let answers = ctx
+        let results = ctx
             .together(6, |number| {
                 let (driver, id) = (ctx.driver().clone(), running.id.clone());
                 let script = if number % 2 == 0 { "exit 3" } else { "sleep 600" };
@@ -88,8 +89,8 @@ async fn exec_against_stop(ctx: Ctx) -> CheckResult {
             })
             .await?;
         ctx.joined("the stop", stop).await??;
-        for answer in answers {
-            match answer {
+        for result in results {
+            match result {
                 Ok(done) => {
                     let fine = matches!(done.outcome, ExecOutcome::Exited(3) | ExecOutcome::ContainerGone);
                     ctx.ensure("it exited or ended with its container", fine, done)?;
@@ -103,17 +104,17 @@ async fn exec_against_stop(ctx: Ctx) -> CheckResult {
 
 async fn pause(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let answers = ctx
+    let results = ctx
         .together(8, |_| {
             let (driver, id) = (ctx.driver().clone(), running.id.clone());
             async move { driver.pause_container(&id).await }
         })
         .await?;
     let mut paused = 0;
-    for answer in answers {
-        paused += usize::from(answer? == PauseOutcome::Paused);
+    for result in results {
+        paused += usize::from(result? == PauseOutcome::Paused);
     }
-    ctx.equal("how many froze it", paused, 1)?;
+    ctx.equal("calls that paused it", paused, 1)?;
     ctx.driver().unpause_container(&running.id).await?;
     ctx.equal("the container", &ctx.get(&running.id).await?, &running)
 }
