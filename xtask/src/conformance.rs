@@ -124,9 +124,21 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
-    let (subjects, absent) = match args.drivers.is_empty() && !args.engines.is_empty() {
-        true => Default::default(),
-        false => subjects(&args.drivers)?,
+    let (mut engines, drivers): (Vec<_>, Vec<_>) = args
+        .drivers
+        .iter()
+        .partition(|name| Engine::in_root(name).is_some());
+    let is_default = args.drivers.is_empty() && args.engines.is_empty();
+    let required = required()?;
+    engines.extend(required.iter().filter(|_| is_default));
+    let engines: Vec<Engine> = engines
+        .into_iter()
+        .filter_map(|name| Engine::in_root(name))
+        .collect();
+    let engines = [args.engines.clone(), engines].concat();
+    let (subjects, absent) = match is_default || !drivers.is_empty() {
+        true => subjects(&drivers, &required)?,
+        false => Default::default(),
     };
     for target in &absent {
         output.absent(target);
@@ -175,7 +187,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         }
     }
 
-    for engine in &args.engines {
+    for engine in &engines {
         if let Some(reason) = over(&report, args.bail, &cancellation) {
             report.not_run.push(NotRun::new(engine.name(), reason, true));
             continue;
@@ -288,7 +300,8 @@ pub(crate) struct Driver {
 /// Returns the drivers for a run with these `--driver` arguments, or without any, and the drivers that are
 /// unavailable.
 pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
-    let (subjects, absent) = targets::find(named, &required()?)?;
+    let named: Vec<&String> = named.iter().collect();
+    let (subjects, absent) = targets::find(&named, &required()?)?;
     let drivers = subjects.iter().map(|subject| Driver {
         uri: subject.uri(),
         simulated: subject.clock == Clock::Simulated,
@@ -298,10 +311,9 @@ pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
 }
 
 /// Returns the subjects to check and the unavailable targets, including the registry for pulls.
-fn subjects(named: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
-    let required = required()?;
-    let (subjects, mut absent) = targets::find(named, &required)?;
-    absent.extend(targets::missing_registry(&required, registry_port()));
+fn subjects(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+    let (subjects, mut absent) = targets::find(named, required)?;
+    absent.extend(targets::missing_registry(required, registry_port()));
     Ok((subjects, absent))
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: the pages that are generated from code, and the parts of pages that are generated from runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -47,6 +48,21 @@ pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, S
 pub(crate) fn capabilities(page: &str) -> Option<&str> {
     let (_, rest) = page.split_once(BEGIN)?;
     rest.split_once(END).map(|(table, _)| table)
+}
+
+/// Returns what each driver declares of each capability in the table of a page.
+pub(crate) fn declared(page: &str) -> BTreeMap<(&str, &str), &str> {
+    let rows = capabilities(page).unwrap_or_default().lines();
+    let mut rows = rows.filter_map(|line| Some(line.strip_prefix("| ")?.split(" | ")));
+    let drivers: Vec<&str> = rows.next().into_iter().flatten().skip(1).collect();
+    rows.flat_map(|mut cells| {
+        let capability = cells.next().unwrap_or_default();
+        drivers
+            .iter()
+            .zip(cells)
+            .map(move |(driver, cell)| ((capability, *driver), cell))
+    })
+    .collect()
 }
 
 fn read(root: &Path, path: &str) -> Result<String> {

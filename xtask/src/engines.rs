@@ -96,6 +96,12 @@ impl Engine {
         }
     }
 
+    /// Returns the engine of this name, if it runs in a root.
+    pub(crate) fn in_root(name: &str) -> Option<Self> {
+        let found = Self::from_str(name, false).ok();
+        found.filter(|engine| engine.release().is_some())
+    }
+
     /// Returns the release whose root the engine runs in; `None` if it runs on the host.
     fn release(self) -> Option<Release> {
         match self {

@@ -42,9 +42,9 @@ impl DockerConfig {
     /// Detects the default engine: the one that the environment names, or else the first well-known socket
     /// that responds.
     ///
-    /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`;
-    /// `$XDG_RUNTIME_DIR/docker.sock`; Podman's system and user sockets; Colima, OrbStack, Rancher Desktop. If the
-    /// environment names an engine that does not respond, the driver does not fall back to another one.
+    /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`; `docker.sock` in
+    /// `$XDG_RUNTIME_DIR` or `/run/user/UID`; Podman's system and user sockets; Docker Desktop, Podman machine, Colima,
+    /// OrbStack, Rancher Desktop. If the environment names an engine that does not respond, the driver does not fall back to another one.
     ///
     /// # Errors
     /// - `ConfigurationError`: the environment names an invalid address or an unknown context.
@@ -72,7 +72,8 @@ impl DockerConfig {
     /// | `podman:unix:///path`, `podman:tcp://host:port` | the engine at that address, which must be Podman |
     /// | `unix:///path`, `tcp://host:port`, `http://host:port` | the engine at that address |
     ///
-    /// TCP connections are not encrypted, and anyone who can reach the port controls the engine's host.
+    /// TCP connections are not encrypted, and anyone who can reach the port controls the engine's host. TCP addresses are
+    /// refused if `DOCKER_TLS_VERIFY`, `DOCKER_TLS` or `DOCKER_CERT_PATH` is set.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -96,7 +97,7 @@ impl DockerConfig {
             deadlines: Deadlines::default(),
             policy: ValidationPolicy::default(),
             network: None,
-            credentials: credentials::file(),
+            credentials: context::directory(&detect::Host).map(|directory| directory.join("config.json")),
         }
     }
 

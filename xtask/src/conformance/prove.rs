@@ -8,7 +8,7 @@ use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{Cancellation, Check, Options, Selection, TestImage, render};
 
 use super::output::Output;
-use super::{Args, INTERRUPTED, image_for, in_its_time, subjects};
+use super::{Args, INTERRUPTED, image_for, in_its_time, required, subjects};
 
 /// The seed of every self-test, so that random choices do not occasionally miss a fault.
 const SEED: u64 = 1;
@@ -20,7 +20,8 @@ pub(super) fn prove(
     output: &Output,
     cancellation: Cancellation,
 ) -> Result<ExitCode> {
-    let (subjects, absent) = subjects(&args.drivers)?;
+    let drivers: Vec<&String> = args.drivers.iter().collect();
+    let (subjects, absent) = subjects(&drivers, &required()?)?;
     for target in &absent {
         output.absent(target);
     }

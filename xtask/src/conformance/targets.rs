@@ -15,7 +15,7 @@ use driver_interface_conformance::{NotRun, Target, UnmanagedResources, sweep};
 
 use super::killed::{self, Record};
 use super::unmanaged_resources::EngineUnmanagedResources;
-use crate::engines::registry_port;
+use crate::engines::{Engine, registry_port};
 
 /// The valid requirements: the drivers' schemes, and the registry that other tests pull from.
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
@@ -47,7 +47,7 @@ impl Subject {
 }
 
 pub(super) fn is_known(name: &str) -> bool {
-    KNOWN.contains(&name)
+    KNOWN.contains(&name) || Engine::in_root(name).is_some()
 }
 
 pub(super) fn random_seed() -> u64 {
@@ -56,7 +56,7 @@ pub(super) fn random_seed() -> u64 {
 }
 
 /// Returns the named drivers, or else the mocks and the engines that respond, and the targets that do not.
-pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+pub(super) fn find(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     let must = |uri: &str| {
         required
             .iter()

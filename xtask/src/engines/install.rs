@@ -35,11 +35,7 @@ pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
     host::require_root(&format!("{what}, and installing needs root"))?;
 
     let policy = NoServices::enter()?;
-    // The package lists may be absent, as in a container image, or name versions that the mirror no longer has.
-    if install_packages(&packages).is_err() {
-        apt_get(&["update"])?;
-        install_packages(&packages)?;
-    }
+    install_packages(&packages)?;
     drop(policy);
 
     let missing = missing_programs(engine);
@@ -92,8 +88,15 @@ fn packages(engine: Engine) -> Vec<&'static str> {
     }
 }
 
+/// Installs packages, with new package lists if need be: they may be absent, as in a container image, or name
+/// versions that the mirror no longer has.
 pub(super) fn install_packages(packages: &[&str]) -> Result<()> {
-    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+    if apt_get(&install).is_ok() {
+        return Ok(());
+    }
+    apt_get(&["update"])?;
+    apt_get(&install)
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {

@@ -93,6 +93,7 @@ pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
         .args([
             "--aptopt=Acquire::Check-Valid-Until \"false\"",
             "--aptopt=APT::Sandbox::User \"root\"",
+            "--aptopt=Acquire::Retries \"5\"",
         ])
         .arg(format!("--include={}", PACKAGES.join(",")))
         // Podman runs dpkg-query for every component to report its version.

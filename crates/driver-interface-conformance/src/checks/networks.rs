@@ -23,7 +23,8 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "networks/in-use-not-removed",
-        "A network with connected containers, running or not, is not removed until they are removed.",
+        "A network with connected containers, which may name it by its id, is not removed until they are removed, \
+         running or not.",
         run!(in_use),
     ),
     Check::must(
@@ -160,7 +161,7 @@ async fn in_use(ctx: Ctx) -> CheckResult {
     let network = ctx.driver().create_network(&ctx.network()).await?;
     let container = ctx
         .driver()
-        .create_container(&ctx.script(SERVE).network(network.name.as_str()))
+        .create_container(&ctx.script(SERVE).network(&network.id))
         .await?;
     for state in ["created", "running", "exited"] {
         match state {

@@ -174,7 +174,7 @@ fn run_without_image_is_never_called_conformant() {
     let text = json(&report).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["drivers"][0]["verdict"], "passedInPart");
-    assert_eq!(value["drivers"][0]["verdictInWords"], words);
+    assert_eq!(value["drivers"][0]["verdictText"], words);
     for form in [
         junit(&report).unwrap(),
         markdown(&report),

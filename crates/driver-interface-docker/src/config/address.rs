@@ -9,6 +9,7 @@ const PORT: u16 = 2375;
 
 /// Parses `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` names its source in errors.
 pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
+    let text = text.trim();
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.into())),
         Some(("unix", _)) => Err(invalid(

@@ -34,6 +34,8 @@ struct Endpoints {
 #[serde(rename_all = "PascalCase", default)]
 struct Endpoint {
     host: String,
+    #[serde(rename = "SkipTLSVerify")]
+    skip_tls_verify: bool,
 }
 
 /// Returns the address of the current context, or `None` if that is the default context.
@@ -54,15 +56,20 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
         .into_iter()
         .find_map(|entry| {
             let meta: Meta = serde_json::from_str(&host.read(&entry.join("meta.json"))?).ok()?;
-            (meta.name == name).then_some(meta)
+            (meta.name == name).then_some((meta.endpoints.docker, entry))
         });
     match meta {
-        Some(meta)
-            if meta.endpoints.docker.host.starts_with("tcp://") && has_certificates(host, &directory) =>
-        {
-            Err(address::no_tls(&meta.endpoints.docker.host, &origin))
+        Some((endpoint, entry)) => {
+            let address = address::parse(&endpoint.host, &origin)?;
+            // The certificates of a context have the directory name of its metadata.
+            let has_certificates = entry
+                .file_name()
+                .is_some_and(|id| !host.list(&directory.join("contexts/tls").join(id)).is_empty());
+            if matches!(address, Address::Tcp { .. }) && (has_certificates || endpoint.skip_tls_verify) {
+                return Err(address::no_tls(&endpoint.host, &origin));
+            }
+            Ok(Some(address))
         }
-        Some(meta) => address::parse(&meta.endpoints.docker.host, &origin).map(Some),
         None => {
             let problem = format!("{origin} does not exist; run `docker context ls` to list the contexts");
             Err(ConfigurationError::single("context", "unknown-context", problem).into())
@@ -70,7 +77,8 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     }
 }
 
-fn directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
+/// Returns the directory of the `docker` command's settings.
+pub(super) fn directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
     match host.var("DOCKER_CONFIG") {
         Some(directory) => Some(directory.into()),
         None => host.home().map(|home| home.join(".docker")),
@@ -81,9 +89,4 @@ fn settings(host: &dyn HostEnvironment, directory: &std::path::Path) -> Settings
     host.read(&directory.join("config.json"))
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default()
-}
-
-/// Returns whether any context has certificates. If so, a TCP context most likely uses TLS.
-fn has_certificates(host: &dyn HostEnvironment, directory: &std::path::Path) -> bool {
-    !host.list(&directory.join("contexts/tls")).is_empty()
 }

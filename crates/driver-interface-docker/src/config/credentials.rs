@@ -1,7 +1,8 @@
 //! Registry credentials as stored by `docker login`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,31 +10,72 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use driver_interface_types::RegistryCredentials;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The key of Docker Hub in the file.
 const HUB: &str = "https://index.docker.io/v1/";
+/// Other hosts under which the file may have the credentials of Docker Hub.
+const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 /// The user name that a credential helper returns for an identity token.
 const TOKEN_USER: &str = "<token>";
 /// The timeout of a credential helper, which may have to prompt its user.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// The part of the `docker` command's file that concerns registry credentials.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// The part of the `docker` command's file that concerns registry credentials, read as leniently as the command does:
+/// keys in any case, null for nothing.
+#[derive(Default)]
 struct Settings {
     auths: BTreeMap<String, StoredCredentials>,
     creds_store: String,
     cred_helpers: BTreeMap<String, String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 struct StoredCredentials {
     auth: String,
-    identitytoken: String,
+    username: String,
+    password: String,
+    identity_token: String,
+}
+
+impl Settings {
+    fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let file: Value = serde_json::from_str(text)?;
+        let entries = |value: &Value| value.as_object().cloned().unwrap_or_default().into_iter();
+        let auths = entries(field(&file, "auths")).map(|(registry, stored)| {
+            let stored = StoredCredentials {
+                auth: string(field(&stored, "auth")),
+                username: string(field(&stored, "username")),
+                password: string(field(&stored, "password")),
+                identity_token: string(field(&stored, "identitytoken")),
+            };
+            (registry, stored)
+        });
+        let helpers = entries(field(&file, "credhelpers"));
+        Ok(Self {
+            auths: auths.collect(),
+            creds_store: string(field(&file, "credsstore")),
+            cred_helpers: helpers
+                .map(|(registry, helper)| (registry, string(&helper)))
+                .collect(),
+        })
+    }
+}
+
+/// Returns the value of a key, whatever its case.
+fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
+    let fields = object.as_object().into_iter().flatten();
+    let mut found = fields
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value);
+    found.next().unwrap_or(&Value::Null)
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// The response of a credential helper.
@@ -44,28 +86,65 @@ struct Answer {
     secret: String,
 }
 
-/// Returns the credentials that the `docker` command would use for a registry, from its file or from the helper
-/// that the file names. Unreadable credentials count as absent: the registry is then accessed anonymously.
-pub(crate) async fn of_registry(file: &Path, registry: &str) -> Option<RegistryCredentials> {
-    let settings: Settings = match serde_json::from_str(&std::fs::read_to_string(file).ok()?) {
-        Ok(settings) => settings,
-        Err(error) => {
-            // The error contains a position in the file, but no secret.
-            tracing::warn!(file = %file.display(), %error, "the file with registry credentials cannot be read");
-            return None;
+/// The credentials for a registry, and where they are from or why there are none.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) credentials: Option<RegistryCredentials>,
+    /// Completes the sentence "the pull used …"; contains no secret.
+    pub(crate) origin: String,
+}
+
+impl Found {
+    fn none(why: impl Into<String>) -> Self {
+        Self {
+            credentials: None,
+            origin: format!("no credentials: {}", why.into()),
         }
-    };
-    match settings.helper(registry) {
-        Some(helper) => ask(helper, server(registry)).await,
-        None => settings.stored(registry),
     }
 }
 
-/// Returns the path of the `docker` command's configuration file.
-pub(super) fn file() -> Option<PathBuf> {
-    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let directory = directory.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
-    Some(directory.join("config.json"))
+/// Returns the credentials that the `docker` command would use for a registry, from its file or from the helper
+/// that the file names. If there are none, the registry is accessed anonymously.
+pub(crate) async fn of_registry(file: &Path, registry: &str) -> Found {
+    let shown = file.display();
+    let settings = match std::fs::read_to_string(file) {
+        Ok(text) => Settings::parse(&text),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Found::none(format!(
+                "{shown} does not exist; `docker login {registry}` creates it"
+            ));
+        }
+        Err(error) => return Found::none(format!("{shown} cannot be read: {error}")),
+    };
+    let settings = match settings {
+        Ok(settings) => settings,
+        // The error contains a position in the file, but no secret.
+        Err(error) => return Found::none(format!("{shown} is not valid JSON: {error}")),
+    };
+    let problem = match settings.helper(registry) {
+        Some(helper) => match ask(helper, server(registry)).await {
+            Ok(credentials) => {
+                let origin = format!("the credentials of docker-credential-{helper}");
+                return Found {
+                    credentials: Some(credentials),
+                    origin,
+                };
+            }
+            Err(problem) => Some(problem),
+        },
+        None => None,
+    };
+    // A missing helper must not hide what the file itself has.
+    let credentials = match (settings.stored(registry), problem) {
+        (Ok(Some(credentials)), _) => credentials,
+        (_, Some(problem)) => return Found::none(problem),
+        (Ok(None), None) => return Found::none(format!("{shown} has none for {registry}")),
+        (Err(problem), None) => return Found::none(format!("{shown}: {problem}")),
+    };
+    Found {
+        credentials: Some(credentials),
+        origin: format!("the credentials for {registry} in {shown}"),
+    }
 }
 
 fn server(registry: &str) -> &str {
@@ -76,31 +155,44 @@ fn server(registry: &str) -> &str {
 }
 
 impl Settings {
+    /// Returns the helper of the registry, or else that of all registries. An empty name means the file itself.
     fn helper(&self, registry: &str) -> Option<&str> {
         let own = self
             .cred_helpers
             .get(server(registry))
             .or_else(|| self.cred_helpers.get(registry));
-        let store = Some(&self.creds_store).filter(|store| !store.is_empty());
-        own.or(store).map(String::as_str)
+        Some(own.unwrap_or(&self.creds_store).as_str()).filter(|helper| !helper.is_empty())
     }
 
-    fn stored(&self, registry: &str) -> Option<RegistryCredentials> {
+    fn stored(&self, registry: &str) -> Result<Option<RegistryCredentials>, String> {
         let server = server(registry);
-        let stored = self.auths.get(server).or_else(|| {
-            let same = |key: &&String| host(key) == host(server);
-            let key = self.auths.keys().find(same)?;
-            self.auths.get(key)
-        })?;
-        if !stored.identitytoken.is_empty() {
-            return Some(RegistryCredentials::identity_token(&stored.identitytoken));
+        let same = |key: &&String| {
+            host(key) == host(server) || (registry == "docker.io" && HUB_HOSTS.contains(&host(key)))
+        };
+        let key = self
+            .auths
+            .keys()
+            .find(|key| *key == server)
+            .or_else(|| self.auths.keys().find(same));
+        let Some((key, stored)) = key.and_then(|key| self.auths.get_key_value(key)) else {
+            return Ok(None);
+        };
+        if !stored.identity_token.is_empty() {
+            return Ok(Some(RegistryCredentials::identity_token(&stored.identity_token)));
         }
-        let text = String::from_utf8(STANDARD.decode(&stored.auth).ok()?).ok()?;
-        let (user, password) = text.split_once(':')?;
-        Some(RegistryCredentials::password(
+        if stored.auth.is_empty() {
+            let has_user = !stored.username.is_empty();
+            return Ok(has_user.then(|| RegistryCredentials::password(&stored.username, &stored.password)));
+        }
+        let invalid = || format!("the `auth` of {key} is not the base64 form of `user:password`");
+        let encoded: String = stored.auth.split_whitespace().collect();
+        let decoded = STANDARD.decode(encoded).map_err(|_| invalid())?;
+        let text = String::from_utf8(decoded).map_err(|_| invalid())?;
+        let (user, password) = text.split_once(':').ok_or_else(invalid)?;
+        Ok(Some(RegistryCredentials::password(
             user,
             password.trim_end_matches('\0'),
-        ))
+        )))
     }
 }
 
@@ -113,29 +205,25 @@ fn host(key: &str) -> &str {
     bare.split('/').next().unwrap_or(bare)
 }
 
-async fn ask(helper: &str, server: &str) -> Option<RegistryCredentials> {
+async fn ask(helper: &str, server: &str) -> Result<RegistryCredentials, String> {
     let plain = helper
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if !plain {
-        tracing::warn!(helper, "a credential helper's name is invalid");
-        return None;
+        return Err(format!("the name of the credential helper {helper:?} is invalid"));
     }
-    let answered = timeout(MAX_WAIT, run(&format!("docker-credential-{helper}"), server)).await;
-    match answered {
+    let program = format!("docker-credential-{helper}");
+    match timeout(MAX_WAIT, run(&program, server)).await {
         Ok(Ok(Some(answer))) if answer.username == TOKEN_USER => {
-            Some(RegistryCredentials::identity_token(answer.secret))
+            Ok(RegistryCredentials::identity_token(answer.secret))
         }
-        Ok(Ok(Some(answer))) => Some(RegistryCredentials::password(answer.username, answer.secret)),
-        Ok(Ok(None)) => None,
-        Ok(Err(error)) => {
-            tracing::warn!(helper, %error, "a credential helper cannot be run");
-            None
-        }
-        Err(_) => {
-            tracing::warn!(helper, "a credential helper did not respond in time");
-            None
-        }
+        Ok(Ok(Some(answer))) => Ok(RegistryCredentials::password(answer.username, answer.secret)),
+        Ok(Ok(None)) => Err(format!("{program} has none for {server}")),
+        Ok(Err(error)) => Err(format!("{program} cannot be run: {error}")),
+        Err(_) => Err(format!(
+            "{program} did not respond within {} s",
+            MAX_WAIT.as_secs()
+        )),
     }
 }
 
@@ -164,7 +252,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> Settings {
-        serde_json::from_str(text).unwrap()
+        Settings::parse(text).unwrap()
     }
 
     #[test]
@@ -173,39 +261,103 @@ mod tests {
             r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOnE="},"ghcr.io":{"identitytoken":"t"},
                 "https://old.example/v2/":{"auth":"YTpi"}},"HttpHeaders":{"x":"y"}}"#,
         );
-        assert_eq!(
-            found.stored("docker.io"),
-            Some(RegistryCredentials::password("u", "p:q"))
-        );
+        let password = |user, password| Ok(Some(RegistryCredentials::password(user, password)));
+        assert_eq!(found.stored("docker.io"), password("u", "p:q"));
         assert_eq!(
             found.stored("ghcr.io"),
-            Some(RegistryCredentials::identity_token("t"))
+            Ok(Some(RegistryCredentials::identity_token("t")))
         );
-        assert_eq!(
-            found.stored("old.example"),
-            Some(RegistryCredentials::password("a", "b"))
-        );
-        assert_eq!(found.stored("quay.io"), None);
+        assert_eq!(found.stored("old.example"), password("a", "b"));
+        assert_eq!(found.stored("quay.io"), Ok(None));
+    }
+
+    #[test]
+    fn reads_every_form_that_docker_reads() {
+        let entry = Some(RegistryCredentials::password("a", "b"));
+        for (text, registry, expected) in [
+            (
+                r#"{"auths":{"r.io":{"username":"a","password":"b"}}}"#,
+                "r.io",
+                &entry,
+            ),
+            (r#"{"auths":{"r.io":{"auth":"YT\npi\n"}}}"#, "r.io", &entry),
+            (
+                r#"{"Auths":{"r.io":{"Auth":"YTpi","IdentityToken":null}},"credHelpers":null}"#,
+                "r.io",
+                &entry,
+            ),
+            (
+                r#"{"auths":{"r.io":null,"x":{"auth":null}},"credsStore":null}"#,
+                "r.io",
+                &None,
+            ),
+            (r#"{"auths":null}"#, "r.io", &None),
+            (
+                r#"{"auths":{"index.docker.io":{"auth":"YTpi"}}}"#,
+                "docker.io",
+                &entry,
+            ),
+            (r#"{"auths":{"docker.io":{"auth":"YTpi"}}}"#, "docker.io", &entry),
+            (
+                r#"{"auths":{"https://index.docker.io/v1":{"auth":"YTpi"}}}"#,
+                "docker.io",
+                &entry,
+            ),
+            (
+                r#"{"auths":{"https://r.io/v1/":{"auth":"YTpi"}}}"#,
+                "r.io",
+                &entry,
+            ),
+        ] {
+            assert_eq!(settings(text).stored(registry).as_ref(), Ok(expected), "{text}");
+        }
+        let broken = settings(r#"{"auths":{"r.io":{"auth":"?"}}}"#)
+            .stored("r.io")
+            .unwrap_err();
+        assert!(broken.contains("r.io") && !broken.contains('?'), "{broken}");
     }
 
     #[test]
     fn registry_helper_precedes_credential_store() {
-        let found = settings(r#"{"credsStore":"secretservice","credHelpers":{"gcr.io":"gcloud"}}"#);
+        let found = settings(r#"{"credsStore":"secretservice","credHelpers":{"gcr.io":"gcloud","r.io":""}}"#);
         assert_eq!(found.helper("gcr.io"), Some("gcloud"));
         assert_eq!(found.helper("docker.io"), Some("secretservice"));
+        assert_eq!(found.helper("r.io"), None);
         assert_eq!(settings("{}").helper("docker.io"), None);
     }
 
     #[tokio::test]
-    async fn missing_or_invalid_file_has_no_credentials() {
+    async fn origin_says_what_was_used_and_why_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.json");
-        assert_eq!(of_registry(&file, "ghcr.io").await, None);
-        std::fs::write(&file, "{").unwrap();
-        assert_eq!(of_registry(&file, "ghcr.io").await, None);
-        std::fs::write(&file, r#"{"auths":{"ghcr.io":{"auth":"YTpi"}}}"#).unwrap();
-        let found = of_registry(&file, "ghcr.io").await;
-        assert_eq!(found, Some(RegistryCredentials::password("a", "b")));
+        for (text, found, part) in [
+            (None, false, "does not exist; `docker login ghcr.io`"),
+            (Some("{"), false, "is not valid JSON"),
+            (Some("{}"), false, "has none for ghcr.io"),
+            (
+                Some(r#"{"credsStore":"none-such"}"#),
+                false,
+                "docker-credential-none-such cannot be run",
+            ),
+            (
+                Some(r#"{"auths":{"ghcr.io":{"auth":"YTpi"}}}"#),
+                true,
+                "the credentials for ghcr.io in ",
+            ),
+            (
+                Some(r#"{"auths":{"ghcr.io":{"auth":"YTpi"}},"credsStore":"none-such"}"#),
+                true,
+                "the credentials for",
+            ),
+        ] {
+            if let Some(text) = text {
+                std::fs::write(&file, text).unwrap();
+            }
+            let looked = of_registry(&file, "ghcr.io").await;
+            let expected = found.then(|| RegistryCredentials::password("a", "b"));
+            assert_eq!(looked.credentials, expected, "{text:?}");
+            assert!(looked.origin.contains(part), "{}", looked.origin);
+        }
     }
 
     #[cfg(unix)]
@@ -227,6 +379,6 @@ read -r server; [ "$1 $server" = "get ghcr.io" ] && echo '{"ServerURL":"x","User
 
     #[tokio::test]
     async fn helper_name_must_not_be_a_path() {
-        assert!(ask("../../bin/sh", "ghcr.io").await.is_none());
+        assert!(ask("../../bin/sh", "ghcr.io").await.is_err());
     }
 }

@@ -10,6 +10,9 @@ use crate::wire::Address;
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
+/// The variables that ask for TLS, whatever their value.
+const TLS_VARIABLES: [&str; 3] = ["DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"];
+
 /// The addresses to try, in order of preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidates {
@@ -32,6 +35,8 @@ pub(super) trait HostEnvironment {
     /// Returns the value of an environment variable if it is set and not empty.
     fn var(&self, name: &str) -> Option<String>;
     fn home(&self) -> Option<PathBuf>;
+    /// Returns the user id, if the host has such ids.
+    fn uid(&self) -> Option<u32>;
     fn exists(&self, path: &Path) -> bool;
     fn read(&self, path: &Path) -> Option<String>;
     fn list(&self, directory: &Path) -> Vec<PathBuf>;
@@ -47,6 +52,13 @@ impl HostEnvironment for Host {
 
     fn home(&self) -> Option<PathBuf> {
         std::env::home_dir().filter(|home| !home.as_os_str().is_empty())
+    }
+
+    fn uid(&self) -> Option<u32> {
+        #[cfg(unix)]
+        return std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").ok()?).into();
+        #[cfg(not(unix))]
+        None
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -87,26 +99,35 @@ pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> 
     match text {
         "docker:" | "docker" => any(host),
         "podman:" | "podman" => match host.var("CONTAINER_HOST") {
-            Some(text) => Ok(fixed(address::parse(&text, "CONTAINER_HOST")?, Accepted::Podman)),
+            Some(text) => Ok(fixed(plain(host, &text, "CONTAINER_HOST")?, Accepted::Podman)),
             None => Ok(search(host, podman_sockets(host), Accepted::Podman)),
         },
         _ => match text.split_once(':') {
-            Some(("docker", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Accepted::Any)),
-            Some(("podman", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Accepted::Podman)),
-            _ => Ok(fixed(address::parse(text, ORIGIN)?, Accepted::Any)),
+            Some(("docker", rest)) => Ok(fixed(plain(host, rest, ORIGIN)?, Accepted::Any)),
+            Some(("podman", rest)) => Ok(fixed(plain(host, rest, ORIGIN)?, Accepted::Podman)),
+            _ => Ok(fixed(plain(host, text, ORIGIN)?, Accepted::Any)),
         },
     }
 }
 
 /// Returns the engine that the environment names.
 fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
-    if let Some(text) = host.var("DOCKER_HOST") {
-        if text.starts_with("tcp://") && host.var("DOCKER_TLS_VERIFY").is_some() {
-            return Err(address::no_tls(&text, "DOCKER_TLS_VERIFY"));
-        }
-        return Ok(Some(fixed(address::parse(&text, "DOCKER_HOST")?, Accepted::Any)));
+    if let Some(text) = host.var("DOCKER_HOST").filter(|text| !text.trim().is_empty()) {
+        return Ok(Some(fixed(plain(host, &text, "DOCKER_HOST")?, Accepted::Any)));
     }
     Ok(context::current(host)?.map(|address| fixed(address, Accepted::Any)))
+}
+
+/// Parses an address. Refuses a TCP address if the environment requires TLS for such addresses: connecting without it
+/// would send everything in plain text. Contexts have settings of their own.
+fn plain(host: &dyn HostEnvironment, text: &str, origin: &str) -> Result<Address> {
+    let address = address::parse(text, origin)?;
+    if matches!(address, Address::Tcp { .. })
+        && let Some(variable) = TLS_VARIABLES.into_iter().find(|name| host.var(name).is_some())
+    {
+        return Err(address::no_tls(text.trim(), variable));
+    }
+    Ok(address)
 }
 
 fn fixed(address: Address, accepted: Accepted) -> Candidates {
@@ -129,7 +150,8 @@ fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, accepted: Accepted) -
 }
 
 fn runtime_directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
-    host.var("XDG_RUNTIME_DIR").map(PathBuf::from)
+    let default = || host.uid().map(|uid| PathBuf::from(format!("/run/user/{uid}")));
+    host.var("XDG_RUNTIME_DIR").map(PathBuf::from).or_else(default)
 }
 
 fn docker_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
@@ -153,7 +175,13 @@ fn other_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
         return Vec::new();
     };
     let inside = [
-        ".colima/default/docker.sock", ".colima/docker.sock", ".orbstack/run/docker.sock", ".rd/docker.sock",
+        ".docker/run/docker.sock",
+        ".docker/desktop/docker.sock",
+        ".local/share/containers/podman/machine/podman.sock",
+        ".colima/default/docker.sock",
+        ".colima/docker.sock",
+        ".orbstack/run/docker.sock",
+        ".rd/docker.sock",
     ];
     inside.into_iter().map(|path| home.join(path)).collect()
 }
@@ -175,6 +203,9 @@ mod tests {
         }
         fn home(&self) -> Option<PathBuf> {
             Some("/home/joe".into())
+        }
+        fn uid(&self) -> Option<u32> {
+            Some(1000)
         }
         fn exists(&self, path: &Path) -> bool {
             self.files.contains_key(path.to_str().unwrap())
@@ -242,7 +273,7 @@ mod tests {
 
     #[test]
     fn lists_every_path_without_socket() {
-        assert_eq!(any(&fake([RUNTIME], [])).unwrap().addresses.len(), 8);
+        assert_eq!(any(&fake([], [])).unwrap().addresses.len(), 11);
     }
 
     #[test]
@@ -260,12 +291,60 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_not_ignored() {
-        let host = fake(
-            [("DOCKER_HOST", "tcp://10.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")],
-            [],
-        );
-        assert_eq!(any(&host).unwrap_err().code(), "UNSUPPORTED_OPERATION");
+    fn requested_tls_is_never_replaced_by_plain_text() {
+        for variable in TLS_VARIABLES {
+            for address in [
+                "tcp://10.0.0.1:2376", "http://10.0.0.1:2376", " tcp://10.0.0.1:2376\n",
+            ] {
+                let host = fake([("DOCKER_HOST", address), (variable, "1")], []);
+                for found in [
+                    any(&host),
+                    like_the_command(&host),
+                    uri(&host, address),
+                    uri(&host, "docker:"),
+                ] {
+                    let error = found.unwrap_err();
+                    assert_eq!(error.code(), "UNSUPPORTED_OPERATION", "{variable} {address}");
+                    assert!(error.message().contains(variable), "{error}");
+                }
+                assert!(uri(&host, "docker:tcp://10.0.0.1:2376").is_err());
+            }
+            let local = fake([("DOCKER_HOST", "unix:///d.sock"), (variable, "1")], []);
+            assert_eq!(shown(&any(&local).unwrap()), ["unix:///d.sock"]);
+        }
+    }
+
+    #[test]
+    fn white_space_around_addresses_is_ignored() {
+        let host = fake([("DOCKER_HOST", " unix:///d.sock\n")], []);
+        assert_eq!(shown(&any(&host).unwrap()), ["unix:///d.sock"]);
+        let host = fake([("DOCKER_HOST", "  ")], [("/var/run/docker.sock", "")]);
+        assert_eq!(shown(&any(&host).unwrap()), ["unix:///var/run/docker.sock"]);
+    }
+
+    #[test]
+    fn each_context_has_its_own_tls_settings() {
+        const PLAIN: &str =
+            r#"{"Name":"plain","Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2375","SkipTLSVerify":false}}}"#;
+        const SECURE: &str = r#"{"Name":"secure","Endpoints":{"docker":{"Host":"tcp://10.0.0.2:2376"}}}"#;
+        const SKIP: &str =
+            r#"{"Name":"skip","Endpoints":{"docker":{"Host":"tcp://10.0.0.3:2376","SkipTLSVerify":true}}}"#;
+        let files = [
+            ("/home/joe/.docker/contexts/meta/aaa/meta.json", PLAIN),
+            ("/home/joe/.docker/contexts/meta/bbb/meta.json", SECURE),
+            ("/home/joe/.docker/contexts/meta/ccc/meta.json", SKIP),
+            ("/home/joe/.docker/contexts/tls/bbb/docker/ca.pem", ""),
+        ];
+        // The variables are not for contexts.
+        let found = any(&fake(
+            [("DOCKER_CONTEXT", "plain"), ("DOCKER_TLS_VERIFY", "1")],
+            files,
+        ));
+        assert_eq!(shown(&found.unwrap()), ["tcp://10.0.0.1:2375"]);
+        for context in ["secure", "skip"] {
+            let error = any(&fake([("DOCKER_CONTEXT", context)], files)).unwrap_err();
+            assert_eq!(error.code(), "UNSUPPORTED_OPERATION", "{context}");
+        }
     }
 
     #[test]

@@ -88,15 +88,18 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFea
 /// Returns the first address at which an acceptable engine responds.
 async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
+    let mut tried = Vec::new();
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
             Ok(version) if candidates.accepted == Accepted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
+                tried.push(format!("{address}: is Docker {}", version.version));
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }
             Ok(version) => return Ok((address.clone(), version)),
             Err(failure) => {
                 let error = errors::error(Operation::Read, "engine", failure);
+                tried.push(format!("{address}: {}", error.message()));
                 // A permission error is more useful than a missing socket.
                 let denied = error.hint() == Some(Hint::SocketPermission);
                 if denied || first_failure.is_none() {
@@ -105,15 +108,14 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
             }
         }
     }
-    Err(explain(candidates, first_failure))
+    Err(explain(candidates, first_failure, &tried))
 }
 
-fn explain(candidates: &Candidates, failure: Option<DriverError>) -> DriverError {
-    let looked: Vec<String> = candidates.addresses.iter().map(Address::to_string).collect();
+fn explain(candidates: &Candidates, failure: Option<DriverError>, tried: &[String]) -> DriverError {
     match failure {
         Some(error) if candidates.named || error.hint() != Some(Hint::EngineNotRunning) => error,
         failure => {
-            let error = ConnectionError::new(format!("no engine found; tried {}", looked.join(", ")))
+            let error = ConnectionError::new(format!("no engine found; tried {}", tried.join("; ")))
                 .with_hint(Hint::EngineNotRunning);
             match failure {
                 Some(source) => error.with_source(source).into(),

@@ -23,7 +23,7 @@ impl Engine {
         let filters = serde_json::to_string(&filters)
             .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let target = Query::new("/events")
-            .pair("since", time::query(since))
+            .pair("since", time::since(since))
             .pair("filters", filters);
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
         Ok(ObjectStream::new(answer.into_body()))

@@ -46,7 +46,7 @@ impl Engine {
             .flag("follow", request.follow)
             .flag("timestamps", request.stamps);
         if let Some(since) = request.since {
-            target = target.pair("since", time::query(since));
+            target = target.pair("since", time::since(since));
         }
         target = match request.tail {
             Some(entries) => target.pair("tail", entries.to_string()),

@@ -7,11 +7,15 @@ pub(crate) use driver_interface_kit::time::parse;
 /// Some engines parse times as floating-point numbers, whose rounding error is smaller than this.
 const ROUNDING: Duration = Duration::from_micros(1);
 
-/// Formats a time for a query: seconds since the epoch and nine digits of nanoseconds. It is slightly early, so that
-/// rounding excludes nothing; callers drop what is earlier than they requested.
+/// Formats the beginning of a period for a query. It is slightly early, so that rounding excludes nothing; callers drop
+/// what is earlier than they requested.
+pub(crate) fn since(time: SystemTime) -> String {
+    query(time.checked_sub(ROUNDING).unwrap_or(UNIX_EPOCH))
+}
+
+/// Formats a time for a query: seconds since the epoch and nine digits of nanoseconds.
 pub(crate) fn query(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let since = since.saturating_sub(ROUNDING);
     format!("{}.{:09}", since.as_secs(), since.subsec_nanos())
 }
 
@@ -22,6 +26,8 @@ mod tests {
     #[test]
     fn formats_times_for_queries() {
         let time = parse("2026-11-24T08:17:04.597699654Z");
-        assert_eq!(time.map(query).as_deref(), Some("1795508224.597698654"));
+        assert_eq!(time.map(query).as_deref(), Some("1795508224.597699654"));
+        assert_eq!(time.map(since).as_deref(), Some("1795508224.597698654"));
+        assert_eq!(since(UNIX_EPOCH), "0.000000000");
     }
 }

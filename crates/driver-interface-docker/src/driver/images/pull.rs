@@ -36,18 +36,30 @@ struct Pull {
     driver: Arc<Inner>,
     image: ImageRef,
     reports: ObjectStream,
-    authorised: bool,
+    access: Access,
     until: Instant,
     deadline: Duration,
     done: bool,
 }
 
+/// How a pull accesses the registry.
+struct Access {
+    authorised: bool,
+    /// Which credentials it used, or why none.
+    used: String,
+}
+
 impl Inner {
     /// Pulls an image in order to create a container.
     pub(in crate::driver) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
-        let auth = self.auth(image, None).await?;
+        let (auth, access) = self.auth(image, None).await?;
         let (name, version) = pull_parts(image);
-        let failed = |failure| self.error(Operation::PullImage, image.as_str(), failure);
+        let failed = |failure: EngineError| match &failure {
+            EngineError::Refused(refusal) if cause(Operation::PullImage, refusal) == Cause::AccessDenied => {
+                self.pull_error(image, &access, failure)
+            }
+            _ => self.error(Operation::PullImage, image.as_str(), failure),
+        };
         let reports = self.engine.pull_image(&name, &version, platform, auth).await;
         let mut reports = reports.map_err(failed)?;
         while let Some(report) = reports.next::<Report>().await.map_err(failed)? {
@@ -84,41 +96,55 @@ impl Inner {
         until: Instant,
         deadline: Duration,
     ) -> Result<Pull> {
-        let auth = self.auth(image, options.credentials.as_ref()).await?;
-        let authorised = auth.is_some();
+        let (auth, access) = self.auth(image, options.credentials.as_ref()).await?;
         let (name, version) = pull_parts(image);
         let platform = options.platform.as_deref();
         let reports = self.engine.pull_image(&name, &version, platform, auth).await;
-        let reports = reports.map_err(|failure| self.not_pulled(image, authorised, failure))?;
+        let reports = reports.map_err(|failure| self.not_pulled(image, &access, failure))?;
         Ok(Pull {
             driver: Arc::clone(self),
             image: image.clone(),
             reports,
-            authorised,
+            access,
             until,
             deadline,
             done: false,
         })
     }
 
-    /// Returns the header with the registry credentials: those given, or those stored by `docker login`.
+    /// Returns the header with the registry credentials: those given, or those stored by `docker login`. Also returns
+    /// how the pull accesses the registry with it.
     async fn auth(
         &self,
         image: &ImageRef,
         given: Option<&RegistryCredentials>,
-    ) -> Result<Option<HeaderValue>> {
-        let stored = match (given, &self.credentials) {
-            (None, Some(file)) => credentials::of_registry(file, image.registry()).await,
-            _ => None,
+    ) -> Result<(Option<HeaderValue>, Access)> {
+        let (found, used) = match (given, &self.credentials) {
+            (Some(given), _) => (
+                Some(given.clone()),
+                "the credentials given to the pull".to_owned(),
+            ),
+            (None, Some(file)) => {
+                let found = credentials::of_registry(file, image.registry()).await;
+                (found.credentials, found.origin)
+            }
+            (None, None) => (
+                None,
+                "no credentials: none were given, and the driver reads no file".to_owned(),
+            ),
         };
-        let Some(credentials) = given.or(stored.as_ref()) else {
-            return Ok(None);
+        let Some(credentials) = found else {
+            let access = Access {
+                authorised: false,
+                used,
+            };
+            return Ok((None, access));
         };
         let server = match image.registry() {
             "docker.io" => "https://index.docker.io/v1/",
             other => other,
         };
-        let fields = match credentials {
+        let fields = match &credentials {
             RegistryCredentials::Password { username, password } => {
                 json!({"username": username, "password": password, "serveraddress": server})
             }
@@ -135,14 +161,18 @@ impl Inner {
         let mut header =
             header.map_err(|_| AuthenticationError::new("the credentials cannot be sent to the engine"))?;
         header.set_sensitive(true);
-        Ok(Some(header))
+        let access = Access {
+            authorised: true,
+            used,
+        };
+        Ok((Some(header), access))
     }
 
     /// Returns the error for a failed pull. Like a registry, it does not distinguish between an image that does
     /// not exist and one that the caller may not see.
-    fn not_pulled(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
+    fn not_pulled(&self, image: &ImageRef, access: &Access, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(Operation::PullImage, &failure);
-        let error = self.pull_error(image, authorised, failure);
+        let error = self.pull_error(image, access, failure);
         if refused {
             error
         } else {
@@ -150,15 +180,22 @@ impl Inner {
         }
     }
 
-    fn pull_error(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
+    fn pull_error(&self, image: &ImageRef, access: &Access, failure: EngineError) -> DriverError {
         let EngineError::Refused(refusal) = &failure else {
             return self.error(Operation::PullImage, image.as_str(), failure);
         };
         let message = refusal.message.clone();
         match cause(Operation::PullImage, refusal) {
-            Cause::AccessDenied if authorised && !message.contains("does not exist") => {
-                let text = format!("the registry of `{image}` rejected the credentials: {message}");
+            Cause::AccessDenied if access.authorised && !message.contains("does not exist") => {
+                let text = format!("the registry of `{image}` rejected {}: {message}", access.used);
                 AuthenticationError::new(text).with_source(failure).into()
+            }
+            Cause::AccessDenied => {
+                let text = format!("{message}; the pull used {}", access.used);
+                ImagePullError::new(image.as_str(), text)
+                    .with_hint(Hint::ImageUnavailable)
+                    .with_source(failure)
+                    .into()
             }
             Cause::NotFound | Cause::ImageMissing => ImagePullError::new(image.as_str(), message)
                 .with_hint(Hint::ImageUnavailable)
@@ -254,7 +291,7 @@ impl Pull {
     }
 
     fn refused(&self, failure: EngineError) -> DriverError {
-        self.driver.not_pulled(&self.image, self.authorised, failure)
+        self.driver.not_pulled(&self.image, &self.access, failure)
     }
 
     async fn finished(&mut self) -> Result<PullProgress> {

@@ -102,7 +102,7 @@ impl Inner {
             return Err(EngineError::refused(404, "no helper image found".to_owned()));
         };
         // If the volume has been removed, the engine recreates it with these labels.
-        let stray = self
+        let leftover = self
             .ownership
             .labels(&Labels::new(), None, &helper_operation(operation));
         let body = ContainerCreateBody {
@@ -117,7 +117,7 @@ impl Inner {
                     source: Some(volume.to_owned()),
                     typ: Some(EngineMountType::VOLUME),
                     volume_options: Some(MountVolumeOptions {
-                        labels: Some(to_map(stray)),
+                        labels: Some(to_map(leftover)),
                         ..MountVolumeOptions::default()
                     }),
                     ..Mount::default()
