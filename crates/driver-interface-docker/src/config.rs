@@ -44,7 +44,8 @@ impl DockerConfig {
     ///
     /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`; `docker.sock` in
     /// `$XDG_RUNTIME_DIR` or `/run/user/UID`; Podman's system and user sockets; Docker Desktop, Podman machine, Colima,
-    /// OrbStack, Rancher Desktop. If the environment names an engine that does not respond, the driver does not fall back to another one.
+    /// OrbStack, Rancher Desktop. If the environment names an engine that does not respond, the driver does not fall back
+    /// to another one.
     ///
     /// # Errors
     /// - `ConfigurationError`: the environment names an invalid address or an unknown context.

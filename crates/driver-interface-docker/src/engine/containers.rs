@@ -1,12 +1,20 @@
 //! Containers. Ids are the engine's full ids, looked up and validated beforehand.
 
+use std::time::Duration;
+
 use bollard::models::ContainerCreateBody;
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use tokio::time::sleep;
 
 use super::{Engine, filters};
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
+
+/// How often, and how far apart, to look at a dead container. Docker 28 can report an ordinary removal as `dead` for a
+/// moment; a container whose removal failed stays dead.
+const DEAD_LOOKS: u32 = 10;
+const DEAD_PAUSE: Duration = Duration::from_millis(100);
 
 /// How to remove a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +52,15 @@ impl Engine {
     /// Returns a container by any id, id prefix or name that the engine accepts.
     pub(crate) async fn inspect_container(&self, id: &str) -> Result<ContainerRecord, EngineError> {
         let target = Query::new(format!("/containers/{id}/json"));
-        self.ask(&target).await?.json()
+        let mut looks = 1;
+        loop {
+            let record: ContainerRecord = self.ask(&target).await?.json()?;
+            if record.state.status != "dead" || looks == DEAD_LOOKS {
+                return Ok(record);
+            }
+            looks += 1;
+            sleep(DEAD_PAUSE).await;
+        }
     }
 
     /// Lists containers with all of these labels, in every state. A `limit` of 0 means no limit.

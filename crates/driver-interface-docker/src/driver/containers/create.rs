@@ -28,6 +28,9 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "create_container";
 
+/// Podman's init program, whose arguments are `--` and the command.
+const PODMAN_INIT: &str = "/run/podman-init";
+
 /// The maximum number of attempts if the default network disappears during the creation.
 const ATTEMPTS: usize = 4;
 
@@ -299,8 +302,8 @@ impl Inner {
         }
         self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;
-        if record.path.is_empty() {
-            // Podman 5 creates such a container, and only fails to start it.
+        // Podman 5 creates a container without any command, and only fails to start it.
+        if record.path.is_empty() || (record.path == PODMAN_INIT && record.args == ["--", ""]) {
             return Err(
                 ContainerCreationError::new("neither the config nor the image has a command")
                     .with_hint(Hint::NoCommand)

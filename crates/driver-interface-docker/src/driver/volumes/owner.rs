@@ -10,6 +10,7 @@
 //! helpers whose volume no longer exists, and never affects a process that is creating a volume.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, HostConfig, Mount, MountType as EngineMountType, MountVolumeOptions,
@@ -18,10 +19,11 @@ use bytes::Bytes;
 use driver_interface_errors::{Result, VolumeCreationError};
 use driver_interface_kit::repeat_until;
 use driver_interface_types::{VolumeOwner, label};
+use tokio::time::{Instant, sleep};
 
 use crate::driver::inner::Inner;
 use crate::engine::Removal;
-use crate::translate::errors::Operation;
+use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels::{self, HELPER_OF, HELPER_VOLUME, to_map};
 use crate::translate::records::{Labels, VolumeRecord};
 use crate::translate::tar::{self, Rights};
@@ -30,6 +32,8 @@ use crate::wire::{EngineError, Refusal, UploadError};
 /// The directory of the helper image.
 const DIRECTORY: &str = "/volume";
 const MODE: u32 = 0o755;
+
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How Podman's message about a name that matches several volumes begins.
 const AMBIGUOUS: &str = "more than one result for volume name";
@@ -137,6 +141,7 @@ impl Inner {
         volume: &VolumeRecord,
     ) -> Result<(), EngineError> {
         let name = volume.name.as_str();
+        let until = Instant::now() + self.deadlines.remove / 2;
         self.remove_helpers(name).await?;
         loop {
             match self.engine.remove_volume(name).await {
@@ -145,11 +150,30 @@ impl Inner {
                     return self.remove_volume_by_label(volume, refusal).await;
                 }
                 // A helper that a killed process requested may still be created, and then uses the volume.
-                Err(EngineError::Refused(refusal))
-                    if refusal.status == 409 && self.remove_helpers(name).await? => {}
+                Err(EngineError::Refused(refusal)) if refusal.status == 409 => {
+                    if self.remove_helpers(name).await? {
+                        continue;
+                    }
+                    if until < Instant::now() || !self.is_used_by_unfinished(&refusal.message).await? {
+                        return Err(EngineError::Refused(refusal));
+                    }
+                    sleep(PAUSE).await;
+                }
                 removed => return removed,
             }
         }
+    }
+
+    /// Returns whether a refusal names a container that cannot be inspected. Docker lets a container use its volumes
+    /// shortly before it can be found, and until after its removal.
+    async fn is_used_by_unfinished(&self, message: &str) -> Result<bool, EngineError> {
+        for id in users(message) {
+            match self.engine.inspect_container(id).await {
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => return Ok(true),
+                found => found.map(drop)?,
+            }
+        }
+        Ok(false)
     }
 
     /// Removes a volume by the label of its creation, which no other volume has.
@@ -244,7 +268,7 @@ impl Inner {
             match removed {
                 // Another call is removing it.
                 Err(EngineError::Refused(refusal)) if refusal.status == 409 => {}
-                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_any_removed = true,
+                Err(EngineError::Refused(refusal)) if is_absent(&refusal) => is_any_removed = true,
                 removed => {
                     removed?;
                     is_any_removed = true;
@@ -266,6 +290,18 @@ struct Helper {
 enum Kind {
     Container,
     Image,
+}
+
+/// Returns whether a helper could not be removed because it does not exist any more.
+fn is_absent(refusal: &Refusal) -> bool {
+    refusal.status == 404 || cause(Operation::RemoveImage, refusal) == Cause::NotFound
+}
+
+/// Returns the containers that the engine's message about a volume in use names.
+fn users(message: &str) -> impl Iterator<Item = &str> {
+    message
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 fn helper_operation(operation: &str) -> String {
@@ -291,4 +327,17 @@ fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
     archive.extend(tar::directory(operation, rights));
     archive.extend(tar::ending(0));
     archive.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_of_a_volume_are_found_in_the_refusal() {
+        let id = "4d5f".repeat(16);
+        let message = format!("remove data: volume is in use - [{id}, {id}]");
+        assert_eq!(users(&message).collect::<Vec<_>>(), [&id, &id]);
+        assert_eq!(users("remove data: volume is in use").count(), 0);
+    }
 }

@@ -132,6 +132,8 @@ const REMOVE: &[Phrase] = &[
 
 #[rustfmt::skip]
 const REMOVE_IMAGE: &[Phrase] = &[
+    // Docker's status is 500 if another client removes the image at the same time.
+    begins("unrecognized image id ", NotFound),
     ends(": image is in use by a container", InUse),
     ends(": image is in use by a container: consider listing external containers and force-removing image", InUse),
 ];

@@ -60,6 +60,7 @@ const RECORDED: &[Case] = &{
         (PullImage, 429, "toomanyrequests: You have reached your pull rate limit.", IMAGE_PULL_FAILED, true, Some(Hint::RateLimited)),
         (ImportImage, 500, "Error processing tar file(exit status 1): archive/tar: invalid tar header", IMAGE_IMPORT_FAILED, false, None),
         (RemoveImage, 409, "conflict: unable to remove repository reference \"‹x:1›\" (must force) - container 4ed5ddbd3e41 is using its referenced image e1ea48305e6e", IMAGE_REMOVE_FAILED, false, Some(Hint::InUse)),
+        (RemoveImage, 500, "unrecognized image ID ‹sha256:afa536bf165d›", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
         (RemoveImage, 404, "No such image: ‹x:1›", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
         (InspectVolume, 404, "get ‹nosuch›: no such volume", VOLUME_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (CreateVolume, 404, "create ‹v›: error looking up volume plugin «nosuch»: plugin \"«nosuch»\" not found", VOLUME_CREATION_FAILED, false, None),
