@@ -124,18 +124,16 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
-    let (mut engines, drivers): (Vec<_>, Vec<_>) = args
-        .drivers
-        .iter()
-        .partition(|name| Engine::in_root(name).is_some());
     let is_default = args.drivers.is_empty() && args.engines.is_empty();
     let required = required()?;
-    engines.extend(required.iter().filter(|_| is_default));
-    let engines: Vec<Engine> = engines
-        .into_iter()
-        .filter_map(|name| Engine::in_root(name))
+    let drivers: Vec<&String> = args
+        .drivers
+        .iter()
+        .filter(|name| Engine::in_root(name).is_none())
         .collect();
-    let engines = [args.engines.clone(), engines].concat();
+    let named = args.drivers.iter().chain(required.iter().filter(|_| is_default));
+    let named = named.filter_map(|name| Engine::in_root(name));
+    let engines: Vec<Engine> = args.engines.iter().copied().chain(named).collect();
     let (subjects, absent) = match is_default || !drivers.is_empty() {
         true => subjects(&drivers, &required)?,
         false => Default::default(),
@@ -192,9 +190,18 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
             report.not_run.push(NotRun::new(engine.name(), reason, true));
             continue;
         }
-        let checked = inside::check(*engine, args, seed, &output)?;
-        report.drivers.extend(checked.drivers);
-        report.not_run.extend(checked.not_run);
+        match inside::check(*engine, args, seed, &output) {
+            Ok(checked) => {
+                report.drivers.extend(checked.drivers);
+                report.not_run.extend(checked.not_run);
+            }
+            // The results of the other drivers must not be lost with it.
+            Err(error) => {
+                let target = NotRun::new(engine.name(), format!("{error:#}"), true);
+                output.absent(&target);
+                report.not_run.push(target);
+            }
+        }
     }
 
     output.finish(&report)?;

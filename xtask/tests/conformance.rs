@@ -100,6 +100,25 @@ fn absent_required_engine_fails() {
 }
 
 #[test]
+fn absent_required_engine_in_a_root_fails_and_keeps_other_results() {
+    let run = conformance(
+        "in-root",
+        &["--area", "health"],
+        &[
+            ("DRIVER_INTERFACE_REQUIRE", "docker-28"),
+            ("CARGO_TARGET_DIR", "/nonexistent"),
+        ],
+    );
+    assert_eq!(run.code(), 1, "{}{}", run.stdout(), run.stderr());
+    assert!(
+        run.stdout().contains("docker-28 is not running"),
+        "{}",
+        run.stdout()
+    );
+    assert!(run.file("report.json").contains("mock-local"));
+}
+
+#[test]
 fn absent_named_driver_fails() {
     let run = conformance("named", &["--driver", "podman:", "--area", "health"], &[]);
     assert_eq!(run.code(), 1, "{}", run.stdout());

@@ -133,11 +133,11 @@ impl Inner {
                 "no credentials: none were given, and the driver reads no file".to_owned(),
             ),
         };
+        let access = Access {
+            authorised: found.is_some(),
+            used,
+        };
         let Some(credentials) = found else {
-            let access = Access {
-                authorised: false,
-                used,
-            };
             return Ok((None, access));
         };
         let server = match image.registry() {
@@ -161,10 +161,6 @@ impl Inner {
         let mut header =
             header.map_err(|_| AuthenticationError::new("the credentials cannot be sent to the engine"))?;
         header.set_sensitive(true);
-        let access = Access {
-            authorised: true,
-            used,
-        };
         Ok((Some(header), access))
     }
 
