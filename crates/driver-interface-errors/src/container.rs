@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::leaf::{category, leaf};
+use crate::leaf::{about, category, leaf};
 use crate::text::{clean, joined};
 
 category! {
@@ -87,19 +87,12 @@ leaf! {
     user: |_| "The container could not be started.".to_owned(),
 }
 
-impl ContainerStartError {
-    /// Creates an error from the container's id or name and the reason.
-    pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
-        let container = container.into();
-        let prefix = format!("container `{}` could not be started", clean(&container));
-        Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
-    }
-
-    /// Returns the id or name of the container.
-    pub fn container(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ContainerStartError,
+    container,
+    "the id or name of the container",
+    "container `{}` could not be started"
+);
 
 leaf! {
     /// The error returned if a container did not exit within its grace period. It keeps running.
@@ -113,19 +106,12 @@ leaf! {
     user: |_| "The container could not be stopped and is still running.".to_owned(),
 }
 
-impl ContainerStopError {
-    /// Creates an error from the container's id or name and the reason.
-    pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
-        let container = container.into();
-        let prefix = format!("container `{}` could not be stopped", clean(&container));
-        Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
-    }
-
-    /// Returns the id or name of the container.
-    pub fn container(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ContainerStopError,
+    container,
+    "the id or name of the container",
+    "container `{}` could not be stopped"
+);
 
 leaf! {
     /// The error returned if a container was not removed. Nothing has changed.
@@ -139,19 +125,12 @@ leaf! {
     user: |_| "The container could not be removed.".to_owned(),
 }
 
-impl ContainerRemoveError {
-    /// Creates an error from the container's id or name and the reason.
-    pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
-        let container = container.into();
-        let prefix = format!("container `{}` could not be removed", clean(&container));
-        Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
-    }
-
-    /// Returns the id or name of the container.
-    pub fn container(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ContainerRemoveError,
+    container,
+    "the id or name of the container",
+    "container `{}` could not be removed"
+);
 
 leaf! {
     /// The error returned if a call requires a running container and the container is not running or is paused.

@@ -1,5 +1,4 @@
-use crate::leaf::{category, leaf};
-use crate::text::{clean, joined};
+use crate::leaf::{about, category, leaf};
 
 category! {
     /// Errors of exec in containers.
@@ -23,16 +22,9 @@ leaf! {
     user: |_| "The command could not be run in the container.".to_owned(),
 }
 
-impl ExecFailedError {
-    /// Creates an error from the container's id or name and the reason.
-    pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
-        let container = container.into();
-        let prefix = format!("command could not be run in container `{}`", clean(&container));
-        Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
-    }
-
-    /// Returns the id or name of the container.
-    pub fn container(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ExecFailedError,
+    container,
+    "the id or name of the container",
+    "command could not be run in container `{}`"
+);

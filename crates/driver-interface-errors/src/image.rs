@@ -1,5 +1,5 @@
-use crate::leaf::{category, leaf};
-use crate::text::{clean, joined};
+use crate::leaf::{about, category, leaf};
+use crate::text::clean;
 
 category! {
     /// Errors of images.
@@ -54,19 +54,12 @@ leaf! {
     user: |_| "The image could not be downloaded.".to_owned(),
 }
 
-impl ImagePullError {
-    /// Creates an error from the image and the reason.
-    pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
-        let image = image.into();
-        let prefix = format!("image `{}` could not be pulled", clean(&image));
-        Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
-    }
-
-    /// Returns the image that could not be pulled.
-    pub fn image(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ImagePullError,
+    image,
+    "the image that could not be pulled",
+    "image `{}` could not be pulled"
+);
 
 leaf! {
     /// The error returned if the engine rejected the archive of an image.
@@ -80,19 +73,12 @@ leaf! {
     user: |_| "The image could not be read from its archive.".to_owned(),
 }
 
-impl ImageImportError {
-    /// Creates an error from the image, or another name for the archive, and the reason.
-    pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
-        let image = image.into();
-        let prefix = format!("image `{}` could not be imported", clean(&image));
-        Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
-    }
-
-    /// Returns the image that could not be imported.
-    pub fn image(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ImageImportError,
+    image,
+    "the image that could not be imported",
+    "image `{}` could not be imported"
+);
 
 leaf! {
     /// The error returned if an image was not removed, usually because a container uses it
@@ -105,16 +91,9 @@ leaf! {
     user: |_| "The image could not be removed.".to_owned(),
 }
 
-impl ImageRemoveError {
-    /// Creates an error from the image and the reason.
-    pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
-        let image = image.into();
-        let prefix = format!("image `{}` was not removed", clean(&image));
-        Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
-    }
-
-    /// Returns the image that was not removed.
-    pub fn image(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    ImageRemoveError,
+    image,
+    "the image that was not removed",
+    "image `{}` was not removed"
+);

@@ -1,5 +1,28 @@
 //! The macros that implement the shared behaviour of all errors.
 
+/// Implements the constructor and the accessor of an error about one resource and a reason.
+macro_rules! about {
+    ($Error:ident, $resource:ident, $described:literal, $prefix:literal) => {
+        impl $Error {
+            #[doc = concat!("Creates an error from ", $described, " and the reason.")]
+            pub fn new($resource: impl Into<String>, message: impl Into<String>) -> Self {
+                let $resource = $resource.into();
+                let prefix = format!($prefix, $crate::text::clean(&$resource));
+                Self::build(
+                    $crate::text::joined(&prefix, &message.into()),
+                    $resource.clone(),
+                )
+                .with_context(stringify!($resource), $resource)
+            }
+
+            #[doc = concat!("Returns ", $described, ".")]
+            pub fn $resource(&self) -> &str {
+                &self.body.data
+            }
+        }
+    };
+}
+
 /// Declares an error class: the struct, its defaults, and all shared traits and builder methods.
 ///
 /// The constructor and the accessors of its data are written by hand.
@@ -256,4 +279,4 @@ macro_rules! optional {
     };
 }
 
-pub(crate) use {category, leaf, optional, shared, transparent};
+pub(crate) use {about, category, leaf, optional, shared, transparent};

@@ -1,4 +1,4 @@
-use crate::leaf::{category, leaf};
+use crate::leaf::{about, category, leaf};
 use crate::text::{clean, joined};
 
 category! {
@@ -29,19 +29,12 @@ leaf! {
     user: |_| "The network could not be created.".to_owned(),
 }
 
-impl NetworkCreationError {
-    /// Creates an error from the network's name and the reason.
-    pub fn new(network: impl Into<String>, message: impl Into<String>) -> Self {
-        let network = network.into();
-        let prefix = format!("network `{}` could not be created", clean(&network));
-        Self::build(joined(&prefix, &message.into()), network.clone()).with_context("network", network)
-    }
-
-    /// Returns the name of the network.
-    pub fn network(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    NetworkCreationError,
+    network,
+    "the name of the network",
+    "network `{}` could not be created"
+);
 
 leaf! {
     /// The error returned if no network of this driver has the given id or name.
@@ -85,19 +78,12 @@ leaf! {
     user: |_| "The network could not be removed.".to_owned(),
 }
 
-impl NetworkRemoveError {
-    /// Creates an error from the network's id or name and the reason.
-    pub fn new(network: impl Into<String>, message: impl Into<String>) -> Self {
-        let network = network.into();
-        let prefix = format!("network `{}` could not be removed", clean(&network));
-        Self::build(joined(&prefix, &message.into()), network.clone()).with_context("network", network)
-    }
-
-    /// Returns the id or name of the network.
-    pub fn network(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    NetworkRemoveError,
+    network,
+    "the id or name of the network",
+    "network `{}` could not be removed"
+);
 
 leaf! {
     /// The error returned if a container was not connected to a network, or not disconnected from it. Nothing has

@@ -1,5 +1,5 @@
-use crate::leaf::{category, leaf};
-use crate::text::{clean, joined};
+use crate::leaf::{about, category, leaf};
+use crate::text::clean;
 
 category! {
     /// Errors of volumes.
@@ -26,19 +26,12 @@ leaf! {
     user: |_| "The storage could not be created.".to_owned(),
 }
 
-impl VolumeCreationError {
-    /// Creates an error from the volume's name and the reason.
-    pub fn new(volume: impl Into<String>, message: impl Into<String>) -> Self {
-        let volume = volume.into();
-        let prefix = format!("volume `{}` could not be created", clean(&volume));
-        Self::build(joined(&prefix, &message.into()), volume.clone()).with_context("volume", volume)
-    }
-
-    /// Returns the name of the volume.
-    pub fn volume(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    VolumeCreationError,
+    volume,
+    "the name of the volume",
+    "volume `{}` could not be created"
+);
 
 leaf! {
     /// The error returned if no volume of this driver has the given id or name.
@@ -79,16 +72,9 @@ leaf! {
     user: |_| "The storage could not be removed.".to_owned(),
 }
 
-impl VolumeRemoveError {
-    /// Creates an error from the volume's id or name and the reason.
-    pub fn new(volume: impl Into<String>, message: impl Into<String>) -> Self {
-        let volume = volume.into();
-        let prefix = format!("volume `{}` could not be removed", clean(&volume));
-        Self::build(joined(&prefix, &message.into()), volume.clone()).with_context("volume", volume)
-    }
-
-    /// Returns the id or name of the volume.
-    pub fn volume(&self) -> &str {
-        &self.body.data
-    }
-}
+about!(
+    VolumeRemoveError,
+    volume,
+    "the id or name of the volume",
+    "volume `{}` could not be removed"
+);
