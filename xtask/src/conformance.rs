@@ -45,8 +45,7 @@ pub(crate) struct Args {
     /// Only checks of this level or a stricter one: must, should or may.
     #[arg(long)]
     level: Option<Level>,
-    /// Only this shard of the selected checks, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check
-    /// once.
+    /// Only this shard of the selected checks, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check once.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Print the checks instead of running them.
@@ -70,8 +69,7 @@ pub(crate) struct Args {
     /// How many checks run concurrently on a real engine.
     #[arg(long, default_value_t = 6)]
     jobs: usize,
-    /// Run every check this many times on each driver, each time with another seed, to find intermittent
-    /// failures.
+    /// Run every check this many times on each driver, each time with another seed, to find intermittent failures.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
     /// Start no further check after the first failure of a MUST, and report which checks were not run.
@@ -195,7 +193,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
                 report.drivers.extend(checked.drivers);
                 report.not_run.extend(checked.not_run);
             }
-            // The results of the other drivers must not be lost with it.
+            // The results of the other drivers must not be lost with this one.
             Err(error) => {
                 let target = NotRun::new(engine.name(), format!("{error:#}"), true);
                 output.absent(&target);
@@ -223,7 +221,7 @@ fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     })
 }
 
-/// Returns the reason why the run starts no further driver, if any.
+/// Returns why the run starts no further driver, or `None` if it continues.
 fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
     let failed = || {
         report
@@ -250,8 +248,8 @@ fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverRe
     })
 }
 
-/// Runs a future to completion on the subject's clock and keeps a record of the namespaces it uses on an
-/// engine. The next run uses the record to find leftover resources, unless this run has `cleared` up.
+/// Runs a future to completion on the subject's clock and keeps a record of the namespaces it uses on an engine.
+/// The next run uses the record to find leftover resources. Deletes the record if `cleared` is true of the result.
 fn in_its_time<T>(
     subject: &Subject,
     output: &Output,
@@ -304,8 +302,8 @@ pub(crate) struct Driver {
     pub(crate) required: bool,
 }
 
-/// Returns the drivers for a run with these `--driver` arguments, or without any, and the drivers that are
-/// unavailable.
+/// Returns the drivers that the `--driver` arguments name, or the default drivers if there are no arguments, and
+/// the drivers that are unavailable.
 pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     let named: Vec<&String> = named.iter().collect();
     let (subjects, absent) = targets::find(&named, &required()?)?;

@@ -27,8 +27,8 @@ pub(crate) fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the generated files with their content. Needs no engine: the results of drivers are those of the
-/// page in the repository.
+/// Returns the generated files with their content. Needs no engine: the results of drivers are taken from the page
+/// in the repository.
 pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, String)>> {
     let schemas = json_schema_files().into_iter();
     let mut files: Vec<(PathBuf, String)> = schemas
@@ -50,7 +50,7 @@ pub(crate) fn capabilities(page: &str) -> Option<&str> {
     rest.split_once(END).map(|(table, _)| table)
 }
 
-/// Returns what each driver declares of each capability in the table of a page.
+/// Returns each driver's declaration for each capability in the table of a page.
 pub(crate) fn declared(page: &str) -> BTreeMap<(&str, &str), &str> {
     let rows = capabilities(page).unwrap_or_default().lines();
     let mut rows = rows.filter_map(|line| Some(line.strip_prefix("| ")?.split(" | ")));

@@ -1,9 +1,9 @@
 //! Real engines for the tests: `cargo xtask engines up|down|status [ENGINE…]`.
 //!
-//! [`up`] makes each requested engine available at its usual address. An engine that already responds is used
-//! as it is. Otherwise one is started from the distribution's packages, with all its files under the state
-//! directory. [`down`] stops exactly the engines that [`up`] started. The code is designed for a bare machine:
-//! no systemd, run as root, possibly with leftovers of killed engines.
+//! [`up`] makes each requested engine available at its usual address. An engine that already responds is used as it
+//! is. Otherwise, the engine is started from the distribution's packages, with all its files under the state
+//! directory. [`down`] stops exactly the engines that [`up`] started. The code is designed for a bare machine: no
+//! systemd, run as root, possibly with leftovers of killed engines.
 
 use std::fmt;
 use std::fs;
@@ -35,8 +35,7 @@ mod stop;
 
 /// How long a started engine may take to respond.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// The polling interval for a starting engine; both engines respond within a third of a second on an idle
-/// machine.
+/// The polling interval for a starting engine; both engines respond within a third of a second on an idle machine.
 const START_POLL: Duration = Duration::from_millis(50);
 /// The number of log lines shown when an engine fails.
 const LOG_TAIL: usize = 20;
@@ -78,7 +77,7 @@ impl Engine {
         Self::Podman5,
         Self::Podman54,
     ];
-    /// The default engines if none is named: those that run wherever containers do.
+    /// The default engines if none is named. They run wherever containers do.
     pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
 
     /// Returns the name used on the command line and for the directory below the state directory.
@@ -111,7 +110,7 @@ impl Engine {
         }
     }
 
-    /// Returns the required prefix of the engine's version: a root's release may have newer packages.
+    /// Returns the prefix that the engine's version must have, because a root's release may have newer packages.
     fn version(self) -> &'static str {
         match self {
             Self::Docker28 | Self::Docker28Containerd => "28.",
@@ -144,9 +143,9 @@ impl ValueEnum for Engine {
 pub(crate) struct Started {
     /// The engine.
     pub(crate) engine: Engine,
-    /// Its endpoint: `unix:///…`, or `http://127.0.0.1:…` for the registry.
+    /// The engine's endpoint: `unix:///…`, or `http://127.0.0.1:…` for the registry.
     pub(crate) endpoint: String,
-    /// Whether [`up`] started it from this state directory, so that [`down`] will stop it.
+    /// Whether [`up`] started the engine from this state directory, so that [`down`] will stop it.
     pub(crate) owned: bool,
     /// The version it reports.
     pub(crate) version: String,
@@ -172,9 +171,9 @@ impl fmt::Display for Started {
 pub(crate) struct Status {
     /// The engine.
     pub(crate) engine: Engine,
-    /// Its endpoint, whether or not it responds.
+    /// The engine's endpoint, whether or not the engine responds.
     pub(crate) endpoint: String,
-    /// The version it reports; `None` if nothing responds there.
+    /// The version that the engine reports; `None` if nothing responds at the endpoint.
     pub(crate) version: Option<String>,
     /// Whether a process that [`up`] started from this state directory is alive.
     pub(crate) owned: bool,
@@ -191,15 +190,14 @@ impl fmt::Display for Status {
 /// Makes every engine in `required` available, starting those that do not respond.
 ///
 /// A started engine keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
-/// Calling it again changes nothing for engines that respond. An engine that was killed finds its images
+/// Calling this function again changes nothing for engines that respond. An engine that was killed finds its images
 /// again. The call waits while another process is in this function or in [`down`].
 ///
 /// # Errors
 ///
-/// If a program is missing and `install` is false or the packages cannot be installed (which requires root on
-/// Debian or a derivative); if another program occupies the address; or if an engine does not respond within 60
-/// s, in which case the error includes the last lines of its log. Engines started before the failing one keep
-/// running.
+/// If a program is missing and `install` is false or the packages cannot be installed (which requires root on Debian
+/// or a derivative); if another program occupies the address; or if an engine does not respond within 60 s, in which
+/// case the error includes the last lines of its log. Engines started before the failing one keep running.
 pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
     fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
     let state_dir = absolute(state_dir)?;
@@ -219,15 +217,14 @@ pub(crate) fn network_namespace(engine: Engine, state_dir: &Path) -> Result<Path
 /// Stops the engines that [`up`] started from `state_dir`, removes their containers and networks, and deletes
 /// their data.
 ///
-/// Returns the engines of which it found anything. It does not affect an engine that `up` found running, nor a
-/// process that merely reuses the pid of one that `up` had started. A killed engine is restarted first, because
-/// only it knows which networks and firewall rules it had created. Docker's own bridge `docker0` and the empty
-/// firewall chains stay, as they do after any engine. Calling it again does nothing.
+/// Returns the engines of which anything was found. Does not affect an engine that `up` found running, or a process
+/// that merely reuses the pid of an engine that `up` had started. A killed engine is restarted first, because only
+/// the engine knows which networks and firewall rules it had created. Docker's own bridge `docker0` and the empty
+/// firewall chains stay, as they do after any engine. Calling this function again does nothing.
 ///
 /// # Errors
 ///
-/// If a process survives `SIGKILL`, or a mount or directory cannot be removed. The other engines are still
-/// stopped.
+/// If a process survives `SIGKILL`, or a mount or directory cannot be removed. The other engines are still stopped.
 pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     if !state_dir.exists() {
         return Ok(Vec::new());
@@ -313,16 +310,16 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     }
 }
 
-/// Returns the address of the engine's live process, or else the usual one.
+/// Returns the address of the engine's live process or, if there is none, the usual address.
 fn address_of(layout: &Layout, record: Option<&Record>) -> Address {
     record
         .and_then(|record| record.endpoint.parse().ok())
         .unwrap_or_else(|| layout.usual_address())
 }
 
-/// Returns the version the engine reports, or `None` if nothing listens or the listener does not respond yet.
+/// Returns the version that the engine reports, or `None` if nothing listens or the listener does not respond yet.
 ///
-/// It returns an error if waiting would not help.
+/// Returns an error if waiting would not help.
 fn ask_version(engine: Engine, address: &Address) -> Result<Option<String>> {
     let ping = if engine == Engine::Registry {
         "/v2/"

@@ -41,8 +41,8 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
-/// The code that uses every field of a container's config, the prefix of the field there, and whether the code
-/// may refuse fields that need a capability.
+/// The code that must use every field of a container's config, the prefix of the fields in that code, and whether
+/// the code may reject fields that need a capability.
 const FIELD_USERS: &[(&str, &str, bool)] = &[
     ("driver-interface-conformance/src/checks", ".", false),
     ("driver-interface-docker/src", "config.", true),
@@ -52,7 +52,7 @@ const FIELD_USERS: &[(&str, &str, bool)] = &[
 /// The headings that the docs of each trait method must have.
 const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# Conformance"];
 
-/// Beginnings of words that comments, pages and texts do not use, and the terms to use instead.
+/// Beginnings of words that comments, pages and strings do not use, and the terms to use instead.
 const GLOSSARY: &[(&str, &str)] = &[
     ("folder", "directory"),
     ("graphics processor", "GPU"),
@@ -118,7 +118,7 @@ const SOURCE_NAMES: &[(&str, &str)] = &[
     ("misfit", "mismatch"),
 ];
 
-/// Directories whose identifiers and texts are not checked, only their comments.
+/// Directories in which only comments are checked, not identifiers and strings.
 const OLD_NAMES: &[&str] = &["crates/driver-interface-docker/tests/real"];
 
 const LONGEST_FILE: usize = 800;
@@ -226,7 +226,7 @@ fn dependency_direction(metadata: &Value, wrong: &mut Vec<String>) -> Result<()>
 
 fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (crate_name, banned) in NEVER_BUILDS {
-        // `cargo metadata` unites the features that all crates use; a user of this crate gets only its own.
+        // `cargo metadata` unites the features that all crates use; a user of this crate gets only this crate's.
         let tree = [
             "tree", "--locked", "--edges", "normal", "--prefix", "none", "--package", crate_name,
         ];
@@ -241,8 +241,8 @@ fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Verifies that no field of a container's config was forgotten: the suite has a check that sets it, and each driver
-/// translates it, unless drivers may refuse it for lack of a capability.
+/// Verifies that no field of a container's config was forgotten: the suite has a check that sets it, and each
+/// driver translates it, unless drivers may reject the field for lack of a capability.
 fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     let read = |file: &str| -> Result<String> {
         let path = root.join("crates/driver-interface-types/src").join(file);
@@ -327,7 +327,7 @@ fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     section.split('`').skip(1).step_by(2)
 }
 
-/// Reports generated pages that are out of date, and results of another suite.
+/// Reports generated pages that are out of date, and results of another version of the suite.
 fn generated_pages(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Result<()> {
     for (path, content) in docs::generated(root, checks)? {
         if std::fs::read_to_string(root.join(&path)).unwrap_or_default() != content {
@@ -341,7 +341,7 @@ fn generated_pages(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Re
     let page = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     if !page.starts_with(&format!("# Conformance\n\nSuite {SUITE_VERSION},")) {
         wrong.push(
-            "docs/CONFORMANCE.md has the results of another suite: run `cargo xtask conformance` with every engine and \
+            "docs/CONFORMANCE.md has the results of another version of the suite: run `cargo xtask conformance` with every engine and \
              copy target/conformance/report.md there"
                 .to_owned(),
         );
@@ -363,7 +363,7 @@ fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Reports words of the glossary in comments, texts and pages, and in identifiers. Generated pages follow from these.
+/// Reports words of the glossary in comments, strings and pages, and in identifiers. Generated pages follow from these.
 fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (path, text) in files(root, "rs")? {
         // This file lists the words.
@@ -399,7 +399,7 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the number of lines before the tests of a file; 0 for a file of tests.
+/// Returns the number of lines before a file's tests; 0 for a file that contains only tests.
 fn source_lines(path: &Path, text: &str) -> usize {
     if path.iter().any(|part| part == "tests" || part == "tests.rs") {
         return 0;

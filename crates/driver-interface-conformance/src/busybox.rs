@@ -55,12 +55,11 @@ fn on_path() -> Vec<PathBuf> {
 
 /// Downloads and unpacks Debian's package, which does not need root. Returns whether it succeeded.
 ///
-/// Processes may do so concurrently: each works in its own directory, and the first to finish provides the
-/// result.
+/// Processes may do so concurrently: each works in its own directory, and the first to finish provides the result.
 fn fetch(cache: &Path) -> bool {
     let directory = cache.join(std::process::id().to_string());
     let done = unpack(&directory);
-    // If another process was first, its result is equivalent.
+    // If another process was first, its download is equivalent.
     let _ = fs::rename(directory.join("root"), cache.join("root"));
     let _ = fs::remove_dir_all(&directory);
     done

@@ -12,7 +12,8 @@ use driver_interface_types::{
 };
 use tokio::io::AsyncReadExt;
 
-/// A valid argument of a call. Arguments that identify a resource have the given name.
+/// A type with a valid sample value, used as an argument of a call. A value that identifies a resource has the
+/// given name.
 trait Sample: Sized {
     fn sample(name: &str) -> Result<Self>;
 }
@@ -98,10 +99,10 @@ macro_rules! calls {
         /// ```
         ///
         /// # Errors
-        /// Those of the operation, or of its stream.
+        /// The errors of the operation, or of the stream that it returns.
         ///
         /// # Cancel safety
-        /// That of the operation.
+        /// The same as for the operation.
         pub async fn call(driver: &dyn ContainerDriver, operation: Operation, name: &str) -> Result<()> {
             match operation {
                 $(Operation::$Operation => {

@@ -51,7 +51,7 @@ pub struct Check {
     pub needs: &'static [Need],
     /// The rule, in one sentence.
     pub statement: &'static str,
-    /// The reason for the rule, or for its choice where engines differ; may be empty.
+    /// Why the rule exists or, if engines differ, why it was chosen; may be empty.
     pub rationale: &'static str,
     /// Whether other checks may run concurrently.
     pub isolation: Isolation,
@@ -254,7 +254,7 @@ impl FromStr for Level {
 pub enum Isolation {
     /// The check only looks at resources it created itself.
     Parallel,
-    /// The check measures the machine or the whole namespace, so it runs alone.
+    /// The check measures the machine or the whole namespace, so it must run alone.
     Exclusive,
 }
 

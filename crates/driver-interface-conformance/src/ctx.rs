@@ -25,7 +25,7 @@ use crate::{Check, CheckResult, Failure, Target, TrackedDriver, UnmanagedResourc
 /// The suffix of [`Ctx::unmanaged_namespace`].
 pub(crate) const UNMANAGED: &str = "unmanaged";
 
-/// A script that prints `ready`, exits on `SIGTERM`, and otherwise runs until stopped.
+/// A script that prints `ready` and then runs until `SIGTERM`, on which it exits with 0.
 ///
 /// The shell waits for its child in the `wait` builtin, which a signal interrupts immediately.
 pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
@@ -117,8 +117,8 @@ impl Ctx {
         self.connect(&namespace, "second driver").await
     }
 
-    /// Returns the check's own driver for even numbers and the second one for odd numbers, so that concurrent
-    /// calls are spread over two drivers.
+    /// Returns the check's own driver for even numbers and `second` for odd numbers, so that concurrent calls are
+    /// spread over two drivers.
     pub(crate) fn in_turn<'a>(&'a self, second: &'a TrackedDriver, number: usize) -> &'a TrackedDriver {
         if number.is_multiple_of(2) {
             self.driver()
@@ -321,7 +321,7 @@ impl Ctx {
         .await
     }
 
-    /// Polls until the result is as expected. The inner error is the latest unexpected result.
+    /// Polls until the result is as expected. On timeout, the inner error is the latest unexpected result.
     pub async fn eventually<T, F>(
         &self,
         about: &str,

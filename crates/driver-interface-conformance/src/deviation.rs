@@ -9,11 +9,10 @@ use crate::{Check, CheckReport, Outcome};
 
 /// A known deviation: a rule that a driver breaks, the reason, and the version by which it will be fixed.
 ///
-/// If a check with a declared deviation fails or times out, its outcome is [`Outcome::Deviates`] and it does
-/// not fail the run. If it passes, the run fails, so that no declaration outlives its reason. The run also
-/// fails if the check still fails in a driver whose
-/// [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer, regardless of the
-/// check's level: the declaration has expired.
+/// If a check with a declared deviation fails or times out, its outcome is [`Outcome::Deviates`] and it does not fail
+/// the run. If it passes, the run fails, so that no declaration outlives its reason. The run also fails if the check
+/// still fails in a driver whose [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer,
+/// regardless of the check's level: the declaration has expired.
 ///
 /// ```
 /// use driver_interface_conformance::Deviation;
@@ -50,7 +49,7 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// An invalid declaration of deviations, with the reason.
+/// The error for invalid declarations of deviations, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviationError(String);
 
@@ -64,7 +63,7 @@ impl std::error::Error for DeviationError {}
 
 /// The deviations declared for a run.
 pub(crate) struct Deviations {
-    /// Each deviation, with whether it has expired.
+    /// Each deviation, and whether it has expired.
     declared: Vec<(Deviation, bool)>,
     version: String,
 }

@@ -28,7 +28,7 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// Converts the reason into the error a driver would have returned.
+    /// Converts the panic or timeout into the error that the driver would have returned.
     pub(crate) fn into_error(self, operation: &'static str) -> DriverError {
         match self {
             Self::Panicked(_) => InternalError::new(self.to_string()).into(),

@@ -58,8 +58,8 @@ const INTERRUPTED: i32 = 130;
 /// | not run: no image, or an interrupted run | ignored, with the reason |
 /// | leaked resources, or inconclusive | fail |
 ///
-/// nextest shows the checks that do not apply to the driver as skipped. It shows the other ignored ones as
-/// passed, because they are known only after they ran; `--success-output final` prints their reasons.
+/// nextest shows the checks that do not apply to the driver as skipped. It shows the other ignored checks as
+/// passed, because they are known to be ignored only after they ran; `--success-output final` prints their reasons.
 ///
 /// Each process connects when its first check starts. It cleans up and looks for leaks after its last check,
 /// even after an interrupt. `DRIVER_INTERFACE_SEED` reproduces an earlier run.
@@ -91,7 +91,7 @@ impl Harness {
         Self::of(target_fn(uri, connect))
     }
 
-    /// Creates a harness for a target with more options than how to connect.
+    /// Creates a harness for a target, which can set more options than [`new`](Self::new).
     pub fn of(target: impl Target + 'static) -> Self {
         Self {
             target: Arc::new(target),
@@ -110,8 +110,8 @@ impl Harness {
         self
     }
 
-    /// Declares that the driver has no image to run programs from. The checks that need one are not run, with
-    /// this reason, and the driver passes in part at best.
+    /// Declares that the driver has no image to run programs from. The checks that need an image are not run, and
+    /// reports give `reason` for them. The driver's verdict is then at best "passed in part".
     pub fn without_image(self, reason: impl Into<String>) -> Self {
         self.image(TestImage::Missing(reason.into()))
     }
@@ -175,8 +175,7 @@ impl Harness {
         let runtime = builder.enable_all().start_paused(self.paused).build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
         let handle = runtime.handle().clone();
-        // A single-threaded runtime needs a thread that drives it while tests wait for the tasks they spawned
-        // on it.
+        // A single-threaded runtime needs a thread that drives it while tests wait for the tasks they spawned on it.
         let (stop, stopped) = oneshot::channel::<()>();
         let driving = std::thread::spawn(move || {
             let _ = runtime.block_on(stopped);
@@ -201,7 +200,7 @@ fn run_trials(
     args.test_threads.get_or_insert(run.options.jobs);
     let mut trials = Vec::with_capacity(checks.len());
     for (index, check) in checks.iter().copied().enumerate() {
-        // The ignored tests must be known before any test runs if the arguments select them.
+        // If the arguments select the ignored tests, those must be known before any test runs.
         let ignored = args.ignored && {
             let run = Arc::clone(run);
             wait_for(handle, async move { run.is_skipped(&check).await }).unwrap_or(false)
@@ -283,7 +282,7 @@ struct Run {
     image: Option<TestImage>,
     options: Options,
     fail_on: Level,
-    /// Initialized by the first test that needs it.
+    /// The session, initialized by the first test that needs it.
     session: OnceCell<Result<Session, String>>,
     /// Held exclusively by a check that must run alone.
     turn: RwLock<()>,

@@ -14,7 +14,7 @@ pub enum TestImage {
     /// A root file system as a tar archive. The suite imports it under a name specific to the run and removes
     /// it afterwards.
     Root(Bytes),
-    /// No image. The checks that need one are not run, with this reason.
+    /// No image. The checks that need an image are not run; the payload is the reason that reports give.
     Missing(String),
 }
 
@@ -48,7 +48,7 @@ impl TestImage {
     /// Uses an image that the engine has or can pull.
     ///
     /// # Errors
-    /// If the text is not a valid image reference.
+    /// If `reference` is not a valid image reference.
     pub fn existing(reference: &str) -> Result<Self, ConfigurationError> {
         ImageRef::new(reference).map(Self::Existing)
     }

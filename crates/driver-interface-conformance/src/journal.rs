@@ -36,7 +36,7 @@ pub(crate) struct Journal {
     steps: Mutex<Vec<Step>>,
 }
 
-/// A call that has not returned yet. If it is dropped first, it records why there was no result.
+/// A call that has not returned yet. If the call is dropped first, this records why there was no result.
 pub(crate) struct Pending {
     journal: Arc<Journal>,
     index: usize,
@@ -180,7 +180,7 @@ fn compact(text: &str) -> String {
     out
 }
 
-/// Shortens a text to [`LONGEST_TEXT`] characters by keeping its two ends.
+/// Shortens text to [`LONGEST_TEXT`] characters by keeping its two ends.
 pub(crate) fn shortened(text: &str) -> String {
     let length = text.chars().count();
     if length <= LONGEST_TEXT {

@@ -4,8 +4,7 @@ use crate::{Check, CheckReport, DriverReport};
 
 /// An observer that is notified of a run's progress. Every method does nothing by default.
 pub trait Observer: Send + Sync {
-    /// Called when a repeated run starts a repetition with this seed: the `number`th, counted from 1, of
-    /// `times`.
+    /// Called when a repeated run starts repetition `number`, counted from 1, of `times`, with this seed.
     fn repetition_started(&self, number: usize, times: usize, seed: u64) {
         let _ = (number, times, seed);
     }

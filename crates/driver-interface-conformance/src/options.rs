@@ -64,7 +64,7 @@ impl FromStr for Shard {
     }
 }
 
-/// An invalid selection, with the valid choices.
+/// The error for an invalid selection, with the valid choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectionError(String);
 
@@ -85,8 +85,7 @@ impl Selection {
     /// Returns the selected checks of `checks`, in their order.
     ///
     /// # Errors
-    /// [`SelectionError`] if an area does not exist, a glob is invalid or matches no check, or nothing is
-    /// selected.
+    /// [`SelectionError`] if an area does not exist, a glob is invalid or matches no check, or nothing is selected.
     pub fn apply(&self, checks: &[Check]) -> Result<Vec<Check>, SelectionError> {
         let known = areas(checks);
         let listed = known.join(", ");

@@ -14,10 +14,10 @@ pub type CheckResult<T = ()> = Result<T, Verdict>;
 pub enum Verdict {
     /// The driver breaks the rule.
     Failed(Failure),
-    /// The rule does not apply to this driver, for a reason that only its configuration shows. "Unsupported"
-    /// for a declared operation is a failure instead.
+    /// The rule does not apply to this driver because of its configuration; the payload is the reason.
+    /// "Unsupported" for a declared operation is a failure instead.
     NotApplicable(String),
-    /// The check was inconclusive: the engine or the suite is at fault.
+    /// The check was inconclusive, because of the engine or the suite; the payload is the reason.
     Broken(String),
 }
 
@@ -70,8 +70,8 @@ impl From<DriverError> for Verdict {
     }
 }
 
-/// Converts the error of an invalid name. Either the suite built the name, or the driver gave it to a resource
-/// it created.
+/// Converts the error of an invalid name. Either the suite built the name, or the driver gave the name to a
+/// resource that it created.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
         Self::Broken(format!("a name of the suite or the driver is invalid: {error}"))
@@ -98,7 +98,7 @@ pub enum Outcome {
     Failed,
     /// The driver breaks the rule, as declared: see [`Deviation`](crate::Deviation).
     Deviates,
-    /// The rule does not apply to this driver, which does not declare the required capability.
+    /// The check does not apply to this driver or target, usually because the driver lacks a required capability.
     Skipped,
     /// The check was inconclusive: the suite or the engine is broken, or the check asserted nothing.
     Error,

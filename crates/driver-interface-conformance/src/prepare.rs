@@ -38,7 +38,7 @@ pub(crate) enum Image {
     /// The import failed, although the driver declares it.
     Broken {
         reason: String,
-        /// An image that may exist nevertheless.
+        /// The image that the import may have created nevertheless.
         tried: Option<ImageRef>,
     },
 }
@@ -99,7 +99,7 @@ pub(crate) fn namespace_of(run_id: &str) -> Result<Namespace, ConfigurationError
     Namespace::new(format!("{PREFIX}{run_id}"))
 }
 
-/// Returns the image that the run in this namespace imports; `None` if the namespace is not a run's own.
+/// Returns the image that the run in this namespace imports; `None` if this is not the namespace of a run.
 pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
     let run_id = namespace.as_str().strip_prefix(PREFIX)?;
     ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
@@ -142,8 +142,8 @@ pub(crate) async fn import(
     }
 }
 
-/// Checks whether a container can be created from an image that the engine should have or pull. A missing image
-/// is then reported once, and not as the failure of every check.
+/// Checks whether a container can be created from an image that the engine should have or pull, so that a missing
+/// image is reported once and not as the failure of every check.
 async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
     let (requested, config) = (
         Arc::clone(driver),
@@ -172,7 +172,7 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
     Image::Found(reference.clone())
 }
 
-/// Removes the image that [`import`] created. Returns it if it could not be removed.
+/// Removes the image that [`import`] created. Returns the image if it could not be removed.
 pub(crate) async fn remove(
     driver: &Arc<dyn ContainerDriver>,
     capabilities: &Capabilities,

@@ -69,7 +69,7 @@ pub struct Exchange {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The status of the engine's response; `None` if the engine received no request or did not respond.
+    /// The HTTP status of the engine's response; `None` if the engine received no request or did not respond.
     pub status: Option<u16>,
     /// How the body of the engine's response is delimited.
     pub framing: Option<Framing>,
@@ -99,7 +99,7 @@ impl FaultProxy {
     /// `tcp://host:port`.
     ///
     /// # Errors
-    /// `InvalidInput` if the URI has another form. Otherwise the host's error from creating the socket.
+    /// `InvalidInput` if the URI has another form; otherwise, the operating system's error from creating the socket.
     pub fn start(engine: &str) -> io::Result<Self> {
         Self::run(Engine::parse(engine)?, false)
     }
@@ -108,7 +108,7 @@ impl FaultProxy {
     /// reach it.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub fn start_on_tcp(engine: &str) -> io::Result<Self> {
         Self::run(Engine::parse(engine)?, true)
     }
@@ -130,7 +130,7 @@ impl FaultProxy {
     /// ```
     ///
     /// # Errors
-    /// The host's error from creating the socket.
+    /// The operating system's error from creating the socket.
     pub fn scripted(script: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
         Self::run(Engine::Script(Arc::new(script)), false)
     }
@@ -195,7 +195,7 @@ impl FaultProxy {
     /// Removes all rules and listens normally again. Connections with an injected fault keep it.
     ///
     /// # Errors
-    /// As [`set_endpoint`](Self::set_endpoint).
+    /// The same as [`set_endpoint`](Self::set_endpoint).
     pub fn clear(&self) -> io::Result<()> {
         self.relay.rules().clear();
         self.set_endpoint(Endpoint::Listening)
@@ -204,7 +204,7 @@ impl FaultProxy {
     /// Changes the state of the listening socket. The change is complete when the call returns.
     ///
     /// # Errors
-    /// The host's error from the change.
+    /// The operating system's error from the change.
     pub fn set_endpoint(&self, endpoint: Endpoint) -> io::Result<()> {
         let (done, result) = channel();
         self.relay

@@ -73,7 +73,7 @@ pub struct DriverReport {
     pub engine: Option<EngineInfo>,
     /// The capabilities that the driver declares.
     pub capabilities: Capabilities,
-    /// The image that containers were created from; `None` if the checks that need one were not run.
+    /// The image that containers were created from; `None` if the checks that need an image were not run.
     pub image: Option<String>,
     /// The wall-clock time from connecting to the end of the sweep.
     pub wall_ms: u64,
@@ -111,7 +111,7 @@ pub struct CheckReport {
     /// The declared deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<Deviation>,
-    /// The outcome; for a repeated run, the worst one. All other fields describe that repetition.
+    /// The outcome; for a repeated run, the worst outcome. All other fields describe the repetition with that outcome.
     pub outcome: Outcome,
     /// The duration on the runtime's clock: simulated time if the clock is paused.
     pub duration_ms: u64,
@@ -166,8 +166,8 @@ pub struct Summary {
     pub timed_out: usize,
     /// Checks that were not run, because there was no image or the run ended first.
     pub not_run: usize,
-    /// The failed and timed-out checks that are of level MUST or have a declared deviation. In the latter case,
-    /// the deviation has expired or the check passed despite it.
+    /// The checks that make the driver non-conformant: MUST checks that failed or timed out, and checks whose
+    /// declared deviation has expired or that passed despite it.
     pub must_failed: usize,
 }
 
@@ -343,7 +343,7 @@ impl CheckReport {
         }
     }
 
-    /// Merges the same check's result from a further repetition. The worse of the two is reported.
+    /// Merges the same check's result from a further repetition. The worse of the two results is reported.
     fn add(&mut self, seed: u64, mut again: Self) {
         let mut repetitions = std::mem::take(&mut self.repetitions);
         repetitions.push(again.repetition(seed));
@@ -366,7 +366,7 @@ impl CheckReport {
         self.outcome == Outcome::Error || self.is_decisive()
     }
 
-    /// Returns whether the driver broke a rule whose violations are only reported.
+    /// Returns whether the driver broke a rule whose violation is reported but does not affect conformance.
     pub(crate) fn is_minor(&self) -> bool {
         self.outcome.is_violation() && !self.is_decisive()
     }

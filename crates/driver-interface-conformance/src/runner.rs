@@ -27,8 +27,8 @@ use crate::{
 /// How long a check's body may take to stop after it is aborted.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long the suite waits, after it aborts a body in the middle of a call, for the engine to complete the
-/// request. Until then, a created resource may not be visible yet.
+/// How long the suite waits for the engine to complete a request after it aborts a check's body in the middle of a
+/// call. Until then, a created resource may not be visible.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The reason why a run did not start.
@@ -444,7 +444,7 @@ fn judge(check: &Check, result: CheckResult, assertions: usize) -> CheckReport {
     }
 }
 
-/// Attributes a panic: inside a call it is the driver's, otherwise the suite's.
+/// Attributes a panic: inside a call to the driver, otherwise to the suite.
 fn judge_panic(check: &Check, ctx: &Ctx, error: JoinError) -> CheckReport {
     let message = guard::panic_of(error);
     broken(

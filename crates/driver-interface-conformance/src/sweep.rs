@@ -24,8 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The number of namespaces that are swept concurrently.
 const AT_ONCE: usize = 8;
 
-/// Finds leftover resources in these namespaces, over a new connection to each, and removes them. Returns the
-/// resources and any problems.
+/// Finds leftover resources in these namespaces, over a new connection to each namespace, and removes them. Returns
+/// the resources and any problems.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
     let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async move {
         let Swept { found, problems } = sweep_one(target, &namespace).await;
@@ -171,9 +171,9 @@ impl fmt::Display for Object {
 /// The result of removing a resource.
 enum Removed {
     Now,
-    /// The resource no longer existed.
+    /// The resource no longer existed before the removal.
     Before,
-    /// The resource still exists, for this reason.
+    /// The resource still exists; the payload is the reason.
     Not(String),
 }
 

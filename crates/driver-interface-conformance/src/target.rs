@@ -21,21 +21,20 @@ pub trait Target: Send + Sync {
     /// The driver's error if it cannot reach its engine. The target is then reported as not run.
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>>;
 
-    /// Returns a client that creates unmanaged resources on the engine, bypassing the driver. Each check that
-    /// needs one calls this method again. Without it, the suite skips the checks that a driver does not touch
-    /// unmanaged resources.
+    /// Returns a client that creates unmanaged resources on the engine, bypassing the driver. Each check that needs
+    /// a client calls this method again. If this returns `None`, the checks on unmanaged resources are skipped.
     fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         None
     }
 
-    /// Returns an image in a registry that the engine can reach, for the pull checks. Without one, those checks
-    /// are not run. The image stays on the engine after the run.
+    /// Returns an image in a registry that the engine can reach, for the pull checks. If this returns `None`, those
+    /// checks are not run. The image stays on the engine after the run.
     fn registry_image(&self) -> Option<ImageRef> {
         None
     }
 
     /// Removes an image from the engine, regardless of who added it. Images that a driver loads belong to the
-    /// engine, so no driver removes them. A missing image is not an error. Without this method the images
+    /// engine, so no driver removes them. A missing image is not an error. By default, does nothing, so the images
     /// loaded during a run (a few kilobytes each, under `localhost/conf-…`) stay on the engine.
     ///
     /// # Errors
@@ -45,16 +44,16 @@ pub trait Target: Send + Sync {
         Ok(())
     }
 
-    /// Returns the engine's address: `unix:///path` or `tcp://host:port`. Together with
-    /// [`connect_at`](Self::connect_at) it lets the suite put a [fault proxy](crate::proxy) between the driver
-    /// and its engine. The engine must accept HTTP/1.1 at this address. Without it, the broken-connection
-    /// checks are not run.
+    /// Returns the engine's address: `unix:///path` or `tcp://host:port`. With this address and
+    /// [`connect_at`](Self::connect_at), the suite puts a [fault proxy](crate::proxy) between the driver and its
+    /// engine, which must accept HTTP/1.1 at this address. If this returns `None`, the broken-connection checks are
+    /// skipped.
     fn engine_address(&self) -> Option<String> {
         None
     }
 
-    /// Connects a driver to the same engine through another address, that of a proxy. `deadline` is the
-    /// driver's deadline for each call; connecting may take longer.
+    /// Connects a driver to the same engine through a proxy at another address. `deadline` is the driver's deadline
+    /// for each call; connecting may take longer.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine.

@@ -22,7 +22,7 @@ use crate::outcome::describe;
 
 /// A driver whose calls are recorded for the report and whose created resources are removed after the check.
 ///
-/// It implements [`ContainerDriver`] and does not change the inner driver's results.
+/// The wrapper implements [`ContainerDriver`] and does not change the inner driver's results.
 #[derive(Clone)]
 pub struct TrackedDriver {
     inner: Arc<dyn ContainerDriver>,
@@ -50,7 +50,7 @@ impl TrackedDriver {
         }
     }
 
-    /// Lets another driver remove the resources that this one creates, because this one's connection may be
+    /// Lets another driver remove the resources that this driver creates, because this driver's connection may be
     /// broken by then.
     #[cfg(unix)]
     pub(crate) fn removed_by(mut self, remover: &Self) -> Self {
@@ -72,7 +72,7 @@ impl TrackedDriver {
             .iter()
             .flat_map(|argument| argument.creates(operation))
             .collect();
-        // A driver that does not support the operation creates nothing.
+        // If the driver does not support the operation, it creates nothing.
         if !created.is_empty() && self.inner.capabilities().supports(operation) {
             created.into_iter().for_each(|created| self.note(created));
         }

@@ -92,7 +92,7 @@ impl DriverReport {
         self.summary.total > self.summary.skipped + self.summary.not_run
     }
 
-    /// Returns how many checks did not run because there is no test image, and why there is none.
+    /// Returns how many checks did not run because there is no test image, and why there is no image.
     pub fn without_image(&self) -> Option<(usize, &str)> {
         let mut reasons = self.reasons_not_run().into_iter();
         let (reason, count) = reasons.find(|(reason, _)| reason.starts_with(NO_IMAGE))?;

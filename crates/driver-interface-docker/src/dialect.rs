@@ -21,19 +21,19 @@ pub(crate) struct Dialect {
 
     /// Whether networks reliably isolate their containers from other networks.
     ///
-    /// On Docker they do, and containers of the default network cannot reach each other. Podman cannot
-    /// isolate containers within a network, so each session has its own, and every network has the option
+    /// On Docker they do, and containers of the default network cannot reach each other. Podman cannot isolate
+    /// containers within a network, so each session has its own default network, and every network has the option
     /// `isolate`. When the last container of *any* isolated network exits, Podman's network backend drops the
-    /// isolation rules. Until the next container starts, containers of different networks can reach each
-    /// other by address (seen with netavark 1.4 and iptables).
+    /// isolation rules. Until the next container starts, containers of different networks can reach each other by
+    /// address (seen with netavark 1.4 and iptables).
     pub(crate) isolates_networks: bool,
     /// Whether each session needs a default network of its own.
     pub(crate) network_per_session: bool,
     /// Whether the engine refuses to create a container whose network does not exist yet.
     pub(crate) creation_needs_network: bool,
-    /// The option that a bridge needs to isolate its containers from other networks.
+    /// The option that isolates a bridge network from other networks, or `None` if it needs none.
     pub(crate) isolation_option: Option<(&'static str, &'static str)>,
-    /// The option of the driver's default network.
+    /// The option set on the driver's default network.
     pub(crate) default_network_option: (&'static str, &'static str),
 
     /// Whether the engine has an option for the owner of a new volume. Docker has none: it copies the owner
@@ -53,16 +53,16 @@ pub(crate) struct Dialect {
     /// The `nproc` ulimit sent whenever a config sets another ulimit. Without it, Podman applies 1048576, and
     /// the container fails to start if that exceeds the limit of Podman's service.
     pub(crate) process_limit: Option<u64>,
-    /// The error texts of a creation that failed because the engine has no init program. Podman does not
-    /// report this earlier.
+    /// The parts of an error message that show that a creation failed because the engine has no init program.
+    /// Podman does not report this earlier.
     init_errors: &'static [&'static str],
 
     /// Whether the engine reads the end of a log correctly. If a line is longer than 8 KiB or unfinished,
     /// Podman miscounts and joins lines.
     pub(crate) tail_works: bool,
-    /// How long after the container was last seen running a followed log is guaranteed complete. `None`:
-    /// always. Podman stops its log reader a quarter of a second after the container exits, or immediately if
-    /// it is not running. The reader then skips entries at random before it stops.
+    /// A followed log is guaranteed complete for this long after the container was last seen running; `None`:
+    /// always. Podman stops its log reader a quarter of a second after the container exits, or immediately if the
+    /// container is not running. The reader then skips entries at random before it stops.
     pub(crate) follow_min_uptime: Option<Duration>,
 
     /// Whether the engine sends the response headers of `/events` immediately. Podman sends them with the
@@ -71,10 +71,9 @@ pub(crate) struct Dialect {
     /// Whether the engine discards past events early. Docker keeps a few hundred events, and none across its
     /// own restart. Podman keeps all of them for a long time.
     pub(crate) discards_events: bool,
-    /// How long after a container's exit the engine may still detect that it ran out of memory. `None`:
-    /// never. Docker receives exits and out-of-memory events over different channels. On a busy host, the
-    /// out-of-memory event came up to half a second after the exit in 5 of 100 cases. Docker 20.10 then omits
-    /// it from the container's record.
+    /// How long after a container's exit the engine may still detect that it ran out of memory; `None`: never. Docker
+    /// receives exits and out-of-memory events over different channels. On a busy host, the out-of-memory event came
+    /// up to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not record it for the container.
     pub(crate) late_out_of_memory: Option<Duration>,
 
     /// Whether archives contain the files' owners. Podman archives every file as owned by root.
@@ -94,7 +93,7 @@ pub(crate) struct Dialect {
     /// command's output only after starting it. If the command exits before all of its input is consumed,
     /// Podman stops reading and loses the remaining output.
     pub(crate) input_delay: Option<Duration>,
-    /// Whether the engine appends its own error message to a command's output if it stopped reading too
+    /// Whether the engine appends its own error message to a command's output if it stopped reading the output too
     /// early.
     appends_error_to_output: bool,
     /// Returns the phase of a command from its record.
@@ -163,14 +162,14 @@ impl Dialect {
         exec_phase: ExecRecord::phase_on_podman,
     };
 
-    /// Returns the options that set the owner of a new volume, or `None` if the engine has none. Without
-    /// `nocopy` on the volume, Podman would copy the image's files to it, even if the mount forbids that.
     /// Podman 5, as far as it was seen to differ from Podman 4.
     pub(crate) const PODMAN_5: &'static Self = &Self {
         records_detached_exit: true,
         ..*Self::PODMAN
     };
 
+    /// Returns the options that set the owner of a new volume, or `None` if the engine has none. Without
+    /// `nocopy` on the volume, Podman would copy the image's files to it, even if the mount forbids that.
     pub(crate) fn volume_options(&self, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
         let VolumeOwner { uid, gid } = owner;
         let options = [
@@ -185,9 +184,9 @@ impl Dialect {
         self.init_errors.iter().any(|phrase| message.contains(phrase))
     }
 
-    /// Returns a path for a request, escaped to match only itself if the engine interprets it as a pattern.
-    /// Podman rejects every path that contains a `*`, even an escaped one. A `*` is therefore replaced by a
-    /// character class that excludes all others.
+    /// Returns a path for a request. If the engine interprets paths as patterns, the path is escaped to match only
+    /// itself. Podman rejects every path that contains a `*`, even an escaped one, so a `*` is replaced by a
+    /// character class that matches nothing else.
     pub(crate) fn pattern_of<'a>(&self, path: &'a str) -> Cow<'a, str> {
         if !self.globs_paths || !is_pattern(path) {
             return Cow::Borrowed(path);

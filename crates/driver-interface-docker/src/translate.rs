@@ -1,4 +1,5 @@
-//! Pure conversions: configs to the engine's requests, and the engine's records and errors to the interface's.
+//! Pure conversions: from configs to the engine's requests, and from the engine's records and errors to the
+//! interface's types.
 
 pub(crate) mod capabilities;
 pub(crate) mod container;

@@ -12,8 +12,8 @@ pub struct Spec {
     pub(crate) effect: Effect,
 }
 
-/// The properties that every error has, regardless of its class. `None` means the default of the class (or
-/// the hint).
+/// The properties that every error has, regardless of its class. For `effect` and `retryable`, `None` means the default
+/// of the hint or the class.
 #[derive(Clone)]
 pub struct Common {
     pub(crate) message: String,
@@ -45,11 +45,11 @@ pub(crate) struct Body<D> {
     pub(crate) data: D,
 }
 
-/// The class-specific data that the report has separate fields for.
+/// Class-specific data that has its own fields in the report.
 pub enum Payload<'a> {
     /// No data beyond message and context.
     None,
-    /// A configuration that was refused.
+    /// The violations of an invalid configuration.
     Violations(&'a [Violation]),
     /// A limit that was exceeded.
     Limit {
@@ -61,7 +61,7 @@ pub enum Payload<'a> {
     File(FileSystemErrorKind),
 }
 
-/// The source of [`ErrorInfo`](crate::ErrorInfo). It is public in name only, so that the trait is sealed.
+/// The data behind [`ErrorInfo`](crate::ErrorInfo). It is public in name only, so that the trait is sealed.
 pub trait Described {
     fn spec(&self) -> &'static Spec;
     fn common(&self) -> &Common;

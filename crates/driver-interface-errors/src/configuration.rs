@@ -31,7 +31,7 @@ pub struct Violation {
     pub path: String,
     /// The code of the violated rule, stable and in kebab-case: `out-of-range`.
     pub code: String,
-    /// The requirement, to be read after the path.
+    /// The requirement, worded to follow the path.
     pub message: String,
 }
 
@@ -59,7 +59,7 @@ leaf! {
     /// The error returned if an input is invalid. It lists all violations, so that they can be fixed
     /// together.
     ///
-    /// It is returned before the driver calls the engine, so nothing has changed.
+    /// The error is returned before the driver calls the engine, so nothing has changed.
     pub struct ConfigurationError(Vec<Violation>);
     code: CONFIGURATION_ERROR,
     category: "configuration",

@@ -57,8 +57,8 @@ impl ContainerNotFoundError {
 leaf! {
     /// The error returned if a container could not be created.
     ///
-    /// The effect is unknown, unless the cause is known to precede all work: a creation that fails half-way
-    /// may leave resources. A retry must therefore check for them first.
+    /// The effect is unknown, unless the driver knows that nothing was done: a creation that fails half-way may leave
+    /// resources. A retry must therefore check for them first.
     pub struct ContainerCreationError(());
     code: CONTAINER_CREATION_FAILED,
     category: "container",
@@ -95,7 +95,7 @@ about!(
 );
 
 leaf! {
-    /// The error returned if a container did not exit within its grace period. It keeps running.
+    /// The error returned if a container did not exit within its grace period. The container keeps running.
     ///
     /// Another stop, with a longer grace period or with force, may succeed.
     pub struct ContainerStopError(String);
@@ -116,7 +116,7 @@ about!(
 leaf! {
     /// The error returned if a container was not removed. Nothing has changed.
     ///
-    /// Usually it is running or paused; the hint is then [`StillRunning`](crate::Hint::StillRunning).
+    /// Usually the container is running or paused; the hint is then [`StillRunning`](crate::Hint::StillRunning).
     pub struct ContainerRemoveError(String);
     code: CONTAINER_REMOVE_FAILED,
     category: "container",
@@ -170,9 +170,9 @@ leaf! {
     /// The error returned if the timeout set by the caller has expired before the container reached the awaited
     /// condition.
     ///
-    /// It concerns the container and the caller's timeout, never the engine, which has responded: an engine that
-    /// hangs causes a [`TimeoutError`](crate::TimeoutError). A circuit breaker therefore ignores this error, and
-    /// it is not retryable: only the caller can extend the timeout.
+    /// The error concerns the container and the caller's timeout, not the engine, which has responded. (An engine that
+    /// hangs causes a [`TimeoutError`](crate::TimeoutError).) A circuit breaker therefore ignores this error. It is not
+    /// retryable, because only the caller can extend the timeout.
     pub struct WaitTimeoutError(Wait);
     code: WAIT_TIMEOUT,
     category: "container",
@@ -182,7 +182,7 @@ leaf! {
 }
 
 impl WaitTimeoutError {
-    /// Creates an error from the container's id or name, the awaited condition (to be read after "had not", such
+    /// Creates an error from the container's id or name, the awaited condition (a phrase that follows "had not", such
     /// as `exited` or ``written `ready` ``), and the timeout set by the caller.
     ///
     /// ```

@@ -6,13 +6,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text;
 
-/// The ids that come first, in the order in which readers usually look for them.
+/// The fields that come first, in the order in which readers usually look for them.
 const WELL_KNOWN: [&str; 6] = ["container", "image", "volume", "network", "session", "path"];
 
 /// The context of an error: the driver, the operation and the ids involved.
 ///
-/// Fields have a fixed order: `container`, `image`, `volume`, `network`, `session`, `path`, then the others by
-/// name. Two errors with the same facts therefore read the same, regardless of the order of addition.
+/// Fields have a fixed order: `container`, `image`, `volume`, `network`, `session`, `path`, then the others by name.
+/// Two errors with the same facts therefore read the same, regardless of the order in which facts were added.
 ///
 /// The first value set for a field is kept. Layers add facts as an error propagates outwards, and the
 /// innermost layer has the most precise facts.
@@ -40,7 +40,7 @@ impl ErrorContext {
         self.operation.as_deref()
     }
 
-    /// Returns the other facts as keys and values, in their fixed order.
+    /// Returns the fields as keys and values, in their fixed order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields
             .0
@@ -48,7 +48,7 @@ impl ErrorContext {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Returns the value of a field.
+    /// Returns the value of a field, if it is set.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.fields()
             .find_map(|(name, value)| (name == key).then_some(value))

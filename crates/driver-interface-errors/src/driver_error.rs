@@ -77,7 +77,7 @@ impl DriverError {
         )
     }
 
-    /// Returns the message on one line, without the additions of retries and hints.
+    /// Returns the message on one line, without the number of attempts and the hint.
     pub fn message(&self) -> String {
         ErrorInfo::message(self)
     }
@@ -97,7 +97,7 @@ impl DriverError {
         ErrorInfo::hint(self)
     }
 
-    /// Returns the number of attempts before giving up; `None` if no retry layer has given up yet.
+    /// Returns the number of attempts made; `None` if no retry layer has given up yet.
     pub fn attempts(&self) -> Option<u32> {
         ErrorInfo::attempts(self)
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Effect {
-    /// Nothing changed: the call was refused, or failed before it had any effect.
+    /// Nothing changed: the call was rejected, or failed before it had any effect.
     NotApplied,
     /// The call was carried out; only a later step failed.
     Applied,

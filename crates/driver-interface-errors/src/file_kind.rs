@@ -40,7 +40,7 @@ macro_rules! kinds {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// Returns the sentence for end users.
+            /// Returns the message for end users.
             pub(crate) fn user_sentence(self) -> &'static str {
                 match self { $(Self::$name => $user,)* }
             }
@@ -85,7 +85,7 @@ impl fmt::Display for FileSystemErrorKind {
     }
 }
 
-/// The error returned if a text is not a [`FileSystemErrorKind`].
+/// The error returned if a string is not the name of a [`FileSystemErrorKind`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a known kind of file system error")]
 pub struct UnknownFileSystemErrorKind(String);

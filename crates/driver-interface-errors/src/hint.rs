@@ -43,12 +43,12 @@ macro_rules! hints {
                 match self { $(Self::$name => !$retry,)* }
             }
 
-            /// Returns the effect of the call that this cause implies, if any.
+            /// Returns the effect that this cause implies for the failed call, or `None` if it implies none.
             pub fn effect(self) -> Option<Effect> {
                 match self { $(Self::$name => $effect,)* }
             }
 
-            /// Returns the sentence for end users, if it is more specific than that of the error's class.
+            /// Returns the message for end users, or `None` if the error class's own message is specific enough.
             pub(crate) fn user_sentence(self) -> Option<&'static str> {
                 match self { $(Self::$name => $user,)* }
             }
@@ -75,7 +75,7 @@ hints! {
     remedy: "pull or load the image first, or let the driver pull it: `PullPolicy::Missing`",
     user: Some("The image has not been downloaded yet.");
 
-    /// This driver has created no such resource.
+    /// The driver's namespace has no such resource.
     NotFoundHere = "not-found-here", retry: false, effect: Some(Effect::NotApplied),
     remedy: "check which resources exist (`list_containers`, `list_volumes`, `list_networks`): a driver \
              finds only resources of its own namespace, by full id; `find_container` and `find_network` find \
@@ -100,7 +100,7 @@ hints! {
              mounted with `pquota`)",
     user: Some("The container service cannot limit disk space.");
 
-    /// This user has no permission to open the engine's socket.
+    /// The user that runs this program has no permission to open the engine's socket.
     SocketPermission = "socket-permission", retry: false, effect: Some(Effect::NotApplied),
     remedy: "add your user to the `docker` group and log in again, or run rootless Docker or Podman and point \
              DOCKER_HOST at its socket",

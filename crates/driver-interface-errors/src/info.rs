@@ -6,8 +6,8 @@ use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 
 /// The interface shared by all errors of this crate: leaves, categories and [`DriverError`].
 ///
-/// It is object safe, so generic code (a retry, a log line, an HTTP handler) can take a `&dyn ErrorInfo`. It
-/// cannot be implemented outside this crate, which allows methods to be added without a breaking change.
+/// The trait is object safe, so generic code (a retry, a log line, an HTTP handler) can take a `&dyn ErrorInfo`. It
+/// cannot be implemented outside this crate, so methods can be added without a breaking change.
 ///
 /// ```
 /// use driver_interface_errors::{ErrorInfo, NetworkNotFoundError, VolumeError, VolumeNotFoundError};
@@ -42,8 +42,8 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
 
     /// Returns whether repeating the call may succeed.
     ///
-    /// An error that persisted after retries is no longer retryable. Otherwise the value set by `with_retryable`
-    /// applies, or else the default of the class, unless the hint rules out a retry. Check
+    /// An error that persisted after retries is no longer retryable. Otherwise, a value set by `with_retryable`
+    /// decides. Without one, the default of the class applies, unless the hint rules out a retry. Check
     /// [`effect`](ErrorInfo::effect) before repeating a call that changes something.
     fn is_retryable(&self) -> bool {
         let (common, spec) = (self.common(), self.spec());
@@ -51,15 +51,14 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         common.attempts.is_none() && common.retryable.unwrap_or(spec.retryable && !ruled_out)
     }
 
-    /// Returns the message on one line, without the additions of retries and hints.
+    /// Returns the message on one line, without the number of attempts and the hint.
     fn message(&self) -> String {
         self.common().message.clone()
     }
 
     /// Returns whether the engine may have carried out the call.
     ///
-    /// The value set by `with_effect` applies, or else the effect implied by the hint, or else the default of the
-    /// class.
+    /// A value set by `with_effect` overrides the effect implied by the hint, which overrides the default of the class.
     fn effect(&self) -> Effect {
         let implied = || self.hint().and_then(Hint::effect);
         self.common()
@@ -78,7 +77,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         self.common().below.hint()
     }
 
-    /// Returns the number of attempts before giving up; `None` if no retry layer has given up yet.
+    /// Returns the number of attempts made; `None` if no retry layer has given up yet.
     fn attempts(&self) -> Option<u32> {
         self.common().attempts
     }

@@ -17,12 +17,12 @@ type AnyError<'a> = &'a (dyn Error + 'static);
 
 /// Finds the outermost error of this crate in an error and its source chain.
 ///
-/// It finds a [`DriverError`], a category or a leaf, on its own or in an `Arc` or `Box`, inside
-/// [`std::io::Error`], and below any error that returns it from `source()`: errors of `anyhow` (pass
-/// `error.as_ref()`), and errors of `thiserror` with `#[from]` or `#[source]`.
+/// The function finds a [`DriverError`], a category or a leaf, on its own or in an `Arc` or `Box`, inside
+/// [`std::io::Error`], and below any error that returns it from `source()`: errors of `anyhow` (pass `error.as_ref()`),
+/// and errors of `thiserror` with `#[from]` or `#[source]`.
 ///
-/// It cannot find an error behind `#[error(transparent)]` (in your own enum), because such a variant forwards the
-/// source of the error it holds and thereby hides that error. Give such a variant a message of its own.
+/// An error behind `#[error(transparent)]` (in your own enum) cannot be found, because the `source()` of such a variant
+/// skips the error it holds and returns the source of that error. Give such a variant a message of its own.
 ///
 /// ```
 /// use driver_interface_errors::{DriverError, ConnectionError, find_driver_error};
@@ -82,7 +82,7 @@ pub fn get_error_message(error: AnyError<'_>) -> String {
     find_driver_error(error).map_or_else(|| error.to_string(), ErrorInfo::message)
 }
 
-/// Returns the error itself if it is from this crate, or the content of a wrapper whose `source()` would skip it.
+/// Returns the error itself if it is from this crate, or the error inside a wrapper whose `source()` skips it.
 fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     macro_rules! try_each {
         ($($kind:ident)+) => {
@@ -112,8 +112,8 @@ fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'stati
     held(error).and_then(find_driver_error)
 }
 
-/// Returns the content of a standard wrapper: its `source()` is the source of the content and skips the content
-/// itself.
+/// Returns the error inside a standard wrapper. The wrapper's `source()` skips that error and returns the source of
+/// that error.
 fn held<'a>(error: AnyError<'a>) -> Option<AnyError<'a>> {
     fn custom(error: &io::Error) -> Option<AnyError<'_>> {
         error.get_ref().map(|inner| inner as AnyError<'_>)

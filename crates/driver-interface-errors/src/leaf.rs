@@ -25,7 +25,7 @@ macro_rules! about {
 
 /// Declares an error class: the struct, its defaults, and all shared traits and builder methods.
 ///
-/// The constructor and the accessors of its data are written by hand.
+/// The constructor and the accessors of its data are written by hand or with `about!`.
 macro_rules! leaf {
     (
         $(#[$doc:meta])*
@@ -197,8 +197,8 @@ macro_rules! shared {
         }
 
         impl $name {
-            /// Sets the error that caused this one. `source()` returns it, or, if there is a hint, the
-            /// [`Remedy`](crate::Remedy) in front of it.
+            /// Sets the error that caused this one. `source()` returns it or, if there is a hint, the
+            /// [`Remedy`](crate::Remedy), whose own `source()` returns it.
             #[must_use]
             pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
                 let source = std::sync::Arc::new(source);
@@ -208,7 +208,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Adds a fact, such as `("session", id)`. A key that is already set keeps its value.
+            /// Adds a field to the context, such as `("session", id)`. A key that is already set keeps its value.
             #[must_use]
             pub fn with_context(mut self, key: impl Into<String>, value: impl std::fmt::Display) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -217,7 +217,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets the driver, unless it is already set: the innermost value is kept.
+            /// Sets the driver's name, unless it is already set: the innermost value is kept.
             #[must_use]
             pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -226,7 +226,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets the operation, unless it is already set: the innermost value is kept.
+            /// Sets the operation's name, unless it is already set: the innermost value is kept.
             #[must_use]
             pub fn with_operation(mut self, operation: impl Into<String>) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -246,14 +246,14 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets whether the engine may have carried out the call, overriding the class and the hint.
+            /// Sets whether the engine may have carried out the call, overriding the defaults of class and hint.
             #[must_use]
             pub fn with_effect(mut self, effect: $crate::Effect) -> Self {
                 $crate::common::Described::common_mut(&mut self).effect = Some(effect);
                 self
             }
 
-            /// Sets whether a retry may help, overriding the class and the hint.
+            /// Sets whether a retry may help, overriding the defaults of class and hint.
             #[must_use]
             pub fn with_retryable(mut self, retryable: bool) -> Self {
                 $crate::common::Described::common_mut(&mut self).retryable = Some(retryable);

@@ -2,8 +2,8 @@ use crate::leaf::{about, category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Errors of container networks (the error of the connection to the engine is
-    /// [`ConnectionError`](crate::ConnectionError)).
+    /// Errors of container networks. (A failed connection to the engine is a
+    /// [`ConnectionError`](crate::ConnectionError).)
     pub enum NetworkError {
         /// The network could not be created.
         Creation(NetworkCreationError),
@@ -11,7 +11,7 @@ category! {
         NotFound(NetworkNotFoundError),
         /// The network was not removed.
         Remove(NetworkRemoveError),
-        /// A container was not connected to the network, or not disconnected from it.
+        /// A container could not be connected to the network, or disconnected from it.
         Connect(NetworkConnectError),
     }
 }
@@ -69,7 +69,7 @@ impl NetworkNotFoundError {
 leaf! {
     /// The error returned if a network was not removed. Nothing has changed.
     ///
-    /// Usually a container uses it; the hint is then [`InUse`](crate::Hint::InUse).
+    /// Usually a container uses the network; the hint is then [`InUse`](crate::Hint::InUse).
     pub struct NetworkRemoveError(String);
     code: NETWORK_REMOVE_FAILED,
     category: "network",
@@ -86,10 +86,10 @@ about!(
 );
 
 leaf! {
-    /// The error returned if a container was not connected to a network, or not disconnected from it. Nothing has
+    /// The error returned if a container could not be connected to a network, or disconnected from it. Nothing has
     /// changed.
     ///
-    /// Usually the container was created without any network, or (when disconnecting) is not connected.
+    /// Usually the container was created without any network.
     pub struct NetworkConnectError(String);
     code: NETWORK_CONNECT_FAILED,
     category: "network",

@@ -6,8 +6,8 @@ use crate::Hint;
 
 /// A link in the source chain of an error that has a hint. It displays as `hint: ` and the remedy.
 ///
-/// It is the first source; its own source is the error that caused the failure. A program that prints the chain,
-/// as `anyhow` and `eyre` do under "Caused by", therefore shows the remedy without knowing this crate.
+/// The remedy is the first source; its own source is the error that caused the failure. A program that prints the
+/// chain, as `anyhow` and `eyre` do under "Caused by", therefore shows the remedy without knowing this crate.
 ///
 /// ```
 /// use std::error::Error;
@@ -29,7 +29,7 @@ pub struct Remedy {
 }
 
 impl Remedy {
-    /// Returns the well-known cause, which also has the text.
+    /// Returns the hint that has this remedy.
     pub fn hint(&self) -> Hint {
         self.hint
     }

@@ -6,8 +6,8 @@ use crate::{Effect, ErrorContext, ErrorInfo, Hint, Violation};
 
 /// An error as plain data: the form in which it is logged, stored and sent to other processes.
 ///
-/// It is created by [`ErrorInfo::to_report`], and every error of this crate serialises as its report. Newer
-/// versions may add fields, so readers must ignore unknown fields.
+/// Created by [`ErrorInfo::to_report`]; every error of this crate serialises as its report. Newer versions may add
+/// fields, so readers must ignore unknown fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub struct ErrorReport {
     pub name: String,
     /// The message for developers, on one line.
     pub message: String,
-    /// The sentence for end users.
+    /// The message for end users, in one sentence.
     pub user_message: String,
     /// Whether repeating the call may succeed.
     pub retryable: bool,
@@ -29,7 +29,7 @@ pub struct ErrorReport {
     /// The well-known cause and its remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<HintReport>,
-    /// The number of attempts before giving up.
+    /// The number of attempts made, if a retry layer has given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// The driver, the operation and the ids involved.
@@ -41,7 +41,7 @@ pub struct ErrorReport {
     /// The limit and the requested value, for a [`ResourceLimitError`](crate::ResourceLimitError).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<LimitReport>,
-    /// The [kind](crate::FileSystemErrorKind), for a [`FileSystemError`](crate::FileSystemError). It is text, so
+    /// The [kind](crate::FileSystemErrorKind), for a [`FileSystemError`](crate::FileSystemError). The field is text, so
     /// that readers need not know kinds added later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,

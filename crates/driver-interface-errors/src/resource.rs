@@ -21,7 +21,7 @@ pub(crate) struct Limit {
 leaf! {
     /// The error returned if a request exceeds the driver's limit for a resource.
     ///
-    /// It is returned before the driver calls the engine, so nothing has changed.
+    /// The error is returned before the driver calls the engine, so nothing has changed.
     pub struct ResourceLimitError(Limit);
     code: RESOURCE_LIMIT_EXCEEDED,
     category: "resource",
@@ -43,7 +43,8 @@ leaf! {
 }
 
 impl ResourceLimitError {
-    /// Creates an error from the resource (`cpu` in cores, `memory` and `disk` in MiB, `pids`) and the two values.
+    /// Creates an error from the resource (`cpu` in cores, `memory` and `disk` in MiB, `pids`), the limit and the
+    /// requested value.
     pub fn new(resource: impl Into<String>, limit: f64, requested: f64) -> Self {
         let resource = resource.into();
         let (_, unit) = plain(&resource);
@@ -76,7 +77,7 @@ impl ResourceLimitError {
     }
 }
 
-/// Returns a resource in everyday words, and its unit as it follows a number.
+/// Returns the resource's name in everyday words, and its unit as a suffix of a number.
 fn plain(resource: &str) -> (&str, &'static str) {
     match resource {
         "cpu" => ("computing power", " cores"),

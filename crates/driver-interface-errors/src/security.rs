@@ -6,7 +6,7 @@ category! {
     pub enum SecurityError {
         /// The caller is not authenticated.
         Authentication(AuthenticationError),
-        /// The caller is not permitted to do this.
+        /// The caller lacks permission.
         Authorization(AuthorizationError),
     }
 }

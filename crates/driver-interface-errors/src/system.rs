@@ -121,8 +121,8 @@ leaf! {
     /// The error returned if a file or directory could not be read or written. It has the
     /// [kind](FileSystemErrorKind) of the failure.
     ///
-    /// The effect is unknown: a write may have stopped half-way. A driver that was only reading sets the
-    /// effect.
+    /// The effect is unknown: a write may have stopped half-way. If a driver was only reading, it sets the effect
+    /// `NotApplied`.
     pub struct FileSystemError(FileFailure);
     code: FILE_SYSTEM_ERROR,
     category: "system",

@@ -6,7 +6,7 @@ const REDACTED: &str = "[redacted]";
 /// A token shorter than this after "bearer" or "basic" is treated as an ordinary word ("basic authentication").
 const SHORTEST_TOKEN: usize = 16;
 
-/// Returns one line without control characters, credentials and a final period.
+/// Returns the text on one line, without control characters, credentials or a final period.
 pub(crate) fn clean(text: &str) -> String {
     let line = redact(&one_line(text));
     match line.strip_suffix('.') {
@@ -25,7 +25,7 @@ pub(crate) fn joined(prefix: &str, message: &str) -> String {
     }
 }
 
-/// Returns the value that may be stored under this key.
+/// Returns the value to store under this key, redacted if the key names a secret.
 pub(crate) fn field_value(key: &str, value: &str) -> String {
     if is_secret_name(key) {
         REDACTED.to_owned()

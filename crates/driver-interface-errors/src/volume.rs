@@ -63,7 +63,7 @@ impl VolumeNotFoundError {
 leaf! {
     /// The error returned if a volume was not removed. Nothing has changed.
     ///
-    /// Usually a container uses it; the hint is then [`InUse`](crate::Hint::InUse).
+    /// Usually a container uses the volume; the hint is then [`InUse`](crate::Hint::InUse).
     pub struct VolumeRemoveError(String);
     code: VOLUME_REMOVE_FAILED,
     category: "volume",

@@ -1,4 +1,4 @@
-//! Tracks the changes that one operation has requested from the engine. They decide whether an error has the
+//! Tracks the changes that one operation has requested from the engine. These changes decide whether an error has the
 //! effect `NotApplied` or `Unknown`.
 //!
 //! Every request that may change something counts from the moment it is sent until the engine itself rejects
@@ -53,8 +53,8 @@ pub fn request_refused() {
     let _ = SENT.try_with(|sent| sent.set(sent.get().saturating_sub(1)));
 }
 
-/// Returns an error with the effect `Unknown` instead of `NotApplied` if the current operation may have changed
-/// something, and with the hint to verify it.
+/// Turns the effect `NotApplied` of an error into `Unknown` if the current operation may have changed something, and
+/// sets the hint `VerifyFirst` unless the error already has a hint.
 pub fn qualify(error: DriverError) -> DriverError {
     if error.effect() != Effect::NotApplied || !may_have_changed() {
         return error;

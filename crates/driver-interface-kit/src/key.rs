@@ -5,8 +5,8 @@ use driver_interface_types::{ContainerConfig, Namespace, label};
 
 use crate::Labels;
 
-/// The operation key that identifies the creation of a container. It is part of the container's labels, and of its
-/// name unless the config has one, so that the container can be found even if the request fails.
+/// The operation key that identifies the creation of a container. The container's labels contain it, and so does the
+/// container's name unless the config sets one. The container can thus be found even if the request fails.
 ///
 /// ```
 /// use driver_interface_kit::{CreationKey, Ownership};
@@ -31,8 +31,8 @@ pub struct CreationKey {
 }
 
 impl CreationKey {
-    /// Returns the config's key, or else a random one: at most 63 letters, digits, `_`, `.` and `-`, the first and the
-    /// last a letter or digit.
+    /// Returns the config's key. If unset, calls `random`, which must return at most 63 letters, digits, `_`, `.` and
+    /// `-`, with a letter or digit first and last.
     pub fn of(config: &ContainerConfig, random: impl FnOnce() -> String) -> Self {
         Self {
             text: config.operation_key.clone().unwrap_or_else(random),
@@ -58,7 +58,7 @@ impl CreationKey {
     /// Checks that the container with these labels was created from the same config.
     ///
     /// # Errors
-    /// `ConfigurationError` with the code `key-reused`: it was created with this key from a different config.
+    /// `ConfigurationError` with the code `key-reused`: this key created the container from a different config.
     pub fn check_config(&self, config: &ContainerConfig, labels: &Labels) -> Result<(), ConfigurationError> {
         let found = labels.get(label::FINGERPRINT);
         if found.is_some_and(|text| config.has_fingerprint(text)) {

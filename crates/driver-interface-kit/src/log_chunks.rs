@@ -10,11 +10,11 @@ use crate::time;
 /// The maximum length of a line's beginning that is searched for a timestamp.
 const LONGEST_STAMP: usize = 64;
 
-/// Converts the entries of an engine's log to chunks, and leaves out those that the options exclude. It buffers no
-/// more than the beginning of a line, and only for a terminal.
+/// Converts the entries of an engine's log to chunks, and leaves out those that the options exclude. The converter
+/// buffers no more than the beginning of a line, and only for a terminal.
 ///
-/// If [`needs_times`] returns `true`, each entry begins with its time and a space, which are removed. A
-/// terminal's output has no entries; there, each line begins with its time.
+/// If [`needs_times`] returns `true`, each entry must begin with its time and a space, which are removed. A terminal's
+/// output has no entries; there, each line must begin with its time.
 ///
 /// ```
 /// use driver_interface_kit::{LogChunks, time};

@@ -32,7 +32,7 @@ pub struct LogText {
 }
 
 impl LogText {
-    /// Creates an empty text that keeps this many of the last lines, or all of them.
+    /// Creates an empty buffer that keeps the `last` lines, or all lines if `None`.
     pub fn new(last: Option<u64>) -> Self {
         Self {
             last,
@@ -98,7 +98,7 @@ impl LogText {
         self.kept.len() + self.open.iter().map(Vec::len).sum::<usize>()
     }
 
-    /// Returns the whole text, including an unfinished line at its end.
+    /// Returns the kept lines, including unfinished lines at the end.
     pub fn finish(mut self) -> String {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {

@@ -9,7 +9,7 @@ use crate::CreationKey;
 /// Labels as stored on an engine, including the drivers' own.
 pub type Labels = BTreeMap<String, String>;
 
-/// The owner of resources, which is part of every label set.
+/// The namespace and the process that own resources. Every label set contains both.
 ///
 /// ```
 /// use driver_interface_kit::{Labels, Ownership};
@@ -38,8 +38,8 @@ impl Ownership {
         &self.namespace
     }
 
-    /// Returns the labels of a new resource: the user's and the drivers'. The drivers' labels take
-    /// precedence, although validation has already rejected such keys.
+    /// Returns the labels of a new resource: the user's and the drivers'. The drivers' labels take precedence, although
+    /// validation already rejects user labels with reserved keys.
     pub fn labels(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = user.clone();
         let mut mark = |key: &str, value: &str| labels.insert(key.to_owned(), value.to_owned());
@@ -60,7 +60,7 @@ impl Ownership {
         labels
     }
 
-    /// Returns the labels that all resources of this namespace have, to list only those.
+    /// Returns the labels that all resources of this namespace have, for listing only those resources.
     pub fn selector(&self) -> [(&str, &str); 2] {
         selector(&self.namespace)
     }
@@ -103,8 +103,8 @@ pub fn user_labels(labels: &Labels) -> Labels {
     users.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Returns the default owner label for sweeps: the host, the process id, and a random part that no later process
-/// with the same id shares. With a random part of up to 11 characters it fits a label value of every engine.
+/// Returns the default owner label for sweeps: the host, the process id, and a random part that no later process with
+/// the same id shares. If `random` has at most 11 characters, the label is valid on every engine.
 pub fn process_owner(random: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()

@@ -13,8 +13,8 @@ use crate::background;
 /// still be completed if the engine responds late.
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// A new resource whose caller may no longer wait for it. Unless it is [kept](Self::keep), the creation is
-/// rolled back in the [background]. Return it from the work of a [change](crate::Runner::change), which drops
+/// A new resource whose caller may no longer wait for it. Unless the resource is [kept](Self::keep), its creation is
+/// rolled back in the [background]. Return a `Rollback` from the work of a [change](crate::Runner::change), which drops
 /// the output if its caller no longer waits.
 #[must_use = "dropping it removes the resource"]
 pub struct Rollback<T> {
@@ -40,7 +40,7 @@ impl<T> Rollback<T> {
         }
     }
 
-    /// Wraps a resource that existed before. It is kept even if the caller no longer waits.
+    /// Wraps a resource that existed before. The resource is kept even if the caller no longer waits.
     pub fn existing(value: T) -> Self {
         Self {
             value,
@@ -89,7 +89,7 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Rollback<T> {
 /// still be creating because the response to its creation was lost.
 ///
 /// # Cancel safety
-/// Dropping the future drops the current step, and no further one begins.
+/// Dropping the future drops the current step, and no further step begins.
 pub async fn repeat_until<F: Future<Output = bool>>(mut settled: impl FnMut() -> F) {
     for pause in [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000] {
         sleep(Duration::from_millis(pause)).await;

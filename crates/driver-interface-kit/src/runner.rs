@@ -42,10 +42,10 @@ impl Runner {
             .map_err(|error| self.located(error, operation))
     }
 
-    /// Runs an operation that changes something. It runs in the [background] and continues there if the
-    /// caller no longer waits, its runtime is shut down or the deadline passes. An engine carries out a
-    /// request once it is sent, so the response must be awaited. Return a [`Rollback`](crate::Rollback) from
-    /// work that creates something.
+    /// Runs an operation that changes something. The work runs in the [background] and continues there if the caller no
+    /// longer waits, the caller's runtime is shut down or the deadline passes. An engine carries out a request once it
+    /// is sent, so the response must be awaited. Return a [`Rollback`](crate::Rollback) from work that creates
+    /// something.
     ///
     /// The work must end on its own: five minutes after the deadline it is dropped.
     ///
@@ -67,8 +67,8 @@ impl Runner {
             .map_err(|error| self.located(error, operation))
     }
 
-    /// Like [`change`](Self::change), but lets the work check whether its caller still waits. It no longer
-    /// does if this future was dropped or the deadline passed.
+    /// Like [`change`](Self::change), but lets the work check whether its caller still waits. The caller no longer
+    /// waits once this future is dropped or the deadline passes.
     ///
     /// # Errors
     /// Those of [`change`](Self::change).
@@ -139,7 +139,7 @@ pub async fn within<T>(
     done.unwrap_or_else(|_| Err(TimeoutError::new(operation, deadline).into()))
 }
 
-/// The caller of a change that takes several requests. Once it no longer waits, send no further request: the
+/// The caller of a change that takes several requests. Once the caller no longer waits, send no further request: the
 /// next caller relies on the state that it finds.
 #[derive(Clone, Debug)]
 pub struct Caller(Weak<()>);

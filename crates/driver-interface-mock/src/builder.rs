@@ -9,7 +9,7 @@ use crate::driver::{DriverOptions, MockDriver};
 use crate::profile::Kind;
 use crate::{Latency, MockCommand, MockEngine};
 
-/// The default deadline of a call. The grace period of a stop is added; following logs has its own deadline.
+/// The default deadline of a call. A stop gets its grace period in addition; following logs has its own deadline.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A builder for mock drivers.
@@ -61,8 +61,8 @@ impl<K: Kind> MockBuilder<K> {
         engine(self, engine: &MockEngine) { self.engine = Some(engine.clone()); }
         /// Sets which bind mounts are accepted.
         policy(self, policy: ValidationPolicy) { self.options.policy = policy; }
-        /// Sets the deadline of a call, after which it fails with `TimeoutError`; 60 s by default. The grace
-        /// period of a stop is added; following logs has a deadline of an hour.
+        /// Sets the deadline of a call, after which it fails with `TimeoutError`; 60 s by default. A stop gets its
+        /// grace period in addition; following logs has a deadline of an hour.
         deadline(self, deadline: Duration) { self.options.deadline = deadline; }
         /// Adds an image that the engine has from the start.
         image(self, image: ImageRef) { self.images.push(image); }

@@ -46,7 +46,7 @@ impl RecordedCall {
         self.outcome == CallOutcome::Ok
     }
 
-    /// Returns the code of the error that the call returned, if any.
+    /// Returns the code of the call's error, or `None` if the call returned no error.
     pub fn error_code(&self) -> Option<&'static str> {
         match self.outcome {
             CallOutcome::Failed(code) => Some(code),
@@ -96,7 +96,7 @@ impl Recorder {
     }
 }
 
-/// A call in flight. Dropping it before its end records it as cancelled.
+/// A call in flight. Dropping the value before the call has ended records the call as cancelled.
 #[derive(Debug)]
 pub(crate) struct OpenCall {
     recorder: Recorder,

@@ -45,9 +45,9 @@ struct Fault {
 
 #[derive(Debug)]
 enum When {
-    /// One call, after this many others.
+    /// Only the call after this many others.
     After(u64),
-    /// Each call, with this probability.
+    /// Every call, with this probability.
     Rate(f64),
 }
 
@@ -56,7 +56,7 @@ enum When {
 pub(crate) enum Failure {
     /// Changes nothing and returns the error.
     Instead(DriverError),
-    /// Does everything it should and then returns the error.
+    /// Does everything that the call should do, and then returns the error.
     Afterwards(DriverError),
 }
 
@@ -165,7 +165,7 @@ impl Faults {
 }
 
 impl Script {
-    /// Returns the number of calls before the first one without a scripted fault.
+    /// Returns the number of further calls before the first call without a scripted fault.
     fn next_free(&self, operation: Operation) -> u64 {
         let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
         let taken: Vec<u64> = waiting

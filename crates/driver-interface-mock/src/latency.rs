@@ -9,10 +9,10 @@ use rand::RngExt;
 pub enum Latency {
     /// No latency.
     Off,
-    /// The latency of the kind of driver: 100 to 200 ms for mock-docker, 200 to 300 ms for mock-local.
+    /// The default latency of the driver's kind: 100 to 200 ms for mock-docker, 200 to 300 ms for mock-local.
     #[default]
     Simulated,
-    /// The latency of the kind of driver multiplied by this factor.
+    /// The default latency of the driver's kind, multiplied by this factor.
     Scaled(f64),
 }
 

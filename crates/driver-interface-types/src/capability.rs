@@ -67,7 +67,7 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ConfigFeature {
-    /// A missing image is pulled from its registry when the container is created.
+    /// Pulling a missing image from its registry when the container is created.
     ImagePull,
     /// The entrypoint, working directory, host name, terminal, stop signal, init process and ulimits.
     ProcessSetup,
@@ -83,19 +83,19 @@ pub enum ConfigFeature {
     InternalNetwork,
     /// The owner of a volume.
     VolumeOwner,
-    /// The health check, whose result is then reported in the instance.
+    /// A health check, whose result the instance reports.
     HealthCheck,
-    /// The platform.
+    /// The platform of the image variant to run.
     Platform,
-    /// The runtime.
+    /// The engine runtime that runs the container.
     Runtime,
     /// A custom seccomp profile.
     SeccompProfile,
-    /// The AppArmor profile.
+    /// A custom AppArmor profile.
     ApparmorProfile,
-    /// The devices.
+    /// Host devices that the container may use.
     Devices,
-    /// The GPUs.
+    /// GPUs that the container may use.
     Gpus,
 }
 
@@ -112,7 +112,7 @@ text_enum!(ConfigFeature, "config feature":
 pub enum Property {
     /// A started container runs its program. Without this, a container does nothing until it is stopped.
     RunsPrograms,
-    /// Creation and start are separate: a container stays created until it is started.
+    /// Creation and start are separate: a container keeps the status `created` until it is started.
     CreatedState,
     /// A container that has exited can be started again under its id.
     RestartSameId,
@@ -173,7 +173,7 @@ macro_rules! groups {
                 all
             }
 
-            /// Returns the group and the name in it, such as `operations` and `exec`.
+            /// Returns the group and the entry's name, such as `operations` and `exec`.
             pub fn parts(self) -> (&'static str, &'static str) {
                 match self {
                     $(Self::$Group(value) => ($name, value.as_str()),)+
@@ -246,11 +246,11 @@ impl Capabilities {
         }
     }
 
-    /// Refuses an undeclared capability. Drivers call it before an operation has any effect.
+    /// Returns an error if a capability is not declared. Drivers call this before an operation has any effect.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the operation and the capability; `subject` is the part of the call that
-    /// needs it, such as the path of a config's field.
+    /// [`UnsupportedError`], which names the operation and the capability. `subject` is the part of the call that needs
+    /// the capability, such as the path of a config's field.
     pub fn require(
         &self,
         operation: Operation,

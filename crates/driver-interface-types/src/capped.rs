@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// The beginning of a stream, up to a number of bytes. The rest is discarded.
+/// A buffer that keeps the beginning of a stream, up to a number of bytes, and discards the rest.
 ///
 /// ```
 /// use driver_interface_types::CappedBuffer;
@@ -31,7 +31,7 @@ impl CappedBuffer {
         }
     }
 
-    /// Appends the bytes that fit.
+    /// Appends the bytes that fit, and discards the rest.
     pub fn push(&mut self, data: &[u8]) {
         let room = self.limit.saturating_sub(self.bytes.len());
         let fits = data.get(..room).unwrap_or(data);

@@ -11,7 +11,7 @@
     note = "collect an iterator into a `Vec` first"
 )]
 pub trait IntoCommand {
-    /// Returns the words.
+    /// Returns the program and its arguments.
     fn into_command(self) -> Vec<String>;
 }
 

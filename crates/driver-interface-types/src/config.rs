@@ -21,8 +21,8 @@ use crate::{
     ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
 };
 
-/// The version of the fingerprint algorithm. It is raised whenever the fingerprint of the same config
-/// changes, for example after a change of a default.
+/// The version of the fingerprint algorithm. Increase it whenever the same config gets a different fingerprint, for
+/// example after a change of a default.
 const FINGERPRINT_VERSION: &str = "1";
 
 /// The configuration of a container, built with [`ContainerConfig::new`] and its setters, or parsed from JSON.
@@ -70,8 +70,8 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::object_name)))), schemars(transform = json::name))]
     pub name: Option<String>,
-    /// The program and its arguments, passed word by word and never through a shell. If empty, the image's own
-    /// command runs. It replaces the image's command, not its entrypoint.
+    /// The program and its arguments, passed word by word and never through a shell. They replace the image's command,
+    /// not its entrypoint. If empty, the image's own command runs.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::command))), schemars(transform = json::command))]
     // Arguments and values may contain secrets, which `Debug` must not show.
@@ -82,7 +82,7 @@ pub struct ContainerConfig {
     #[cfg_attr(feature = "schema", garde(custom(many(rules::env))), schemars(transform = json::env))]
     #[debug("{:?}", env.keys())]
     pub env: BTreeMap<String, String>,
-    /// User-defined labels. Keys under [`label::RESERVED_PREFIX`](crate::label::RESERVED_PREFIX) are refused.
+    /// User-defined labels. Keys under [`label::RESERVED_PREFIX`](crate::label::RESERVED_PREFIX) are rejected.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
@@ -106,19 +106,19 @@ pub struct ContainerConfig {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub pull_policy: PullPolicy,
-    /// How a limit or security option that this engine cannot enforce is treated.
+    /// Whether a limit or security option that this engine cannot enforce causes a warning or an error.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub strictness: Strictness,
-    /// Identifies this creation across retries: a second creation with the same key and the same config returns
-    /// the same container; with a different config it is refused. If unset, a key is generated, so each call
-    /// creates a new container. See [`OperationKey`](crate::OperationKey) for the valid values.
+    /// A key that identifies this creation across retries. A second creation with the same key and config returns the
+    /// same container; with the same key and a different config it is rejected. If unset, a key is generated, so each
+    /// call creates a new container. See [`OperationKey`](crate::OperationKey) for the valid values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::operation_key)))), schemars(transform = json::label_value))]
     pub operation_key: Option<String>,
-    /// A program with its own arguments, which receives the command as further arguments. It replaces the
-    /// image's entrypoint and discards the image's command. An empty list runs the command without an
-    /// entrypoint; a config without a command is then refused.
+    /// The entrypoint: a program and its arguments, to which `command` is appended. It replaces the image's entrypoint
+    /// and discards the image's command. An empty list runs `command` without an entrypoint; `command` must then not be
+    /// empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::entrypoint))))]
     #[debug("{:?}", entrypoint.as_deref().map(Words))]
@@ -131,7 +131,7 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::hostname)))))]
     pub hostname: Option<String>,
-    /// Whether the main process has a terminal. Its standard output and error are then one stream.
+    /// Whether the main process has a terminal. Standard output and standard error are then one stream.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub tty: bool,
@@ -139,13 +139,13 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub stop_signal: Option<Signal>,
-    /// Whether an init process runs as PID 1, which forwards signals and reaps orphaned processes. If unset, an
-    /// init process is used if the engine has one. With `true` the creation is refused if the engine has none;
-    /// with `false` none is used.
+    /// Whether an init process runs as PID 1, which forwards signals and reaps orphaned processes. If unset, an init
+    /// process is used if the engine has one. With `true`, the creation fails if the engine has none. With `false`, no
+    /// init process is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub init: Option<bool>,
-    /// The tmpfs mounts. A mount at `/tmp` replaces the driver's own.
+    /// The tmpfs mounts. A mount at `/tmp` replaces the one that the driver adds there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::unique_tmpfs))), schemars(length(max = MAX_MOUNTS)))]
     pub tmpfs: Vec<TmpfsMount>,
@@ -169,7 +169,7 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::dns))), schemars(length(max = MAX_DNS)))]
     pub dns: Vec<IpAddr>,
-    /// Host names that the container resolves to these addresses, regardless of DNS.
+    /// Host names and the addresses to which the container resolves them, regardless of DNS.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::extra_hosts))), schemars(transform = json::extra_hosts))]
     pub extra_hosts: BTreeMap<String, IpAddr>,
@@ -237,12 +237,12 @@ impl ContainerConfig {
         }
     }
 
-    /// Returns a short hash that is equal for equal configs, regardless of their operation key, and (barring
-    /// collisions) different for different configs. It reveals only whether a guess of the config is correct.
+    /// Returns a short hash of the config without its operation key. Equal configs have equal hashes; different configs
+    /// have different hashes, barring collisions. The hash reveals only whether a guess of the config is correct.
     pub fn fingerprint(&self) -> String {
         let mut config = self.clone();
         config.operation_key = None;
-        // Serialising plain data into memory cannot fail; an empty text would at worst make different configs look
+        // Serialising plain data into memory cannot fail; an empty string would at worst make different configs look
         // equal.
         let text = serde_json::to_string(&config).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
@@ -250,9 +250,9 @@ impl ContainerConfig {
         format!("{FINGERPRINT_VERSION}-{hex}")
     }
 
-    /// Returns whether a [`fingerprint`](Self::fingerprint) matches this config. A fingerprint of another
-    /// algorithm version cannot be compared and counts as a match, so that a creation that is repeated after
-    /// an upgrade returns the container with its operation key.
+    /// Returns whether a [`fingerprint`](Self::fingerprint) matches this config. A fingerprint of another algorithm
+    /// version cannot be compared and counts as a match, so that a creation that is retried after an upgrade still
+    /// returns the container with its operation key.
     pub fn has_fingerprint(&self, text: &str) -> bool {
         match text.split_once('-') {
             Some((FINGERPRINT_VERSION, _)) => text == self.fingerprint(),
@@ -277,12 +277,12 @@ impl ContainerConfig {
         security(self, options: SecurityOptions) { self.security = options; }
         /// Sets when the image is pulled.
         pull_policy(self, policy: PullPolicy) { self.pull_policy = policy; }
-        /// Sets how a limit that this engine cannot enforce is treated.
+        /// Sets whether a limit or security option that this engine cannot enforce causes a warning or an error.
         strictness(self, strictness: Strictness) { self.strictness = strictness; }
         /// Sets the key by which a retry of this creation finds the container that an earlier attempt created.
         operation_key(self, key: impl Into<String>) { self.operation_key = Some(key.into()); }
-        /// Sets a program with its own arguments, which receives the command as further arguments. An empty
-        /// list runs the command without the image's entrypoint.
+        /// Sets the entrypoint: a program and its arguments, to which the command is appended. An empty list runs the
+        /// command without the image's entrypoint.
         entrypoint(self, words: impl IntoCommand) { self.entrypoint = Some(words.into_command()); }
         /// Sets the working directory of the main process.
         working_dir(self, path: impl Into<String>) { self.working_dir = Some(path.into()); }

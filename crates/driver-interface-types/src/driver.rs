@@ -48,9 +48,9 @@ use crate::{
 ///   else as "not found".
 /// - **Deadlines.** Every call returns. A call that exceeds the driver's deadline fails with `TimeoutError`, whose
 ///   [effect](driver_interface_errors::Effect) is unknown.
-/// - **Errors.** Besides the errors listed for it, every operation may return `ConfigurationError` for input that
-///   is refused before it reaches the engine, with every violation in one error; `ConnectionError` if the engine
-///   cannot be reached; `AuthorizationError` if the engine denies access; and `TimeoutError`.
+/// - **Errors.** Besides the errors listed for it, every operation may return `ConfigurationError` for input that is
+///   rejected before it reaches the engine (one error lists every violation); `ConnectionError` if the engine cannot be
+///   reached; `AuthorizationError` if the engine denies access; and `TimeoutError`.
 /// - **Cancel safety.** Every future may be dropped at any await point. A change that has already begun on the
 ///   engine either completes there or is undone in the background. Leftover resources have the driver's
 ///   labels and can be found by them.
@@ -58,27 +58,24 @@ use crate::{
 #[async_trait]
 #[allow(unused_variables, reason = "the default methods only refuse")]
 pub trait ContainerDriver: Send + Sync + Debug + 'static {
-    /// Returns the driver's name, such as `docker` or `mock-local`. It is the same for every instance of the
-    /// driver.
+    /// Returns the driver's name, such as `docker` or `mock-local`. The name is the same for every instance.
     fn name(&self) -> &str;
 
     /// Returns the driver's own semantic version, not the engine's.
     fn version(&self) -> &str;
 
-    /// Returns the capabilities of this driver on this engine. They never change during the lifetime of a
-    /// driver value.
+    /// Returns the capabilities of this driver on this engine. They never change during the lifetime of a driver value.
     fn capabilities(&self) -> Capabilities;
 
     /// Creates a container without starting it.
     ///
     /// # Behaviour
     /// The driver validates the whole config, checks the limits, gets the image according to the config's
-    /// [pull policy](ContainerConfig::pull_policy), and then creates the container. The new container has
-    /// status `created` and state `terminated`, and its command has had no effect. A named volume or network
-    /// that does not exist is refused here rather than at start. Every security option of the config is in
-    /// effect from the first instruction. A limit that this engine cannot enforce becomes a
-    /// [`Warning`](crate::Warning) on the instance, or an error with
-    /// [`Strictness::Require`](crate::Strictness::Require).
+    /// [pull policy](ContainerConfig::pull_policy), and then creates the container. The new container has status
+    /// `created` and state `terminated`, and its command has had no effect. If a named volume or network does not
+    /// exist, the creation fails, not the later start. Every security option of the config is in effect from the
+    /// container's first instruction. A limit that this engine cannot enforce becomes a [`Warning`](crate::Warning) on
+    /// the instance, or an error with [`Strictness::Require`](crate::Strictness::Require).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid; the error lists every violation by its path. Also returned
@@ -119,8 +116,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// exited in the meantime runs again.
     ///
     /// # Cancel safety
-    /// A dropped start either completes on the engine or has no effect. It never undoes a stop
-    /// through the same driver value that returns after the drop.
+    /// A dropped start either completes on the engine or has no effect. If a stop through the same driver value returns
+    /// after the drop, the dropped start does not start the container again.
     ///
     /// # Conformance
     /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
@@ -219,7 +216,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
-    /// - `ConfigurationError`: `options` selects neither stream.
+    /// - `ConfigurationError`: `options` sets neither `stdout` nor `stderr`.
     ///
     /// # Idempotency
     /// Read-only.
@@ -266,13 +263,13 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Creates an empty volume.
     ///
-    /// Its root directory belongs to the [`owner`](VolumeConfig::owner) of the config, or else to the default user of
-    /// containers; a config with an owner requires [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    /// The root directory belongs to the config's [`owner`](VolumeConfig::owner) or, if unset, to the default user of
+    /// containers. A config with an owner requires [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. There is no
-    ///   volume.
+    /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. No volume exists
+    ///   afterwards.
     /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is unchanged), or the
     ///   engine failed.
     ///
@@ -280,8 +277,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the driver removes the volume in the background should the engine still create
-    /// it, along with the resources that it needed to set the owner.
+    /// If the future is dropped, the driver removes the volume in the background should the engine still create it. The
+    /// driver also removes the helper resources that set the owner.
     ///
     /// # Conformance
     /// `volumes/round-trip`, `volumes/name-taken`, `volumes/owner*`, `volumes/default-owner`,
@@ -439,12 +436,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// If the container has already exited, the call returns the exit info immediately. For a container that
-    /// was never started or is paused, the call returns when a run exits. The result equals
-    /// [`ContainerInstance::exit`] and is never lost, even if the container is removed during the wait. Only
-    /// [`oom_killed`](ExitInfo::oom_killed) may be known here but `None` there, because a wait also consults
-    /// the engine's events. The driver's deadline does not apply: without a [timeout](WaitOptions::timeout)
-    /// the call waits indefinitely.
+    /// If the container has already exited, the call returns the exit info immediately. If the container was never
+    /// started or is paused, the call waits until a run exits. The result equals [`ContainerInstance::exit`] and is
+    /// never lost, even if the container is removed during the wait. The only difference:
+    /// [`oom_killed`](ExitInfo::oom_killed) may be known here but `None` in the instance, because a wait also consults
+    /// the engine's events. The driver's deadline does not apply: without a [timeout](WaitOptions::timeout) the call
+    /// waits indefinitely.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -583,13 +580,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The result of the command is the [outcome](ExecOutput::outcome) and never an error, even if it fails,
-    /// is killed or times out. Messages from the engine are never part of the output. When the
-    /// [timeout](ExecConfig::timeout) expires, the driver kills the command and every process it has started
-    /// (its children, including those that have daemonised) and nothing else, and keeps the output up to
-    /// then. The output is complete up to the [limit](ExecConfig::output_limit). The driver's deadline does
-    /// not apply while the command runs. If the command exits on its own, processes that it leaves running
-    /// are neither killed nor waited for.
+    /// A command that fails, is killed or times out is reported as the [outcome](ExecOutput::outcome), never as an
+    /// error. Messages from the engine are never part of the output. When the [timeout](ExecConfig::timeout) expires,
+    /// the driver kills the command and every process it has started (its children, including those that have
+    /// daemonised), and nothing else. The output so far is kept. The output is complete up to the
+    /// [limit](ExecConfig::output_limit). The driver's deadline does not apply while the command runs. If the command
+    /// exits on its own, processes that it leaves running are neither killed nor waited for.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability, or the config has a timeout that cannot
@@ -650,9 +646,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns once the command runs. Its output is discarded. A [timeout](ExecConfig::timeout), input or
-    /// terminal is refused, because the driver does not stay connected to the command. The command ends no
-    /// later than the container.
+    /// Returns once the command runs. The command's output is discarded. A [timeout](ExecConfig::timeout), input or
+    /// terminal is rejected, because the driver does not stay connected to the command. The command ends no later than
+    /// the container.
     ///
     /// # Errors
     /// Same as [`exec`](Self::exec); also `ConfigurationError` for a timeout, an input or a terminal.
@@ -709,7 +705,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ContainerNotFoundError`: no such container.
-    /// - `ConfigurationError`: `options` selects neither stream.
+    /// - `ConfigurationError`: `options` sets neither `stdout` nor `stderr`.
     /// - In the stream, `ConnectionError`: the connection broke. No item follows it.
     ///
     /// # Idempotency
@@ -898,11 +894,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The last item of a successful pull is [`PullProgress::Done`](crate::PullProgress::Done); from then on the
-    /// image can be used. [`PullStream::finish`] waits for it. If the image is present, the pull re-resolves its
-    /// tag and reports `Done`. Pulled images belong to the engine, not to a namespace.
-    /// [Credentials](PullOptions::credentials) are used for this pull only and are not stored. Without them the
-    /// driver uses its own configuration: the Docker driver uses the credentials that `docker login` has stored.
+    /// The last item of a successful pull is [`PullProgress::Done`](crate::PullProgress::Done); from then on the image
+    /// can be used. [`PullStream::finish`] waits for this item. If the image is present, the pull re-resolves its tag
+    /// and reports `Done`. Pulled images belong to the engine, not to a namespace.
+    /// [Credentials](PullOptions::credentials) are used for this pull only and are not stored. Without them the driver
+    /// uses its own configuration: the Docker driver uses the credentials that `docker login` has stored.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability, or the platform cannot be chosen.
@@ -1182,16 +1178,16 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The driver normally removes such a network with its last container. The network is left over if
-    /// another program removes that container, or if the process is killed in between. This call removes the
-    /// leftover networks of the whole namespace and returns their number. A network with any attached
-    /// container is kept, regardless of the container's status and of the driver that created it. A container
-    /// that is being created concurrently still gets its network. The call also removes leftover helper
-    /// resources of volumes that no longer exist; they are not counted.
+    /// The driver normally removes such a network with its last container. The network is left over if another program
+    /// removes that container, or if the process is killed before the removal. This call removes the leftover networks
+    /// of the whole namespace and returns their number. A network with any attached container is kept, regardless of
+    /// the container's status and of the driver that created it. A container that is being created concurrently still
+    /// gets its network. The call also removes leftover helper resources of volumes that no longer exist; they are not
+    /// counted.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
-    /// - `NetworkRemoveError`: a network could not be removed; the others have been.
+    /// - `NetworkRemoveError`: a network could not be removed; all others were removed.
     ///
     /// # Idempotency
     /// Idempotent: the next call finds nothing to remove. Concurrent calls do not interfere with each other.
@@ -1205,8 +1201,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::RemoveIdleNetworks)
     }
 
-    /// Returns what [`create_container`](Self::create_container) would do with a config, without side
-    /// effects.
+    /// Predicts the result of [`create_container`](Self::create_container) for a config, without side effects.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///

@@ -18,7 +18,7 @@ pub enum Enforcement {
     Enforced,
     /// Enforced in part; the text states which part is not enforced, and the reason.
     Weakened(String),
-    /// Not enforced, for this reason.
+    /// Not enforced; the text states the reason.
     Unsupported(String),
 }
 
@@ -62,7 +62,7 @@ macro_rules! report {
                 }
             }
 
-            /// Returns the path of its config field, such as `resources.cpu`.
+            /// Returns the path of the config field, such as `resources.cpu`.
             pub fn path(self) -> &'static str {
                 match self {
                     $(Self::$Guarantee => $path,)+
@@ -71,14 +71,14 @@ macro_rules! report {
         }
 
         impl EnforcementReport {
-            /// Returns an entry.
+            /// Returns the entry of a limit or security option.
             pub fn get(&self, guarantee: Guarantee) -> &Enforcement {
                 match guarantee {
                     $(Guarantee::$Guarantee => &self.$field,)+
                 }
             }
 
-            /// Returns a report in which nothing is enforced, for this reason.
+            /// Returns a report in which nothing is enforced; `why` is the reason given in each entry.
             pub fn unsupported(why: &str) -> Self {
                 Self { $($field: Enforcement::unsupported(why),)+ }
             }
@@ -105,7 +105,7 @@ report! {
     user, User at "security.user",
     /// The read-only root file system.
     read_only, ReadOnly at "security.readOnly",
-    /// Containers that share no network with it cannot reach the container.
+    /// Containers that share no network with this container cannot reach it.
     network, Network at "network",
     /// On the driver's default network, containers of other sessions cannot reach the container.
     sessions, Sessions at "network",
@@ -128,7 +128,7 @@ impl Enforcement {
         Self::Unsupported(why.into())
     }
 
-    /// Returns whether it is enforced as configured.
+    /// Returns whether the limit or security option is enforced as configured.
     pub fn holds(&self) -> bool {
         *self == Self::Enforced
     }

@@ -140,8 +140,8 @@ impl EventContainer {
 }
 
 impl EventData {
-    /// Creates the data of a container's event. The exit code is used only for [`EventKind::Stopped`]; a gap
-    /// has no container.
+    /// Creates the data of an event. `exit_code` is used only for [`EventKind::Stopped`]; `container` is not used for
+    /// [`EventKind::Gap`].
     pub fn of_container(kind: EventKind, container: EventContainer, exit_code: Option<i64>) -> Self {
         match kind {
             EventKind::Created => Self::Created(container),
@@ -200,7 +200,7 @@ pub struct Event {
     pub time: SystemTime,
     /// The position in the event stream, for [`EventFilter::after`].
     pub cursor: EventCursor,
-    /// The kind and its data.
+    /// The event's kind and the data of that kind.
     #[serde(flatten)]
     pub data: EventData,
 }
@@ -226,7 +226,7 @@ impl Event {
         self.container().map(|container| &container.id)
     }
 
-    /// Returns the exit code of the main process; only for [`EventKind::Stopped`].
+    /// Returns the main process's exit code; `None` for other kinds than [`EventKind::Stopped`], or if unknown.
     pub fn exit_code(&self) -> Option<i64> {
         match self.data {
             EventData::Stopped { exit_code, .. } => exit_code,
@@ -277,7 +277,7 @@ pub struct EventFilter {
     #[serde(with = "millis::optional_time", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// Only events after this one. Cannot be combined with `since`.
+    /// Only events after this cursor. Cannot be combined with `since`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &Option<EventCursor>| rules::one_start(self)))))]
     pub after: Option<EventCursor>,
@@ -295,9 +295,9 @@ impl EventFilter {
         label(self, key: impl Into<String>, value: impl Into<String>) {
             self.labels.insert(key.into(), value.into());
         }
-        /// Starts at `time`.
+        /// Selects events from `time` on, and unsets `after`.
         since(self, time: SystemTime) { (self.since, self.after) = (Some(time), None); }
-        /// Starts after the event of a cursor.
+        /// Selects events after a cursor, and unsets `since`.
         after(self, cursor: EventCursor) { (self.since, self.after) = (None, Some(cursor)); }
     }
 

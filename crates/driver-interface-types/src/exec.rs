@@ -51,17 +51,17 @@ pub struct ExecConfig {
     /// container's user.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))))]
     pub user: Option<String>,
-    /// The complete standard input of the command. If unset, the input is empty (and in
-    /// [`exec_stream`](crate::ContainerDriver::exec_stream) it is the session's `stdin`). With a terminal the
-    /// input is typed, followed by an end of file (Ctrl-D).
+    /// The complete standard input of the command. If unset, the input is empty, except in
+    /// [`exec_stream`](crate::ContainerDriver::exec_stream), where it comes from the session's `stdin`. With a terminal
+    /// the driver types the input, followed by an end of file (Ctrl-D).
     #[cfg_attr(feature = "schema", garde(skip))]
     #[debug("{:?} bytes", stdin.as_ref().map(Bytes::len))]
     pub stdin: Option<Bytes>,
-    /// The size of a terminal to use instead of pipes; standard output and error are then one stream.
+    /// The size of a terminal to use instead of pipes; standard output and standard error are then one stream.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::check_size_nonzero)))))]
     pub tty: Option<TtySize>,
-    /// The maximum run time. When it expires, the command and every process it has started are killed, and the
-    /// output up to then is kept.
+    /// The maximum run time. When it expires, the command and every process it has started are killed, and the output
+    /// so far is kept.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub timeout: Option<Duration>,
     /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
@@ -204,7 +204,7 @@ pub struct ExecOutput {
 }
 
 impl ExecOutput {
-    /// Creates an output that is complete.
+    /// Creates a complete output, which is not truncated.
     pub fn new(outcome: ExecOutcome, stdout: impl Into<Bytes>, stderr: impl Into<Bytes>) -> Self {
         Self {
             stdout: stdout.into(),
@@ -214,7 +214,7 @@ impl ExecOutput {
         }
     }
 
-    /// Sets whether output is missing.
+    /// Sets whether output is missing or may be missing.
     pub fn truncated(mut self, yes: bool) -> Self {
         self.truncated = yes;
         self

@@ -12,10 +12,10 @@ use crate::{ExecOutcome, TtySize};
 
 /// A running command and its streams, returned by [`exec_stream`](crate::ContainerDriver::exec_stream).
 ///
-/// Read `stdout` and `stderr` concurrently: they share a connection, so a stream that is not read blocks the
-/// other. Close the input when there is no more, and call [`wait`](Self::wait) for the outcome. Fields may be
-/// moved out into different tasks. When `control` is dropped, the connection closes and the command is killed with
-/// every process it has started.
+/// Read `stdout` and `stderr` concurrently: they share a connection, so a stream that is not read blocks the other.
+/// Close the input once all of it is written, and call [`wait`](Self::wait) for the outcome. Fields may be moved out
+/// into different tasks. When `control` is dropped, the connection closes and the command is killed with every process
+/// it has started.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerDriver, ContainerId, ExecConfig, TtySize};
@@ -33,13 +33,12 @@ use crate::{ExecOutcome, TtySize};
 #[must_use = "dropping it kills the command"]
 #[non_exhaustive]
 pub struct ExecSession {
-    /// The command's standard input. Shutting it down ends the input (a half-close; with a terminal, Ctrl-D is
-    /// typed), and the output continues. `None` if the config has an input, or after
-    /// [`close_stdin`](Self::close_stdin).
+    /// The command's standard input. Shutting this writer down ends the input (a half-close; with a terminal, by typing
+    /// Ctrl-D); the output continues. `None` if the config has an input, or after [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
-    /// The command's standard output; with a terminal, all of its output. It ends soon after the command has
-    /// exited. It ends with an error if the connection was cut, or if more unread output than is buffered
-    /// arrived while the command was being killed.
+    /// The command's standard output; with a terminal, all of its output. The stream ends soon after the command has
+    /// exited. It ends with an error if the connection was cut, or if unread output exceeded the buffer while the
+    /// command was being killed.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The command's standard error; with a terminal it is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
@@ -47,8 +46,8 @@ pub struct ExecSession {
     pub control: Box<dyn ExecControl>,
 }
 
-/// A handle that controls a running command. Drivers implement it. When it is dropped, the command is killed with
-/// every process it has started, in the background if necessary.
+/// A handle that controls a running command. Drivers implement this trait. When the handle is dropped, the command and
+/// every process it has started are killed, in the background if necessary.
 #[async_trait]
 pub trait ExecControl: Send + Sync + 'static {
     /// Sets the terminal's size.
@@ -57,8 +56,8 @@ pub trait ExecControl: Send + Sync + 'static {
     /// - `UnsupportedError`: the command has no terminal.
     async fn resize(&self, size: TtySize) -> Result<()>;
 
-    /// Waits until the command has exited. Every call returns the same outcome. It does not read the streams: a
-    /// command that is blocked on a write does not exit.
+    /// Waits until the command has exited. Every call returns the same outcome. The call does not read the streams, so
+    /// a command that is blocked on a write does not exit.
     ///
     /// # Errors
     /// - `ConnectionError`: the connection broke, and the command's outcome could not be determined.

@@ -14,7 +14,7 @@ use crate::{
     ResourceFilter, RunOptions, SessionId, SessionSummary, Volume, WaitFor,
 };
 
-/// Helpers for every driver.
+/// Convenience methods for every driver.
 #[async_trait]
 pub trait ContainerDriverExt: ContainerDriver {
     /// Returns the container with exactly this name, or `None` if this namespace has none.
@@ -61,9 +61,9 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The message has its
-    ///   last observed state. For a container that has exited, the message also has its exit code and the end of
-    ///   its log, as with [`wait_for`](Self::wait_for).
+    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The message has the
+    ///   container's last observed state. For a container that has exited, the message also has its exit code and the
+    ///   end of its log, as with [`wait_for`](Self::wait_for).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -131,8 +131,8 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///   cause (a read-only root, a permission, a user, a program, a port, memory). Text in the log that
     ///   looks like a credential is redacted, but other secrets that the program prints appear in this error
     ///   too.
-    /// - `WaitTimeoutError`: the container was not ready within `deadline`. A container that has not been started
-    ///   yet is waited for.
+    /// - `WaitTimeoutError`: the container was not ready within `deadline`. The call also waits for a container that
+    ///   has not been started yet.
     /// - `TimeoutError`: the engine did not respond within `deadline`, or within the driver's own deadline.
     /// - `ConfigurationError`: the path of [`WaitFor::Http`] is invalid.
     /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that does not support
@@ -167,14 +167,14 @@ pub trait ContainerDriverExt: ContainerDriver {
 
     /// Creates a container, runs it until it exits, removes it, and returns its output and outcome.
     ///
-    /// It works like `docker run --rm`. The removal needs the driver: call this on a driver that can be
-    /// cloned, such as `DockerDriver` or `Arc<dyn ContainerDriver>`. For output as it is written, use
-    /// [`run_streaming`](Self::run_streaming).
+    /// This works like `docker run --rm`. The run keeps a clone of the driver, to remove the container: call this on a
+    /// driver that can be cloned, such as `DockerDriver` or `Arc<dyn ContainerDriver>`. For output as it is written,
+    /// use [`run_streaming`](Self::run_streaming).
     ///
-    /// The output is that of the container's log, so bytes that are not UTF-8 may be replaced (see
-    /// [`stream_container_logs`](ContainerDriver::stream_container_logs)). With a [`tty`](ContainerConfig::tty) all of
-    /// it is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container that
-    /// is terminated by a signal exits with 128 plus its number.
+    /// The output comes from the container's log, so bytes that are not UTF-8 may be replaced (see
+    /// [`stream_container_logs`](ContainerDriver::stream_container_logs)). With a [`tty`](ContainerConfig::tty), all
+    /// output is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container
+    /// that is terminated by a signal exits with 128 plus the signal number.
     ///
     /// With an [operation key](ContainerConfig::operation_key), a retry returns the result of the container
     /// that an earlier attempt created, without running it again. Runs with the same key must not overlap:
@@ -195,7 +195,7 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// [`ExecOutput::success`](crate::ExecOutput::success).
     ///
     /// # Cancel safety
-    /// If the future is dropped, the container is killed and removed in the background, provided the runtime still runs.
+    /// If the future is dropped, the container is killed and removed in the background if the tokio runtime still runs.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;
@@ -224,7 +224,7 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Cancel safety
     /// If the future or the [`ContainerRun`] is dropped, the container is killed and removed in the background,
-    /// provided the runtime still runs.
+    /// provided the tokio runtime still runs.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;
@@ -424,7 +424,7 @@ async fn listed_networks<D: ContainerDriver + ?Sized>(
 struct Sessions(BTreeMap<SessionId, SessionSummary>);
 
 impl Sessions {
-    /// Returns the summary of a resource's session, if it has one, and records the resource's creation time in it.
+    /// Records a resource's creation time in its session's summary, and returns the summary; `None` without a session.
     fn of(&mut self, session: Option<&SessionId>, created_at: SystemTime) -> Option<&mut SessionSummary> {
         let session = session?;
         let summary = self

@@ -13,7 +13,7 @@ use crate::rules::{self, one, within};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ReadFileOptions {
-    /// The maximum size of the file, in bytes. A larger file is refused, not truncated.
+    /// The maximum size of the file, in bytes. A larger file is rejected, not truncated.
     pub limit: usize,
 }
 
@@ -116,7 +116,7 @@ pub struct WriteFile {
     /// The permissions, as in `chmod`.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::FILE_MODE)))))]
     pub mode: u32,
-    /// The owner; if unset, the container's user, or root if that user is given by name.
+    /// The owner. If unset, the user in the container's config if it is numeric, otherwise root.
     pub owner: Option<FileOwner>,
     /// Whether missing parent directories are created, with the same owner and mode `0755`.
     pub create_parents: bool,

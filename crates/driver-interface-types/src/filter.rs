@@ -56,8 +56,8 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whether a container matches. Drivers apply it after the engine's own filter, which may be less
-    /// strict.
+    /// Returns whether a container matches. Drivers call this even after the engine has filtered, because the engine's
+    /// filter may be less strict.
     pub fn matches(&self, container: &ContainerInstance) -> bool {
         self.name.as_ref().is_none_or(|name| *name == container.name)
             && self

@@ -38,7 +38,7 @@ pub struct DriverHealth {
 pub enum HealthStatus {
     /// The engine responds.
     Healthy,
-    /// The engine does not respond, or not as expected.
+    /// The engine does not respond, or responds unexpectedly.
     Unhealthy,
 }
 

@@ -62,10 +62,10 @@ macro_rules! safe_name {
                 name_problem(text, $min, $max)$(.or_else(|| $more(text)))?
             }
 
-            /// Validates a text and wraps it.
+            /// Validates `text` and wraps it.
             ///
             /// # Errors
-            /// [`ConfigurationError`] if the text is not valid; the message is that of [`problem`](Self::problem).
+            /// [`ConfigurationError`] if `text` is invalid, with the message that [`problem`](Self::problem) returns.
             pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
                 let text = text.into();
                 match Self::problem(&text) {
@@ -74,7 +74,7 @@ macro_rules! safe_name {
                 }
             }
 
-            /// Returns the text.
+            /// Returns the value as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -172,7 +172,7 @@ safe_name! {
 safe_name! {
     /// The id of a session: a group of resources that belong together (one user's run, one job, one test).
     ///
-    /// It is stored as a label on the engine, so that another process can find the session. It has at most 63
+    /// The id is stored as a label on the engine, so that another process can find the session. It has at most 63
     /// characters and starts and ends with a letter or digit, so it is a valid label value on every engine.
     SessionId, "sessionId", 1..=63, also label_value_problem
 }
@@ -181,14 +181,14 @@ safe_name! {
     /// The key of one creation, by which a retry finds the resource that an earlier attempt created.
     ///
     /// See [`ContainerConfig::operation_key`](crate::ContainerConfig::operation_key).
-    /// It has the form of a [`SessionId`].
+    /// The valid values are those of a [`SessionId`].
     OperationKey, "operationKey", 1..=63, also label_value_problem
 }
 
 safe_name! {
     /// A scope that isolates programs on one engine: a driver sees and changes only its own namespace.
     ///
-    /// It has the form of a [`SessionId`].
+    /// The valid values are those of a [`SessionId`].
     Namespace, "namespace", 1..=63, also label_value_problem
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An image reference: `nginx`, `nginx:1.27`, `ghcr.io/org/app@sha256:…`.
 ///
-/// It keeps the text as given. [`registry`](Self::registry), [`repository`](Self::repository), [`tag`](Self::tag)
-/// and [`digest`](Self::digest) return the parts with Docker's defaults filled in.
+/// The text is kept as given. [`registry`](Self::registry), [`repository`](Self::repository), [`tag`](Self::tag) and
+/// [`digest`](Self::digest) return the parts with Docker's defaults filled in.
 ///
 /// ```
 /// use driver_interface_types::ImageRef;
@@ -33,7 +33,7 @@ pub struct ImageRef {
 }
 
 const DEFAULT_REGISTRY: &str = "docker.io";
-/// The longest repository name, registry included, that registries accept.
+/// The maximum length of a repository name, registry included.
 const MAX_NAME: usize = 255;
 const MAX_TAG: usize = 128;
 
@@ -68,7 +68,7 @@ impl ImageRef {
         &self.repository
     }
 
-    /// Returns the tag; `latest` if the text has neither a tag nor a digest.
+    /// Returns the tag: `latest` if the text has neither a tag nor a digest, `None` if it has only a digest.
     pub fn tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag),
@@ -77,12 +77,12 @@ impl ImageRef {
         }
     }
 
-    /// Returns the digest, such as `sha256:…`.
+    /// Returns the digest, such as `sha256:…`, if the text has one.
     pub fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
     }
 
-    /// Returns the reference with all defaults written out. It is equal for all spellings of an image.
+    /// Returns the reference with all defaults written out. All spellings of an image have the same canonical form.
     pub fn canonical(&self) -> String {
         let mut text = format!("{}/{}", self.registry, self.repository);
         if let Some(tag) = self.tag() {

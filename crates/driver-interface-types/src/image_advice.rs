@@ -28,8 +28,8 @@ impl ImageInfo {
     /// - [`STARTS_AS_ROOT`](Self::STARTS_AS_ROOT): the image's own program starts as root, but the config has the
     ///   default user, or lacks the capabilities or the writable root file system of
     ///   [`SecurityOptions::compatible`].
-    /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config has
-    ///   no mount there and another user, or a read-only mount there.
+    /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config mounts
+    ///   something read-only there, or mounts nothing there and runs as another user.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, ImageInfo, SecurityOptions};

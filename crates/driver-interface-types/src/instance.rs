@@ -39,7 +39,7 @@ pub struct ContainerInstance {
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub started_at: Option<SystemTime>,
-    /// The exit of the last run; `None` while the container runs or if it has never run.
+    /// The exit info of the last run; `None` while the container runs or if it has never run.
     pub exit: Option<ExitInfo>,
     /// The labels from the config, without the driver's own.
     pub labels: BTreeMap<String, String>,
@@ -53,7 +53,7 @@ pub struct ContainerInstance {
     /// The results of the health checks; `None` if the container has no health check or has not run yet.
     #[serde(default)]
     pub health: Option<ContainerHealth>,
-    /// Which of the limits and security options are enforced; `None` if the driver does not report it.
+    /// Which limits and security options are enforced; `None` if the driver does not report this.
     #[serde(default)]
     pub enforcement: Option<EnforcementReport>,
 }
@@ -66,7 +66,7 @@ pub struct ContainerInstance {
 pub struct Warning {
     /// The path of the setting, such as `resources.disk`.
     pub path: String,
-    /// A stable code for the case, such as `not-enforced`.
+    /// A stable code, such as `not-enforced`.
     pub code: String,
     /// The setting that is not enforced, the reason and the remedy.
     pub message: String,

@@ -22,7 +22,7 @@ use crate::{
 
 /// A handler around every call of a driver, for example to measure, retry, limit, refuse or record calls.
 ///
-/// [`Intercepted`] turns it into a driver. To change only a few operations, with their concrete types,
+/// [`Intercepted`] turns the handler into a driver. To change only a few operations, with their concrete types,
 /// implement [`LayeredDriver`] instead.
 ///
 /// ```
@@ -87,9 +87,9 @@ pub struct Call<'a> {
     pub operation: Operation,
     /// The container's id, as passed by the caller.
     pub container: Option<&'a ContainerId>,
-    /// The volume.
+    /// The volume's id.
     pub volume: Option<&'a VolumeId>,
-    /// The network.
+    /// The network's id.
     pub network: Option<&'a NetworkId>,
     /// The image.
     pub image: Option<&'a ImageRef>,

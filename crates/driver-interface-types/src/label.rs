@@ -1,8 +1,8 @@
 //! The labels by which a driver recognises its own resources.
 //!
 //! Every resource that a driver creates on an engine carries them from the moment it exists, so that another
-//! process, or the same process after a crash, can find it again. Users cannot set or overwrite them: a config
-//! with a label under [`RESERVED_PREFIX`] is refused.
+//! process, or the same process after a crash, can find it again. Users cannot set or overwrite them: a config with a
+//! label under [`RESERVED_PREFIX`] is rejected.
 
 /// The prefix of the labels that are reserved for drivers.
 pub const RESERVED_PREFIX: &str = "io.driver-interface.";

@@ -10,8 +10,8 @@ use crate::millis;
 use crate::rules::{self, one};
 use crate::text_enum::text_enum;
 
-/// The options of [`stream_container_logs`](crate::ContainerDriver::stream_container_logs): which part of the logs
-/// it streams. The default is all existing logs of both streams.
+/// The options of [`stream_container_logs`](crate::ContainerDriver::stream_container_logs): which part of the logs to
+/// stream. The default is all existing logs of both streams.
 ///
 /// ```
 /// use driver_interface_types::LogStreamOptions;
@@ -29,8 +29,8 @@ use crate::text_enum::text_enum;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogStreamOptions {
-    /// Whether to continue until the container exits or is removed. A container that has not been started yet is
-    /// waited for.
+    /// Whether to continue until the container exits or is removed. If the container has not been started yet, the
+    /// stream waits for it.
     pub follow: bool,
     /// The number of existing lines to return from the end: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
@@ -42,12 +42,12 @@ pub struct LogStreamOptions {
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub until: Option<SystemTime>,
-    /// Whether chunks have timestamps. Each chunk then starts a line.
+    /// Whether chunks have timestamps. Each chunk then contains at most one line.
     pub timestamps: bool,
-    /// Whether standard output is included.
+    /// Whether standard output is included. At least one of `stdout` and `stderr` must be set.
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &bool| rules::selects_stream(self.stdout, self.stderr)))))]
     pub stdout: bool,
-    /// Whether standard error is included. Selecting neither stream is refused.
+    /// Whether standard error is included. At least one of `stdout` and `stderr` must be set.
     pub stderr: bool,
 }
 
@@ -93,7 +93,7 @@ pub enum LogSource {
     Stdout,
     /// Standard error.
     Stderr,
-    /// The terminal, which combines both streams. It is returned regardless of the selected streams.
+    /// The terminal, which combines both streams. Its output is returned regardless of the selected streams.
     Tty,
 }
 
@@ -139,8 +139,7 @@ impl LogChunk {
         self
     }
 
-    /// Returns the chunk as text. Bytes that are not UTF-8 become U+FFFD, including a character split by the
-    /// chunk's end.
+    /// Returns the chunk as text. Invalid UTF-8 becomes U+FFFD, as does a character cut off at the end of the chunk.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }

@@ -21,7 +21,7 @@ pub enum NetworkMode {
     None,
     /// Any other value: the name of a network created by
     /// [`create_network`](crate::ContainerDriver::create_network). It must exist. The host's network and another
-    /// container's network are refused.
+    /// container's network are rejected.
     Named(String),
 }
 
@@ -76,7 +76,7 @@ pub enum PullPolicy {
     Never,
 }
 
-/// How a limit or security option that the engine cannot enforce is treated.
+/// Whether a limit or security option that the engine cannot enforce causes a warning or an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -85,7 +85,7 @@ pub enum Strictness {
     /// The container is created, and the instance carries a [`Warning`](crate::Warning).
     #[default]
     Warn,
-    /// The creation is refused with `UnsupportedError`.
+    /// The creation fails with `UnsupportedError`.
     Require,
 }
 

@@ -8,9 +8,9 @@ use crate::text_enum::text_enum;
 
 /// A mount of a volume or a host directory into a container.
 ///
-/// A volume belongs to the [`owner`](crate::VolumeConfig::owner) of its config, by default the default user
-/// of containers. It hides the image's files at the target: neither the files nor their owner are copied to
-/// the volume.
+/// A volume belongs to the [`owner`](crate::VolumeConfig::owner) of its config, by default the default user of
+/// containers. The volume hides the image's files at the target: neither the files nor their owner are copied to the
+/// volume.
 ///
 /// ```
 /// use driver_interface_types::VolumeMount;
@@ -47,10 +47,9 @@ pub struct VolumeMount {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MountType {
-    /// A file or directory of the host. It is refused unless the driver's policy allows it; the default
-    /// policy allows none.
+    /// A file or directory of the host. The driver's policy must allow it; the default policy allows none.
     Bind,
-    /// A volume. It must exist: a missing volume is refused at creation.
+    /// A volume, which must exist when the container is created.
     Volume,
 }
 

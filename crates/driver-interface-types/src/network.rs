@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 use crate::{Capabilities, ConfigFeature, NetworkId, Operation, SessionId, millis};
 
-/// The configuration of a network. Its containers can resolve each other by name.
+/// The configuration of a network. Containers on the network can resolve each other by name.
 ///
 /// ```
 /// use driver_interface_types::NetworkConfig;
@@ -82,11 +82,11 @@ impl NetworkConfig {
         internal(self, yes: bool) { self.internal = yes; }
     }
 
-    /// Refuses a config that requires an undeclared capability. Drivers call it first, so that no setting is
+    /// Returns an error if the config requires an undeclared capability. Drivers call this first, so that no setting is
     /// silently ignored.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the path and its capability.
+    /// [`UnsupportedError`], which names the path of the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         if !self.internal {
             return Ok(());
@@ -138,7 +138,7 @@ pub struct Network {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct NetworkConnectOptions {
-    /// Names, in addition to the container's own, by which other containers on that network can resolve it.
+    /// Names, in addition to the container's own, by which other containers on the network can resolve the container.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub aliases: Vec<String>,
 }

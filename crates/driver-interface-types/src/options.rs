@@ -96,7 +96,7 @@ impl WaitOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RemoveOptions {
-    /// Whether a running or paused container is killed and removed. If unset, removing it is refused.
+    /// Whether a running or paused container is killed and removed. If unset, removing such a container fails.
     pub force: bool,
 }
 
@@ -107,8 +107,8 @@ impl RemoveOptions {
     }
 }
 
-/// The options of [`get_container_logs`](crate::ContainerDriver::get_container_logs): which part of the logs it
-/// returns. The default is the complete logs of both streams.
+/// The options of [`get_container_logs`](crate::ContainerDriver::get_container_logs): which part of the logs to return.
+/// The default is the complete logs of both streams.
 ///
 /// ```
 /// use driver_interface_types::LogOptions;
@@ -126,8 +126,8 @@ impl RemoveOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// Whether to keep reading until the container exits or is removed. A container that has not been started yet
-    /// is waited for. The driver's deadline for the call still applies.
+    /// Whether to keep reading until the container exits or is removed. If the container has not been started yet, the
+    /// call waits for it. The driver's deadline for the call still applies.
     pub follow: bool,
     /// The number of lines to return from the end: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
@@ -137,10 +137,10 @@ pub struct LogOptions {
     pub since: Option<SystemTime>,
     /// Whether each line starts with its time: RFC 3339 in UTC, then a space.
     pub timestamps: bool,
-    /// Whether standard output is included.
+    /// Whether standard output is included. At least one of `stdout` and `stderr` must be set.
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &bool| rules::selects_stream(self.stdout, self.stderr)))))]
     pub stdout: bool,
-    /// Whether standard error is included. Selecting neither stream is refused.
+    /// Whether standard error is included. At least one of `stdout` and `stderr` must be set.
     pub stderr: bool,
 }
 
@@ -161,9 +161,9 @@ impl LogOptions {
     crate::setters! {
         /// Sets whether to keep reading until the container exits.
         follow(self, yes: bool) { self.follow = yes; }
-        /// Returns only the last `lines` lines.
+        /// Selects only the last `lines` lines.
         tail(self, lines: u64) { self.tail = Some(lines); }
-        /// Returns only lines written at or after `time`.
+        /// Selects only lines written at or after `time`.
         since(self, time: SystemTime) { self.since = Some(time); }
         /// Sets whether each line starts with its time.
         timestamps(self, yes: bool) { self.timestamps = yes; }

@@ -13,7 +13,7 @@ use crate::{ContainerConfig, EnforcementReport, ImageInfo, Warning};
 pub struct CreationPlan {
     /// The config, including the values that the driver fills in.
     pub config: ContainerConfig,
-    /// Why the creation would be refused; empty if it would be accepted.
+    /// The reasons why the driver would refuse the creation; empty if it would accept the creation.
     pub refusals: Vec<Warning>,
     /// The warnings that the creation would return.
     pub warnings: Vec<Warning>,
@@ -48,7 +48,7 @@ impl CreationPlan {
         self
     }
 
-    /// Returns whether the creation would be accepted. It can still fail: a name may be taken by then, or the
+    /// Returns whether the creation would be accepted. The creation can still fail: a name may be taken by then, or the
     /// image may not exist.
     pub fn is_accepted(&self) -> bool {
         self.refusals.is_empty()

@@ -98,7 +98,7 @@ pub enum PullProgress {
 pub struct LayerProgress {
     /// The layer's id, as abbreviated by the engine.
     pub layer: String,
-    /// The layer's status, in the engine's words.
+    /// The layer's status, as described by the engine.
     pub status: String,
     /// The number of bytes processed, if the engine reports it.
     pub current_bytes: Option<u64>,

@@ -13,8 +13,7 @@ use crate::rules::{
 /// limit, because few engines can enforce a disk limit.
 ///
 /// A limit that the engine cannot enforce is never silently ignored: the instance carries a
-/// [`Warning`](crate::Warning), or, with [`Strictness::Require`](crate::Strictness::Require), the creation is
-/// refused.
+/// [`Warning`](crate::Warning), or, with [`Strictness::Require`](crate::Strictness::Require), the creation fails.
 ///
 /// ```
 /// use driver_interface_types::ResourceLimits;

@@ -1,7 +1,7 @@
 //! The rules of the configs and options, called by garde's derive on each type.
 //!
 //! Use them through `driver-interface-validation`, which has the functions and the policy for callers. A rule is a
-//! function of the value alone. garde keeps only a text per error, so the [`RuleContext`] keeps the code and the
+//! function of the value alone. garde keeps only a message per error, so the [`RuleContext`] keeps the code and the
 //! path of each violation beside garde's report.
 
 mod capabilities;
@@ -38,11 +38,11 @@ pub trait HostPolicy {
 /// The context of the rules: the policy of the driver, and the violations found.
 pub struct RuleContext {
     policy: Box<dyn HostPolicy>,
-    /// The violations of each error in garde's report, in its order, with paths relative to the error's path.
+    /// The violations of each error in garde's report, in the report's order, with paths relative to the error's path.
     found: RefCell<Vec<Vec<(String, Refusal)>>>,
 }
 
-/// Why a value is refused.
+/// Why a value is rejected: the code of the violated rule, and the message.
 pub(crate) struct Refusal {
     code: Cow<'static, str>,
     message: String,

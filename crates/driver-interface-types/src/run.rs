@@ -38,8 +38,8 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The maximum time from the start to the exit. When it expires, the container is killed, and the output up to then
-    /// is kept.
+    /// The maximum time from the start to the exit. When it expires, the container is killed, and the output so far is
+    /// kept.
     pub timeout: Option<Duration>,
     /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
     pub output_limit: usize,
@@ -66,7 +66,7 @@ impl RunOptions {
 /// A container that was started by [`run_streaming`](crate::ContainerDriverExt::run_streaming), with its output as it
 /// is written.
 ///
-/// Dropping it kills and removes the container in the background, provided the runtime it was started on still runs.
+/// Dropping it kills and removes the container in the background, if the tokio runtime that started it still runs.
 #[must_use = "dropping it kills and removes the container"]
 pub struct ContainerRun<D: ContainerDriver + Clone + 'static> {
     driver: D,
@@ -149,7 +149,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         Ok(exit)
     }
 
-    /// Waits for the exit, and removes the container if that fails. Its command may have run.
+    /// Waits for the exit, and removes the container if the wait fails.
     async fn exit(&mut self) -> Result<ExitInfo> {
         let exit = self.driver.wait_container(&self.id, WaitOptions::default()).await;
         match exit {
@@ -190,7 +190,7 @@ async fn removed<D: ContainerDriver>(
     loop {
         match driver.remove_container(id, RemoveOptions::force()).await {
             Ok(()) => return Ok(true),
-            // A failed attempt may still have removed it.
+            // A failed attempt may still have removed the container.
             Err(error) if error.is_not_found() => return Ok(!first),
             Err(error) => match pauses.next() {
                 Some(pause) => sleep(pause).await,
@@ -286,7 +286,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
                 output.incomplete = true;
             }
             match stopped {
-                // If it had already stopped, it exited in time, and only reading its output took longer.
+                // If the container had already stopped, it exited in time, and only reading its output took longer.
                 Ok(stopped) => {
                     let killed = stopped != StopOutcome::AlreadyStopped;
                     run.exit().await.map(|exit| (exit, killed))
@@ -297,7 +297,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
     };
     let outcome = match ended {
         Ok((exit, killed)) => match exit.oom_killed {
-            // The caller that removed it may also have killed it.
+            // The caller that removed the container may also have killed it.
             _ if !run.remove(&exit).await? => ExecOutcome::ContainerGone,
             _ if killed => ExecOutcome::TimedOut,
             Some(true) => ExecOutcome::OomKilled,

@@ -67,8 +67,7 @@ pub struct LinuxCapabilities {
     #[cfg_attr(feature = "schema", garde(custom(many(rules::drop))), schemars(transform = json::dropped))]
     pub drop: Vec<String>,
     /// The capabilities to add afterwards, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
-    /// container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are refused unless the driver's policy allows
-    /// them.
+    /// container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are rejected unless the driver's policy allows them.
     #[cfg_attr(feature = "schema", garde(custom(many(|add: &Vec<String>, found| rules::add(add, &self.drop, found)))), schemars(transform = json::added))]
     pub add: Vec<String>,
 }
@@ -118,8 +117,8 @@ impl SecurityOptions {
     /// Returns the safest options, which are the default: a read-only root file system with a writable `/tmp`, no
     /// capabilities, no new privileges, user [`DEFAULT_USER`](Self::DEFAULT_USER).
     ///
-    /// An image that starts as root can often run with them too: set [`user`](Self::user) to its service's user, and
-    /// mount a volume or a tmpfs mount wherever it writes.
+    /// An image that starts as root can often run with these options too: set [`user`](Self::user) to its service's
+    /// user, and mount a volume or a tmpfs mount wherever it writes.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;
@@ -169,7 +168,7 @@ impl SecurityOptions {
         image_user(self) { self.user = None; }
     }
 
-    /// Returns the numeric ids of the user and its group; each is `None` unless `user` has it as a number.
+    /// Returns the numeric ids of the user and its group; each is `None` unless `user` gives it as a number.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;
@@ -186,8 +185,8 @@ impl SecurityOptions {
     crate::setters! {
         /// Adds a capability to drop.
         drop_capability(self, name: impl Into<String>) { self.capabilities.drop.push(name.into()); }
-        /// Adds a capability to grant, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
-        /// container are refused unless the driver's policy allows them.
+        /// Adds a capability to grant, such as `NET_BIND_SERVICE`. Capabilities that affect more than the container are
+        /// rejected unless the driver's policy allows them.
         add_capability(self, name: impl Into<String>) { self.capabilities.add.push(name.into()); }
         /// Sets the capabilities to drop and to add.
         capabilities(self, capabilities: LinuxCapabilities) { self.capabilities = capabilities; }

@@ -8,7 +8,7 @@ use crate::rules::{self, json, limits::MAX_PATH, one, within};
 /// A tmpfs mount: a directory in memory that is empty at each start, regardless of the image's content there.
 ///
 /// If `mode`, `uid` and `gid` are unset, the container's user can write to it. If the engine does not support the
-/// requested mode or owner, the driver refuses the creation with `UnsupportedError`.
+/// requested mode or owner, the creation fails with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::TmpfsMount;
@@ -25,7 +25,7 @@ pub struct TmpfsMount {
     /// The absolute path inside the container.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::location_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
-    /// The size in MiB. Its content counts towards the container's memory.
+    /// The size in MiB. The content counts towards the container's memory.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::TMPFS)))), schemars(transform = json::within(rules::TMPFS)))]
     pub size: u64,
     /// The permissions of the directory as a number, at most `0o7777`; if unset, `0o1777`, which lets everyone
@@ -33,25 +33,25 @@ pub struct TmpfsMount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::FILE_MODE))))), schemars(transform = json::within(rules::FILE_MODE)))]
     pub mode: Option<u32>,
-    /// The user id of the directory's owner; if unset, the container's user, or root if the engine cannot
-    /// determine that user's id.
+    /// The user id of the directory's owner. If unset, the container's user is the owner. If the engine cannot
+    /// determine that user's id, root is the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::ID))))), schemars(transform = json::within(rules::ID)))]
     pub uid: Option<u32>,
-    /// The group id of the directory; if unset, the group of the container's user, or root's group if the engine
-    /// cannot determine that group's id.
+    /// The group id of the directory. If unset, the group of the container's user is used. If the engine cannot
+    /// determine that group's id, root's group is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::ID))))), schemars(transform = json::within(rules::ID)))]
     pub gid: Option<u32>,
-    /// Whether programs in it can be executed; `true` by default.
+    /// Whether programs in the directory can be executed; `true` by default.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub exec: bool,
-    /// Whether the set-user-ID and set-group-ID bits of programs in it take effect; `false` by default.
+    /// Whether the set-user-ID and set-group-ID bits of programs in the directory take effect; `false` by default.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub suid: bool,
-    /// Whether device files in it can be used; `false` by default.
+    /// Whether device files in the directory can be used; `false` by default.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub dev: bool,
@@ -94,11 +94,11 @@ impl TmpfsMount {
         uid(self, uid: u32) { self.uid = Some(uid); }
         /// Sets the group id of the directory.
         gid(self, gid: u32) { self.gid = Some(gid); }
-        /// Sets whether programs in it can be executed.
+        /// Sets whether programs in the directory can be executed.
         exec(self, yes: bool) { self.exec = yes; }
-        /// Sets whether the set-user-ID and set-group-ID bits of programs in it take effect.
+        /// Sets whether the set-user-ID and set-group-ID bits of programs in the directory take effect.
         suid(self, yes: bool) { self.suid = yes; }
-        /// Sets whether device files in it can be used.
+        /// Sets whether device files in the directory can be used.
         dev(self, yes: bool) { self.dev = yes; }
     }
 }
@@ -120,10 +120,10 @@ pub struct Ulimit {
     /// The limit's name without `RLIMIT_`, in lower case, such as `nofile`.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub name: String,
-    /// The limit in effect.
+    /// The soft limit, which is in effect.
     #[cfg_attr(feature = "schema", garde(custom(one(|soft: &u64| rules::soft_limit(*soft, self.hard)))))]
     pub soft: u64,
-    /// The maximum to which a process may raise it.
+    /// The hard limit, to which a process may raise the soft limit.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub hard: u64,
 }
@@ -154,7 +154,7 @@ impl Ulimit {
 #[non_exhaustive]
 pub struct DeviceMapping {
     /// The device on the host, below `/dev`. Devices that would give control over the host (disks, memory) are
-    /// refused.
+    /// rejected.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::host_device))), schemars(regex(pattern = json::DEVICE)))]
     pub host_path: String,
     /// The device path inside the container.

@@ -105,7 +105,7 @@ const RTMIN: u8 = 34;
 const RTMAX: u8 = 64;
 
 impl Signal {
-    /// Returns the signal with this number, if it exists: 1 to 64.
+    /// Returns the signal with this number (1 to 64), or `None` if there is no such signal.
     pub fn from_number(number: i64) -> Option<Self> {
         u8::try_from(number)
             .ok()

@@ -17,17 +17,17 @@ pub struct ContainerStats {
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// The number of cores in use since the previous sample; one fully used core is `1.0`. It makes a single
-    /// sample take about a second.
+    /// The number of cores in use since the previous sample; one fully used core is `1.0`. A single sample takes about
+    /// a second because of this value.
     pub cpu_cores: f64,
     /// The total CPU time used, in milliseconds on the wire.
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_time: Duration,
-    /// The memory in use without the reclaimable file cache, or with it if the engine does not report the two
-    /// separately (Podman).
+    /// The memory in use, without the reclaimable file cache. If the engine does not report the cache separately
+    /// (Podman), the cache is included.
     pub memory_bytes: u64,
-    /// The memory limit; `None` if there is none.
+    /// The memory limit; `None` if there is no limit.
     pub memory_limit_bytes: Option<u64>,
     /// The bytes received on all networks except loopback; `None` if the engine does not report them.
     pub network_received_bytes: Option<u64>,

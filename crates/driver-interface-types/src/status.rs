@@ -1,4 +1,4 @@
-//! Status and state, which follow from the engine's record alone, so that all observers agree.
+//! Container status and state, derived from the engine's record alone, so that all observers agree.
 
 use std::time::SystemTime;
 
@@ -105,9 +105,9 @@ pub struct ExitInfo {
     /// Whether the process was killed (exit code 137) after the container ran out of memory; `None` if unknown,
     /// and `false` with any other exit code.
     ///
-    /// An engine records an OOM condition when any process of the container is killed for it, so a later kill from
-    /// another source looks the same. The engine may also miss the condition, which leaves this unknown. Waiting
-    /// for the exit yields more information than an inspect, if the engine supports it.
+    /// An engine records an OOM condition when any process of the container is OOM-killed, so a later kill from another
+    /// source looks the same. If the engine misses the condition, the value is unknown. Waiting for the exit yields
+    /// more information than an inspect, if the engine supports it.
     pub oom_killed: Option<bool>,
     /// When the process exited.
     #[serde(with = "millis::time")]
@@ -116,7 +116,7 @@ pub struct ExitInfo {
 }
 
 impl ExitInfo {
-    /// Creates exit info. The signal follows from the code, and `oom_killed` counts only with exit code 137.
+    /// Creates exit info. The signal follows from the code, and `oom_killed` is used only with exit code 137.
     pub fn new(code: i64, oom_killed: Option<bool>, finished_at: SystemTime) -> Self {
         let signal = Some(code - 128).filter(|signal| (1..=64).contains(signal));
         let oom_killed = if code == KILLED { oom_killed } else { Some(false) };

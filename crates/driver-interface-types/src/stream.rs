@@ -118,7 +118,7 @@ impl ByteStream {
     /// How many bytes [`from_reader`](Self::from_reader) reads at a time.
     pub const PIECE: usize = 64 * 1024;
 
-    /// Creates a stream from a file, a socket or another reader. It reads chunk by chunk, only as fast as the
+    /// Creates a stream from a file, a socket or another reader. The reader is read chunk by chunk, only as fast as the
     /// stream is consumed.
     ///
     /// A read error becomes a `FileSystemError` that names `what`.
@@ -141,7 +141,7 @@ impl ByteStream {
     /// Reads all bytes, if there are at most `limit`.
     ///
     /// # Errors
-    /// - `FileSystemError`: the stream has more bytes. The bytes read are discarded.
+    /// - `FileSystemError`: the stream has more than `limit` bytes. The bytes read are discarded.
     /// - Those of the stream.
     pub async fn read_all(mut self, limit: usize) -> Result<Bytes> {
         let mut all = BytesMut::new();

@@ -288,7 +288,7 @@ impl Attributes {
     }
 }
 
-/// Splits off the first record, `length key=value\n`.
+/// Splits off the first pax record, `length key=value\n`.
 #[doc(hidden)]
 pub fn pax_record(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = data.iter().position(|byte| *byte == b' ')?;

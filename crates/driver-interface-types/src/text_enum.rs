@@ -2,8 +2,8 @@
 
 use driver_interface_errors::ConfigurationError;
 
-/// Implements `ALL`, `as_str`, `Display` and `FromStr` for an enum of unit variants. The texts are those of its
-/// JSON form.
+/// Implements `ALL`, `as_str`, `Display` and `FromStr` for an enum of unit variants. The names are those of the JSON
+/// form.
 macro_rules! text_enum {
     ($name:ident, $what:literal: $($variant:ident = $text:literal),+ $(,)?) => {
         impl $name {
@@ -47,7 +47,7 @@ macro_rules! text_form {
 
 pub(crate) use {text_enum, text_form};
 
-/// Returns the error for a text that matches none of the values.
+/// Returns the error for a string that matches none of the values.
 pub(crate) fn unknown<'a>(
     what: &str,
     text: &str,

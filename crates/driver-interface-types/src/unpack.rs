@@ -18,8 +18,7 @@ const WAITING: usize = 4;
 /// The number of archive bytes that one entry may take in addition to its content.
 const HEADERS: u64 = 4 * 1024;
 
-/// The limits of [`unpack_into`](TarStream::unpack_into). An archive that exceeds a limit is refused, not
-/// truncated.
+/// The limits of [`unpack_into`](TarStream::unpack_into). An archive that exceeds a limit is rejected, not truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnpackOptions {
@@ -30,7 +29,7 @@ pub struct UnpackOptions {
     /// The maximum number of files, directories and links, including parent directories without an
     /// entry of their own.
     pub entries: u64,
-    /// Whether links that lead out of the directory, devices and FIFOs are skipped instead of refused.
+    /// Whether links that lead out of the directory, devices and FIFOs are skipped instead of rejected.
     pub skip_unsafe: bool,
 }
 
@@ -53,7 +52,7 @@ impl UnpackOptions {
         file_bytes(self, bytes: u64) { self.file_bytes = bytes; }
         /// Sets the maximum number of entries.
         entries(self, entries: u64) { self.entries = entries; }
-        /// Sets whether links that lead out, devices and FIFOs are skipped instead of refused.
+        /// Sets whether links that lead out of the directory, devices and FIFOs are skipped instead of rejected.
         skip_unsafe(self, yes: bool) { self.skip_unsafe = yes; }
     }
 }
@@ -77,10 +76,10 @@ impl TarStream {
     /// directory, regardless of the archive's names and links:
     ///
     /// - The directory is created if it is missing, and must be empty.
-    /// - Absolute names, names with `..` and names that are not UTF-8 are refused.
+    /// - Absolute names, names with `..` and names that are not UTF-8 are rejected.
     /// - Nothing is written through a link.
     /// - Symbolic links that are absolute or lead out of the directory, hard links to anything but a file of the
-    ///   archive, devices and FIFOs are refused, or [skipped](UnpackOptions::skip_unsafe).
+    ///   archive, devices and FIFOs are rejected, or [skipped](UnpackOptions::skip_unsafe).
     /// - Permissions are kept, except for the set-user-ID, set-group-ID and sticky bits. Files are owned by
     ///   the user of this process, and their modification time is the time of unpacking.
     /// - The number and the sizes of files are [limited](UnpackOptions).
@@ -108,7 +107,7 @@ impl TarStream {
     ///
     /// # Errors
     /// - `FileSystemError` with the kind
-    ///   - `InvalidData`: the archive is corrupt or truncated, or has an entry that is refused;
+    ///   - `InvalidData`: the archive is corrupt or truncated, or has a forbidden entry;
     ///   - `FileTooLarge`: a limit is exceeded;
     ///   - `DirectoryNotEmpty`: the directory is not empty;
     ///   - any other kind: an error of the host's file system.
@@ -117,7 +116,7 @@ impl TarStream {
     /// Files that were already unpacked remain.
     ///
     /// # Cancel safety
-    /// A dropped call leaves some of the files.
+    /// A dropped call may leave some of the files.
     pub async fn unpack_into(
         mut self,
         directory: impl AsRef<Path>,
@@ -251,7 +250,7 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Splits a name into components and refuses a name that leads out of the directory.
+    /// Splits a name into components and rejects a name that leads out of the directory.
     fn parts<'a>(&self, name: &'a str) -> Result<Vec<&'a str>> {
         let refused = || self.refuse(&format!("the archive contains the invalid name {name:?}"));
         if name.starts_with('/') || name.contains(char::REPLACEMENT_CHARACTER) {
@@ -397,9 +396,8 @@ fn is_plain(part: &str) -> bool {
     ) && !part.contains('\0')
 }
 
-/// Returns whether a symbolic link `depth` directories below the root stays inside. It may contain `..` only
-/// at its start, where it crosses directories that are not links. Links that it crosses after that stay
-/// inside too.
+/// Returns whether a symbolic link `depth` directories below the root stays inside. Its target may contain `..` only at
+/// the start, where `..` leaves real directories, not links. Links that the rest of the target follows stay inside too.
 fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;

@@ -141,11 +141,11 @@ impl VolumeConfig {
         self.owner.or(is_local.then_some(VolumeOwner::DEFAULT))
     }
 
-    /// Refuses a config that requires an undeclared capability. Drivers call it first, so that no setting is
+    /// Returns an error if the config requires an undeclared capability. Drivers call this first, so that no setting is
     /// silently ignored.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the path and its capability.
+    /// [`UnsupportedError`], which names the path of the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         if self.owner.is_none() {
             return Ok(());

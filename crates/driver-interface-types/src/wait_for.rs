@@ -45,13 +45,13 @@ pub enum WaitFor {
     /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable (it is
     /// from the engine's host on Linux).
     Port(u16),
-    /// An HTTP `GET` of this path on this port returns this status. The port must be reachable as for `Port`.
+    /// An HTTP `GET` of `path` on `port` returns `status`. The port must be reachable as for `Port`.
     Http {
         /// The path with its query, starting with `/`.
         path: String,
         /// The port inside the container.
         port: u16,
-        /// The expected status code.
+        /// The expected HTTP status code.
         status: u16,
     },
     /// This command, run in the container, exits with 0.
@@ -68,7 +68,7 @@ impl WaitFor {
         Self::Log(text.into())
     }
 
-    /// Creates a condition: a `GET` of this path returns 200.
+    /// Creates a condition: a `GET` of this path returns HTTP status 200.
     pub fn http(port: u16, path: impl Into<String>) -> Self {
         Self::Http {
             path: path.into(),
@@ -92,7 +92,7 @@ impl WaitFor {
         }
     }
 
-    /// Describes the condition, to be read after "had not".
+    /// Returns the condition as a phrase that follows "had not".
     pub(crate) fn awaited(&self) -> String {
         match self {
             Self::Log(text) => format!("written {text:?}"),
@@ -217,7 +217,7 @@ async fn listens(address: SocketAddr) -> bool {
     }
 }
 
-/// Returns the status of the response to a `GET`; `None` if there is no HTTP response.
+/// Returns the HTTP status of the response to a `GET`; `None` if there is no HTTP response.
 async fn answer(address: SocketAddr, path: &str) -> Option<u16> {
     let mut stream = connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

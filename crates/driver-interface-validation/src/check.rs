@@ -53,7 +53,7 @@ validators! {
     /// ```
     validate_exec_config(ExecConfig);
 
-    /// Validates resource limits. Paths are relative to them (`cpu`, not `resources.cpu`).
+    /// Validates resource limits. Paths are relative to the limits (`cpu`, not `resources.cpu`).
     ///
     /// # Errors
     /// [`ConfigurationError`] with every violation.
@@ -67,7 +67,7 @@ validators! {
     /// ```
     validate_resource_limits(ResourceLimits);
 
-    /// Validates security options. Paths are relative to them (`user`, not `security.user`).
+    /// Validates security options. Paths are relative to the options (`user`, not `security.user`).
     ///
     /// # Errors
     /// [`ConfigurationError`] with every violation.
@@ -112,7 +112,7 @@ validators! {
     /// Validates log options.
     ///
     /// # Errors
-    /// [`ConfigurationError`] if neither stream is selected.
+    /// [`ConfigurationError`] if neither `stdout` nor `stderr` is set.
     ///
     /// ```
     /// use driver_interface_types::LogOptions;
@@ -129,7 +129,7 @@ validators! {
     /// Validates the options of a log stream.
     ///
     /// # Errors
-    /// [`ConfigurationError`] if neither stream is selected.
+    /// [`ConfigurationError`] if neither `stdout` nor `stderr` is set.
     ///
     /// ```
     /// use driver_interface_types::LogStreamOptions;
@@ -189,7 +189,7 @@ validators! {
     /// Validates a file to write.
     ///
     /// # Errors
-    /// [`ConfigurationError`] if the mode has more than permission bits.
+    /// [`ConfigurationError`] if the mode has bits other than permission bits.
     ///
     /// ```
     /// use driver_interface_types::WriteFile;
@@ -201,7 +201,7 @@ validators! {
     validate_write_file(WriteFile);
 }
 
-/// Validates a container's config with a custom policy for bind mounts.
+/// Validates a container's config with a custom policy for bind mounts and Linux capabilities.
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -222,7 +222,7 @@ pub fn validate_container_config_with(
     validate_with(config, policy)
 }
 
-/// Validates one mount with a policy. Paths are relative to it (`target`, not `volumes[0].target`).
+/// Validates one mount with a policy. Paths are relative to the mount (`target`, not `volumes[0].target`).
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -241,8 +241,8 @@ pub fn validate_volume_mount(
     validate_with(mount, policy)
 }
 
-/// Validates the config of a detached exec. No caller stays connected to it, so it must have no timeout,
-/// input or terminal. Otherwise the rules are those of [`validate_exec_config`].
+/// Validates the config of a detached exec. No caller stays connected to the command, so the config must have no
+/// timeout, input or terminal. The other rules are those of [`validate_exec_config`].
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.

@@ -62,7 +62,7 @@ fn full_container_config() -> ContainerConfig {
         .gpus(GpuRequest::devices(["GPU-1"]).driver("nvidia"))
 }
 
-/// A config with the alternatives that the full config excludes.
+/// Returns a config with the alternatives that the full config excludes.
 fn other_container_config() -> ContainerConfig {
     full_container_config().gpus(GpuRequest::count(1))
 }

@@ -1,6 +1,6 @@
 //! JSON Schemas of the wire types, for editors and for programs in other languages.
 //!
-//! They are generated from the types, with the defaults and with the rules that JSON Schema can express: bounds,
+//! The schemas are generated from the types, with the defaults and with the rules that JSON Schema can express: bounds,
 //! lengths, patterns, enumerations. Only the validators check the other rules (a duplicate target, a dangerous bind
 //! mount). The schemas accept everything that the validators accept.
 

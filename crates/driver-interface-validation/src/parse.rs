@@ -49,7 +49,7 @@ pub fn parse_container_config(json: &str) -> Result<ContainerConfig, Configurati
     parse_container_config_with(json, &ValidationPolicy::default())
 }
 
-/// Parses a container's config from JSON and validates it with a custom policy for bind mounts.
+/// Parses a container's config from JSON and validates it with a custom policy for bind mounts and Linux capabilities.
 ///
 /// # Errors
 /// Same as [`parse_container_config`].
@@ -72,7 +72,7 @@ pub fn parse_container_config_with(
 /// Parses a volume's config from JSON and validates it.
 ///
 /// # Errors
-/// Same as [`parse_container_config`], with the rules of
+/// Same as [`parse_container_config`], but checked against the rules of
 /// [`validate_volume_config`](crate::validate_volume_config).
 ///
 /// ```
@@ -88,7 +88,7 @@ pub fn parse_volume_config(json: &str) -> Result<VolumeConfig, ConfigurationErro
 /// Parses a network's config from JSON and validates it.
 ///
 /// # Errors
-/// Same as [`parse_container_config`], with the rules of
+/// Same as [`parse_container_config`], but checked against the rules of
 /// [`validate_network_config`](crate::validate_network_config).
 ///
 /// ```

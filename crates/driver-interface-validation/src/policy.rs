@@ -28,8 +28,8 @@ use driver_interface_types::rules::text::shown;
 /// | `/private/etc`, `/private/var` and others of macOS | the locations of `/etc` and `/var` on macOS |
 /// | sockets (`….sock`, `….sock.ttrpc`) whose name contains Docker, Podman, containerd, CRI-O, BuildKit, kubelet or libvirt | access to an engine's socket is root access to its host |
 ///
-/// and everything inside these. Paths are compared as text, ignoring case (so a path on a case-insensitive host is
-/// refused in every spelling), after removing `//`, `/./` and a trailing slash. `..` is always refused.
+/// Everything inside these is refused too. Paths are compared as text, ignoring case (so a path on a case-insensitive
+/// host is refused in every spelling), after removing `//`, `/./` and a trailing slash. `..` is always refused.
 ///
 /// The policy does not access a file system. A driver whose engine runs on the same host first resolves symbolic
 /// links and checks both the path and its target. In other cases links are not resolved: allow only directories in
@@ -54,7 +54,7 @@ pub struct ValidationPolicy {
     any_bind: bool,
     roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Directories of this engine and its host that are refused like those of every host.
+    /// Directories of this engine and its host to refuse, in addition to those of every host.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl ValidationPolicy {
     driver_interface_types::setters! {
         /// Allows bind mounts of this directory and everything inside it, except for dangerous paths.
         ///
-        /// A path that is not absolute, or contains `..`, allows nothing.
+        /// A path that is not absolute, or contains `..`, has no effect.
         ///
         /// ```
         /// use driver_interface_validation::ValidationPolicy;
@@ -101,7 +101,7 @@ impl ValidationPolicy {
         allow_any_bind(self) { self.any_bind = true; }
         /// Allows bind mounts of this path and everything inside it, even if it gives control over the host.
         ///
-        /// Its parents remain refused. A path that is not absolute, or contains `..`, allows nothing.
+        /// The path's parents remain refused. A path that is not absolute, or contains `..`, has no effect.
         ///
         /// ```
         /// use driver_interface_validation::ValidationPolicy;
@@ -113,8 +113,8 @@ impl ValidationPolicy {
         allow_dangerous_bind(self, path: impl AsRef<str>) {
             self.dangerous.extend(normalised(path.as_ref()));
         }
-        /// Marks this directory as dangerous: bind mounts of it, of everything inside it and of its parents are
-        /// refused. Use it, for example, for an engine's storage.
+        /// Marks this directory as dangerous: bind mounts of this directory, of everything inside it and of its parents
+        /// are refused. Use this, for example, for an engine's storage.
         ///
         /// ```
         /// use driver_interface_validation::ValidationPolicy;
@@ -126,9 +126,8 @@ impl ValidationPolicy {
         protect(self, directory: impl AsRef<str>) { self.protected.extend(normalised(directory.as_ref())); }
     }
 
-    /// Returns the policy with symbolic links resolved by `resolve`: link targets are allowed, excepted and
-    /// protected like the links themselves. Drivers resolve once, when they connect, so that a link that
-    /// changes later has no effect.
+    /// Returns the policy with symbolic links resolved by `resolve`: a link's target is allowed, excepted or protected
+    /// like the link itself. Drivers resolve once, when they connect, so that a link that changes later has no effect.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;

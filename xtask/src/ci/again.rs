@@ -1,4 +1,4 @@
-//! Reruns of failures, each once and alone: two failures are red, a pass on the rerun is flaky.
+//! Reruns of failures, each once and alone. A second failure is red, a pass on the rerun is flaky.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// The maximum number of flaky tests; more are red.
+/// The maximum number of flaky tests. With more, the run is red.
 pub(super) const MAX_FLAKY: usize = 3;
 /// The maximum number of failures to rerun.
 const MOST_FAILED: usize = 12;
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// Runs a command, forwards its output as it arrives, and returns it.
+/// Runs a command, and forwards its output as it arrives. Returns the exit status and the output.
 pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     command
@@ -94,7 +94,7 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
     Ok(verdict)
 }
 
-/// Returns the message of a test's first failure: where it panicked, and with what.
+/// Returns the message of a test's first failure: where the test panicked, and the panic message.
 fn why(lines: &[String], name: &str) -> String {
     let head = format!("thread '{name}'");
     let panicked = lines
@@ -156,7 +156,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
     Ok(verdict)
 }
 
-/// Returns the causes of a failed run other than its checks. These cannot pass on a rerun.
+/// Returns the causes of a failed run other than failed checks. A rerun cannot fix these.
 fn other_failures(report: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for driver in list(report, "drivers") {

@@ -12,7 +12,8 @@ use crate::engines::{self, Engine, root};
 use crate::engines_command::default_state_dir;
 use crate::require;
 
-/// Checks a running engine with a process of its own, and returns its report with the engine's name as the driver.
+/// Checks a running engine in a separate process, and returns that process's report with the engine's name as the
+/// driver.
 pub(super) fn check(engine: Engine, args: &Args, seed: u64, output: &Output) -> Result<Report> {
     let state = default_state_dir();
     let status = engines::status(&state)
@@ -47,7 +48,7 @@ pub(super) fn check(engine: Engine, args: &Args, seed: u64, output: &Output) -> 
         command.args(value.iter().flat_map(|value| [option, value]));
     }
     command.args(args.bail.then_some("--bail"));
-    // This process checks the requirements, not the child.
+    // This process checks the requirements; the child does not.
     let mut child = command
         .env_remove(require::VARIABLE)
         .stdout(Stdio::piped())

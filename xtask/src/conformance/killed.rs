@@ -28,7 +28,7 @@ impl Record {
             let mut file = File::create_new(&draft)?;
             file.lock()?;
             writeln!(file, "{endpoint}")?;
-            // It becomes visible only once it is locked.
+            // The record becomes visible only once it is locked.
             fs::rename(&draft, &path)?;
             Ok(file)
         };
@@ -50,7 +50,7 @@ impl Record {
         Ok(())
     }
 
-    /// Deletes the record: the run has cleaned up after itself.
+    /// Deletes the record, because the run has cleaned up after itself.
     pub(super) fn end(&self) {
         // A leftover record only leads to a sweep that finds nothing.
         let _ = fs::remove_file(&self.path);
@@ -65,7 +65,7 @@ pub(super) struct Abandoned {
 }
 
 impl Abandoned {
-    /// Deletes the record: the run has no leftover resources.
+    /// Deletes the record, because the run has no leftover resources.
     pub(super) fn forget(self) {
         let _ = fs::remove_file(&self.path);
     }

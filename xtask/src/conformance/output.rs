@@ -32,8 +32,8 @@ impl Output {
         &self.directory
     }
 
-    /// Returns whether the final output may be coloured. `anstream` strips colours for terminals that cannot
-    /// show them; they are only produced for human-readable formats.
+    /// Returns whether the final output may be coloured: only human-readable formats are. `anstream` strips colours
+    /// for terminals that cannot show them.
     pub(super) fn color(&self) -> bool {
         self.format == Format::Pretty
     }
@@ -128,7 +128,7 @@ impl Output {
         Ok(())
     }
 
-    /// Prints a text that ends with a newline. A closed pipe is not a failure.
+    /// Prints text that ends with a newline. A closed pipe is not a failure.
     pub(super) fn print(&self, text: &str) {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }

@@ -13,7 +13,8 @@ use super::{Args, INTERRUPTED, image_for, in_its_time, required, subjects};
 /// The seed of every self-test, so that random choices do not occasionally miss a fault.
 const SEED: u64 = 1;
 
-/// Tries the faults on each driver in turn, on the checks for which the earlier drivers gave no result.
+/// Tries the faults on one driver after another. Each driver is used for the checks for which earlier drivers gave
+/// no result.
 pub(super) fn prove(
     args: &Args,
     selected: &[Check],

@@ -1,5 +1,4 @@
-//! Pushes a small image to the registry that `cargo xtask engines` starts, so that engines have an image to
-//! pull.
+//! Pushes a small image to the registry that `cargo xtask engines` starts, so that engines have an image to pull.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -15,10 +14,10 @@ const TAG: &str = "1";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// The maximum response size, well above that of an upload.
+/// The maximum response size, well above the response to an upload.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Pushes the image to the registry on this port. Returns it if the registry accepted it.
+/// Pushes the image to the registry on this port. Returns the image if the registry accepted it.
 pub(super) fn image(port: u16) -> Option<ImageRef> {
     let layer = layer().ok()?;
     let architecture = match std::env::consts::ARCH {

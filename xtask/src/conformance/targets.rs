@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// One driver to check.
 pub(super) struct Subject {
     pub(super) target: Arc<dyn Target>,
-    /// The same target, if it is an engine that outlives the run.
+    /// The same target as an engine, if it is an engine that outlives the run.
     pub(super) engine: Option<Arc<EngineTarget>>,
     pub(super) clock: Clock,
     pub(super) required: bool,
@@ -55,7 +55,8 @@ pub(super) fn random_seed() -> u64 {
     u64::from(now.subsec_nanos()) ^ now.as_secs()
 }
 
-/// Returns the named drivers, or else the mocks and the engines that respond, and the targets that do not.
+/// Returns the named drivers, or by default the mocks and the engines that respond. Also returns the targets that
+/// are unavailable.
 pub(super) fn find(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     let must = |uri: &str| {
         required
@@ -157,7 +158,7 @@ pub(super) struct EngineTarget {
 }
 
 impl EngineTarget {
-    /// Removes leftovers of killed runs from this engine. Returns those found, and those that could not be
+    /// Removes leftovers of killed runs from this engine. Returns the leftovers found, and those that could not be
     /// removed.
     pub(super) async fn clean_up_killed_runs(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
@@ -191,7 +192,7 @@ impl EngineTarget {
     }
 
     /// Removes resources that no driver lists but whose name contains a namespace: unmanaged resources of checks,
-    /// and internal networks. Returns those found, and those that could not be removed.
+    /// and internal networks. Returns the resources found, and those that could not be removed.
     async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
         match self.engine() {
             Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,

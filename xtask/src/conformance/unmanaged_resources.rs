@@ -21,12 +21,12 @@ pub(super) struct EngineUnmanagedResources {
     socket: PathBuf,
     /// Resources that were or may have been created, recorded before the request is sent.
     created: Mutex<Vec<CreatedResource>>,
-    /// Held by each request until its response arrives, even if its caller was dropped: only then can the
-    /// resource it creates be removed.
+    /// Held by each request until its response arrives, even if its caller was dropped. Only after the response can
+    /// the resource that the request creates be removed.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// A created resource, by name.
+/// A created resource, identified by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum CreatedResource {
     Container(String),
@@ -35,7 +35,7 @@ enum CreatedResource {
 }
 
 impl CreatedResource {
-    /// Returns the API path that inspects it.
+    /// Returns the API path that inspects the resource.
     fn path(&self) -> String {
         match self {
             Self::Container(name) => format!("/containers/{name}"),
@@ -44,7 +44,7 @@ impl CreatedResource {
         }
     }
 
-    /// Returns the API path that removes it.
+    /// Returns the API path that removes the resource.
     fn removal(&self) -> String {
         match self {
             Self::Container(_) => format!("{}?force=1&v=1", self.path()),
@@ -52,7 +52,7 @@ impl CreatedResource {
         }
     }
 
-    /// Extracts the fields that must not change from the engine's response.
+    /// Extracts from the engine's response the fields that must not change.
     fn facts(&self, answer: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Container(_) => &[
@@ -83,8 +83,8 @@ impl EngineUnmanagedResources {
         self.delete(format!("/images/{image}")).await
     }
 
-    /// Removes all containers, volumes, networks and images whose name contains `part`, regardless of who
-    /// created them. Returns those found, and those that could not be removed or listed.
+    /// Removes all containers, volumes, networks and images whose name contains `part`, regardless of who created
+    /// them. Returns the resources found, and those that could not be removed or listed.
     pub(super) async fn remove_named(&self, part: &str) -> (Vec<String>, Vec<String>) {
         let (mut removed, mut problems) = (Vec::new(), Vec::new());
         for (what, list, options) in [
@@ -296,8 +296,8 @@ mod tests {
 
     use super::*;
 
-    /// Starts an engine that sends these responses in turn, each after a delay, and returns the first line of
-    /// each request.
+    /// Starts an engine that sends these responses one after another, each after a delay, and returns the first
+    /// line of each request.
     fn engine(
         name: &str,
         answers: Vec<Vec<u8>>,

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Directories of programs that engines use: an ordinary user's `PATH` lacks some of these, and every `PATH`
-/// lacks the last.
+/// Directories of programs that engines use. An ordinary user's `PATH` lacks some of them, and every `PATH` lacks
+/// the last.
 const PROGRAM_DIRS: [&str; 6] = [
     "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/bin", "/usr/lib/podman", "/usr/libexec/podman",
 ];
@@ -24,7 +24,7 @@ const CAP_SYS_RESOURCE: u32 = 24;
 /// The lock timeout: longer than installing and starting all engines takes.
 const LOCK_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Acquires the machine-wide lock for starting and stopping engines. The lock is held until the value is
+/// Acquires the machine-wide lock for starting and stopping engines. The lock is held until the returned value is
 /// dropped.
 ///
 /// The engines' sockets are machine-wide, so the lock is too. It is an abstract socket: no two processes can
@@ -63,7 +63,7 @@ pub(super) fn has_program(name: &str) -> bool {
     dirs.any(|dir| dir.join(name).is_file())
 }
 
-/// Returns `PATH` plus the directories of system programs, which engines call without a path.
+/// Returns `PATH` plus the directories of system programs, which engines call by name only.
 pub(super) fn program_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(PROGRAM_DIRS.iter().map(PathBuf::from));
@@ -171,8 +171,8 @@ fn unescape(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// Quotes a path for a configuration file in JSON or TOML. Both share the string syntax for every character
-/// that occurs in paths.
+/// Quotes a path for a configuration file in JSON or TOML. The string syntax of both is the same for every
+/// character that occurs in paths.
 pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = std::str::from_utf8(path.as_os_str().as_bytes())
         .with_context(|| format!("{} is not UTF-8", path.display()))?;

@@ -71,7 +71,7 @@ impl Address {
 
 /// A complete response.
 pub(super) struct Answer {
-    /// The status code.
+    /// The HTTP status code.
     pub(super) status: u16,
     headers: String,
     body: Vec<u8>,

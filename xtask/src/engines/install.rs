@@ -88,8 +88,8 @@ fn packages(engine: Engine) -> Vec<&'static str> {
     }
 }
 
-/// Installs packages, with new package lists if need be: they may be absent, as in a container image, or name
-/// versions that the mirror no longer has.
+/// Installs packages, after updating the package lists if necessary: the lists may be absent, as in a container
+/// image, or name versions that the mirror no longer has.
 pub(super) fn install_packages(packages: &[&str]) -> Result<()> {
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     if apt_get(&install).is_ok() {

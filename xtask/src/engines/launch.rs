@@ -49,7 +49,7 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
 
 /// Removes leftovers of a killed predecessor that would prevent a new engine from starting.
 ///
-/// Its containers and containerd's data stay, because the engines recover those themselves.
+/// The predecessor's containers and containerd's data stay, because the engines recover those themselves.
 fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
     if Record::load(&layout.record()).is_some_and(|record| !record.is_of_this_boot()) {
         // If /run is not cleared at boot, Podman assumes that its containers still run.
@@ -205,8 +205,8 @@ fn in_root(layout: &Layout, program: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts a registry in the network namespace of an engine, unless it is running or the host has no registry. It is
-/// stopped with the engine.
+/// Starts a registry in the network namespace of an engine, unless it is running or the host has no registry. The
+/// registry is stopped with the engine.
 fn start_registry_beside(layout: &Layout) -> Result<()> {
     let beside = Layout::beside(Engine::Registry, layout);
     if !host::has_program("docker-registry") || process::is_running_in("docker-registry", beside.home()) {
@@ -249,7 +249,7 @@ fn registry(mut command: Command, layout: &Layout) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs the command, which is `program` or executes it.
+/// Runs the command, which either is `program` or executes it.
 fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address) -> Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(layout.log());
     let log = log.with_context(|| format!("cannot open {}", layout.log().display()))?;
@@ -259,7 +259,7 @@ fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address
         .stdout(log.try_clone().context("cannot share the log")?)
         .stderr(log)
         .current_dir("/")
-        // A separate process group, so that an interrupt at the terminal does not reach it.
+        // A separate process group, so that an interrupt at the terminal does not reach the engine.
         .process_group(0);
     let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
     if let Err(error) = record(layout, &child, program, address) {

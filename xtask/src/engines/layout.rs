@@ -7,8 +7,8 @@ use std::process::Command;
 use super::Engine;
 use super::http::Address;
 
-/// The root for short-lived files. They are not in the state directory because Unix socket paths are limited to
-/// 107 bytes and Podman refuses a run root longer than 50.
+/// The root for short-lived files. They are not in the state directory because Unix socket paths are limited to 107
+/// bytes and Podman rejects a run root longer than 50.
 const RUN: &str = "/run/xtask-engines";
 
 /// The directories of one engine.
@@ -22,8 +22,8 @@ pub(super) struct Layout {
 impl Layout {
     /// Creates the layout below `state_dir`, which must be absolute.
     pub(super) fn new(engine: Engine, state_dir: &Path) -> Self {
-        // Each state directory has its own run directory: `down` in one checkout must not affect another's
-        // engines.
+        // Each state directory has its own run directory: `down` in one checkout must not affect the engines of
+        // another checkout.
         let run = Path::new(RUN)
             .join(format!("{:08x}", short_hash(state_dir)))
             .join(engine.name());
@@ -43,7 +43,7 @@ impl Layout {
         }
     }
 
-    /// Returns the directory for state that outlives the engine: everything but the run directory.
+    /// Returns the directory for state that outlives the engine: everything except the files in the run directory.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
@@ -80,7 +80,7 @@ impl Layout {
             Engine::Docker => Address::Unix("/var/run/docker.sock".into()),
             Engine::Podman => Address::Unix("/run/podman/podman.sock".into()),
             Engine::Registry => Address::Loopback(registry_port()),
-            // No other program expects these at a fixed address, so each state directory has its own.
+            // No other program expects these engines at a fixed address, so each state directory has its own address.
             _ => Address::Unix(self.run.join("engine.sock")),
         }
     }

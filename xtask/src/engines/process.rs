@@ -1,4 +1,4 @@
-//! Processes that outlive this program, distinguished from unrelated processes that reuse their pid.
+//! Processes that outlive this program. They are distinguished from unrelated processes that reuse their pids.
 
 use std::fs;
 use std::path::Path;
@@ -22,10 +22,9 @@ const KILL_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Record {
     /// The process id.
     pub(super) pid: u32,
-    /// The endpoint it was started to listen on.
+    /// The endpoint that the process was started to listen on.
     pub(super) endpoint: String,
-    /// The start time in clock ticks since boot, and the boot id. Together with the pid they identify the
-    /// process.
+    /// The start time in clock ticks since boot, and the boot id. Together with the pid they identify the process.
     began: u64,
     boot: String,
     program: String,
@@ -120,7 +119,7 @@ pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
         let is_child = |pid: &u32| Stat::read(*pid).is_some_and(|stat| helpers.contains(&stat.parent));
         // Containers first: without their parent they could not be found.
         for pid in pids().into_iter().filter(is_child).chain(helpers.iter().copied()) {
-            // It may have exited meanwhile. If not, the next round finds it.
+            // The process may have exited meanwhile. If not, the next round finds it.
             let _ = send("KILL", pid);
         }
         thread::sleep(Duration::from_millis(50));
@@ -147,8 +146,8 @@ fn is_helper(pid: u32, dirs: &[&Path]) -> bool {
         && Stat::read(pid).is_some_and(|stat| !stat.ended)
 }
 
-/// Returns whether the argument contains the path of the directory or of a file in it, but not that of
-/// `docker-quota` if the directory is `docker`.
+/// Returns whether the argument contains the path of the directory or of a file in it. If the directory is
+/// `docker`, the path of `docker-quota` does not count.
 fn names(argument: &str, dir: &Path) -> bool {
     let dir = dir.to_string_lossy();
     argument.ends_with(&*dir) || argument.contains(&format!("{dir}/"))
@@ -216,8 +215,7 @@ impl Stat {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, which may itself contain spaces and
-        // parentheses.
+        // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
         let (_, rest) = line.rsplit_once(')')?;
         let mut fields = rest.split_whitespace();
         let state = fields.next()?;

@@ -1,8 +1,8 @@
 //! The setup of a second Docker engine that enforces disk limits beside the machine's own engine.
 //!
-//! Its data directory is a btrfs file system in an image file, because Docker can use btrfs quotas. The engine
-//! runs in its own network namespace: two engines in one would remove each other's `docker0` and firewall
-//! rules. Inside, it has bridges and rules as usual, but no route to the outside or to the registry on the
+//! The engine's data directory is a btrfs file system in an image file, because Docker can use btrfs quotas. The
+//! engine runs in its own network namespace: two engines in one namespace would remove each other's `docker0` and
+//! firewall rules. Inside, it has bridges and rules as usual, but no route to the outside or to the registry on the
 //! host's loopback. Images must therefore be imported.
 
 use std::fs;
@@ -21,7 +21,7 @@ const DISK_SIZE: u64 = 2 << 30;
 
 /// Mounts the engine's data directory and creates its network namespace unless they exist.
 ///
-/// Both outlive the engine's processes.
+/// Both the mount and the namespace outlive the engine's processes.
 pub(super) fn prepare(layout: &Layout) -> Result<()> {
     let disk = layout.home().join("disk.btrfs");
     if !disk.exists() {

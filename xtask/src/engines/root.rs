@@ -22,12 +22,12 @@ const PACKAGES: &[&str] = &[
     "docker.io", "containerd", "runc", "podman", "crun", "netavark", "aardvark-dns", "conmon", "catatonit",
     "iptables", "nftables", "iproute2", "procps", "kmod", "ca-certificates",
 ];
-/// Directories that tests bind-mount from: they exist on both sides.
+/// Directories that tests bind-mount from. They exist both on the host and in the root.
 const SHARED: [&str; 2] = ["/tmp", "/srv"];
 
 /// The script that makes `$1` the root directory, shares the directories up to `--` with it, and runs the rest.
 ///
-/// It needs `pivot_root`: runc refuses to run in a `chroot`.
+/// The script needs `pivot_root`: runc refuses to run in a `chroot`.
 const ENTER: &str = r#"
 set -e
 root=$1; shift
@@ -51,7 +51,7 @@ mount --make-rshared /
 exec "$@"
 "#;
 
-/// A Debian release whose packages a root has.
+/// A Debian release from whose packages a root is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Release {
     /// Docker 26.1 and Podman 5.4.
@@ -69,7 +69,8 @@ impl Release {
     }
 }
 
-/// Returns the root of a release, creating it first if `install` allows. It takes about a minute and 700 MB.
+/// Returns the root of a release, creating it first if `install` allows. Creating a root takes about a minute and
+/// 700 MB.
 pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     let root = cache_dir()?.join(release.name());
     if root.exists() {
@@ -133,15 +134,15 @@ pub(super) fn inside(layout: &Layout, release: Release, program: &str) -> Result
 
 /// Builds the beginning of a command that runs in a network namespace.
 ///
-/// It does not use `ip netns exec`, which remounts `/sys` and so hides the cgroups.
+/// Does not use `ip netns exec`, which remounts `/sys` and so hides the cgroups.
 pub(crate) fn enter(namespace: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(net_option(namespace));
     command
 }
 
-/// Creates the engine's network namespace unless it exists. It outlives the engine's processes, so that a new engine
-/// finds the containers of a killed one in their networks.
+/// Creates the engine's network namespace unless it exists. It outlives the engine's processes, so that a new
+/// engine finds the containers of a killed engine in their networks.
 pub(super) fn create_namespace(layout: &Layout) -> Result<()> {
     let namespace = namespace(layout);
     if !host::is_mount_point(&namespace) {

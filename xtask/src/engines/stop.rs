@@ -28,7 +28,8 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
         && let Some(dead) = record.take_if(|record| !record.is_alive() && record.is_of_this_boot())
     {
         kill_leftovers(layout)?;
-        // If that fails, bridges, firewall rules and namespaces remain; we cannot identify them ourselves.
+        // If the restart fails, bridges, firewall rules and namespaces remain, because only the engine can identify
+        // them.
         let _ = restart_killed_engine(layout, &dead);
         record = Record::load(&layout.record());
     }
@@ -75,8 +76,8 @@ fn kill_leftovers(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Returns the sockets of the container shims under dockerd's own containerd. Wherever that containerd's
-/// directories are, all sockets are in `/run/containerd/s`, and a killed shim leaves its socket there.
+/// Returns the sockets of the container shims under dockerd's own containerd. All sockets are in
+/// `/run/containerd/s`, wherever containerd's own directories are. A killed shim leaves its socket there.
 fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
     let tasks = layout
         .run()

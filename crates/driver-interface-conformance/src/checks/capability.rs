@@ -1,4 +1,4 @@
-//! Checks that a driver supports what it declares and refuses what it does not declare.
+//! Checks that a driver supports what it declares and rejects what it does not declare.
 
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{

@@ -126,7 +126,7 @@ async fn all_violations(ctx: Ctx) -> CheckResult {
         .name("a/b")
         .env("A=B", "x")
         .cpu(f64::NAN)
-        // Some drivers refuse writable mounts in a read-only container, which would be a sixth violation.
+        // Some drivers reject writable mounts in a read-only container, which would be a sixth violation.
         .security(super::volumes::writable())
         .mount(VolumeMount::volume("data-1", "relative"));
     config.image = "Not An Image".to_owned();
@@ -285,8 +285,7 @@ async fn volume_names(ctx: Ctx) -> CheckResult {
 }
 
 async fn network_names(ctx: Ctx) -> CheckResult {
-    // The last names have a special meaning in a container's config, so a network of that name would be
-    // unusable.
+    // The last names have a special meaning in a container's config, so a network of that name would be unusable.
     for name in INVALID_NAMES.iter().copied().chain(["none", "host", "default"]) {
         let result = ctx.driver().create_network(&NetworkConfig::new(name)).await;
         let error = ctx.refused(format!("network {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;

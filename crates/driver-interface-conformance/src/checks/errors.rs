@@ -78,7 +78,7 @@ async fn names(ctx: Ctx) -> CheckResult {
     refused(&ctx, &running, vec![name]).await
 }
 
-/// Asserts that operations return "not found" for these texts and leave the container unchanged.
+/// Asserts that operations return "not found" for each of these ids or names and leave the container unchanged.
 async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> CheckResult {
     for part in texts {
         // A prefix that is not a valid id cannot be sent.

@@ -286,7 +286,7 @@ async fn since(ctx: Ctx) -> CheckResult {
         reported.iter().all(|event| event.container_id() == Some(&second)),
         &reported,
     )?;
-    // A future time either skips all events until then or is refused.
+    // A future time is either rejected or excludes all events before it.
     if let Ok(stream) = &mut late {
         assert_no_event(&ctx, "no event before `since`", stream).await?;
     }
@@ -301,8 +301,7 @@ async fn after(ctx: Ctx) -> CheckResult {
     // No stream is open.
     run_and_remove(&ctx, "exit 2").await?;
     let second = ctx.second_driver().await?;
-    // Each cursor in the first container's events yields the rest of them and the second container's, once
-    // each.
+    // Each cursor in the first container's events yields the rest of them and the second container's, once each.
     let mut streams = Vec::new();
     for (position, event) in actual.iter().enumerate() {
         let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;

@@ -75,7 +75,7 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
 }
 
-/// Runs a command that starts a process that writes to `/tmp/beat`, and asserts that the timeout kills it.
+/// Runs a command that starts a process, which writes to `/tmp/beat`, and asserts that the timeout kills that process.
 async fn killed_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);

@@ -142,8 +142,8 @@ async fn host_network(ctx: Ctx) -> CheckResult {
     for network in ["host", "container:abc", "bridge", "ns:/proc/1/ns/net"] {
         let config = config(&ctx).network(NetworkMode::Named(network.to_owned()));
         let result = ctx.driver().create_container(&config).await;
-        // `bridge` is a valid name for a managed network. The engine's own is not managed by this driver, so it
-        // is not found.
+        // `bridge` is a valid name for a managed network. The engine's own network `bridge` is not managed by this
+        // driver, so it is not found.
         let refusals = [codes::CONFIGURATION_ERROR, codes::NETWORK_NOT_FOUND];
         ctx.refused(format!("network {network:?}"), result, &refusals)?;
     }

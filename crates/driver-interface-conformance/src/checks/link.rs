@@ -82,7 +82,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// The deadline of the drivers behind the proxy.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How much later than the deadline a call may return: it may need more than one request, and the host may be
+/// How much later than the deadline a call may return. A call may need more than one request, and the host may be
 /// slow.
 const MARGIN: Duration = Duration::from_secs(15);
 /// The HTTP methods that change state.
@@ -291,8 +291,7 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
             .driver
             .exec_stream(&running.id, ExecConfig::shell(PRINTING_SCRIPT))
             .await;
-        // An error is acceptable, as it is not a complete output: an earlier request may be slow enough to be
-        // cut.
+        // An error is acceptable, as it is not a complete output: an earlier request may be slow enough to be cut.
         if let Ok(mut session) = opened {
             let mut output = Vec::new();
             let read = session.stdout.read_to_end(&mut output).await;

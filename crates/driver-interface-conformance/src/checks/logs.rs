@@ -125,7 +125,7 @@ async fn order(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Describes where two texts first differ, for messages about long ones.
+/// Describes where two strings first differ, for messages about long strings.
 pub(super) fn first_difference(actual: &str, expected: &str) -> String {
     let differs = actual
         .lines()
@@ -247,7 +247,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     ctx.equal("the text after the times", texts, plain)
 }
 
-/// Returns whether a text has the form `2026-11-24T06:40:00Z`, with or without a fraction.
+/// Returns whether a string has the form `2026-11-24T06:40:00Z`, with or without a fraction.
 fn is_utc_time(text: &str) -> bool {
     const FORM: &str = "dddd-dd-ddTdd:dd:dd";
     let fits = |(form, c): (char, char)| {

@@ -49,7 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// More than one page of a hundred entries.
+/// Enough to need a second page at 100 entries per page.
 const COUNT: usize = 105;
 /// How many resources are created concurrently.
 const PARALLEL: usize = 6;

@@ -37,7 +37,7 @@ enum Operation {
     RemoveForced,
 }
 
-/// The result of an operation: its outcome in a word, or the code of its error.
+/// The result of an operation: its outcome as one word, or the code of its error.
 type StepResult = Result<&'static str, &'static str>;
 
 impl Model {

@@ -77,8 +77,8 @@ pub(super) fn server() -> String {
 /// Returns a script that tries to reach these hosts concurrently and prints for each whether it responded. It
 /// retries in case the server was between two connections.
 ///
-/// An engine resolves the names it knows immediately. For other names it queries the host's resolver; without
-/// one there is never a response. `nc` therefore bounds each try and, because the tries are concurrent, their
+/// An engine resolves the names it knows immediately. For other names, it queries the host's resolver; if there is
+/// none, the query gets no response. `nc` therefore bounds each try and, because the tries are concurrent, their
 /// total time.
 pub(super) fn client(hosts: &[&str]) -> String {
     let tries = hosts.iter().enumerate().map(|(number, host)| {

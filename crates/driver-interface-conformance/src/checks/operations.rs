@@ -1,4 +1,4 @@
-//! Checks that each declared optional operation works: one small check each. The other areas have the rest.
+//! Checks that each declared optional operation works: one small check each. The other areas have the detailed checks.
 
 use std::time::Duration;
 

@@ -171,7 +171,7 @@ async fn dropped_then_stopped(ctx: Ctx) -> CheckResult {
         let call = ctx
             .driver()
             .restart_container(&running.id, StopOptions::kill_after(GRACE));
-        // It may have completed before it was dropped; the stop takes effect in either case.
+        // The call may have completed before it was dropped; the stop takes effect in either case.
         drop(timeout(Duration::from_millis(millis), call).await);
         ctx.driver()
             .stop_container(&running.id, StopOptions::kill())

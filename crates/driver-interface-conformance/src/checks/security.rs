@@ -234,7 +234,7 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Where engines mount their own small files or empty tmpfs mounts, and kernel-provided mounts.
+/// The mount points of engines' own small files and empty tmpfs mounts, and of kernel file systems.
 const KNOWN_MOUNTS: &[&str] = &[
     "/", "/proc", "/sys", "/dev", "/tmp", "/run", "/var/tmp", "/etc/hosts", "/etc/hostname",
     "/etc/resolv.conf", "/etc/mtab", "/run/.containerenv", "/run/secrets", "/run/podman-init",

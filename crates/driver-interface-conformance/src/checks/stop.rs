@@ -156,7 +156,7 @@ async fn force_after_grace(ctx: Ctx) -> CheckResult {
 }
 
 async fn force_with_grace(ctx: Ctx) -> CheckResult {
-    // It takes longer than the default grace period, and exits well within the requested one.
+    // The script takes longer than the default grace period, and exits well within the requested one.
     let script = "trap 'sleep 12; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
     let outcome = ctx

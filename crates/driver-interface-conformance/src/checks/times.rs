@@ -67,9 +67,9 @@ pub(super) const CHECKS: &[Check] = &[
     .config(&[ConfigFeature::HealthCheck]),
 ];
 
-/// Neither one second nor two.
+/// A duration that is not a whole number of seconds.
 const SPAN: Duration = Duration::from_millis(1900);
-/// How late a call may return; a default grace period or timeout used instead would last longer.
+/// How late a call may return. A default grace period or timeout used instead of the requested one would last longer.
 const LATE: Duration = Duration::from_secs(9);
 
 async fn subsecond_timeouts(ctx: Ctx) -> CheckResult {
@@ -211,7 +211,8 @@ fn has_fraction(time: &SystemTime) -> bool {
     since.subsec_nanos() != 0
 }
 
-/// Asserts that not all of these times are whole seconds. By chance, two are in one of a million runs.
+/// Asserts that not all of these times are whole seconds. By chance, two times are whole seconds in one of a
+/// million runs.
 fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
     let fine = times.iter().any(has_fraction);
     ctx.ensure(format!("{about} has fractions of a second"), fine, times)

@@ -36,7 +36,7 @@ async fn over_image_directory(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the mount's mode, owner and options as seen from inside; none if the driver reports it as
+/// Returns the mount's mode, owner and options as seen from inside, or `None` if the driver reports the mount as
 /// unsupported.
 async fn actual(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
     let target = mount.target.clone();

@@ -1,4 +1,4 @@
-//! Checks of call arguments: each is passed unchanged and affects no other call.
+//! Checks of call arguments: each argument is passed unchanged and affects no other call.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ fn unusual_names() -> Vec<String> {
         .collect()
 }
 
-/// Returns each name with the file's content: all texts in the first, and one in each of the others.
+/// Returns each name with the file's content: all strings in the first file, and one string in each other file.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
     unusual_names().into_iter().zip(contents).collect()
@@ -239,7 +239,7 @@ async fn exec_options_isolated(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         .stdin("input")
         .output_limit(14)
         .timeout(Duration::from_secs(1));
-    // On a slow engine it may exceed its timeout; only the calls after it are tested.
+    // On a slow engine the command may exceed its timeout; only the calls after it are tested.
     let output = ctx.driver().exec(id, special).await?;
     ctx.ensure(
         "the previous exec differed",

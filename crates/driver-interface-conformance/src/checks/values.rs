@@ -1,4 +1,4 @@
-//! Checks of config values: each is passed unchanged, whatever its content or case.
+//! Checks of config values: each value is passed unchanged, regardless of its content and case.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -79,7 +79,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Texts that an intermediate layer may truncate, trim, split, replace or misinterpret.
+/// Strings that an intermediate layer may truncate, trim, split, replace or misinterpret.
 const TEXTS: &[&str] = &[
     "",
     "\n",
@@ -105,13 +105,13 @@ const TEXTS: &[&str] = &[
     "true",
 ];
 
-/// Returns all texts, and a long one.
+/// Returns all of [`TEXTS`], and a long string.
 pub(super) fn texts() -> Vec<String> {
     let texts = TEXTS.iter().map(|text| (*text).to_owned());
     texts.chain(["long ü ".repeat(2000)]).collect()
 }
 
-/// Returns the texts as values of `V0`, `V1` and so on.
+/// Returns the [`texts`] as values of `V0`, `V1` and so on.
 pub(super) fn variables() -> BTreeMap<String, String> {
     let texts = texts().into_iter().enumerate();
     texts.map(|(number, text)| (format!("V{number}"), text)).collect()
@@ -133,7 +133,7 @@ pub(super) fn printed_values(args: &[String]) -> String {
         .collect()
 }
 
-/// Asserts that two texts are equal. The message shows where they differ, because they may be long.
+/// Asserts that two strings are equal. The message shows where they differ, because they may be long.
 pub(super) fn same_text(ctx: &Ctx, about: &str, actual: &str, expected: &str) -> CheckResult {
     let same = actual
         .bytes()
@@ -187,7 +187,7 @@ const KEYS: &[&str] = &[
     "*", r"back\slash", "[a]", "a,b", "a:b", "-", "0", "null",
 ];
 
-/// Returns labels with each text as a value, and with each key.
+/// Returns labels with each of the [`texts`] as a value, and with each of the [`KEYS`].
 fn unusual_labels() -> BTreeMap<String, String> {
     let keys = KEYS.iter().map(|key| ((*key).to_owned(), format!("of {key}")));
     keys.chain(variables()).collect()
@@ -203,8 +203,8 @@ fn cut_labels() -> BTreeMap<String, String> {
     unusual_labels().into_iter().map(cut).collect()
 }
 
-/// Returns filters that match only the object with these labels, of two objects with the full and the cut
-/// labels: all labels together, and each label that cutting changes by itself.
+/// Given two objects, one with these labels and one with the [`cut_labels`], returns filters that match only the
+/// first: all labels together, and some labels that differ, each by itself.
 fn selecting_filters(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let alone = ["V2", "V3", "V7", "V18", "Upper"];
     let alone = alone.iter().filter_map(|key| {

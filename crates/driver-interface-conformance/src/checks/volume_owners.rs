@@ -45,8 +45,8 @@ const OTHER: VolumeOwner = VolumeOwner::new(4321, 1234);
 /// A directory of the test image that belongs to root.
 const DIRECTORY: &str = "/home";
 
-/// Returns the options of a user on a writable root file system, because some drivers refuse writable mounts
-/// in a container whose root is read-only.
+/// Returns the options of a user on a writable root file system, because some drivers reject writable mounts in a
+/// container whose root is read-only.
 fn options(user: VolumeOwner) -> SecurityOptions {
     SecurityOptions::default().user(user.to_string()).read_only(false)
 }

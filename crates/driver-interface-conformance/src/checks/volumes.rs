@@ -64,8 +64,8 @@ pub(super) fn writable() -> SecurityOptions {
     SecurityOptions::default().user("0:0").read_only(false)
 }
 
-/// Returns options for a user who can write to a new volume: the default user, or root if the engine chooses
-/// the owner. Some drivers refuse writable mounts in a container whose root is read-only.
+/// Returns options for a user who can write to a new volume: the default user, or root if the engine chooses the
+/// owner. Some drivers reject writable mounts in a container whose root is read-only.
 pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     match ctx.declares(ConfigFeature::VolumeOwner) {
         true => SecurityOptions::default().read_only(false),

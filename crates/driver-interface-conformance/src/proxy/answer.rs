@@ -34,7 +34,7 @@ enum Body {
 }
 
 impl Answer {
-    /// Creates a response with this status and no body.
+    /// Creates a response with this HTTP status and no body.
     pub fn new(status: u16) -> Self {
         Self {
             status,
@@ -81,7 +81,7 @@ impl Answer {
         self
     }
 
-    /// Sets an endless chunked body: the first chunk, followed by the other one repeatedly.
+    /// Sets an endless chunked body: the chunk `first`, then the chunk `again` repeatedly.
     #[must_use]
     pub fn endless(mut self, first: impl Into<Bytes>, again: impl Into<Bytes>) -> Self {
         self.body = Body::Endless {
@@ -91,7 +91,7 @@ impl Answer {
         self
     }
 
-    /// Sets how the connection ends after the response. By default it is closed.
+    /// Sets how the connection ends after the response. By default, the connection is closed.
     #[must_use]
     pub fn then(mut self, then: Break) -> Self {
         self.then = then;
@@ -107,7 +107,7 @@ impl Answer {
         self.then
     }
 
-    /// Sends the response; an endless one until the receiver disconnects.
+    /// Sends the response. If the response is endless, sends until the receiver disconnects.
     pub(super) async fn send(&self, to: &Stream, without_body: bool) -> io::Result<()> {
         if let Body::Raw(bytes) = &self.body {
             return to.write_all(bytes).await;
@@ -158,7 +158,7 @@ impl Answer {
     }
 }
 
-/// Sends a chunk. Skips an empty one, which would end the body.
+/// Sends a chunk. Skips an empty chunk, which would end the body.
 async fn send_chunk(to: &Stream, chunk: &Bytes) -> io::Result<()> {
     if chunk.is_empty() {
         return Ok(());

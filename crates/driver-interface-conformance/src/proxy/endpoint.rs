@@ -23,7 +23,7 @@ pub enum Endpoint {
     Removed,
     /// A regular file is in the socket's place; on TCP, connections are refused.
     NotASocket,
-    /// Another socket is in its place, as after an engine restart; on TCP, at the same port.
+    /// Another socket is in the socket's place, as after an engine restart; on TCP, at the same port.
     Replaced,
     /// The socket exists, but connections are accepted and never served.
     Unresponsive,

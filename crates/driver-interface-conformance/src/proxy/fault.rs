@@ -11,7 +11,7 @@ use super::{Answer, Endpoint};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Waits for this duration at each such stage.
+    /// Waits for this duration each time this stage is reached.
     Delay(Stage, Duration),
     /// Limits the transfer to this number of bytes per second in each direction.
     Throttle(u64),
@@ -28,15 +28,16 @@ pub enum Fault {
     CloseWrite,
     /// Responds in the engine's place.
     Answer(When, Answer),
-    /// Forwards the engine's response with another status.
+    /// Forwards the engine's response with this HTTP status instead.
     Status(u16),
     /// Adds a header with a value of this many bytes to the engine's response.
     HugeHeader(usize),
     /// Forwards the engine's response with this number added to its `Content-Length`.
     Length(i64),
-    /// Forwards the engine's response with this number added to the length of a chunk, counted from 0.
+    /// Forwards the engine's response with the second number added to the length of a chunk. The first number is
+    /// the chunk's index, counted from 0.
     ChunkLength(usize, u64),
-    /// Changes the header of a Docker frame, counted from 0.
+    /// Changes this field in the header of a Docker frame. Frames are counted from 0.
     Frame(usize, FrameField),
     /// Puts the listening socket into this state, and then forwards the request.
     Endpoint(Endpoint),
@@ -50,7 +51,7 @@ pub enum Stage {
     BeforeRequest,
     /// Before the proxy sends the response to the driver.
     BeforeResponse,
-    /// Before each chunk of the response; for other bodies, before each piece as it arrives.
+    /// Before each chunk of the response. If the body is not chunked, before each piece as it arrives.
     EachChunk,
 }
 
@@ -72,7 +73,7 @@ pub enum Position {
     AfterHead,
     /// In the middle of a chunk's size line.
     InChunkHead(usize),
-    /// In the middle of a chunk, or of the part of it that arrived first.
+    /// In the middle of a chunk, or of the part of the chunk that arrived first.
     InChunk(usize),
     /// After a chunk.
     AfterChunk(usize),
@@ -94,13 +95,13 @@ pub enum Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Break {
-    /// Closed in both directions, as by a program that exited cleanly.
+    /// The connection is closed in both directions, as by a program that exited cleanly.
     Fin,
-    /// Reset, as by a host that has lost the connection's state.
+    /// The connection is reset, as by a host that has lost the connection's state.
     Reset,
-    /// Open, but without further data in either direction. The engine is not notified.
+    /// The connection stays open, but without further data in either direction. The engine is not notified.
     Silence,
-    /// Closed towards the driver; data from the driver still reaches the engine.
+    /// The connection is closed towards the driver; data from the driver still reaches the engine.
     HalfClose,
 }
 

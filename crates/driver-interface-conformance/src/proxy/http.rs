@@ -81,7 +81,7 @@ impl Head {
         String::from_utf8_lossy(&self.bytes)
     }
 
-    /// Returns the words of the first line: method and target of a request, or protocol and status of a
+    /// Returns the first two words of the first line: method and target of a request, or protocol and status of a
     /// response.
     pub(super) fn words(&self) -> (String, String) {
         let text = self.text();
@@ -120,7 +120,7 @@ impl Head {
         Self::new(Bytes::from(format!("{first}\r\n{name}: {value}\r\n{rest}")))
     }
 
-    /// Returns the header with another status.
+    /// Returns the header with another HTTP status.
     pub(super) fn with_status(&self, status: u16) -> Self {
         let text = self.text();
         let (_, rest) = text.split_once("\r\n").unwrap_or_default();
@@ -222,8 +222,8 @@ impl Splitter {
         Self { framing, state }
     }
 
-    /// Returns the next piece, or `None` at the body's end. Returns an error if the stream ended before that.
-    /// Cancel safe.
+    /// Returns the next piece, or `None` at the body's end. Returns an error if the stream ends before the body
+    /// does. Cancel safe.
     pub(super) async fn next(&mut self, inlet: &mut Inlet<'_>) -> io::Result<Option<Piece>> {
         loop {
             if matches!(self.state, State::Done) {

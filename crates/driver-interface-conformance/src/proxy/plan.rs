@@ -11,9 +11,9 @@ use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Posit
 /// of them and a fault that applies to such a request and its response. The same seed and requests give the
 /// same plan. A plan displays as one line that starts with the seed.
 ///
-/// A driver can detect each of these faults. Undetectable ones are never drawn: the engine's own refusal after
-/// it has acted, a plausible and well-formed response to a request that the engine never received, or the clean
-/// end of a body that is delimited only by the end of the connection.
+/// A driver can detect each of these faults. Faults that a driver cannot detect are never drawn: one of the
+/// engine's own refusals although the engine has acted, a plausible and well-formed response to a request that the
+/// engine never received, or the clean end of a body that is delimited only by the end of the connection.
 ///
 /// [`FaultProxy::take_exchanges`]: super::FaultProxy::take_exchanges
 #[derive(Clone, Debug, PartialEq)]
@@ -163,7 +163,7 @@ fn has_frames(request: &Exchange) -> bool {
 
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
-/// Builds a refusal whose body is not the engine's or is empty.
+/// Builds a refusal whose body is empty or could not come from the engine.
 fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
@@ -176,8 +176,8 @@ fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     }
 }
 
-/// Builds a refusal of a request that the engine never received. It excludes "not found" for a `HEAD`, whose
-/// missing body makes it indistinguishable from the engine's own response.
+/// Builds a refusal of a request that the engine never received. Excludes "not found" for a `HEAD`: without a body,
+/// it is indistinguishable from the engine's own response.
 fn refusal(method: &str, dice: &mut Rng) -> Answer {
     let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
     let status = if method == "HEAD" && status == 404 {
@@ -188,7 +188,7 @@ fn refusal(method: &str, dice: &mut Rng) -> Answer {
     unexpected_body(status, dice)
 }
 
-/// Builds a failure response for after the engine has acted.
+/// Builds a failure response to send after the engine has acted.
 fn failure(dice: &mut Rng) -> Answer {
     let status = dice.pick(&[500, 502, 503, 504], 500);
     if dice.below(4) == 0 {
@@ -197,7 +197,7 @@ fn failure(dice: &mut Rng) -> Answer {
     unexpected_body(status, dice)
 }
 
-/// Returns success responses that are not the engine's.
+/// Returns faults in which the driver gets a success response that is not the engine's.
 fn spurious_successes(framing: Framing) -> Vec<Fault> {
     let page = Answer::new(200).header("Content-Type", "text/html").body(HTML);
     let mut all = vec![

@@ -29,7 +29,7 @@ pub(super) struct Relay {
     engine: Engine,
     rules: Mutex<Vec<Injected>>,
     exchanges: Mutex<Vec<Exchange>>,
-    /// Counter and kind of the last `break_all`; receivers close their connection when it changes.
+    /// The counter and kind of the last `break_all`. When this changes, receivers close their connection.
     cuts: watch::Sender<(u64, Break)>,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -279,7 +279,7 @@ impl<'a> Transfer<'a> {
         self.broken(how).await
     }
 
-    /// Breaks the connection at a time.
+    /// Breaks the connection at the time that the fault gives, if any.
     async fn timer(&self, progress: &Progress) -> Break {
         let Some(Fault::Break(Position::After(time), how)) = self.fault() else {
             return std::future::pending().await;

@@ -45,7 +45,7 @@ impl Rule {
     driver_interface_types::setters! {
         /// Forwards this many matching requests unchanged first.
         skip(self, count: usize) { self.skip = count; }
-        /// Limits the rule to this many requests. By default it applies to all.
+        /// Limits the rule to this many requests. By default, it applies to all matching requests.
         times(self, count: usize) { self.times = Some(count); }
         /// Sets the fault. Without one, the rule only counts requests and shields them from later rules.
         fault(self, fault: Fault) { self.fault = Some(fault); }
@@ -122,7 +122,7 @@ impl Injected {
     }
 }
 
-/// Returns whether a text matches a pattern in which `*` stands for any text.
+/// Returns whether `text` matches a pattern in which `*` stands for any text.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else {
         return pattern == text;

@@ -56,7 +56,7 @@ impl<'a> Shape<'a> {
         self.pace.send(self.client, bytes).await
     }
 
-    /// Sends the header; returns how to break the connection, if at all.
+    /// Sends the header. Returns how to break the connection, or `None` if it stays intact.
     pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
@@ -84,7 +84,7 @@ impl<'a> Shape<'a> {
         self.send(changed.bytes()).await.map(|()| None)
     }
 
-    /// Sends a piece of the body; returns how to break the connection, if at all.
+    /// Sends a piece of the body. Returns how to break the connection, or `None` if it stays intact.
     pub(super) async fn pass(&mut self, piece: Piece) -> io::Result<Option<Break>> {
         if let Some(how) = self.breaks_at(&piece) {
             // Pieces that arrive whole are cut in half.
@@ -121,7 +121,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Returns how the connection breaks in a piece, if the kind of piece alone decides it.
+    /// Returns how the connection breaks in this piece, if the kind of piece alone decides that.
     fn breaks_at(&self, piece: &Piece) -> Option<Break> {
         let Some(Fault::Break(position, how)) = self.fault() else {
             return None;
@@ -334,8 +334,8 @@ impl Pace {
             let micros = (part.len() as u64)
                 .saturating_mul(1_000_000)
                 .div_ceil(rate.max(1));
-            // Timer delays are compensated, or many small pieces would be slower than the rate. Idle time is
-            // not.
+            // Timer delays are compensated, because otherwise many small pieces would be slower than the rate. Idle
+            // time is not compensated.
             self.due += self.woke.elapsed() + Duration::from_micros(micros);
             // Sleeps first, so that the last portion is not sent early.
             sleep_until(self.due).await;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-/// The maximum length of a text shown on one line.
+/// The maximum length of text shown on one line.
 const LONGEST: usize = 600;
 
-/// Formats a text on one line, with control and direction-changing characters escaped.
+/// Formats text on one line, with control and direction-changing characters escaped.
 pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().take(LONGEST) {
@@ -23,16 +23,16 @@ pub(crate) fn line(text: &str) -> String {
     out
 }
 
-/// Returns whether a character changes the direction of text or has no width. They can make a report
+/// Returns whether a character changes the direction of text or has no width. Such characters can make a report
 /// misleading.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The maximum length of a multi-line text.
+/// The maximum length of multi-line text.
 const LONGEST_TEXT: usize = 10_000;
 
-/// Escapes for the text or a quoted attribute of HTML. Line breaks are kept; other control characters are
+/// Escapes text for HTML text or a quoted HTML attribute. Line breaks are kept; other control characters are
 /// escaped.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -54,7 +54,7 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
-/// Escapes for a cell of a Markdown table or a line of Markdown text. Only markup is escaped, so that the
+/// Escapes text for a cell of a Markdown table or a line of Markdown text. Only markup is escaped, so that the
 /// source stays readable: a backslash before a letter, as in `\xff`, and an underscore within a word are not
 /// markup.
 pub(super) fn markdown(text: &str) -> String {
@@ -82,8 +82,8 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
-/// Escapes for Markdown in which backticks mark code, as in doc comments. Only what would break out of a table
-/// or become HTML is escaped.
+/// Escapes text for Markdown in which backticks mark code, as in doc comments. Only characters that would end a
+/// table cell or begin HTML are escaped.
 pub(super) fn markdown_sentence(text: &str) -> String {
     line(text)
         .replace('&', "&amp;")

@@ -1,7 +1,7 @@
 //! A self-contained HTML page for browsers, build artifacts, or print.
 //!
-//! The page is fully readable without scripts. The script filters the checks and stores the light or dark
-//! theme. It works on the visible page, so the page embeds no data for it.
+//! The page is fully readable without scripts. The script filters the checks and stores the light or dark theme. It
+//! works on the visible page, so the page embeds no extra data.
 
 use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -191,7 +191,7 @@ impl Page<'_> {
         out.write_str("</ul>\n</section>\n")
     }
 
-    /// Writes the filters. Controls that need the script are hidden until it runs.
+    /// Writes the filters. Controls that need the script are hidden until the script runs.
     fn filters(&self, out: &mut String) -> Result {
         let all = self.report.summary();
         out.write_str(

@@ -158,8 +158,8 @@ pub fn rules(checks: &[Check]) -> String {
     )
 }
 
-/// Writes which capabilities each driver declares, in a form that another page can copy. Bounds are left out: they
-/// are those of the machine.
+/// Writes which capabilities each driver declares, in a form that another page can copy. Omits the bounds, because
+/// those depend on the machine.
 fn capabilities(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(out, "\n## Capabilities\n\n<!-- capabilities -->")?;
     head(out, report, "capability")?;

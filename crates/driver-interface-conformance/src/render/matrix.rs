@@ -118,7 +118,7 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
     })
 }
 
-/// Explains the symbols that `shown` selects, the one of a passed check first.
+/// Explains the symbols that `shown` selects, starting with the symbol of a passed check.
 pub(super) fn legend_of(shown: impl Fn(char) -> bool) -> String {
     let mut marks = marks();
     marks.sort_by_key(|(mark, _)| *mark != Outcome::Passed.symbol());

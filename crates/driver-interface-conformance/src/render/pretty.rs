@@ -1,4 +1,4 @@
-//! The report's output for the terminal.
+//! Renders the report for a terminal.
 
 use std::fmt::Write;
 
@@ -27,7 +27,7 @@ const STEP_HANG: usize = 10;
 /// The maximum number of checks named per reason.
 const NAMED: usize = 3;
 
-/// The checks that were skipped or not run for one reason.
+/// The checks that were skipped or not run for the same reason.
 struct Group<'a> {
     reason: &'a str,
     drivers: Vec<&'a str>,
@@ -347,8 +347,7 @@ impl Pretty {
     }
 }
 
-/// Wraps a text at spaces. All lines but the first are indented by `hang`. A word that is too long gets its own
-/// line.
+/// Wraps text at spaces. All lines but the first are indented by `hang`. A word that is too long gets its own line.
 fn wrapped(text: &str, hang: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(' ') {

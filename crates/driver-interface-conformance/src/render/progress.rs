@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Prints. Ignores write errors, which must not stop a run.
+    /// Runs `work`, which prints. Ignores write errors, which must not stop a run.
     fn with(&self, work: impl FnOnce(&mut State) -> std::io::Result<()>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = work(&mut state);
@@ -119,8 +119,8 @@ impl Progress {
     }
 }
 
-/// Formats the declared capabilities: `53 of 55 capabilities; not: disk_limit, host_network`. Checks of
-/// undeclared ones will be skipped.
+/// Formats the declared capabilities: `53 of 55 capabilities; not: disk_limit, host_network`. Checks of undeclared
+/// capabilities will be skipped.
 fn declared(driver: &DriverReport) -> String {
     let declared = &driver.capabilities;
     let missing: Vec<String> = Capability::all()

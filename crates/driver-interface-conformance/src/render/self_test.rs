@@ -1,4 +1,4 @@
-//! The self-test's output for the terminal.
+//! Renders the self-test for a terminal.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

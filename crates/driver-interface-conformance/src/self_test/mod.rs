@@ -1,8 +1,8 @@
 //! The self-test of the suite: drivers with one injected fault each, and the checks that must detect it.
 //!
-//! A check that cannot fail proves nothing. Each check has at least one [`Fault`] that it must detect, alone or
-//! with a few others. [`self_test`] injects the faults into a driver that passes and verifies that the checks
-//! fail.
+//! A check that cannot fail proves nothing. Each check has at least one [`Fault`] that it must detect; several
+//! checks may share a fault. [`self_test`] injects the faults into a driver that passes and verifies that the
+//! checks fail.
 
 mod faults;
 mod mutation;
@@ -188,7 +188,7 @@ pub struct SelfTest {
     pub checks: Vec<Check>,
     /// Each fault with each check that must detect it.
     pub attempts: Vec<Attempt>,
-    /// Checks that do not pass without a fault and detected none, with the reason why they did not pass. The
+    /// Checks that did not pass without a fault and detected no fault, with the reason why they did not pass. The
     /// self-test is inconclusive for them.
     pub not_run: Vec<(&'static str, String)>,
     /// Faults that were not tried, or not with each of their checks, because the run was cancelled.
@@ -207,7 +207,7 @@ impl SelfTest {
         detected_by
     }
 
-    /// Iterates over the checks that did not detect, on any target, a fault they must detect.
+    /// Iterates over the attempts whose check did not detect the fault on any target.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
         let is_detected = |fault, check| {
             let mut attempts = self.attempts.iter();
@@ -236,7 +236,8 @@ impl SelfTest {
         !tried && self.not_run.iter().any(|(id, _)| *id == check)
     }
 
-    /// Returns the checks without a result, and why: they did not run, or no fault exists for them.
+    /// Returns the checks without a result and the reasons: the check did not run or was inconclusive, or no fault
+    /// for it exists or was tried.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
         let reported = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
@@ -279,14 +280,14 @@ impl SelfTest {
 }
 
 /// Injects each fault into the drivers of a target that passes the checks, and verifies that the corresponding
-/// checks detect it. `options` select the checks; the seed and the image in `options` are used. If its
-/// cancellation stops the run, no further fault is tried.
+/// checks detect it. `options` select the checks; the seed and the image in `options` are used. If the cancellation
+/// in `options` stops the run, no further fault is tried.
 ///
 /// A fault is only tried on a check that passes without it. The exception is a skipped check, if the fault
 /// makes it apply to the driver.
 ///
 /// # Errors
-/// As [`run`](fn@crate::run). Attempts in progress with other faults are cleaned up first.
+/// The same as [`run`](fn@crate::run). Attempts in progress with other faults are cleaned up first.
 ///
 /// # Cancel safety
 /// As [`run`](fn@crate::run).

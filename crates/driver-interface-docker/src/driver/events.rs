@@ -20,8 +20,8 @@ use crate::translate::event::{EventRecord, Position};
 use crate::wire::{EngineError, ObjectStream};
 
 const OPERATION: &str = "events";
-/// How long an engine may be unreachable, or send invalid responses, before the stream ends with an error, as a
-/// multiple of the connect deadline.
+/// The maximum time, as a multiple of the connect deadline, that an engine may be unreachable or send invalid
+/// responses. After that, the stream ends with an error.
 const MAX_WAIT: u32 = 6;
 /// How long to wait for the cursor's event among the engine's past events. Also the maximum time by which
 /// events arrive out of order: the engine timestamps an event before it queues it.
@@ -71,7 +71,7 @@ type Opening = BoxFuture<'static, std::result::Result<ObjectStream, EngineError>
 
 enum Connection {
     None,
-    /// Requested; Podman only responds with the first event.
+    /// The stream was requested. Podman only responds with the first event.
     Opening(Opening),
     Open(ObjectStream),
 }
@@ -115,7 +115,7 @@ impl Feed {
         }
     }
 
-    /// Connects for the first time. `is_new`: no past events are requested.
+    /// Connects for the first time. `is_new`: whether no past events are requested.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
         if !self.engine.dialect().sends_event_headers_early {
@@ -133,7 +133,7 @@ impl Feed {
         if self.position.key.is_some() || !self.engine.dialect().discards_events {
             return Ok(());
         }
-        // For a time in the future, the engine would wait, but has not discarded any events.
+        // For a time in the future, the engine would not respond until then, but it has not discarded any events.
         let has_events_before = timeout(
             CURSOR_SEARCH_TIMEOUT,
             self.engine.has_events_before(self.position.time()),
@@ -154,7 +154,7 @@ impl Feed {
             .map_or(Duration::ZERO, |_| CURSOR_SEARCH_TIMEOUT);
         let since = self.position.time() - early;
         self.connection = Connection::Opening(Box::pin(async move { engine.events(labels, since).await }));
-        // A cursor's event must be received first. A point in time has no such event.
+        // A cursor's event must be received before later events count. A point in time has no such event.
         self.seeking = self.position.key.map(|_| Instant::now() + CURSOR_SEARCH_TIMEOUT);
         self.held.clear();
     }
@@ -182,8 +182,8 @@ impl Feed {
         }
     }
 
-    /// Returns the next event of the connection, or `None` at its end. Cancel safe: dropping the future loses no
-    /// event.
+    /// Returns the next event of the connection, or `None` at the end of the connection. Cancel safe: dropping the
+    /// future loses no event.
     async fn receive(&mut self) -> std::result::Result<Option<EventRecord>, EngineError> {
         loop {
             match &mut self.connection {

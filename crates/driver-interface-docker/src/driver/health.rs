@@ -23,8 +23,8 @@ pub(super) async fn check(driver: &Inner, version: &str) -> Result<DriverHealth>
 }
 
 impl Inner {
-    /// Counts the containers of this namespace. The outer error means that the engine is unusable, the inner one
-    /// that its response is invalid.
+    /// Counts the containers of this namespace. The outer error means that the engine is unusable, the inner error
+    /// that the engine's response is invalid.
     async fn count(&self) -> Result<Result<ContainerCounts>> {
         if let Err(failure) = self.engine.ping().await {
             return Err(self.error(Operation::Read, "engine", failure));

@@ -41,7 +41,7 @@ pub(super) struct Inner {
 
 impl Inner {
     /// Converts a failure to the interface's error and sets its effect: a change that was sent may have been
-    /// applied unless the engine rejected it.
+    /// applied unless the engine refused it.
     pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(operation, &failure);
         if refused && failure.effect_unknown() {

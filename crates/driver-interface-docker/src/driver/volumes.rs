@@ -50,8 +50,7 @@ impl Inner {
             Ok(record) => record,
             Err(failure) => self.not_created_volume(&config.name, &operation, failure).await?,
         };
-        // If the name is taken, the engine returns the existing volume, which does not carry this operation's
-        // label.
+        // If the name is taken, the engine returns the existing volume, which does not carry this operation's label.
         if record.labels.get(label::OPERATION) != Some(&operation) {
             return Err(taken(&config.name).into());
         }
@@ -101,8 +100,8 @@ impl Inner {
         if let EngineError::Refused(refusal) = &failure
             && cause(Operation::CreateVolume, refusal) == Cause::NameTaken
         {
-            // If several creations race, Podman returns this to all but the successful one, and sometimes to that
-            // one as well.
+            // If several creations race, Podman returns this error to all but the successful one, and sometimes
+            // even to the successful one.
             let found = self.find_volume(name).await?;
             return found.ok_or_else(|| taken(name).with_source(failure).into());
         }

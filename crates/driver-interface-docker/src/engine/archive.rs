@@ -62,8 +62,8 @@ impl Engine {
         }
     }
 
-    /// Returns the error with a message. The response to a stat has no body, so this requests the content,
-    /// which the engine rejects with a message.
+    /// Returns the error of a failed stat with the engine's message. The response to a stat has no body, so this
+    /// requests the content, which the engine refuses with a message.
     async fn with_message(&self, target: &Query, failure: Option<EngineError>) -> EngineError {
         let text = self.wire.open(Method::GET, target, Payload::Nothing).await.err();
         match (text, failure) {

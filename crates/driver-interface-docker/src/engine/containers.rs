@@ -214,7 +214,7 @@ struct RemovalReport {
     err: Option<serde_json::Value>,
 }
 
-/// Returns the result of a removal, which may have failed despite status 200.
+/// Returns the result of a removal, which may have failed despite HTTP status 200.
 fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
     match reports.iter().find(|report| report.id == id) {
         Some(RemovalReport { err: None, .. }) => Ok(()),

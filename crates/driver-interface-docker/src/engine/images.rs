@@ -133,8 +133,8 @@ impl Report {
     }
 }
 
-/// Checks progress reports, which are concatenated JSON objects, for an error. Such an error has status 200:
-/// always on Podman, and on Docker once the work has begun.
+/// Checks progress reports, which are concatenated JSON objects, for an error. A response that contains such an
+/// error has HTTP status 200: always on Podman, and on Docker once the work has begun.
 fn progress(body: &[u8]) -> Result<(), EngineError> {
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {
         let report = report.map_err(|error| EngineError::InvalidResponse(error.to_string()))?;

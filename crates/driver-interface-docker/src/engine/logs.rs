@@ -18,8 +18,8 @@ pub(crate) struct LogRequest {
     /// Whether each entry is to start with its timestamp.
     pub(crate) stamps: bool,
     pub(crate) since: Option<SystemTime>,
-    /// The number of entries from the end. Engines count entries of both streams, whichever are requested, so both
-    /// are requested.
+    /// The number of entries to read from the end. Engines count the entries of both streams even if only one is
+    /// requested, so both are requested.
     pub(crate) tail: Option<u64>,
     pub(crate) streams: (bool, bool),
 }

@@ -25,7 +25,7 @@ pub(crate) struct NetworkPlan {
 struct DockerRequest<'a> {
     name: &'a str,
     driver: &'a str,
-    /// Without it, engines before API 1.44 create a duplicate. bollard's model no longer has the field.
+    /// Without this field, engines before API 1.44 create a duplicate. bollard's model no longer has it.
     check_duplicate: bool,
     internal: bool,
     labels: &'a BTreeMap<String, String>,

@@ -9,13 +9,13 @@ use super::records::ContainerRecord;
 /// The properties of a container that, besides the engine, determine whether its limits are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// It has a disk limit.
+    /// Whether the container has a disk limit.
     pub(crate) disk_limit: bool,
-    /// It is attached to the default network.
+    /// Whether the container is attached to the default network.
     pub(crate) default_network: bool,
-    /// It is not attached to any network.
+    /// Whether the container is not attached to any network.
     pub(crate) no_network: bool,
-    /// It has a custom seccomp profile.
+    /// Whether the container has a custom seccomp profile.
     pub(crate) own_filter: bool,
 }
 

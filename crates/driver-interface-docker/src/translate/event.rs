@@ -44,7 +44,7 @@ pub(crate) struct Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     OutOfMemory,
-    /// A client asked the engine to kill it.
+    /// A client requested that the engine kill the process.
     Killed,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Exited {
 impl ExecRecord {
     pub(crate) fn phase_on_docker(&self) -> Phase {
         match self.exit_code {
-            // Docker reports it as running from the moment it is requested.
+            // Docker reports a command as running from the moment it is requested.
             _ if self.running && self.pid == 0 => Phase::Prepared,
             _ if self.running => Phase::Runs,
             None => Phase::Prepared,

@@ -1,8 +1,8 @@
 //! Interpretation of an engine's refusals about files.
 //!
-//! Engines respond with 500 to nearly every error about files. Their texts end with the message of the kernel or
-//! of the archive reader, after names chosen by users. Therefore only the end counts, or a beginning that is the
-//! engine's own.
+//! Engines respond with 500 to nearly every error about files. Their messages end with the kernel's or the archive
+//! reader's error, after names chosen by users. Therefore only the end of a message counts, or a beginning that the
+//! engine wrote itself.
 
 use driver_interface_errors::FileSystemErrorKind as Kind;
 
@@ -18,7 +18,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     if text.starts_with("evalSymlinksInScope: too many links in /") {
         return Some(Kind::FilesystemLoop);
     }
-    // Docker's text, from its unpacking process. The rest is quoted names.
+    // Docker's message, from its unpacking process. The rest is quoted names.
     if let Some(("Error processing tar file(exit status 1", reason)) = text.split_once("): ") {
         if reason.starts_with("cannot overwrite directory \"") {
             return Some(Kind::IsADirectory);
@@ -34,7 +34,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
             Some(Kind::ReadOnlyFilesystem)
         }
         "unexpected EOF" | "invalid tar header" => Some(Kind::InvalidData),
-        // Podman's text if a file is to replace a directory, or vice versa.
+        // Podman's message if a file is to replace a directory, or vice versa.
         "file exists" => {
             let call = before.rsplit(": ").next().unwrap_or_default();
             Some(match call.split_once(' ') {

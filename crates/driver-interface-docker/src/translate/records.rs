@@ -28,10 +28,10 @@ pub(crate) struct ContainerRecord {
     pub(crate) created: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) state: StateRecord,
-    /// The program of the main process: the first word of the image's entrypoint and the command.
+    /// The program of the main process: the first word of the entrypoint followed by the command.
     #[serde(deserialize_with = "nullable")]
     pub(crate) path: String,
-    /// Its arguments.
+    /// The arguments of the main process.
     #[serde(deserialize_with = "nullable")]
     pub(crate) args: Vec<String>,
     #[serde(deserialize_with = "nullable")]
@@ -112,7 +112,7 @@ pub(crate) struct ConfigRecord {
     pub(crate) labels: Labels,
     #[serde(deserialize_with = "nullable")]
     pub(crate) tty: bool,
-    /// A name on Docker, a number on Podman.
+    /// A signal name on Docker, a number on Podman.
     #[serde(deserialize_with = "word")]
     pub(crate) stop_signal: String,
     #[serde(deserialize_with = "nullable")]

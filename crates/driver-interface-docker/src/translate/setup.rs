@@ -10,7 +10,7 @@ use bollard::models::{
 use driver_interface_types::{ContainerConfig, HealthCheck, HealthTest, NetworkMode};
 
 const MIB: u64 = 1024 * 1024;
-/// The entrypoint that means none. Podman interprets an empty list as the image's own entrypoint.
+/// The value that requests no entrypoint. Podman interprets an empty list as the image's own entrypoint.
 const NO_ENTRYPOINT: &str = "";
 
 /// Adds the config's process and environment settings to a request. `network` is the name of the network that the

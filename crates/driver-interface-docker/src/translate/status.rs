@@ -12,7 +12,7 @@ pub(crate) fn started_at(state: &StateRecord) -> Option<SystemTime> {
     time::parse(&state.started_at)
 }
 
-/// Returns the status for any state that an engine may report.
+/// Returns the container status for any state that an engine may report.
 pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
     let ran = started_at(state).is_some();
     let ended = || ContainerStatus::of_exit(state.exit_code, oom_killed(state));
@@ -47,13 +47,13 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     })
 }
 
-/// Returns `true` if the last run is recorded as out of memory. Otherwise this is unknown: Docker may record
-/// it too late, and Podman does not record it on cgroup v1.
+/// Returns `true` if the last run is recorded as out of memory. Otherwise returns `None`, for unknown: Docker may
+/// record it too late, and Podman does not record it on cgroup v1.
 fn oom_killed(state: &StateRecord) -> Option<bool> {
     state.oom_killed.then_some(true)
 }
 
-/// Returns when the last run exited. If it was short, Docker's time may be before its start.
+/// Returns when the last run exited. For a short run, Docker may report a time before its start.
 fn finished_at(state: &StateRecord, started: SystemTime) -> Option<SystemTime> {
     time::parse(&state.finished_at).map(|finished| finished.max(started))
 }

@@ -14,8 +14,9 @@ pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
 
 /// Returns the options of a mount in the syntax of `mount`.
 ///
-/// Without an owner and mode, the container's user can write to it. Runtimes may give it the mode of the image's
-/// directory at that path (see [`keeps_mode`]), but never its owner, so the mount belongs to that user.
+/// If the mount has no owner and mode, the container's user can write to it. Runtimes may give the mount the mode
+/// of the image's directory at that path (see [`keeps_mode`]), but never that directory's owner, so the mount
+/// belongs to the container's user.
 pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &Dialect) -> String {
     let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
     let mut options = vec![
@@ -60,8 +61,8 @@ pub(crate) fn unsupported(
     Some((field, why.to_owned()))
 }
 
-/// Returns why a mount over this directory of the image would not have its options, if the runtime gives it
-/// the directory's mode.
+/// Returns why a mount over this directory of the image would not be as requested if the runtime gives it the
+/// directory's mode.
 pub(crate) fn unsupported_reason(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -75,7 +76,7 @@ pub(crate) fn unsupported_reason(
         }
         Some(_) => None,
         None => {
-            // On Podman it belongs to the user, on Docker only if that user's number is known.
+            // On Podman the mount belongs to the user, on Docker only if that user's number is known.
             let (uid, gid) = security.user_ids();
             let (own, group) = owner(mount, security);
             let writable = |bits: u32| has & bits == bits;

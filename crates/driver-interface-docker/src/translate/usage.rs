@@ -36,7 +36,7 @@ struct CpuRecord {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CpuTimeRecord {
-    /// In nanoseconds.
+    /// The CPU time used, in nanoseconds.
     #[serde(deserialize_with = "nullable")]
     total_usage: u64,
 }
@@ -51,8 +51,8 @@ struct MemoryRecord {
     stats: CacheRecord,
 }
 
-/// The part of the page cache that the kernel would reclaim first. On cgroup v1 it is the first field, because the
-/// second excludes the container's child groups; on v2 it is the second field.
+/// The part of the page cache that the kernel would reclaim first. On cgroup v1 this is the first field, because
+/// the second excludes the container's child groups; on v2 it is the second field.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CacheRecord {
@@ -98,8 +98,7 @@ impl UsageRecord {
         time::parse(&self.read)
     }
 
-    /// Returns the stats since an earlier measurement. `pids_limit` is used if the engine does not report the
-    /// limit.
+    /// Returns the stats since an earlier measurement. `pids_limit` is used if the engine reports no process limit.
     pub(crate) fn after(&self, earlier: &Self, pids_limit: u64) -> Option<ContainerStats> {
         let time = self.time()?;
         let passed = time.duration_since(earlier.time()?).ok()?;

@@ -21,7 +21,8 @@ pub(crate) async fn test(process: MockProcess) -> u8 {
     let verdict = match words.as_slice() {
         [] => Ok(false),
         [word] => Ok(!word.is_empty()),
-        // Of three words, a binary operator in the middle wins, even if the others look like operators.
+        // Of three words, the middle one takes precedence if it is a binary operator, even if the others look like
+        // operators.
         [left, operator, right] if is_binary(operator) => reader.compare(left, operator, right),
         _ => reader.any(),
     };

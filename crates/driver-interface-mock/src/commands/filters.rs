@@ -1,4 +1,4 @@
-//! Programs that forward data, all of it or a part.
+//! Programs that forward all of their input or a part of it.
 
 use std::time::Duration;
 
@@ -95,8 +95,7 @@ pub(crate) async fn head(process: MockProcess) -> u8 {
     status
 }
 
-/// Prints the end of its input. It buffers everything since the last line feed, so `tail /dev/zero` runs out of
-/// memory.
+/// Prints the end of the input. Buffers everything since the last line feed, so `tail /dev/zero` runs out of memory.
 pub(crate) async fn tail(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "n:c:fFqs:").await else {
         return 1;

@@ -11,8 +11,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Parses a command line. `known` lists the flags, with a `:` after those that take a value. An unknown flag
-    /// is reported, and the result is `None`.
+    /// Parses a command line. `known` lists the flags, with a `:` after each flag that takes a value. Reports an
+    /// unknown flag and returns `None`.
     pub(super) async fn parse(process: &MockProcess, known: &str) -> Option<Self> {
         let args = process.args().get(1..).unwrap_or_default();
         match parse(args, known) {

@@ -35,7 +35,7 @@ pub(crate) async fn chmod(process: MockProcess) -> u8 {
     .await
 }
 
-/// Sets owners, given as numbers or root.
+/// Sets owners, given as numbers or as `root`.
 pub(crate) async fn chown(process: MockProcess) -> u8 {
     change(process, |requested, meta, may_give| {
         let (user, group) = requested
@@ -75,7 +75,7 @@ enum Refused {
     NotPermitted,
 }
 
-/// Changes files as the command line requests. `apply` receives whether the user may change owners.
+/// Changes files as the command line requests. The last argument of `apply` is whether the user may change owners.
 async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;

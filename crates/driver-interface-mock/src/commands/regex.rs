@@ -1,5 +1,5 @@
 //! The subset of regular expressions that `grep` needs in tests: characters, `.`, sets, `^`, `$` and `*`; with
-//! `-E` also `+`, `?` and `|` between whole alternatives. Groups are not supported.
+//! `-E`, also `+`, `?`, and `|` at the top level. Groups are not supported.
 
 use crate::shell::glob::set_fits;
 

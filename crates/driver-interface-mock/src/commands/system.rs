@@ -214,7 +214,7 @@ pub(crate) async fn ps(process: MockProcess) -> u8 {
     process.answer(text).await
 }
 
-/// Sends a signal to processes by id; with `-l` it lists signals.
+/// Sends a signal to processes by id. With `-l`, lists signals.
 pub(crate) async fn kill(process: MockProcess) -> u8 {
     let mut args = process.args().get(1..).unwrap_or_default().to_vec();
     let mut signal = Some(Signal::Term);
@@ -256,7 +256,7 @@ pub(crate) async fn kill(process: MockProcess) -> u8 {
             status = 1;
         }
     }
-    // A signal to itself must take effect before the next command runs.
+    // A signal that a process sends to itself must take effect before the next command runs.
     tokio::task::yield_now().await;
     status
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::profile::Kind;
 
-/// A refusal of the engine. For mock-docker it uses Docker's wording.
+/// A refusal of the engine. For mock-docker, its message has Docker's wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NameTaken { name: String, by: String },

@@ -214,8 +214,8 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the command line that a container runs: the entrypoint followed by the command, each from the config or
-/// else from the image. If the config sets an entrypoint, even an empty one, the image's command is not used.
+/// Returns the command line that a container runs: the entrypoint followed by the command. Each is the config's if set,
+/// otherwise the image's. If the config sets an entrypoint, even an empty one, the image's command is not used.
 fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     let entrypoint = config.entrypoint.as_ref().unwrap_or(&image.entrypoint);
     let command = if config.command.is_empty() && config.entrypoint.is_none() {

@@ -53,8 +53,8 @@ impl<K: Kind> MockDriver<K> {
                     }
                 }
             };
-            // All of its own output has arrived by now. Output that other processes still write to its streams
-            // does not count.
+            // All of the command's own output has arrived by now. Output that other processes still write to its
+            // streams does not count.
             out.drain();
             err.drain();
             let truncated = out.bytes.is_truncated() || err.bytes.is_truncated();
@@ -125,7 +125,7 @@ impl Kept {
         }
     }
 
-    /// Waits for the next chunk or the end.
+    /// Waits for the next chunk or the end of the output.
     async fn take(&mut self) {
         match self.chunks.recv().await {
             Some(chunk) => self.bytes.push(&chunk),
@@ -141,7 +141,7 @@ impl Kept {
     }
 }
 
-/// Returns the record of a command: its program, without arguments or values.
+/// Returns the recorded call for a command: its program, without arguments or values.
 pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfig) -> Call {
     let program = config.argv.first().map_or("", String::as_str);
     let program = program.rsplit('/').next().unwrap_or(program);
@@ -153,7 +153,7 @@ pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfi
     Call::new(operation).on(id).summary(summary)
 }
 
-/// Returns the request. If the config has a terminal, it replaces the input and the error stream.
+/// Returns the exec request. If the config has a terminal, the terminal replaces the input and the error stream.
 pub(super) fn request(
     config: &ExecConfig,
     terminal: Option<Arc<Terminal>>,

@@ -83,7 +83,7 @@ impl<K: Kind> MockDriver<K> {
 enum Keys {
     /// A pipe that the command reads.
     Pipe(Option<Output>),
-    /// The command's terminal, which echoes it here.
+    /// The command's terminal, which echoes the input to this client.
     Terminal(Client),
 }
 

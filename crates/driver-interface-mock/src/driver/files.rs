@@ -161,7 +161,7 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the owner of a user's files; root if the user is given by name.
+/// Returns the owner of files that a user creates; root if the user is given by name.
 fn owner_of(user: &str) -> FileOwner {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     match (uid.parse(), gid.parse()) {

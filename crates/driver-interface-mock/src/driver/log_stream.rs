@@ -24,9 +24,9 @@ struct Reader {
     selection: LogSelection,
     timestamps: bool,
     position: u64,
-    /// The position before which it ends.
+    /// The position before which the reader stops.
     before: u64,
-    /// The number of the run with which it ends, counted from 1.
+    /// The number of the run after which the reader stops, counted from 1.
     run: usize,
     live: Option<Live>,
     /// The rest of a line that is too long for one chunk.
@@ -126,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// Returns whether the log is complete: the run is over, the container was removed, or `until` is over.
+    /// Returns whether the log is complete: the run is over, the container was removed, or `until` has passed.
     fn is_over(&self) -> bool {
         if self
             .selection

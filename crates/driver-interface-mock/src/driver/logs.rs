@@ -50,7 +50,7 @@ impl<K: Kind> MockDriver<K> {
         })
     }
 
-    /// Waits until the current (or else the next) run exits or the container is removed.
+    /// Waits until the container is removed or its run exits: the current run or, if there is none, the next.
     async fn until_its_end(&self, followed: &mut Followed) -> Result<()> {
         let mut followed_run = None;
         loop {

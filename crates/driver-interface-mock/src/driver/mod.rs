@@ -40,17 +40,17 @@ use crate::profile::{Docker, Kind, Local};
 use crate::sync::lock;
 use crate::{Faults, Latency, MockBuilder, MockEngine, Operation, RecordedCall};
 
-/// A driver that behaves like one for Docker, over a simulated engine.
+/// A driver over a simulated engine that behaves like a driver for Docker.
 ///
-/// It is named `mock-docker`. Containers get at most 4 cores, operations take 100 to 200 ms, and a graceful stop
-/// without a timeout has a grace period of 10 s. Its errors carry the response that Docker's engine would have
-/// sent.
+/// The driver's name is `mock-docker`. Containers get at most 4 cores, operations take 100 to 200 ms, and a
+/// graceful stop without a timeout has a grace period of 10 s. Its errors carry the response that Docker's engine
+/// would have sent.
 pub type MockDockerDriver = MockDriver<Docker>;
 
-/// A driver that behaves like one that runs containers directly, over a simulated engine.
+/// A driver over a simulated engine that behaves like a driver that runs containers directly, without Docker.
 ///
-/// It is named `mock-local`. Containers get at most 2 cores, operations take 200 to 300 ms, and a graceful stop
-/// without a timeout has a grace period of 15 s. A container with a read-only root file system must not have
+/// The driver's name is `mock-local`. Containers get at most 2 cores, operations take 200 to 300 ms, and a graceful
+/// stop without a timeout has a grace period of 15 s. A container with a read-only root file system must not have
 /// writable mounts: they are rejected with `ConfigurationError` at `volumes[n].readOnly`.
 pub type MockLocalDriver = MockDriver<Local>;
 
@@ -76,7 +76,8 @@ struct Core {
     recorder: Recorder,
     faults: Faults,
     rng: Mutex<StdRng>,
-    /// The initial seed of the generator. Drivers of one engine must not generate the same keys.
+    /// The initial seed of the generator. It differs between drivers of one engine, so that no two generate the
+    /// same keys.
     rng_seed: u64,
     connected_at: Instant,
 }

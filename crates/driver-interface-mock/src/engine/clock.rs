@@ -10,8 +10,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts the clock now. Without a start time it uses the real time, truncated to the precision of the wire
-    /// format.
+    /// Starts the clock now, at the given time. By default, that is the real time, truncated to the wire format's
+    /// precision.
     pub(crate) fn starting_at(epoch: Option<SystemTime>) -> Self {
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

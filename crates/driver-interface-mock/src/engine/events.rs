@@ -35,7 +35,7 @@ struct Record {
 pub(crate) struct Position(u64);
 
 impl Position {
-    /// Returns the position after the event of a cursor, or `None` if the cursor is not from a mock.
+    /// Returns the position after the event of a cursor, or `None` if the cursor is not from a mock driver.
     pub(crate) fn after(cursor: &EventCursor) -> Option<Self> {
         let number = cursor.as_str().strip_prefix(CURSOR_PREFIX)?;
         number.parse::<u64>().ok()?.checked_add(1).map(Self)
@@ -109,8 +109,8 @@ impl EventLog {
         self.arrived.subscribe()
     }
 
-    /// Returns the next event of a namespace at or after a position, and the position after it. Returns a gap
-    /// first if events were discarded.
+    /// Returns the next event of a namespace at or after a position, and the position after that event. If events
+    /// were discarded, returns a gap first.
     pub(crate) fn next(
         &self,
         from: Position,

@@ -26,7 +26,7 @@ pub(crate) struct ExecRequest {
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     pub(crate) terminal: Option<Arc<Terminal>>,
-    /// Whether starting it emits an event. Health checks emit none.
+    /// Whether starting the command emits an event. Health checks emit none.
     pub(crate) reported: bool,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum ExecProblem {
     TooManyProcesses,
 }
 
-/// A started command. Dropping it while it runs kills it and every process it has started.
+/// A started command. Dropping this while the command runs kills the command and every process it has started.
 #[derive(Debug)]
 pub(crate) struct Exec {
     host: Arc<Host>,
@@ -89,7 +89,7 @@ impl Exec {
         self.host.signal_exec(self.entry.pid, signal);
     }
 
-    /// Resizes its terminal. Returns whether it has one.
+    /// Resizes the command's terminal. Returns `false` if there is no terminal.
     pub(crate) fn resize(&self, size: driver_interface_types::TtySize) -> bool {
         let Some(terminal) = &self.terminal else {
             return false;
@@ -99,7 +99,8 @@ impl Exec {
         true
     }
 
-    /// Types on its terminal, if it has one. Signals from keys reach every process that the command has started.
+    /// Types input on the command's terminal, if it has one. Signals from keys reach every process that the command
+    /// has started.
     pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client) {
         if let Some(terminal) = &self.terminal {
             terminal
@@ -108,7 +109,7 @@ impl Exec {
         }
     }
 
-    /// Types end of file on its terminal, if it has one.
+    /// Types end of file on the command's terminal, if it has one.
     pub(crate) async fn type_end(&self, screen: &Client) {
         if let Some(terminal) = &self.terminal {
             terminal.end(screen).await;

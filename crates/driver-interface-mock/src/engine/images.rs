@@ -30,24 +30,24 @@ pub(crate) struct Images {
 pub(crate) struct Image {
     /// Identifies the image, regardless of its name.
     pub(crate) number: u64,
-    /// The name under which it was added.
+    /// The name under which the image was added.
     pub(crate) reference: ImageRef,
-    /// The namespace that imported it; `None` for an image that was pulled or existed from the start.
+    /// The namespace that imported the image; `None` for an image that was pulled or existed from the start.
     pub(crate) importer: Option<Namespace>,
     pub(crate) entrypoint: Vec<String>,
     pub(crate) command: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) working_dir: String,
-    /// The user of its containers; root if unset.
+    /// The user of the image's containers; root if unset.
     pub(crate) user: Option<String>,
     pub(crate) volumes: BTreeSet<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) stop_signal: Option<Signal>,
     pub(crate) health_check: Option<HealthCheck>,
-    /// The digest of its configuration, in hex digits, if it came with one.
+    /// The digest of the image's configuration, in hex digits, if the image came with a configuration.
     pub(crate) digest: Option<String>,
     pub(crate) created_at: Option<SystemTime>,
-    /// The size of its layers.
+    /// The size of the image's layers in bytes.
     pub(crate) size: u64,
     pub(crate) root: Tree,
 }
@@ -257,7 +257,7 @@ impl Image {
         }
     }
 
-    /// Returns its own digest, or one derived from its name and number.
+    /// Returns the image's own digest, or a digest derived from its name and number.
     fn digest(&self) -> String {
         if let Some(digest) = &self.digest {
             return digest.clone();

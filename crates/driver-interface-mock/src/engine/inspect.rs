@@ -84,8 +84,8 @@ impl MockEngine {
             .collect()
     }
 
-    /// Adds an unmanaged container. No driver may list or change it, but its name is taken. It never runs. It may
-    /// have any labels, even ones that resemble the drivers' labels.
+    /// Adds an unmanaged container, which never runs. No driver may list or change it, but its name is taken. It
+    /// may have any labels, even ones that resemble the drivers' labels.
     ///
     /// # Errors
     /// `ConfigurationError` if the name is invalid or taken.
@@ -190,8 +190,7 @@ impl MockEngine {
         self.state().down = None;
     }
 
-    /// Resets the engine to its initial state, with only the stock images and those added by builders. Ids
-    /// restart.
+    /// Resets the engine to its initial state, with only the stock images and those added by builders. Ids restart.
     pub fn reset(&self) {
         let fresh = self.fresh_state();
         let old = std::mem::replace(&mut *lock(&self.shared().state), fresh);

@@ -28,7 +28,7 @@ impl LogSelection {
         let selected = match line.stream {
             LogSource::Stdout => self.stdout,
             LogSource::Stderr => self.stderr,
-            // A terminal has a single stream, whichever one is requested.
+            // A terminal has a single stream, whichever streams are requested.
             LogSource::Tty => true,
         };
         selected
@@ -140,8 +140,8 @@ impl LogStore {
         }
     }
 
-    /// Returns the first requested line at or after `from`, before `before` and within `run`, and the next
-    /// position.
+    /// Returns the first requested line at or after `from`, before `before` and no later than in run `run`, and the
+    /// next position.
     pub(crate) fn next(&self, from: u64, before: u64, run: usize, selection: &LogSelection) -> Next {
         let lines = lock(&self.lines);
         let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);
@@ -183,7 +183,8 @@ impl LogStore {
         lock(&self.lines).end()
     }
 
-    /// Returns the requested lines: the tail of those before `now_at`, and all from there on.
+    /// Returns the requested lines: of the lines before `now_at` only the requested tail, and all lines from
+    /// `now_at` on.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> String {
         let lines = lock(&self.lines);
         let selected = LogSelection {

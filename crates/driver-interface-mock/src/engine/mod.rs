@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     clock: Clock,
     setup: Mutex<Setup>,
-    /// The number of drivers created on it.
+    /// The number of drivers created on this engine.
     drivers: AtomicU64,
 }
 
@@ -80,7 +80,7 @@ impl MockEngine {
         Self::start(seed, None)
     }
 
-    /// Creates an engine whose clock starts at a fixed time. With tokio's clock paused, its times are the
+    /// Creates an engine whose clock starts at a fixed time. With tokio's clock paused, the engine's times are the
     /// same in every run.
     pub fn with_seed_and_time(seed: u64, time: SystemTime) -> Self {
         Self::start(seed, Some(time))

@@ -18,7 +18,7 @@ pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Ve
     };
     let config = &container.config;
     let taken: Vec<String> = mounts.iter().map(|mount| mount.target.clone()).collect();
-    // The engine creates it, and all processes in the container share it.
+    // The engine creates `/dev/shm`, and all processes in the container share it.
     let shm = TmpfsMount::new("/dev/shm", config.shm_size.unwrap_or(SHM_SIZE_MIB))
         .uid(0)
         .gid(0);
@@ -102,7 +102,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
 }
 
 impl State {
-    /// Returns a container's files as root sees them: those of its run, or those of the stopped container.
+    /// Returns a container's files as root sees them, whether or not the container is running.
     pub(crate) fn files_of(&mut self, id: &ContainerId) -> Option<FileSystem> {
         let container = self.containers.get(id)?;
         if let Some(run) = container.run() {

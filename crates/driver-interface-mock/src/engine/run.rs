@@ -47,7 +47,7 @@ impl MockEngine {
         let commands = self.commands();
         let hostname = container.hostname();
         let working_dir = absolute("/", &container.working_dir);
-        // The runtime creates it if it is missing.
+        // The runtime creates the working directory if it is missing.
         lock(&container.root).mkdir_all(working_dir.trim_start_matches('/'));
         let env = environment(container, &user, &hostname);
         let launcher = Launcher {
@@ -88,7 +88,7 @@ impl MockEngine {
         );
         process.cwd = working_dir;
         if config.tty {
-            // Its size is unknown, and there is no input.
+            // The terminal's size is unknown, and there is no input.
             let terminal = Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 }));
             process.stdin = terminal.input();
             process.terminal = Some(terminal);
@@ -128,9 +128,9 @@ impl MockEngine {
     }
 }
 
-/// Loads the program of a container or an exec. If the program is missing or not executable, this fails before
-/// anything runs. If only the kernel cannot run it, the process exits immediately, with a message from the init
-/// process or the runtime.
+/// Loads the program of a container or an exec. If the program is missing or not executable, loading fails before
+/// anything runs. If only the kernel cannot run the program, the process exits immediately, with a message from the
+/// init process or the runtime.
 pub(super) fn launch(
     launcher: &Launcher<'_>,
     words: &[String],

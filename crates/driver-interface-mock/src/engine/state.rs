@@ -48,12 +48,12 @@ pub(crate) struct Container {
     pub(crate) labels: Labels,
     pub(crate) created_at: SystemTime,
     pub(crate) image: u64,
-    /// The networks it is attached to, besides its session's network.
+    /// The networks that the container is attached to, in addition to its session's network.
     pub(crate) networks: Vec<Attachment>,
     pub(crate) command: Vec<String>,
     /// The image's environment.
     pub(crate) env: BTreeMap<String, String>,
-    /// The directory in which its processes start.
+    /// The directory in which the container's processes start.
     pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
@@ -62,9 +62,9 @@ pub(crate) struct Container {
     pub(crate) phase: Phase,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) healthy: bool,
-    /// The health check results of its last run.
+    /// The health check results of the container's last run.
     pub(crate) health: Option<ContainerHealth>,
-    /// The changes of its runs. Once the sender is dropped, receivers know that the container was removed.
+    /// The changes of the container's runs. Once the sender is dropped, receivers know that the container was removed.
     pub(crate) changed: watch::Sender<Changes>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Run {
     pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
     /// The ports published on the host.
     pub(crate) ports: Vec<PublishedPort>,
-    /// The task that runs its health checks.
+    /// The task that runs the container's health checks.
     pub(crate) checks: Option<AbortHandle>,
 }
 
@@ -153,7 +153,7 @@ impl State {
             .collect()
     }
 
-    /// Returns the time of a creation, which is later than that of every earlier creation.
+    /// Returns a creation time that is later than every earlier creation time.
     pub(crate) fn creation_time(&mut self, clock: &Clock) -> SystemTime {
         let now = clock.now();
         let time = self
@@ -249,18 +249,18 @@ impl Container {
         }
     }
 
-    /// Returns the user of its main process.
+    /// Returns the user of the container's main process.
     pub(crate) fn user(&self) -> &str {
         self.config.security.user.as_deref().unwrap_or("0")
     }
 
-    /// Returns its host name.
+    /// Returns the container's host name.
     pub(crate) fn hostname(&self) -> String {
         let own = || self.id.as_str().chars().take(12).collect();
         self.config.hostname.clone().unwrap_or_else(own)
     }
 
-    /// Returns the signal that a stop sends to its main process.
+    /// Returns the signal that a stop sends to the container's main process.
     pub(crate) fn stop_signal(&self) -> Signal {
         let requested = self.config.stop_signal.and_then(Signal::of);
         requested.unwrap_or(Signal::Term)

@@ -70,7 +70,7 @@ impl From<Errno> for io::Error {
 impl From<Errno> for FileSystemErrorKind {
     fn from(errno: Errno) -> Self {
         match errno {
-            // The kind for which `std` has no stable name.
+            // `std` has no stable name for this kind.
             Errno::TooManyLinks => Self::FilesystemLoop,
             errno => io::Error::from(errno).kind().into(),
         }

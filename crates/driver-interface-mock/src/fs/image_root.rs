@@ -5,8 +5,8 @@ pub(crate) fn open_directories() -> &'static [&'static str] {
     &["tmp", "var/tmp", "dev/shm"]
 }
 
-/// Returns the root file system of a stock image: that of a small Linux image without programs, which the command
-/// table provides.
+/// Returns the root file system of a stock image. It has the files of a small Linux image except for programs,
+/// which the command table provides.
 pub(crate) fn stock_root() -> Tree {
     let mut root = Tree::default();
     for directory in [

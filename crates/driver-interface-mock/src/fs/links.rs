@@ -49,7 +49,7 @@ impl FileSystem {
         Ok(if done.is_empty() { "/".to_owned() } else { done })
     }
 
-    /// Returns the node at a path whose directories are not links. The node itself may be a link.
+    /// Returns the node at a path that has no links in its directories. The node itself may be a link.
     pub(crate) fn plain_node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.below(path).ok()?;
         lock(&mount.tree).node(&rest)

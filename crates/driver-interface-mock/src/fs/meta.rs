@@ -12,7 +12,7 @@ pub(crate) struct Meta {
 pub(crate) struct Caller {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// Its capabilities, as a bit mask by number.
+    /// The user's capabilities, as a bit mask by number.
     pub(crate) capabilities: u64,
 }
 

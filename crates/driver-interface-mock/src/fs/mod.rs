@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 255;
 /// A tree mounted at a path.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount {
-    /// Absolute and normalized; `/` for the root.
+    /// The path of the mount point, absolute and normalized; `/` for the root.
     pub(crate) target: String,
     pub(crate) tree: SharedTree,
     pub(crate) read_only: bool,
@@ -274,7 +274,7 @@ impl FileSystem {
     }
 }
 
-/// Returns the rest of a path below a directory, or `None` if it is not below it.
+/// Returns the rest of a path below a directory, or `None` if the path is not below that directory.
 fn rest_of(path: &str, directory: &str) -> Option<String> {
     let rest = path.strip_prefix(directory.trim_end_matches('/'))?;
     if rest.is_empty() {

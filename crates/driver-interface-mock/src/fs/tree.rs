@@ -11,7 +11,7 @@ pub(crate) type SharedTree = Arc<Mutex<Tree>>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
-    /// Only contains entries that differ from root's defaults.
+    /// Metadata by path. A node without an entry has the defaults of its kind, owned by root.
     metas: BTreeMap<String, Meta>,
     /// Whether the tree has ever contained a link.
     has_links: bool,
@@ -76,8 +76,8 @@ impl Tree {
         self.has_links
     }
 
-    /// Puts a node into a directory, replacing an existing file or link. If there is no space for it, the existing
-    /// one is kept.
+    /// Puts a node into a directory, replacing an existing file or link. If there is no space for the new node, the
+    /// existing file or link is kept.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         self.check_parent(path)?;
         let length = |node: Option<&Node>| match node {
@@ -105,7 +105,7 @@ impl Tree {
             .retain(|path, _| !unwanted(path.rsplit('/').next().unwrap_or_default()));
     }
 
-    /// Returns the total size of its files in bytes.
+    /// Returns the total size of the tree's files in bytes.
     pub(crate) fn size(&self) -> u64 {
         let sizes = self.nodes.values().map(|node| match node {
             Node::File(data) => data.len() as u64,
@@ -114,7 +114,7 @@ impl Tree {
         sizes.sum()
     }
 
-    /// Creates the file if it does not exist, and truncates it on request.
+    /// Creates a file if it does not exist, and truncates it on request.
     pub(crate) fn create(&mut self, path: &str, truncate: bool) -> Result<(), Errno> {
         match self.node(path) {
             Some(Node::Dir) => Err(Errno::IsADirectory),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::MockProcess;
 
-/// A program that simulated containers can run. It is implemented for every `async` function or closure from
-/// [`MockProcess`] to an exit code.
+/// A program that simulated containers can run. Every `async` function or closure from [`MockProcess`] to an exit
+/// code implements this trait.
 ///
 /// ```
 /// use driver_interface_mock::{MockDockerDriver, MockProcess};
@@ -20,8 +20,8 @@ use super::MockProcess;
 /// let driver = MockDockerDriver::builder().command("greet", greet).build();
 /// ```
 pub trait MockCommand: Send + Sync + 'static {
-    /// Runs the program to completion and returns its exit code. The future is dropped if a signal that the
-    /// process does not [catch](MockProcess::on_signal) ends it.
+    /// Runs the program to completion and returns its exit code. The future is dropped if the process is ended by a
+    /// signal that it does not [catch](MockProcess::on_signal).
     fn run(&self, process: MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
 }
 
@@ -39,7 +39,7 @@ where
 #[derive(Clone, Default)]
 pub(crate) struct CommandTable(Arc<BTreeMap<String, Arc<dyn MockCommand>>>);
 
-/// The usual program directories. Every program of the table is considered to be in all of them.
+/// The usual program directories. Every program of the table exists in each of them.
 const PROGRAM_DIRECTORIES: [&str; 6] = [
     "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/",
 ];

@@ -11,7 +11,7 @@ use crate::sync::lock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) code: u8,
-    /// The signal that ended it, if any. A code above 128 does not imply one.
+    /// The signal that ended the process, if any. A code above 128 does not imply a signal.
     pub(crate) signal: Option<Signal>,
 }
 
@@ -33,20 +33,21 @@ impl Exit {
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
-    /// The user id, which decides which users may signal it.
+    /// The user id, which decides which users may signal the process.
     pub(crate) uid: u32,
-    /// The first process of the exec it descends from; `None` for descendants of the main process.
+    /// The first process of the exec that this process descends from; `None` for descendants of the main process.
     pub(crate) exec: Option<u32>,
     out_of_memory: AtomicBool,
-    /// Whether it is immune to signals that it neither catches nor ignores, like the first process of a container.
+    /// Whether default signal actions do nothing, as for a container's first process. `KILL` and `STOP` still take
+    /// effect.
     protected: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
     fatal: watch::Sender<Option<Signal>>,
-    /// Whether it was killed, which also ends a paused process.
+    /// Whether the process was killed, which also ends a paused process.
     killed: watch::Sender<bool>,
-    /// Whether it is stopped by `STOP` until `CONT`.
+    /// Whether the process is stopped: from `STOP` until `CONT`.
     stopped: watch::Sender<bool>,
     exit: watch::Sender<Option<Exit>>,
 }

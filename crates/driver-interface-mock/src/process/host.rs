@@ -24,9 +24,9 @@ pub(crate) struct Host {
     pub(crate) security: SecurityOptions,
     pub(crate) clock: Clock,
     pub(crate) ulimits: Vec<Ulimit>,
-    /// Whether the main process is not the first process.
+    /// Whether there is an init process, so that the main process is not the first process.
     has_init: bool,
-    /// The container and its engine, for everything outside this kernel.
+    /// The engine and the container's id, for everything outside this kernel.
     location: (Weak<Shared>, ContainerId),
     table: Mutex<Table>,
     frozen: watch::Sender<bool>,
@@ -69,8 +69,7 @@ struct Table {
 
 /// The period of the CPU limit.
 const CPU_PERIOD: Duration = Duration::from_millis(100);
-/// The main process's id if there is an init process. The init process has id 1, and the runtime used the ids
-/// in between.
+/// The main process's id if there is an init process. The init process has id 1, and the runtime used ids 2 to 6.
 const MAIN_PID: u32 = 7;
 
 impl Host {
@@ -312,12 +311,12 @@ impl Host {
         }
     }
 
-    /// Returns the memory usage that its processes have declared.
+    /// Returns the memory usage that the container's processes have declared.
     pub(crate) fn memory_used(&self) -> u64 {
         lock(&self.table).memory.values().sum()
     }
 
-    /// Returns the CPU time used by its processes, including those that have exited.
+    /// Returns the CPU time used by the container's processes, including exited ones.
     pub(crate) fn cpu_used(&self) -> Duration {
         lock(&self.table).cpu.values().sum()
     }

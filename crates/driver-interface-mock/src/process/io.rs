@@ -33,7 +33,7 @@ pub(crate) enum Output {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     chunks: mpsc::Sender<Bytes>,
-    /// The terminal that it is connected to, if any.
+    /// The terminal that the reader is connected to, if any.
     terminal: Option<Arc<Terminal>>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct FileOutput {
     tree: SharedTree,
     path: String,
-    /// Shared by all processes that inherited it, like a file description. `None` in append mode.
+    /// The position in the file, shared by all processes that inherited the output. `None` in append mode.
     offset: Option<Arc<AtomicU64>>,
 }
 
@@ -137,7 +137,7 @@ impl Output {
     }
 }
 
-/// The source of a process's input. Clones share it, so each byte is read once.
+/// The source of a process's input. Clones share the source, so each byte is read once.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Null,
@@ -161,7 +161,8 @@ pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
     (keys, Input::Terminal(Reader::of(receiver)))
 }
 
-/// Creates a pipe. Writers wait while it is full and fail without readers. It ends once it has no writers.
+/// Creates a pipe. Writers wait while the pipe is full, and fail if it has no readers. Readers see end of file once
+/// it has no writers.
 pub(crate) fn pipe() -> (Output, Input) {
     let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);
     (Output::Pipe(sender), Input::Stream(Reader::of(receiver)))
@@ -186,7 +187,7 @@ impl Input {
         Self::Random(Arc::new(StdMutex::new(seed | 1)))
     }
 
-    /// Reads up to `max` bytes; empty at the end.
+    /// Reads up to `max` bytes. Returns no bytes at the end of the input.
     pub(crate) async fn read(&self, max: usize) -> Vec<u8> {
         match self {
             Self::Null => Vec::new(),
@@ -220,7 +221,8 @@ impl Input {
         }
     }
 
-    /// Reads up to and including the next line feed, or the rest at the end; empty after that.
+    /// Reads up to and including the next line feed, or the rest of the input. Returns no bytes at the end of the
+    /// input.
     pub(crate) async fn read_line(&self) -> Vec<u8> {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return Vec::new();
@@ -265,7 +267,7 @@ impl Reader {
         match pipe.recv().await {
             Some(chunk) if chunk.is_empty() => false,
             Some(chunk) => {
-                // Drains only now, so that reading line by line does not move the rest each time.
+                // Remove read bytes only now, so that reading line by line does not move the rest each time.
                 self.buffer.drain(..self.taken);
                 self.taken = 0;
                 self.buffer.extend_from_slice(&chunk);

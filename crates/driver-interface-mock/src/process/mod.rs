@@ -39,12 +39,13 @@ pub struct MockProcess {
     pub(crate) cwd: String,
     pub(crate) user: Arc<User>,
     pub(crate) files: FileSystem,
-    /// Its terminal, if it has one.
+    /// The process's terminal, if it has one.
     pub(crate) terminal: Option<Arc<Terminal>>,
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    /// CPU time used but not yet slept, in microseconds. Timers have a resolution of a millisecond.
+    /// The CPU time, in microseconds, that was used but for which the process has not slept yet, because timers
+    /// have a resolution of a millisecond.
     unslept_cpu: Arc<AtomicU64>,
 }
 
@@ -99,7 +100,7 @@ impl MockProcess {
         }
     }
 
-    /// Returns its process id in the container.
+    /// Returns the process id in the container.
     pub fn pid(&self) -> u32 {
         self.entry.pid
     }
@@ -119,7 +120,7 @@ impl MockProcess {
         (self.user.uid, self.user.gid)
     }
 
-    /// Writes to its standard output.
+    /// Writes to the process's standard output.
     ///
     /// # Errors
     /// If the output is a pipe without readers, or the file system is full.
@@ -127,7 +128,7 @@ impl MockProcess {
         Ok(self.stdout.write(text.as_ref()).await?)
     }
 
-    /// Writes to its standard error.
+    /// Writes to the process's standard error.
     ///
     /// # Errors
     /// The same as [`print`](Self::print).
@@ -135,7 +136,7 @@ impl MockProcess {
         Ok(self.stderr.write(text.as_ref()).await?)
     }
 
-    /// Reads the next line of its standard input, including its line feed. Returns `None` at the end.
+    /// Reads the next line of the process's standard input, including the line feed. Returns `None` at the end.
     pub async fn read_line(&self) -> Option<String> {
         let line = self.stdin.read_line().await;
         (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
@@ -160,8 +161,8 @@ impl MockProcess {
         }
     }
 
-    /// Sets its memory usage in bytes. If the container's processes together exceed its memory limit, this one is
-    /// killed.
+    /// Sets the process's memory usage in bytes. If the container's processes together exceed its memory limit,
+    /// this process is killed.
     pub fn use_memory(&self, bytes: u64) {
         self.host.use_memory(&self.entry, bytes);
     }
@@ -184,7 +185,7 @@ impl MockProcess {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it does not exist or is a directory.
+    /// If the file does not exist or is a directory.
     pub fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
         Ok(self.files.read(&self.path(path))?.to_vec())
     }
@@ -217,7 +218,7 @@ impl MockProcess {
         }
     }
 
-    /// Handles failed output: a broken pipe ends the program, unless it handles the signal.
+    /// Handles a failed write: a broken pipe ends the program, unless the program handles the signal.
     pub(crate) async fn write_failed(&self, errno: Errno) -> u8 {
         // Builtins report errors under the shell's name.
         let name = self.args.first().map_or("sh", String::as_str);

@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 const SHEBANG: &[u8] = b"#!";
 /// How much of a script's first line the kernel reads.
 const LONGEST_SHEBANG: usize = 255;
-/// The maximum depth of interpreters that are scripts themselves.
+/// The maximum number of nested interpreters that are scripts themselves.
 const MOST_INTERPRETERS: u32 = 4;
 
 /// The reason why a program cannot be run, in Linux's wording.
@@ -43,7 +43,7 @@ impl LaunchError {
     }
 }
 
-/// A program and its arguments: those of the command, preceded by those of a script's interpreter.
+/// A program and its arguments. For a script, the interpreter's arguments precede the command's.
 pub(crate) struct Program {
     pub(crate) command: Arc<dyn MockCommand>,
     pub(crate) argv: Vec<String>,
@@ -53,12 +53,12 @@ pub(crate) struct Program {
 #[derive(Clone)]
 pub(crate) enum Located {
     Command(Arc<dyn MockCommand>),
-    /// A file, by the path under which it is run.
+    /// A script file, by the path under which it is run.
     File(String),
 }
 
-/// Finds programs as a process sees them: in the table, which provides the usual program directories, and in
-/// files.
+/// Finds programs as a process sees them. The command table provides the programs in the usual directories; other
+/// programs are files.
 pub(crate) struct Launcher<'a> {
     pub(crate) commands: &'a CommandTable,
     pub(crate) files: &'a FileSystem,
@@ -120,8 +120,7 @@ impl Launcher<'_> {
         has_shebang && self.may_execute(&location)
     }
 
-    /// Returns whether the user may execute a file. Not even root may execute a file without any execute
-    /// permission.
+    /// Returns whether the user may execute a file. Not even root may execute a file without any execute permission.
     fn may_execute(&self, location: &str) -> bool {
         let executable = self
             .files

@@ -76,7 +76,7 @@ pub enum SignalAction {
     Default,
     /// Does nothing. Child processes inherit this.
     Ignore,
-    /// Passes it to [`MockProcess::next_signal`](crate::MockProcess::next_signal).
+    /// Passes the signal to [`MockProcess::next_signal`](crate::MockProcess::next_signal).
     Catch,
 }
 
@@ -123,17 +123,17 @@ impl Signal {
             .find(|known| known.number() == signal.number())
     }
 
-    /// Returns its number on Linux.
+    /// Returns the signal's number on Linux.
     pub fn number(self) -> u8 {
         self as u8
     }
 
-    /// Returns the exit code of a process ended by it.
+    /// Returns the exit code of a process that this signal ended.
     pub fn exit_code(self) -> u8 {
         128 + self.number()
     }
 
-    /// Returns its name without `SIG`.
+    /// Returns the signal's name without `SIG`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hup => "HUP",
@@ -187,12 +187,12 @@ impl Signal {
             .find(|signal| signal.name() == name || signal.number().to_string() == text)
     }
 
-    /// Returns whether its default action is to ignore it.
+    /// Returns whether the signal is ignored by default.
     pub(crate) fn is_harmless(self) -> bool {
         matches!(self, Self::Chld | Self::Cont | Self::Urg | Self::Winch)
     }
 
-    /// Returns whether its default action is to stop the process.
+    /// Returns whether the signal stops the process by default.
     pub(crate) fn is_stop(self) -> bool {
         matches!(self, Self::Stop | Self::Tstp | Self::Ttin | Self::Ttou)
     }

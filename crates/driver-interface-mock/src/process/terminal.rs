@@ -18,7 +18,7 @@ const ERASE_WORD: u8 = 0x17;
 const SUSPEND: u8 = 0x1a;
 const QUIT: u8 = 0x1c;
 const ERASE: u8 = 0x7f;
-/// The maximum length of a line. The rest of a longer line is dropped, except for its end.
+/// The maximum length of a line. The rest of a longer line is dropped, except for the line end.
 const LONGEST_LINE: usize = 4095;
 
 /// The terminal of a process and its children.
@@ -41,15 +41,15 @@ struct State {
 /// The modes that `stty` changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Modes {
-    /// Typed input is echoed.
+    /// Whether typed input is echoed.
     pub(crate) echo: bool,
-    /// Lines are edited, and can be read once they are complete.
+    /// Whether lines are edited, and can be read only once they are complete.
     pub(crate) canonical: bool,
-    /// Some keys send signals.
+    /// Whether keys such as Ctrl-C send signals.
     pub(crate) signals: bool,
-    /// Carriage returns are read as line feeds.
+    /// Whether carriage returns are read as line feeds.
     pub(crate) maps_returns: bool,
-    /// Line feeds are written with a carriage return.
+    /// Whether line feeds are written with a carriage return.
     pub(crate) processes_output: bool,
 }
 
@@ -128,7 +128,7 @@ impl Terminal {
         }
     }
 
-    /// Types end of file. In the middle of a line, the first one only flushes what was typed so far.
+    /// Types end of file. In the middle of a line, the first end of file only flushes what was typed so far.
     pub(crate) async fn end(&self, screen: &Client) {
         let in_line = !lock(&self.state).line.is_empty();
         let keys: &[u8] = if in_line {

@@ -16,7 +16,7 @@ pub(crate) trait Variables {
 /// The maximum nesting depth of an expression.
 const MAX_DEPTH: usize = 60;
 
-/// The binary operators by ascending precedence. Longer ones come before their prefixes.
+/// The binary operators by ascending precedence. Longer operators come before their own prefixes.
 const LEVELS: [&[&str]; 10] = [
     &["||"],
     &["&&"],
@@ -58,7 +58,8 @@ struct Reader<'a> {
     rest: &'a str,
     variables: &'a mut dyn Variables,
     depth: usize,
-    /// Whether nothing may be assigned, because the value is unused: the other branch of `?:`, `&&` and `||`.
+    /// Whether assignments are skipped, because the value is unused, as in the branch of `?:`, `&&` or `||` that is
+    /// not taken.
     skipping: bool,
 }
 

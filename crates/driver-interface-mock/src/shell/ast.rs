@@ -8,7 +8,7 @@ pub(crate) type List = Arc<[Item]>;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
     pub(crate) command: Command,
-    /// Whether it ended in `&`.
+    /// Whether the command ended in `&`.
     pub(crate) background: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Compound {
         condition: List,
         body: List,
     },
-    /// Without words, it iterates over the arguments.
+    /// A `for` loop. Without words, the loop iterates over the arguments.
     For {
         variable: String,
         words: Option<Vec<Word>>,
@@ -89,11 +89,11 @@ pub(crate) struct Word(pub(crate) Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Part {
-    /// As written, where `*`, `?` and `[` are special.
+    /// Text as written, in which `*`, `?` and `[` are special.
     Plain(String),
-    /// Quoted in any way, so nothing in it is special.
+    /// Text quoted in any way, in which nothing is special.
     Quoted(String),
-    /// In double quotes: expanded, but not split.
+    /// Parts in double quotes, which are expanded but not split.
     Double(Vec<Part>),
     Parameter(Parameter),
     Arithmetic(Word),

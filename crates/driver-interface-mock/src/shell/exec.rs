@@ -161,7 +161,7 @@ impl Shell {
     async fn run_loop(&mut self, until: bool, condition: &List, body: &List) -> Run {
         let mut status = 0;
         loop {
-            // Even a loop with only conditions takes time.
+            // Even a loop whose condition and body do nothing takes time.
             self.process.work(BUILTIN_COST).await;
             match self.test_list(condition).await {
                 Ok(holds) if holds != until => {}
@@ -315,7 +315,7 @@ impl Shell {
     }
 }
 
-/// Returns whether a loop ends after its body, or the stop for an enclosing loop.
+/// Returns whether a loop ends after this result of its body. An error is a `Stop` for an enclosing loop.
 fn leaves_loop(result: Run) -> Result<bool, Stop> {
     match result {
         Ok(()) | Err(Stop::Continue(0 | 1)) => Ok(false),

@@ -11,9 +11,9 @@ use crate::fs::Node;
 
 /// An expanded part of a word.
 enum Piece {
-    /// Not split; if quoted, not a pattern either.
+    /// Text that is not split. If quoted, it is not a pattern either.
     Text(String, bool),
-    /// Split at the separators.
+    /// Text that is split at the separators.
     Split(String),
     /// The end of a field, as between the arguments of `"$@"`.
     Break,

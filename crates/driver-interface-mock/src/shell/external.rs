@@ -90,7 +90,7 @@ impl Shell {
         self.launcher().load_as_script(name, words)
     }
 
-    /// Returns the launcher of its process, with the shell's own `PATH`.
+    /// Returns the launcher of the shell's process, with the shell's own `PATH`.
     pub(super) fn launcher(&self) -> Launcher<'_> {
         let path = self.variables.get("PATH");
         Launcher {

@@ -5,7 +5,7 @@ pub(crate) type Symbol = (char, bool);
 
 /// Returns whether a pattern matches a whole string.
 pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
-    // Where to continue if a `*` must match one more character. Backtracking never passes the last `*`.
+    // Where to continue if a `*` must match one more character. Backtracking never goes back past the last `*`.
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -53,8 +53,8 @@ fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
     }
 }
 
-/// Returns whether a set contains a character, and the length of the set. Returns `None` if it is unterminated and
-/// so not a set.
+/// Returns whether a set contains a character, and the length of the set. Returns `None` if there is no closing
+/// `]`, so that this is not a set.
 pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
     let negated = matches!(set.first(), Some(('!' | '^', false)));
     let mut at = usize::from(negated);

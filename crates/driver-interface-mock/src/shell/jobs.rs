@@ -32,7 +32,7 @@ impl Shell {
         })
     }
 
-    /// Sets the status to that of a child, with a message if a signal ended it.
+    /// Sets the shell's status to a child's exit code. Prints a message if a signal ended the child.
     pub(super) async fn note_exit(&mut self, exit: Exit) {
         self.status = exit.code;
         if let Some(description) = exit.signal.and_then(Signal::description) {

@@ -9,7 +9,7 @@ use crate::process::{Entry, MockProcess};
 
 /// A running shell: its state between two commands.
 pub(super) struct Shell {
-    /// Its own process, with the streams and directory of its next command.
+    /// The shell's own process, with the streams and directory of the next command.
     pub(super) process: MockProcess,
     pub(super) name: String,
     pub(super) args: Vec<String>,
@@ -18,16 +18,16 @@ pub(super) struct Shell {
     pub(super) locals: Vec<Vec<(String, Option<Variable>)>>,
     pub(super) functions: BTreeMap<String, Arc<Command>>,
     pub(super) traps: BTreeMap<Trap, String>,
-    /// Whether it ends on `INT` if there is no trap for it.
+    /// Whether the shell ends on `INT` if there is no trap for `INT`.
     pub(super) takes_interrupts: bool,
     pub(super) jobs: Vec<Arc<Entry>>,
     pub(super) last_job: Option<u32>,
     /// `$$`: the process id of the main shell, in subshells too.
     pub(super) shell_pid: u32,
-    /// `$?`.
+    /// `$?`: the exit code of the last command.
     pub(super) status: u8,
     pub(super) options: Options,
-    /// How many conditions the command is part of. Inside one, a failure does not end the shell.
+    /// How many conditions the command is part of. Inside a condition, a failure does not end the shell.
     pub(super) tested: u32,
     pub(super) depth: u32,
     /// How many loops the command is in, within the current function.
@@ -59,13 +59,13 @@ pub(super) enum Stop {
     Continue(u32),
     /// Returns from the function.
     Return,
-    /// Leaves the shell, with `$?` as its exit code.
+    /// Ends the shell, with `$?` as its exit code.
     Exit,
 }
 
 pub(super) type Run = Result<(), Stop>;
 
-/// A running command. Each one is boxed, because commands nest and stacks are small.
+/// A running command. Boxed, because commands nest and stacks are small.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Run> + Send + 'a>>;
 
 impl Shell {

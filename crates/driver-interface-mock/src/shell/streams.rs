@@ -87,7 +87,7 @@ impl Shell {
     }
 }
 
-/// Returns the reason in words. The shell has its own wording for missing files.
+/// Returns an error's message. The shell has its own wording for missing files.
 fn reason(errno: Errno, missing: &str) -> String {
     match errno {
         Errno::NotFound | Errno::NotADirectory => missing.to_owned(),

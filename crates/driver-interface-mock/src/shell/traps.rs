@@ -63,7 +63,7 @@ impl Shell {
         }
     }
 
-    /// Ends the shell with the signal. A shell that is the first process, which no signal ends, exits.
+    /// Ends the shell with `INT`. If the shell is the first process, which the signal does not end, it exits instead.
     async fn interrupt(&mut self) -> Run {
         self.process.on_signal(Signal::Int, SignalAction::Default);
         self.process.entry.send(Signal::Int);

@@ -72,7 +72,7 @@ impl Shell {
         }
     }
 
-    /// Returns the environment of its programs.
+    /// Returns the environment of the programs that the shell runs.
     pub(super) fn environment(&self) -> std::collections::BTreeMap<String, String> {
         let exported = self.variables.iter().filter(|(_, variable)| variable.exported);
         exported

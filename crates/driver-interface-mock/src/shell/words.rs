@@ -25,7 +25,7 @@ impl Parser {
         Ok((self.at > start).then_some(Word(parts)))
     }
 
-    /// Parses a separate text as if it were in double quotes.
+    /// Parses separate text as if it were in double quotes.
     pub(super) fn double_quoted_text(&mut self, text: &str) -> Parsed<Word> {
         self.nested(|outer| {
             let mut inner = Parser::new(text);

@@ -54,11 +54,11 @@ impl ContainerConfig {
         requested.map(|(_, path, feature)| (path, feature)).collect()
     }
 
-    /// Refuses a config with an undeclared feature. Drivers call it first, so that no setting is silently
-    /// ignored.
+    /// Returns an error if the config has an undeclared feature. Drivers call this first, so that no setting is
+    /// silently ignored.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the first such path and its capability.
+    /// [`UnsupportedError`], which names the path of the first such setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         self.needs().into_iter().try_for_each(|(path, feature)| {
             capabilities.require(Operation::CreateContainer, &format!("`{path}`"), feature)

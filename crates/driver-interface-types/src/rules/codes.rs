@@ -18,9 +18,9 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The text is not JSON.
+    /// The input is not valid JSON.
     INVALID_JSON = "invalid-json";
-    /// A value has a different type than its field, or is not one of the field's allowed values.
+    /// A value does not have its field's type, or is not one of the field's allowed values.
     WRONG_TYPE = "wrong-type";
     /// The field does not exist.
     UNKNOWN_FIELD = "unknown-field";
@@ -28,14 +28,13 @@ codes! {
     MISSING_FIELD = "missing-field";
     /// A field or key occurs more than once in an object.
     DUPLICATE_FIELD = "duplicate-field";
-    /// A text that must not be empty is empty.
+    /// A string that must not be empty is empty.
     EMPTY = "empty";
-    /// A text is longer than an engine or the kernel accepts.
+    /// A string is longer than an engine or the kernel accepts.
     TOO_LONG = "too-long";
     /// A list or map has too many entries.
     TOO_MANY = "too-many";
-    /// A text contains a character that cannot be passed to the engine: NUL, another control character, `=` or
-    /// `:`.
+    /// A string contains a character that cannot be passed to the engine: NUL, another control character, `=` or `:`.
     INVALID_CHARACTER = "invalid-character";
     /// A name contains characters other than letters, digits, `_`, `.` and `-`, or has the wrong length.
     INVALID_NAME = "invalid-name";
@@ -49,7 +48,7 @@ codes! {
     NOT_ABSOLUTE = "not-absolute";
     /// A path contains `..`, or, inside a container, empty or `.` components.
     NOT_NORMALISED = "not-normalised";
-    /// Mounts are not permitted at this path of a container.
+    /// Mounts are not permitted at this container path.
     FORBIDDEN_TARGET = "forbidden-target";
     /// The policy does not permit a mount of this host path.
     FORBIDDEN_BIND = "forbidden-bind";
@@ -57,13 +56,13 @@ codes! {
     DUPLICATE = "duplicate";
     /// A network mode would break the container's isolation.
     FORBIDDEN_NETWORK = "forbidden-network";
-    /// An option affects more than its own object.
+    /// A network option affects more than its network.
     FORBIDDEN_OPTION = "forbidden-option";
     /// A user is not in the form `uid`, `uid:gid`, `name` or `name:group`.
     INVALID_USER = "invalid-user";
     /// Linux has no such capability, or it is not in the form that this interface uses.
     UNKNOWN_CAPABILITY = "unknown-capability";
-    /// A capability may not be added.
+    /// The capability to add is `ALL`, or the policy does not permit it.
     FORBIDDEN_CAPABILITY = "forbidden-capability";
     /// Two options exclude each other: a capability is both dropped and added by name, a network setting is used
     /// without a network, or events are selected by both a time and a cursor.
@@ -76,6 +75,6 @@ codes! {
     FORBIDDEN_DEVICE = "forbidden-device";
     /// A seccomp or AppArmor profile is invalid, or would disable the filter.
     INVALID_PROFILE = "invalid-profile";
-    /// Logs are requested without selecting a stream.
+    /// Logs are requested with neither standard output nor standard error.
     NO_STREAM = "no-stream";
 }

@@ -1,4 +1,4 @@
-//! The rules of single texts: names, images, users, paths.
+//! The rules of single strings: names, images, users, paths.
 
 use super::codes;
 use super::limits::{MAX_DRIVER_NAME, MAX_HOST_NAME, MAX_HOSTNAME, MAX_PROFILE, MAX_UID, MAX_USER_NAME};
@@ -64,7 +64,7 @@ pub(crate) fn image(text: &str) -> Verdict {
         .violations()
         .first()
         .map_or("is not an image reference", |violation| &violation.message);
-    // The error of `ImageRef` quotes the whole text after its problem; here the path identifies it already.
+    // The error of `ImageRef` ends with the whole reference, which is redundant here: the path already identifies it.
     let problem = problem
         .rsplit_once(" (in ")
         .map_or(problem, |(problem, _)| problem);

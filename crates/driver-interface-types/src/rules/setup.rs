@@ -23,7 +23,7 @@ const HOST_DEVICES: &[&str] = &[
     "/dev/nbd",
 ];
 
-/// Checks the names of the kernel's limits.
+/// Checks the names of ulimits.
 pub(crate) fn ulimits(limits: &[Ulimit], found: &mut Findings<'_>) {
     let mut seen = BTreeSet::new();
     for (index, Ulimit { name, .. }) in limits.iter().enumerate() {

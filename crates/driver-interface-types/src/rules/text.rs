@@ -1,6 +1,6 @@
 //! Sanitises external text for messages.
 
-/// The maximum number of characters of an external text that a message shows.
+/// The maximum number of characters of external text that a message shows.
 const SHOWN: usize = 64;
 
 /// Returns the text in backquotes, on one line, with control characters escaped, and truncated if it is long.
@@ -29,7 +29,7 @@ fn escaped(text: &str, most: usize) -> String {
 /// Returns the candidate of which `text` is probably a misspelling.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-    // A text that long is not a typo, and the distance is quadratic in the length.
+    // Text that long is not a typo, and the distance is quadratic in the length.
     let text = Some(text).filter(|text| text.len() <= SHOWN).map(bare)?;
     candidates
         .into_iter()
@@ -39,8 +39,7 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Returns the edit distance: the number of insertions, deletions and replacements that turn one text into
-/// the other.
+/// Returns the edit distance: the number of insertions, deletions and replacements that turn one string into the other.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

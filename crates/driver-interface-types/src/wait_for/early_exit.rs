@@ -31,7 +31,7 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Describes the exit, to be read after "it".
+    /// Describes the exit as a phrase that follows "it".
     pub(super) fn how(&self) -> String {
         let code = self.exit.code;
         let signal = self.exit.signal.and_then(Signal::from_number);

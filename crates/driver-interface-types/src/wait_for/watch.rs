@@ -58,7 +58,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         sleep(pause).await;
     }
 
-    /// Runs `work`, which polls the container, for no longer than `deadline`. `awaited` is to be read after "had
+    /// Runs `work`, which polls the container, for no longer than `deadline`. `awaited` is a phrase that follows "had
     /// not".
     pub(crate) async fn within<T>(
         &self,

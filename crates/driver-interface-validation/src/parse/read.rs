@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Follows references, and picks the alternative for a value: the last one if it matches none.
+    /// Follows references, and picks the alternative that matches a value, or the last one if none matches.
     fn resolve(&self, schema: &'a Value, node: &Node) -> &'a Value {
         if let Some(reference) = schema["$ref"].as_str() {
             let target = self.root.pointer(reference.trim_start_matches('#'));
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         match (schema["type"].as_str(), schema["format"].as_str()) {
             (Some("string"), Some("ip")) => "::".into(),
             (Some("string"), _) => "".into(),
-            // No rule about another field refuses the largest number.
+            // No rule about another field rejects the largest number.
             (Some("integer"), _) => largest(schema).into(),
             (Some("array"), _) => Value::Array(Vec::new()),
             _ => {

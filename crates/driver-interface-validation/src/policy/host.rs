@@ -36,7 +36,7 @@ const PRIVATE: &[&str] = &[
     ".local/share/kwalletd", ".local/share/systemd",
 ];
 
-/// Substrings in the names of sockets, at any location, that give root access to the host.
+/// Substrings in the names of sockets that give root access to the host, at any location.
 const ENGINES: &[&str] = &[
     "docker", "podman", "containerd", "crio", "buildkit", "nerdctl", "kubelet", "libvirt", "virtqemud",
     "lxd", "incus",

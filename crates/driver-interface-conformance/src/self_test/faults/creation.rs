@@ -211,7 +211,7 @@ async fn labels_for_creator_only(inside: &Inside, id: &ContainerId) -> Result<Op
     Ok(found)
 }
 
-/// Runs `instead` if a creation fails with this code.
+/// Creates a container, or runs `instead` if the creation fails with this code.
 async fn unless(
     inside: &Inside,
     config: &ContainerConfig,

@@ -247,7 +247,7 @@ async fn reader_stops_container(
     })
 }
 
-/// Waits for one of the connections, which are never released.
+/// Waits for one of 20 connections, which are never released.
 async fn acquire_connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;

@@ -382,7 +382,7 @@ fn as_missing_container(container: &ContainerId, error: DriverError) -> DriverEr
     }
 }
 
-/// Returns the id with this prefix, or the prefix itself if there is none.
+/// Returns the id with this prefix, or the prefix itself if no id has it.
 async fn resolve_prefix(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
     let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
     let mut ids = all.into_iter().map(|container| container.id);

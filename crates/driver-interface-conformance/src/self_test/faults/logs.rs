@@ -1,4 +1,4 @@
-//! Faults in logs returned as one text.
+//! Faults in logs returned as one string.
 
 use driver_interface_errors::{ContainerNotFoundError, ContainerNotRunningError};
 use driver_interface_types::{ContainerDriver as _, ContainerId, ContainerStatus, LogOptions, Result};
@@ -225,7 +225,7 @@ async fn lines(
     Ok(lines.map(|(number, line)| change(number, line)).collect())
 }
 
-/// Splits a text into the 16 KiB pieces that engines store.
+/// Splits a line into the 16 KiB pieces that engines store.
 fn pieces(line: &str) -> Vec<String> {
     let characters: Vec<char> = line.chars().collect();
     characters

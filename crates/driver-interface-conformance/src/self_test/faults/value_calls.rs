@@ -400,7 +400,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the value of this call, or else that of an earlier one.
+/// Returns the value of this call if there is one, otherwise the value of the latest earlier call.
 fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     match own {
         Some(own) => {

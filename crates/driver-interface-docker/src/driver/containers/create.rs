@@ -41,7 +41,7 @@ const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 /// The result of a create request.
 enum Requested {
     Created(String),
-    /// An earlier attempt with the same key created it.
+    /// An earlier attempt with the same key created the container.
     Found(String),
 }
 
@@ -181,8 +181,8 @@ impl Inner {
         }
     }
 
-    /// Returns the name of the network to join. Creates a default network first only if the engine requires
-    /// it. Otherwise the network is created after the container: once a container uses it, no other process
+    /// Returns the name of the network to join. Creates a default network first only if the engine requires it.
+    /// Otherwise the network is created after the container: once a container uses the network, no other process
     /// removes it as idle.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {

@@ -74,7 +74,7 @@ impl Inner {
                 Cause::NetworkMissing if *repairs < 2 && self.repair_network(record, *repairs).await? => {
                     *repairs += 1
                 }
-                // Another client is starting, stopping or removing it; wait for the outcome.
+                // Another client is starting, stopping or removing the container; wait for the outcome.
                 Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < MAX_WAIT => {
                     let Some(now) = self.find_container(&record.id).await? else {
                         return Err(ContainerNotFoundError::new(requested).into());
@@ -142,7 +142,7 @@ impl Inner {
         };
         self.ensure_default_network(name, session.as_str()).await?;
         if repairs == 0 {
-            // This suffices for a container that never ran. Any other refers to the old network's id.
+            // This suffices for a container that never ran. A container that has run refers to the old network's id.
             return Ok(true);
         }
         Ok(self.engine.reconnect(&record.id, name).await.is_ok())

@@ -16,11 +16,11 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "wait_container";
 
-/// How often to inspect the container while the engine's wait is pending: frequently at first, because the engine
-/// may not have begun to wait yet; then rarely, to catch exits that the engine's wait misses.
+/// How often to inspect the container while the engine's wait is pending. At first frequently, because the engine
+/// may not have begun to wait yet; later rarely, to catch exits that the engine's wait misses.
 const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LATER_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How long to wait for the response of the engine's wait once the run is over.
+/// How long after the end of the run the engine's wait may still respond.
 const LATE_RESPONSE: Duration = Duration::from_secs(1);
 /// How long the engine's records may still show the run after the engine's wait has returned.
 const LATE_RECORD: Duration = Duration::from_secs(5);
@@ -88,8 +88,8 @@ impl Inner {
             return Ok(exit);
         }
         loop {
-            // Start the wait before the next inspection, so that it covers every exit after it. Once the
-            // container is removed, only this wait has the code.
+            // Start the wait before the next inspection, so that it covers every exit after it. Once the container
+            // is removed, only this wait has the exit code.
             let id = last.id.clone();
             let response = self.engine.wait_next_exit(&id);
             if let Some(exit) = self.response_or_poll(requested, last, response).await? {

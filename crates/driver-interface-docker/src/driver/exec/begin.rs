@@ -130,7 +130,7 @@ impl Inner {
         for location in ["/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"] {
             match self.engine.stat_path(id, location).await {
                 Ok(None) => {}
-                // If this cannot be determined, assume that it exists; otherwise the exec fails.
+                // If this cannot be determined, assume that the shell exists. If it does not, the exec fails.
                 Ok(Some(_)) | Err(_) => return true,
             }
         }

@@ -51,7 +51,7 @@ pub(in crate::driver) async fn status(
     let record = inner.container(requested).await?;
     let found = inner.engine.inspect_exec(exec.as_str()).await;
     let found = found.map_err(|failure| inner.error(Operation::Read, requested, failure))?;
-    // The id comes from the caller, and may belong to another container's command.
+    // The exec id comes from the caller, and may belong to another container's command.
     let Some(found) = found.filter(|found| found.container == record.id) else {
         return Ok(None);
     };

@@ -39,9 +39,9 @@ const ROUNDS: usize = 5;
 /// The maximum output of a helper that is kept.
 const HELPER_OUTPUT: usize = 4 * 1024;
 
-/// Kills every process that has the mark, is a child of such a process, or shares a session with one, until a
-/// pass finds none. Stops the processes first, so that none reacts to the death of another. Spares the
-/// container's first process with its session, and itself. Exits with 0 once no process is left.
+/// Kills every process that has the mark, is a child of such a process, or shares a session with one, until a pass
+/// finds none. Stops the processes first, so that none reacts to the death of another. Spares itself, the
+/// container's first process and that process's session. Exits with 0 once no process is left.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -82,8 +82,8 @@ done 2>/dev/null
 exit 1
 "#;
 
-/// Prints whether a process with the mark is running whose parent is outside the container. Such a process is the
-/// command itself and not one of its descendants.
+/// Prints whether the command's own process is still running: a process that has the mark and whose parent is
+/// outside the container. The parents of its descendants are inside.
 const PROBE_SCRIPT: &str = r#"
 mark=$1
 for directory in /proc/[0-9]*; do
@@ -98,7 +98,7 @@ done 2>/dev/null
 echo exited
 "#;
 
-/// A command and every process it has started. Dropping it kills them unless it is [disarmed](Self::disarm).
+/// A command and every process it has started. Dropping a `Tree` kills them unless it is [disarmed](Self::disarm).
 pub(in crate::driver) struct Tree {
     inner: Arc<Inner>,
     requested: String,
@@ -236,8 +236,7 @@ impl Tree {
         }
     }
 
-    /// Resizes the command's terminal as soon as the command has begun, because engines do not accept a size
-    /// earlier.
+    /// Resizes the command's terminal as soon as the command has begun, because engines do not accept a size earlier.
     pub(super) fn resize_once_begun(&self, size: TtySize) -> impl Future<Output = Result<()>> + use<> {
         let tree = self.unarmed_handle();
         async move {

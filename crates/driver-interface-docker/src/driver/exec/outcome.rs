@@ -13,7 +13,8 @@ use crate::wire::EngineError;
 /// The maximum pause between inspections of a command that is still running after the end of its output. It may
 /// have closed its streams on purpose, so this is no timeout.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long after a command was killed the engine may still report its killed container as running.
+/// After a command was killed together with its container, the engine may report the container as running for this
+/// long.
 const CONTAINER_EXIT_LAG: Duration = Duration::from_secs(4);
 
 /// Prints the number of out-of-memory kills in the container. cgroup v1 and v2 each have one of these files.
@@ -84,7 +85,7 @@ impl Tree {
     }
 
     /// Returns whether a recorded code is the command's own. If Docker could not deliver the output, it records
-    /// 126, and reports the command's own code only in its event.
+    /// 126. The command's own code is then only in the event of its exit.
     async fn is_own_code(&self, exited: Exited) -> Result<bool> {
         if exited.code != BROKEN || exited.started != Some(true) {
             return Ok(true);

@@ -192,7 +192,7 @@ impl Run {
         Ok(self.output(ExecOutcome::TimedOut))
     }
 
-    /// Reads a chunk of output. Returns `false` at its end.
+    /// Reads a chunk of output. Returns `false` at the end of the output.
     async fn more(&mut self) -> bool {
         match self.reader.next().await {
             Ok(Some(frame)) => {

@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 
 /// The open exec sessions of each container.
 ///
-/// An engine that cannot deliver a command's output does not notice that its process has exited, and neither
-/// stops, kills nor removes its container. Before any of these, the driver therefore asks the sessions to drain
-/// all output.
+/// An engine that cannot deliver a command's output does not notice that the command's process has exited, and
+/// neither stops, kills nor removes the container. Before any of these, the driver therefore asks the sessions to
+/// drain all output.
 #[derive(Default)]
 pub(in crate::driver) struct Sessions {
     open: Mutex<Vec<(String, Weak<Flag>)>>,
@@ -35,7 +35,7 @@ impl Sessions {
         }
     }
 
-    /// Registers a session of a container. The flag returned is set once its output is to be drained.
+    /// Registers a session of a container. The returned flag is set once the session's output is to be drained.
     pub(super) fn open(&self, container: &str) -> Arc<Flag> {
         let draining = Arc::new(Flag::default());
         let mut open = lock(&self.open);

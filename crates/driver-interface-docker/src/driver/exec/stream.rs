@@ -140,7 +140,8 @@ async fn error_text(tree: &Tree, reader: &mut ExecReader, exited: Exited) -> Res
 
 struct Shared {
     tree: Tree,
-    /// Set when the output must be drained even if not read: after a kill, and once the command has exited.
+    /// Set when the output must be drained even if the caller does not read it: after a kill, and once the command
+    /// has exited.
     draining: Arc<Flag>,
     /// Set when the command has exited or its session was dropped. From then on, silence counts as the end of
     /// the output.

@@ -142,7 +142,7 @@ fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     Some(Renamer::new(led_to, required))
 }
 
-/// Returns the archive with renamed entries. It fails if it is truncated or has entries outside `name`.
+/// Returns the archive with renamed entries. Reading it fails if it is truncated or has entries outside `name`.
 fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
@@ -168,7 +168,8 @@ pub(in crate::driver) fn broken(why: &'static str) -> DriverError {
     cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
 }
 
-/// Checks a chunk of an archive, and returns the problem found. Every entry must be below the requested path.
+/// Checks a chunk of an archive, and returns an error that describes the problem, if any. Every entry must be below
+/// the requested path.
 fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
     reader.push(data);
     while let Some(part) = reader.next()? {

@@ -83,8 +83,7 @@ struct Script<'a> {
 }
 
 impl Inside {
-    /// Starts a script. Dropping it kills the script's processes, unless closing the input already makes them
-    /// exit.
+    /// Starts a script. Dropping it kills the script's processes, unless closing the input already makes them exit.
     async fn open(
         inner: &Arc<Inner>,
         script: &Script<'_>,
@@ -115,7 +114,7 @@ impl Inside {
         Ok((inside, write))
     }
 
-    /// Reads more of the output. Returns `false` at its end.
+    /// Reads more of the output. Returns `false` at the end of the output.
     async fn more(&mut self) -> Result<bool> {
         let Some(frame) = self.reader.next().await.map_err(cut)? else {
             return Ok(false);
@@ -209,7 +208,7 @@ impl Inside {
             .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
         match (kinds.next(), word) {
             (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
-            // This is never about the path itself: one of its parents is a file.
+            // This error is never about the path itself: one of its parents is a file.
             (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &error_text),
             (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &error_text),
             (Some(Kind::StorageFull), _) => {

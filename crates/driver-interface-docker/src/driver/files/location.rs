@@ -36,10 +36,10 @@ pub(in crate::driver) struct Location {
     pub(in crate::driver) path: String,
     /// The file at the path, or `None` if there is none.
     pub(in crate::driver) stat: Option<PathStat>,
-    /// The deepest existing directory above it.
+    /// The deepest existing directory above the path.
     pub(in crate::driver) base: String,
-    /// Whether only the container's own processes can reach it. If so, links below were not resolved and the
-    /// existence of the file was not checked.
+    /// Whether only the container's own processes can reach the path. If so, links on the mount were not resolved
+    /// and the existence of the file was not checked.
     pub(in crate::driver) in_memory: bool,
 }
 
@@ -56,7 +56,7 @@ impl Location {
 
 impl Inner {
     /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
-    /// the result, on which the allowed access depends.
+    /// the resulting path, which decides what access is allowed.
     pub(in crate::driver) async fn locate(&self, request: FileRequest<'_>) -> Result<Location> {
         let mut parts: Vec<String> = parts(request.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {

@@ -64,8 +64,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes an image whose import failed, and gives its name back to the image that had it. With containerd's image
-    /// store, Docker creates an image before it unpacks the archive, and keeps it if that fails.
+    /// Removes an image whose import failed, and returns its name to the image that had the name before. With
+    /// containerd's image store, Docker creates an image before it unpacks the archive, and keeps it if that fails.
     async fn remove_broken(&self, image: &ImageRef, before: Option<&ImageRecord>) {
         let now = self.find_image(image).await.ok().flatten();
         let name = engine_name(image.as_str());

@@ -45,7 +45,7 @@ struct Pull {
 /// How a pull accesses the registry.
 struct Access {
     authorised: bool,
-    /// Which credentials it used, or why none.
+    /// Which credentials the pull used, or why it used none.
     used: String,
 }
 
@@ -112,8 +112,8 @@ impl Inner {
         })
     }
 
-    /// Returns the header with the registry credentials: those given, or those stored by `docker login`. Also returns
-    /// how the pull accesses the registry with it.
+    /// Returns the header with the registry credentials: those given, or else those stored by `docker login`. Also
+    /// returns how the pull accesses the registry.
     async fn auth(
         &self,
         image: &ImageRef,
@@ -164,8 +164,8 @@ impl Inner {
         Ok((Some(header), access))
     }
 
-    /// Returns the error for a failed pull. Like a registry, it does not distinguish between an image that does
-    /// not exist and one that the caller may not see.
+    /// Returns the error for a failed pull. Like a registry's response, the error does not distinguish between an
+    /// image that does not exist and one that the caller may not see.
     fn not_pulled(&self, image: &ImageRef, access: &Access, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(Operation::PullImage, &failure);
         let error = self.pull_error(image, access, failure);
@@ -296,8 +296,7 @@ impl Pull {
         let found = self.driver.get_image(&self.image).await;
         match found.map_err(|error| error.with_effect(Effect::Unknown))? {
             Some(image) => Ok(PullProgress::Done(image)),
-            // Another client removed the image right away, or the connection ended before the engine's final
-            // report.
+            // Another client removed the image right away, or the connection ended before the engine's final report.
             None => Err(ImagePullError::new(
                 self.image.as_str(),
                 "the pull completed, but the image is not present",

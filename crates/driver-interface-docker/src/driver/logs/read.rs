@@ -17,7 +17,7 @@ use crate::wire::{EngineError, Frame, Stream};
 
 /// How long the output must be silent after a container's exit to count as complete.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How long to wait for a container's exit before it is inspected again.
+/// How long to wait for a container's exit before inspecting the container again.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// How often to inspect a paused container.
 const PAUSED_POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -144,8 +144,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns whether a log broke off because its container was removed, which is the regular end of a followed
-    /// log.
+    /// Returns whether a log broke off because its container was removed, which is the regular end of a followed log.
     async fn is_removal(&self, id: &str, failure: &EngineError) -> bool {
         let refused = match failure {
             EngineError::Refused(refusal) => Some(cause(Operation::ReadLogs, refusal)),
@@ -183,8 +182,8 @@ impl Reader<'_> {
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
-    /// Waits until the container has been started if the log is to be followed. Returns `None` if it is removed
-    /// before.
+    /// Waits until the container has been started if the log is to be followed. Returns `None` if the container is
+    /// removed first.
     async fn started(&self, mut record: ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let mut pause = Duration::from_millis(50);
         while self.options.follow && status::status(&record.state) == ContainerStatus::Created {
@@ -374,7 +373,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Waits until the container is running or its run is over. It may be paused.
+    /// Waits until the container, which may be paused, is running or its run is over.
     async fn runs_again(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         loop {
             // Sleep first, in case the engine ends its streams immediately.

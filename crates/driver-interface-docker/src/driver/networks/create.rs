@@ -29,7 +29,7 @@ const TRIES: u32 = 5;
 pub(in crate::driver) enum Settled {
     Won(NetworkRecord),
     Lost,
-    /// It was created, and another process has removed it since.
+    /// The network was created, and another process has removed it since.
     Gone,
 }
 

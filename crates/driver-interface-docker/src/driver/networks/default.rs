@@ -16,8 +16,8 @@ use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
 use crate::wire::EngineError;
 
-/// The number of attempts to remove a network to which a removed container still seems attached, and the
-/// pause between them.
+/// The number of attempts, and the pause between them, to remove a network to which a removed container still seems
+/// attached.
 const RELEASES: u32 = 5;
 const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 
@@ -25,10 +25,10 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Release {
     Removed,
-    /// It is in use, or another process has removed it.
+    /// The network is in use, or another process has removed it.
     Stays,
-    /// The engine reports it as in use although no container of this namespace uses it, or a container has just
-    /// begun to use it.
+    /// The engine reports the network as in use although no container of this namespace uses it, or a container has
+    /// just begun to use it.
     Unsettled,
 }
 
@@ -42,7 +42,7 @@ impl Inner {
         }
     }
 
-    /// Creates the default network unless it exists. This has a deadline, because an engine that never
+    /// Creates the default network unless it exists. The creation has a deadline, because an engine that never
     /// responds must not block other callers. If the network is created later, the next caller finds it.
     pub(in crate::driver) async fn ensure_default_network(
         self: &Arc<Self>,
@@ -110,9 +110,8 @@ impl Inner {
         }
     }
 
-    /// Removes every default network that no container uses, whichever process created it, and returns how
-    /// many were removed. If one cannot be removed, continues with the others and then returns the first
-    /// error.
+    /// Removes every default network that no container uses, whichever process created it, and returns how many were
+    /// removed. If one cannot be removed, continues with the others and then returns the first error.
     pub(in crate::driver) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
         let networks = self.all_own_networks().await?;
         let containers = self.own_summaries().await?;
@@ -158,7 +157,7 @@ impl Inner {
         let mut release = Release::Stays;
         let mut session = None;
         for network in self.default_networks(name).await? {
-            // An unmanaged container may have been attached to it.
+            // An unmanaged container may have been attached to the network.
             if self.has_containers(&network).await? {
                 return Ok(Release::Unsettled);
             }
@@ -176,7 +175,7 @@ impl Inner {
                 _ => return Err(self.error(Operation::RemoveNetwork, name, failure)),
             }
         }
-        // Another process may have created a container on it between the check and the removal.
+        // Another process may have created a container on the network between the check and the removal.
         if release == Release::Removed && self.has_users(name).await? {
             let session = session.map_or_else(String::new, |session| session.to_string());
             // This has a deadline, because others wait for the section.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use driver_interface_kit::lock;
 use tokio::sync::Mutex as AsyncMutex;
 
-/// The default networks that are about to get a container, so that none of them is removed as unused.
+/// The default networks that a new container is about to join, so that none of them is removed as unused.
 #[derive(Debug, Default)]
 pub(in crate::driver) struct NetworkUses {
     counts: Arc<Mutex<HashMap<String, usize>>>,
@@ -14,7 +14,7 @@ pub(in crate::driver) struct NetworkUses {
     pub(in crate::driver) section: AsyncMutex<()>,
 }
 
-/// A network that is about to get a container.
+/// Marks a default network as about to be used by a new container. The mark is removed on drop.
 #[derive(Debug)]
 pub(in crate::driver) struct NetworkUse {
     name: String,

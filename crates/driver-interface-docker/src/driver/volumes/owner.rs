@@ -1,9 +1,8 @@
 //! Setting the owner of a volume on an engine that has no option for it.
 //!
-//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted
-//! there. The driver imports an image with just that directory, creates a container from it without starting
-//! it, and removes both. This needs no program, registry or permission inside a container, and respects user
-//! namespaces.
+//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted there.
+//! The driver imports an image with just that directory, creates a container from it without starting it, and removes
+//! both. This needs no program, registry or permission inside a container, and respects user namespaces.
 //!
 //! Both helpers have the volume's name in their labels, and exist only while the volume does. If the process
 //! is killed, the removal of the volume removes its helpers first. The cleanup of idle networks removes
@@ -71,7 +70,7 @@ impl Inner {
                 given => break given.map_err(failed)?,
             }
         };
-        // Inspect it again: its creation time on Docker is that of the directory's last change.
+        // Inspect the volume again: on Docker, its creation time is the time of the directory's last change.
         let now = self.find_volume(volume).await?;
         let is_same = |now: &VolumeRecord| now.labels.get(label::OPERATION).is_some_and(|by| by == operation);
         if let Some(now) = now.filter(is_same) {
@@ -111,7 +110,7 @@ impl Inner {
             .labels(&Labels::new(), None, &helper_operation(operation));
         let body = ContainerCreateBody {
             image: Some(image.id),
-            // Engines require a command, and this container is never started.
+            // Engines require a command, although this container is never started.
             cmd: Some(vec!["none".to_owned()]),
             labels: Some(to_map(labels)),
             host_config: Some(HostConfig {
@@ -164,8 +163,8 @@ impl Inner {
         }
     }
 
-    /// Returns whether a refusal names a container that cannot be inspected. Docker lets a container use its volumes
-    /// shortly before it can be found, and until after its removal.
+    /// Returns whether a refusal names a container that cannot be inspected. On Docker, a container uses its
+    /// volumes from shortly before it can be found until shortly after its removal.
     async fn is_used_by_unfinished(&self, message: &str) -> Result<bool, EngineError> {
         for id in users(message) {
             match self.engine.inspect_container(id).await {
@@ -210,7 +209,7 @@ impl Inner {
 
     /// Removes the helpers of volumes that no longer exist.
     pub(in crate::driver) async fn remove_orphaned_helpers(&self) -> Result<(), EngineError> {
-        // They must be listed before the volumes: a volume exists before its helpers.
+        // List the helpers before the volumes: a volume exists before its helpers.
         let helpers = self.helpers().await?;
         if helpers.is_empty() {
             return Ok(());

@@ -51,7 +51,8 @@ pub(crate) enum Cause {
 
 use Cause::*;
 
-/// Determines the cause of a refusal from the engine's words or, if these are inconclusive, from the status.
+/// Determines why the engine refused a request: mainly from its error message or, if that is inconclusive, from the
+/// HTTP status.
 pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
     let message = Message::new(&refusal.message);
     let status = refusal.status;
@@ -101,16 +102,16 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
     }
 }
 
-/// Returns whether the engine rejects the input: a status on Docker, a phrase on Podman. A runtime uses the same
-/// phrase if the kernel lacks a feature.
+/// Returns whether the engine rejects the input. Docker reports this with HTTP status 400, Podman with a phrase. A
+/// runtime uses the same phrase if the kernel lacks a feature.
 fn is_refused_input(status: u16, message: &Message) -> bool {
     status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }
 
-/// Determines the cause of a failed pull. A registry's words may occur anywhere in the text, and engines join the
-/// messages of several registries and mirrors. The only user text is the image's reference, which contains no
-/// spaces. Therefore phrases of several words must be the registry's, and single words only count as a whole
-/// part between colons.
+/// Determines the cause of a failed pull. A registry's message may occur anywhere in the text, and engines join the
+/// messages of several registries and mirrors. The only text from the user is the image's reference, which contains
+/// no spaces. Phrases with spaces are therefore the registry's. A single word only counts if it is a whole part
+/// between colons.
 fn pull(status: u16, text: &str) -> Option<Cause> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let has_code = |code: &str| text.split(": ").any(|part| part.trim() == code);

@@ -1,7 +1,7 @@
-//! Parsing of an engine's message, so that only the engine's own words are ever compared.
+//! Parsing of an engine's message, so that only text written by the engine is ever compared.
 //!
-//! A message contains text from the user: names, paths, programs, users. That text is surrounded by words of the
-//! engine, so a message is recognised by its beginning and end, never by text in the middle.
+//! A message contains text from the user: names, paths, programs, users. The engine's own text surrounds it, so a
+//! message is recognised by its beginning and end, never by text in the middle.
 
 use super::Cause;
 
@@ -65,8 +65,8 @@ const DOCKER_ENDS: [&str; 3] = [
     ": unknown: permission denied",
     ": unknown",
 ];
-/// Podman's suffixes after the message of its runtime. Podman chooses one by words anywhere in the message,
-/// including the user's, so they carry no information.
+/// Podman's suffixes after the message of its runtime. Podman chooses a suffix by words anywhere in the message,
+/// including the user's, so the suffixes carry no information.
 const PODMAN_ENDS: [&str; 3] = [
     ": oci runtime attempted to invoke a command that was not found",
     ": oci permission denied",
@@ -97,14 +97,14 @@ impl Message {
         &self.text
     }
 
-    /// Returns whether the message is from the runtime (runc or crun): about the program, its user or its working
-    /// directory.
+    /// Returns whether the message is from the runtime (runc or crun). Such a message is about the program, its
+    /// user or its working directory.
     pub(super) fn is_from_runtime(&self) -> bool {
         self.from_runtime
     }
 
-    /// Returns the cause of the first phrase that matches. The beginning of a message is always the engine's, but
-    /// some messages end with the user's text. Therefore phrases that only match the end come last.
+    /// Returns the cause of the first phrase that matches. A message always begins with the engine's text, but some
+    /// end with the user's. Therefore phrases that only match the end come last.
     pub(super) fn find(&self, tables: &[&[Phrase]]) -> Option<Cause> {
         let all = || tables.iter().copied().flatten();
         let find = |text: &str| {

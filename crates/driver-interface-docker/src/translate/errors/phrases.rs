@@ -40,7 +40,7 @@ const NETWORK: &[Phrase] = &[
 const CONTAINER: &[Phrase] = &[
     begins("no such container: ", NotFound),
     ends(": no such container", NotFound),
-    // An id prefix that matches several containers, and so identifies none.
+    // The given id prefix matches several containers, and so identifies none.
     begins("multiple ids found with provided prefix: ", NotFound),
     begins("more than one result for container id ", NotFound),
 ];

@@ -8,7 +8,7 @@ use crate::wire::Refusal;
 
 const ID: &str = "a4e01bafb3d5f784d368bb2ab1dbe85129b1863546dee22e9d70c1f8f7130c33";
 
-/// Operation, status, message; then code, retryable, hint.
+/// The operation, HTTP status and message; then the expected code, whether it is retryable, and the hint.
 type Case = (Operation, u16, &'static str, &'static str, bool, Option<Hint>);
 
 /// Responses recorded from Docker 20.10.24 and Podman 4.3.1, and the expected error for each. Text from the user
@@ -126,7 +126,7 @@ const RECORDED: &[Case] = &{
         (CreateNetwork, 500, "could not find free subnet from subnet pools", NETWORK_CREATION_FAILED, true, Some(Hint::AddressPoolsExhausted)),
         (RemoveNetwork, 500, "\"«n»\" has associated containers with it. Use -f to forcibly delete containers and pods: network is being used", NETWORK_REMOVE_FAILED, false, Some(Hint::InUse)),
         (RemoveNetwork, 404, "network not found", NETWORK_NOT_FOUND, false, Some(Hint::NotFoundHere)),
-        // Docker, with texts that resemble other messages
+        // Docker, with user text that resembles other messages
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"«paused prog: permission denied»\": executable file not found in $PATH: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"«/dir»\": permission denied: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotExecutable)),
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"«/etc/plain/x»\": stat «/etc/plain/x»: not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
@@ -217,7 +217,7 @@ const BY_SOURCE: &[Case] = &{
     ]
 };
 
-/// States that drivers map to causes. `{id}` stands for a container's id.
+/// Refusals, and the causes that drivers must derive from them. `{id}` stands for a container's id.
 const STATES: &[(Operation, u16, &str, Cause)] = &{
     use Operation::*;
     [
