@@ -28,6 +28,13 @@ const STATIC: &[Step<'_>] = &[
         ],
     ),
     (
+        "clippy without features",
+        &[
+            "clippy", "-p", "driver-interface-docker", "--no-default-features", "--locked", "--", "-D",
+            "warnings",
+        ],
+    ),
+    (
         DOCS,
         &["doc", "--workspace", "--no-deps", "--all-features", "--locked"],
     ),
@@ -59,11 +66,11 @@ const FAULTS: &str = "300";
 
 /// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
-/// A failed test or check is rerun once, alone. A second failure is red. A pass on the rerun is listed as
-/// flaky; more than three flaky ones are red.
+/// A failed test or check is rerun once, alone. A second failure is red. A pass on the rerun is listed as flaky;
+/// more than three flaky tests or checks are red.
 ///
-/// Engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull from, are first installed and
-/// started unless they already run. The engines started here are stopped at the end.
+/// First installs and starts the engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull
+/// from, unless they already run. At the end, stops the engines that it started.
 ///
 /// Fails if an engine is unavailable, and names the steps that failed.
 pub(crate) fn main() -> Result<ExitCode> {
@@ -211,12 +218,12 @@ fn disk_limits(
         .collect()
 }
 
-/// Returns a notice if the capabilities of the local engines differ from the README's table. With the engine
-/// versions and the kernel of CI, the page is then out of date.
+/// Returns a notice if the capabilities of the local engines differ from the README's table. If the engine versions
+/// and the kernel are those of CI, the page is then out of date.
 fn stale_capabilities(root: &Path) -> Result<Option<String>> {
     let read = |path: &str| std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned());
     let (report, readme) = (read("target/conformance/report.md")?, read("README.md")?);
-    // The page has more engines than this run.
+    // The page has more engines than this run covers.
     let page = docs::declared(&readme);
     let same = docs::declared(&report)
         .into_iter()
@@ -232,7 +239,7 @@ fn timed(
     required: &[Engine],
     second: &mut again::Verdict,
 ) -> Result<(&'static str, bool, Duration)> {
-    // The engine with disk limits has its own step, which names it.
+    // The engine with disk limits has a step of its own, which names the engine.
     let required = required.iter().filter(|engine| **engine != Engine::DockerQuota);
     let required: Vec<&str> = required.map(|engine| engine.name()).collect();
     let (program, shown) = match *name {
@@ -281,8 +288,8 @@ fn timed(
     Ok((name, passed, began.elapsed()))
 }
 
-/// Returns the seed of the faults, which differ from run to run. The seed is fixed within a run, so that a
-/// rerun repeats what failed.
+/// Returns the seed of the faults. It differs from run to run, but is fixed within a run, so that a rerun repeats
+/// what failed.
 fn fresh_seed() -> String {
     static SEED: OnceLock<String> = OnceLock::new();
     let draw = || {

@@ -5,6 +5,8 @@ mod context;
 pub(crate) mod credentials;
 mod deadlines;
 mod detect;
+mod docker_file;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -12,6 +14,8 @@ use driver_interface_errors::Result;
 use driver_interface_types::Namespace;
 use driver_interface_validation::ValidationPolicy;
 
+#[cfg(any(feature = "ssh", feature = "tls"))]
+use crate::wire::Address;
 pub use deadlines::Deadlines;
 pub(crate) use detect::{Accepted, Candidates};
 
@@ -49,7 +53,7 @@ impl DockerConfig {
     ///
     /// # Errors
     /// - `ConfigurationError`: the environment names an invalid address or an unknown context.
-    /// - `UnsupportedError`: it names an unsupported kind of connection: TLS, SSH or a named pipe.
+    /// - `UnsupportedError`: it names a kind of connection that is not compiled in; see the features `tls` and `ssh`.
     pub fn detect() -> Result<Self> {
         detect::any(&detect::Host).map(Self::with)
     }
@@ -69,12 +73,29 @@ impl DockerConfig {
     /// |---|---|
     /// | `docker:` | as [`detect`](Self::detect) |
     /// | `podman:` | `CONTAINER_HOST`, else Podman's system and user sockets; the engine must be Podman |
-    /// | `docker:unix:///path`, `docker:tcp://host:port` | the engine at that address, Docker or Podman |
-    /// | `podman:unix:///path`, `podman:tcp://host:port` | the engine at that address, which must be Podman |
-    /// | `unix:///path`, `tcp://host:port`, `http://host:port` | the engine at that address |
+    /// | `docker:ADDRESS`, or just `ADDRESS` | the engine at that address, Docker or Podman |
+    /// | `podman:ADDRESS` | the engine at that address, which must be Podman |
     ///
-    /// TCP connections are not encrypted, and anyone who can reach the port controls the engine's host. TCP addresses are
-    /// refused if `DOCKER_TLS_VERIFY`, `DOCKER_TLS` or `DOCKER_CERT_PATH` is set.
+    /// | address | connection |
+    /// |---|---|
+    /// | `unix:///path` | a Unix socket |
+    /// | `npipe:////./pipe/name` | a named pipe of Windows |
+    /// | `https://host:port` | TLS; the default port is 2376 |
+    /// | `tcp://host:port` | TLS if the environment asks for it, else plain text; the default port is 2375 |
+    /// | `http://host:port` | plain text |
+    /// | `ssh://user@host:port/path` | the system's `ssh`, which runs `docker system dial-stdio`, or `podman …` for `podman:`; user, port and the socket's path are optional |
+    ///
+    /// Plain text is not encrypted, and anyone who can reach the port controls the engine's host.
+    ///
+    /// **TLS** is configured by the variables of the `docker` command. `DOCKER_TLS_VERIFY` and `DOCKER_TLS` turn it on for
+    /// `tcp://`, whatever their value, and so does `DOCKER_CERT_PATH`. The engine must prove its identity, unless
+    /// `DOCKER_TLS` is the only one of the first two that is set. `ca.pem`, `cert.pem` and `key.pem` are read from
+    /// `DOCKER_CERT_PATH`, else from `~/.docker`; without `ca.pem`, `https://` trusts the authorities of the system.
+    /// [`tls_directory`](Self::tls_directory) sets the directory in the program.
+    ///
+    /// **SSH** uses the keys, agent and configuration of the user, and never prompts: a key with a passphrase must be in
+    /// the agent. [`ssh_options`](Self::ssh_options) adds options. The requests share one SSH connection, which ends 30
+    /// seconds after the last one.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -85,7 +106,7 @@ impl DockerConfig {
     ///
     /// # Errors
     /// - `ConfigurationError`: the URI is not one of these.
-    /// - `UnsupportedError`: it names an unsupported kind of connection: TLS, SSH or a named pipe.
+    /// - `UnsupportedError`: it names a kind of connection that is not compiled in; see the features `tls` and `ssh`.
     pub fn for_uri(uri: &str) -> Result<Self> {
         detect::uri(&detect::Host, uri).map(Self::with)
     }
@@ -98,8 +119,52 @@ impl DockerConfig {
             deadlines: Deadlines::default(),
             policy: ValidationPolicy::default(),
             network: None,
-            credentials: context::directory(&detect::Host).map(|directory| directory.join("config.json")),
+            credentials: docker_file::directory(&detect::Host).map(|directory| directory.join("config.json")),
         }
+    }
+
+    /// Requires TLS for TCP addresses. `ca.pem` in the directory contains the authorities to trust; `cert.pem` and
+    /// `key.pem`, if they exist, identify the client. `DOCKER_TLS_VERIFY` and the like then have no effect.
+    ///
+    /// ```
+    /// use driver_interface_docker::DockerConfig;
+    ///
+    /// # fn example() -> driver_interface_types::Result<()> {
+    /// let config = DockerConfig::for_uri("https://build.example")?.tls_directory("/etc/ci/engine");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_directory(mut self, directory: impl AsRef<std::path::Path>) -> Self {
+        for address in &mut self.candidates.addresses {
+            if let Address::Tcp { tls, .. } = address {
+                *tls = Some(tls::required_in(&detect::Host, directory.as_ref()));
+            }
+        }
+        self
+    }
+
+    /// Adds options of the `ssh` command, which take precedence over the driver's and over `~/.ssh/config`.
+    ///
+    /// ```
+    /// use driver_interface_docker::DockerConfig;
+    ///
+    /// # fn example() -> driver_interface_types::Result<()> {
+    /// let config = DockerConfig::for_uri("ssh://ci@build.example")?.ssh_options(["-i", "/etc/ci/key"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "ssh")]
+    #[must_use]
+    pub fn ssh_options(mut self, options: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let options: Vec<String> = options.into_iter().map(Into::into).collect();
+        for address in &mut self.candidates.addresses {
+            if let Address::Ssh(target) = address {
+                target.options.extend_from_slice(&options);
+            }
+        }
+        self
     }
 
     driver_interface_types::setters! {

@@ -2,8 +2,8 @@
 //! the engine's response. `translate` interprets it, and `driver` sets deadlines.
 //!
 //! Requests and responses use bollard's models if they fit, but every exchange goes through the wire module.
-//! bollard's own client has these drawbacks: it reads responses of any length into memory, treats any response
-//! with a status below 400 as the engine's, logs bodies that contain the environment, and loses values that its
+//! bollard's own client has these drawbacks: it reads responses of any length into memory, takes any response with
+//! an HTTP status below 400 for the engine's, logs bodies that contain the environment, and loses values that its
 //! models do not know (Podman's `stopped`).
 
 mod archive;
@@ -31,7 +31,7 @@ pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{SystemRecord, VersionRecord, version};
 
 use crate::dialect::Dialect;
-use crate::wire::{Address, Answer, EngineError, Payload, Query, Refusal, Wire};
+use crate::wire::{Answer, EngineError, Payload, Query, Refusal, Wire};
 
 /// How many times, and how far apart, to repeat a query while the engine is in a transitional state.
 const SETTLING: u32 = 50;
@@ -45,8 +45,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(address: Address, version: &ApiVersion, dialect: &'static Dialect) -> Self {
-        let wire = Wire::new(address).with_version(&version.to_string());
+    pub(crate) fn new(wire: &Wire, version: &ApiVersion, dialect: &'static Dialect) -> Self {
+        let wire = wire.with_version(&version.to_string());
         Self { wire, dialect }
     }
 

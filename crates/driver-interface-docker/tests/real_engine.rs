@@ -37,6 +37,7 @@ mod real {
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod registry;
+    pub(crate) mod remote;
     pub(crate) mod removal;
     pub(crate) mod resources;
     pub(crate) mod run;

@@ -9,7 +9,7 @@ use driver_interface_validation::ValidationPolicy;
 
 /// The URI schemes that [`connect`] knows, regardless of enabled features.
 pub const SCHEMES: &[&str] = &[
-    "mock-docker", "mock-local", "docker", "podman", "unix", "tcp", "http",
+    "mock-docker", "mock-local", "docker", "podman", "unix", "tcp", "http", "https", "ssh", "npipe",
 ];
 
 /// Options that apply to every driver.
@@ -63,8 +63,10 @@ impl ConnectOptions {
 /// | `mock-docker:`, `mock-local:` | a mock with a simulated engine of its own | `mock` |
 /// | `docker:` | Docker or Podman: the engine set in the environment, else the first one found | `docker` |
 /// | `podman:` | Podman: the engine set in the environment, else at its usual sockets | `docker` |
-/// | `docker:unix:///path`, `podman:unix:///path` | the engine at that address | `docker` |
-/// | `unix:///path`, `tcp://host:port`, `http://host:port` | the engine at that address | `docker` |
+/// | `docker:ADDRESS`, `podman:ADDRESS` | the engine at that address | `docker` |
+/// | `unix:///path`, `tcp://host:port`, `http://host:port`, `npipe:////./pipe/name` | the engine at that address | `docker` |
+/// | `https://host:port` | the engine at that address, over TLS | `docker`, `tls` |
+/// | `ssh://user@host` | the engine on that host, over SSH | `docker`, `ssh` |
 ///
 /// ```
 /// use driver_interface::prelude::*;
@@ -99,7 +101,9 @@ pub async fn connect_with(uri: &str, options: ConnectOptions) -> Result<Arc<dyn 
     let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
     match scheme {
         "mock-docker" | "mock-local" => mock(scheme, rest, options),
-        "docker" | "podman" | "unix" | "tcp" | "http" => engine(uri, options).await,
+        "docker" | "podman" | "unix" | "tcp" | "http" | "https" | "ssh" | "npipe" => {
+            engine(uri, options).await
+        }
         _ => {
             let problem = format!("must begin with one of {}; got {scheme:?}", listed(SCHEMES));
             Err(ConfigurationError::single("uri", "unknown-scheme", problem).into())
@@ -163,7 +167,7 @@ fn not_compiled_in(scheme: &str, feature: &str) -> driver_interface_errors::Driv
         working.extend(["mock-docker", "mock-local"]);
     }
     if cfg!(feature = "docker") {
-        working.extend(["docker", "podman", "unix", "tcp", "http"]);
+        working.extend(SCHEMES.iter().skip(2));
     }
     let working = if working.is_empty() {
         "none".to_owned()

@@ -2,79 +2,138 @@
 
 use driver_interface_errors::{ConfigurationError, DriverError, Result, UnsupportedError};
 
-use crate::wire::Address;
+use super::tls::TlsSettings;
+use crate::wire::{Address, SshTarget};
 
-/// The port on which engines listen for plain HTTP.
+/// The default ports of engines, for plain text and for TLS.
 const PORT: u16 = 2375;
+const TLS_PORT: u16 = 2376;
+const HOST: &str = "localhost";
+pub(super) const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
-/// Parses `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` names its source in errors.
-pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
+const FORMS: &str = "must be unix:///path, tcp://host:port, http://host:port, https://host:port, ssh://user@host or \
+                     npipe:////./pipe/name";
+
+/// Parses an address as the `docker` command does. `origin` names its source in errors. An address that cannot be used
+/// with TLS is rejected if `tls` requires it.
+pub(super) fn parse(text: &str, origin: &str, tls: &TlsSettings) -> Result<Address> {
     let text = text.trim();
-    match text.split_once("://") {
-        Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.into())),
-        Some(("unix", _)) => Err(invalid(
-            text,
-            origin,
-            "must contain an absolute path: unix:///path",
-        )),
-        Some(("tcp" | "http", rest)) => tcp(rest).map_err(|problem| invalid(text, origin, &problem)),
-        Some(("https", _)) => Err(no_tls(text, origin)),
-        Some(("ssh", _)) => Err(unsupported(
-            format!("{origin} names {text}, but connections over SSH are not supported yet"),
-            "forward the engine's socket instead (`ssh -L /tmp/engine.sock:/var/run/docker.sock host`) and use \
-             unix:///tmp/engine.sock",
-        )),
-        Some(("npipe", _)) => Err(unsupported(
-            format!("{origin} names {text}, but named pipes are not supported yet"),
-            "expose the engine on a TCP port of the loopback interface and use tcp://127.0.0.1:2375",
-        )),
-        _ => Err(invalid(
-            text,
-            origin,
-            "must be unix:///path, tcp://host:port or http://host:port",
-        )),
+    let rejected = |problem: &str| invalid(text, origin, problem);
+    let address = match text.split_once("://") {
+        Some(("unix", "")) => Address::Unix(DOCKER_SOCKET.into()),
+        Some(("unix", path)) if path.starts_with('/') => Address::Unix(path.into()),
+        Some(("unix", _)) => return Err(rejected("must contain an absolute path: unix:///path")),
+        Some(("npipe", name)) if name.starts_with("//") => Address::Pipe(name.to_owned()),
+        Some((scheme @ ("tcp" | "http" | "https"), rest)) => {
+            let required = tls.required_by.as_deref();
+            if let ("http", Some(source)) = (scheme, required) {
+                return Err(rejected(&format!(
+                    "must not be http://, because {source} requires TLS; use https://"
+                )));
+            }
+            let default = if scheme == "https" { TLS_PORT } else { PORT };
+            let (host, port) = authority(rest, default).map_err(|problem| rejected(&problem))?;
+            let files = (scheme == "https" || required.is_some()).then(|| tls.files.clone());
+            Address::Tcp {
+                host,
+                port,
+                tls: files,
+            }
+        }
+        Some(("ssh", rest)) => Address::Ssh(ssh(rest).map_err(|problem| rejected(&problem))?),
+        None if !text.is_empty() && !text.contains('/') => {
+            return parse(&format!("tcp://{text}"), origin, tls);
+        }
+        _ => return Err(rejected(FORMS)),
+    };
+    let missing = match &address {
+        Address::Tcp { tls: Some(_), .. } if cfg!(not(feature = "tls")) => Some("the disabled feature `tls`"),
+        Address::Ssh(_) if cfg!(not(feature = "ssh")) => Some("the disabled feature `ssh`"),
+        Address::Pipe(_) if cfg!(not(windows)) => Some("Windows"),
+        Address::Unix(_) if cfg!(not(unix)) => Some("Unix"),
+        _ => None,
+    };
+    match missing {
+        Some(what) => Err(UnsupportedError::new("connect", format!("{address} needs {what}")).into()),
+        None => Ok(address),
     }
 }
 
-/// Returns the error for an address that requires TLS. Connecting without it would be worse than failing.
-pub(super) fn no_tls(text: &str, origin: &str) -> DriverError {
-    unsupported(
-        format!("{origin} requires TLS for {text}, but connections over TLS are not supported yet"),
-        "use a unix socket, or forward the port through SSH and use plain tcp:// on the loopback interface",
-    )
+/// Returns the address of an engine on this host that listens for TLS, as the `docker` command assumes if only TLS
+/// is set.
+pub(super) fn local_tls(tls: &TlsSettings) -> Result<Address> {
+    parse(&format!("https://{HOST}"), "the default address for TLS", tls)
 }
 
-fn tcp(rest: &str) -> std::result::Result<Address, String> {
+fn authority(rest: &str, default_port: u16) -> std::result::Result<(String, u16), String> {
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '@', '?', '#']) {
+    if authority.contains(['/', '@', '?', '#', ',']) {
         return Err("must contain only a host and a port".to_owned());
     }
-    let (host, port) = match authority.strip_prefix('[') {
+    let (host, port) = host_and_port(authority)?;
+    let host = if host.is_empty() { HOST } else { host };
+    Ok((host.to_owned(), port.unwrap_or(default_port)))
+}
+
+/// Splits `host`, `host:port` or `[IPv6]:port`.
+fn host_and_port(text: &str) -> std::result::Result<(&str, Option<u16>), String> {
+    let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest
                 .split_once(']')
                 .ok_or("must close the bracket of its IPv6 address")?;
             (host, port.strip_prefix(':'))
         }
-        None => match authority.split_once(':') {
+        None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
+            None => (text, None),
         },
     };
-    if host.is_empty() {
-        return Err("must contain a host".to_owned());
+    let port = port.map(|port| {
+        let valid = port.parse().ok().filter(|port| *port > 0);
+        valid.ok_or("must have a port from 1 to 65535")
+    });
+    Ok((host, port.transpose()?))
+}
+
+fn ssh(rest: &str) -> std::result::Result<SshTarget, String> {
+    if rest.contains(['?', '#']) {
+        return Err("must not contain a query or a fragment".to_owned());
     }
-    let port = match port {
-        None => PORT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or("must have a port from 1 to 65535")?,
+    let (authority, socket) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
     };
-    Ok(Address::Tcp {
+    let (user, place) = match authority.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, authority),
+    };
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err("must not contain a password; use a key, for example with `ssh-add`".to_owned());
+    }
+    let (host, port) = host_and_port(place)?;
+    // They become arguments of a command, and the socket passes through a shell on the other host.
+    let plain = |text: &str, more: &str| {
+        !text.is_empty()
+            && !text.starts_with('-')
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    if !plain(host, "-._:%") || user.is_some_and(|user| !plain(user, "-._@\\+")) {
+        return Err("must have the form ssh://user@host:port".to_owned());
+    }
+    let socket = Some(socket).filter(|path| !path.trim_matches('/').is_empty());
+    if socket.is_some_and(|path| !plain(path, "/-._+@:,")) {
+        return Err("must not have special characters in the socket's path".to_owned());
+    }
+    Ok(SshTarget {
+        user: user.map(str::to_owned),
         host: host.to_owned(),
         port,
+        socket: socket.map(str::to_owned),
+        podman: false,
+        options: Vec::new(),
     })
 }
 
@@ -88,53 +147,20 @@ fn invalid(text: &str, origin: &str, problem: &str) -> DriverError {
     ConfigurationError::single("uri", "invalid-uri", format!("{problem}; {origin} is {shown}")).into()
 }
 
-fn unsupported(problem: String, remedy: &str) -> DriverError {
-    UnsupportedError::new("connect", format!("{problem}; {remedy}")).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Option<String> {
-        parse(text, "test").ok().map(|address| address.to_string())
-    }
-
     #[test]
-    fn parses_addresses() {
-        for (text, expected) in [
-            ("unix:///var/run/docker.sock", "unix:///var/run/docker.sock"),
-            ("tcp://10.0.0.1:2375", "tcp://10.0.0.1:2375"),
-            ("tcp://engine", "tcp://engine:2375"),
-            ("http://localhost:8080/", "tcp://localhost:8080"),
-            ("tcp://[::1]:99", "tcp://[::1]:99"),
-        ] {
-            assert_eq!(address(text).as_deref(), Some(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn rejects_invalid_addresses() {
+    fn texts_with_special_characters_do_not_reach_a_command() {
+        let tls = TlsSettings::of_environment(&crate::config::detect::tests::Fake::default());
         for text in [
-            "", "unix://relative", "unix://", "/var/run/docker.sock", "tcp://", "tcp://h:0", "tcp://h:x",
-            "tcp://h:1/x", "tcp://u:p@h:1", "tcp://[::1", "fd://", "mysql://h",
+            "ssh://-oProxyCommand=x", "ssh://h/a;b", "ssh://h/$(x)", "ssh://-l@h", "ssh://a b@h",
+            "ssh://u:p@h", "ssh://", "ssh://me@", "ssh://h:0", "tcp://u:p@h:1", "https://u:p@h:1",
         ] {
-            let error = parse(text, "test").unwrap_err();
+            let error = parse(text, "test", &tls).unwrap_err();
             assert_eq!(error.code(), "CONFIGURATION_ERROR", "{text}");
             assert!(!error.to_string().contains("u:p"), "{error}");
-        }
-    }
-
-    #[test]
-    fn unsupported_transports_suggest_an_alternative() {
-        for text in [
-            "https://h:2376",
-            "ssh://me@host",
-            "npipe:////./pipe/docker_engine",
-        ] {
-            let error = parse(text, "DOCKER_HOST").unwrap_err();
-            assert_eq!(error.code(), "UNSUPPORTED_OPERATION", "{text}");
-            assert!(error.message().contains("use "), "{error}");
         }
     }
 }

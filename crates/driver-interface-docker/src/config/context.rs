@@ -1,26 +1,18 @@
 //! The current `docker context`.
 
-use std::path::PathBuf;
-
-use driver_interface_errors::{ConfigurationError, Result};
+use driver_interface_errors::{ConfigurationError, DriverError, Result};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::address;
 use super::detect::HostEnvironment;
+use super::docker_file::{self, DockerFile};
+use super::tls::TlsSettings;
 use crate::wire::Address;
 
-/// The only setting read from the `docker` command's file, which also holds credentials.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Settings {
-    current_context: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 struct Meta {
-    name: String,
-    #[serde(default)]
     endpoints: Endpoints,
 }
 
@@ -40,53 +32,49 @@ struct Endpoint {
 
 /// Returns the address of the current context, or `None` if that is the default context.
 pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
-    let Some(directory) = directory(host) else {
+    let Some(directory) = docker_file::directory(host) else {
         return Ok(None);
     };
     let name = match host.var("DOCKER_CONTEXT") {
         Some(name) => name,
-        None => settings(host, &directory).current_context,
+        None => settings(host, &directory.join("config.json")).current_context,
     };
     if name.is_empty() || name == "default" {
         return Ok(None);
     }
     let origin = format!("the docker context `{name}`");
-    let meta = host
-        .list(&directory.join("contexts/meta"))
-        .into_iter()
-        .find_map(|entry| {
-            let meta: Meta = serde_json::from_str(&host.read(&entry.join("meta.json"))?).ok()?;
-            (meta.name == name).then_some((meta.endpoints.docker, entry))
-        });
-    match meta {
-        Some((endpoint, entry)) => {
-            let address = address::parse(&endpoint.host, &origin)?;
-            // The certificates of a context have the directory name of its metadata.
-            let has_certificates = entry
-                .file_name()
-                .is_some_and(|id| !host.list(&directory.join("contexts/tls").join(id)).is_empty());
-            if matches!(address, Address::Tcp { .. }) && (has_certificates || endpoint.skip_tls_verify) {
-                return Err(address::no_tls(&endpoint.host, &origin));
-            }
-            Ok(Some(address))
-        }
-        None => {
-            let problem = format!("{origin} does not exist; run `docker context ls` to list the contexts");
-            Err(ConfigurationError::single("context", "unknown-context", problem).into())
-        }
+    let id: String = Sha256::digest(&name)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let file = directory.join("contexts/meta").join(&id).join("meta.json");
+    let Some(text) = host.read(&file) else {
+        return Err(unusable(format!(
+            "{origin} does not exist; run `docker context ls` to list the contexts"
+        )));
+    };
+    let meta: Meta = serde_json::from_str(&text)
+        .map_err(|error| unusable(format!("{origin}: {} is invalid: {error}", file.display())))?;
+    let endpoint = meta.endpoints.docker;
+    if endpoint.host.is_empty() {
+        return Ok(None);
     }
+    let certificates = directory.join("contexts/tls").join(&id).join("docker");
+    let tls = TlsSettings::of_context(host, &certificates, endpoint.skip_tls_verify, &origin);
+    address::parse(&endpoint.host, &origin, &tls).map(Some)
 }
 
-/// Returns the directory of the `docker` command's settings.
-pub(super) fn directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
-    match host.var("DOCKER_CONFIG") {
-        Some(directory) => Some(directory.into()),
-        None => host.home().map(|home| home.join(".docker")),
-    }
+fn unusable(problem: String) -> DriverError {
+    ConfigurationError::single("context", "unknown-context", problem).into()
 }
 
-fn settings(host: &dyn HostEnvironment, directory: &std::path::Path) -> Settings {
-    host.read(&directory.join("config.json"))
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default()
+/// Reads the `docker` command's settings. Like that command, works without them if they cannot be parsed.
+fn settings(host: &dyn HostEnvironment, file: &std::path::Path) -> DockerFile {
+    let Some(text) = host.read(file) else {
+        return DockerFile::default();
+    };
+    DockerFile::parse(&text).unwrap_or_else(|error| {
+        tracing::warn!(file = %file.display(), %error, "the docker command's settings are ignored");
+        DockerFile::default()
+    })
 }

@@ -1,6 +1,5 @@
 //! Registry credentials as stored by `docker login`.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
@@ -10,10 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use driver_interface_types::RegistryCredentials;
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use super::docker_file::DockerFile;
 
 /// The key of Docker Hub in the file.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -23,60 +23,6 @@ const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker
 const TOKEN_USER: &str = "<token>";
 /// The timeout of a credential helper, which may have to prompt its user.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-
-/// The part of the `docker` command's file that concerns registry credentials, read as leniently as the command does:
-/// keys in any case, null for nothing.
-#[derive(Default)]
-struct Settings {
-    auths: BTreeMap<String, StoredCredentials>,
-    creds_store: String,
-    cred_helpers: BTreeMap<String, String>,
-}
-
-#[derive(Default)]
-struct StoredCredentials {
-    auth: String,
-    username: String,
-    password: String,
-    identity_token: String,
-}
-
-impl Settings {
-    fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        let file: Value = serde_json::from_str(text)?;
-        let entries = |value: &Value| value.as_object().cloned().unwrap_or_default().into_iter();
-        let auths = entries(field(&file, "auths")).map(|(registry, stored)| {
-            let stored = StoredCredentials {
-                auth: string(field(&stored, "auth")),
-                username: string(field(&stored, "username")),
-                password: string(field(&stored, "password")),
-                identity_token: string(field(&stored, "identitytoken")),
-            };
-            (registry, stored)
-        });
-        let helpers = entries(field(&file, "credhelpers"));
-        Ok(Self {
-            auths: auths.collect(),
-            creds_store: string(field(&file, "credsstore")),
-            cred_helpers: helpers
-                .map(|(registry, helper)| (registry, string(&helper)))
-                .collect(),
-        })
-    }
-}
-
-/// Returns the value of a key, whatever its case.
-fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
-    let fields = object.as_object().into_iter().flatten();
-    let mut found = fields
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value);
-    found.next().unwrap_or(&Value::Null)
-}
-
-fn string(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
 
 /// The response of a credential helper.
 #[derive(Deserialize)]
@@ -108,7 +54,7 @@ impl Found {
 pub(crate) async fn of_registry(file: &Path, registry: &str) -> Found {
     let shown = file.display();
     let settings = match std::fs::read_to_string(file) {
-        Ok(text) => Settings::parse(&text),
+        Ok(text) => DockerFile::parse(&text),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Found::none(format!(
                 "{shown} does not exist; `docker login {registry}` creates it"
@@ -154,7 +100,7 @@ fn server(registry: &str) -> &str {
     }
 }
 
-impl Settings {
+impl DockerFile {
     /// Returns the helper of the registry, or else that of all registries. An empty name means the file itself.
     fn helper(&self, registry: &str) -> Option<&str> {
         let own = self
@@ -251,8 +197,8 @@ async fn run(program: &str, server: &str) -> std::io::Result<Option<Answer>> {
 mod tests {
     use super::*;
 
-    fn settings(text: &str) -> Settings {
-        Settings::parse(text).unwrap()
+    fn settings(text: &str) -> DockerFile {
+        DockerFile::parse(text).unwrap()
     }
 
     #[test]

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use driver_interface_errors::Result;
 
+use super::address::DOCKER_SOCKET;
+use super::tls::TlsSettings;
 use super::{address, context};
 use crate::wire::Address;
 
-const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
-/// The variables that ask for TLS, whatever their value.
-const TLS_VARIABLES: [&str; 3] = ["DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"];
+/// The named pipe of Docker on Windows.
+#[cfg(windows)]
+const DOCKER_PIPE: &str = "//./pipe/docker_engine";
 
 /// The addresses to try, in order of preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,6 @@ pub(super) trait HostEnvironment {
     fn uid(&self) -> Option<u32>;
     fn exists(&self, path: &Path) -> bool;
     fn read(&self, path: &Path) -> Option<String>;
-    fn list(&self, directory: &Path) -> Vec<PathBuf>;
 }
 
 /// The host that the program is running on.
@@ -70,17 +71,15 @@ impl HostEnvironment for Host {
     fn read(&self, path: &Path) -> Option<String> {
         std::fs::read_to_string(path).ok()
     }
-
-    fn list(&self, directory: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
-    }
 }
 
 /// Returns the candidates for any engine.
 pub(super) fn any(host: &dyn HostEnvironment) -> Result<Candidates> {
     if let Some(named) = named(host)? {
         return Ok(named);
+    }
+    if cfg!(windows) {
+        return like_the_command(host);
     }
     let mut paths = docker_sockets(host);
     paths.extend(podman_sockets(host));
@@ -90,7 +89,7 @@ pub(super) fn any(host: &dyn HostEnvironment) -> Result<Candidates> {
 
 /// Returns the engine that the `docker` command would use.
 pub(super) fn like_the_command(host: &dyn HostEnvironment) -> Result<Candidates> {
-    Ok(named(host)?.unwrap_or_else(|| fixed(Address::Unix(DOCKER_SOCKET.into()), Accepted::Any)))
+    Ok(named(host)?.unwrap_or_else(|| fixed(default_address(), Accepted::Any)))
 }
 
 /// Returns the engine that a URI names.
@@ -99,35 +98,51 @@ pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> 
     match text {
         "docker:" | "docker" => any(host),
         "podman:" | "podman" => match host.var("CONTAINER_HOST") {
-            Some(text) => Ok(fixed(plain(host, &text, "CONTAINER_HOST")?, Accepted::Podman)),
+            Some(text) => podman(host, &text, "CONTAINER_HOST"),
             None => Ok(search(host, podman_sockets(host), Accepted::Podman)),
         },
         _ => match text.split_once(':') {
-            Some(("docker", rest)) => Ok(fixed(plain(host, rest, ORIGIN)?, Accepted::Any)),
-            Some(("podman", rest)) => Ok(fixed(plain(host, rest, ORIGIN)?, Accepted::Podman)),
-            _ => Ok(fixed(plain(host, text, ORIGIN)?, Accepted::Any)),
+            Some(("docker", rest)) => Ok(fixed(address(host, rest, ORIGIN)?, Accepted::Any)),
+            Some(("podman", rest)) => podman(host, rest, ORIGIN),
+            _ => Ok(fixed(address(host, text, ORIGIN)?, Accepted::Any)),
         },
     }
 }
 
 /// Returns the engine that the environment names.
 fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
-    if let Some(text) = host.var("DOCKER_HOST").filter(|text| !text.trim().is_empty()) {
-        return Ok(Some(fixed(plain(host, &text, "DOCKER_HOST")?, Accepted::Any)));
-    }
-    Ok(context::current(host)?.map(|address| fixed(address, Accepted::Any)))
+    let found = match host.var("DOCKER_HOST") {
+        Some(text) if !text.trim().is_empty() => Some(address(host, &text, "DOCKER_HOST")?),
+        // White space selects the default context.
+        Some(_) => None,
+        None => context::current(host)?,
+    };
+    let tls = TlsSettings::of_environment(host);
+    let tls_variables = ["DOCKER_TLS_VERIFY", "DOCKER_TLS"];
+    let found = match found {
+        None if tls_variables.iter().any(|name| host.var(name).is_some()) => Some(address::local_tls(&tls)?),
+        found => found,
+    };
+    Ok(found.map(|address| fixed(address, Accepted::Any)))
 }
 
-/// Parses an address. Refuses a TCP address if the environment requires TLS for such addresses: connecting without it
-/// would send everything in plain text. Contexts have settings of their own.
-fn plain(host: &dyn HostEnvironment, text: &str, origin: &str) -> Result<Address> {
-    let address = address::parse(text, origin)?;
-    if matches!(address, Address::Tcp { .. })
-        && let Some(variable) = TLS_VARIABLES.into_iter().find(|name| host.var(name).is_some())
-    {
-        return Err(address::no_tls(text.trim(), variable));
+fn podman(host: &dyn HostEnvironment, text: &str, origin: &str) -> Result<Candidates> {
+    let mut address = address(host, text, origin)?;
+    if let Address::Ssh(target) = &mut address {
+        target.podman = true;
     }
-    Ok(address)
+    Ok(fixed(address, Accepted::Podman))
+}
+
+fn address(host: &dyn HostEnvironment, text: &str, origin: &str) -> Result<Address> {
+    address::parse(text, origin, &TlsSettings::of_environment(host))
+}
+
+fn default_address() -> Address {
+    #[cfg(windows)]
+    return Address::Pipe(DOCKER_PIPE.to_owned());
+    #[cfg(not(windows))]
+    Address::Unix(DOCKER_SOCKET.into())
 }
 
 fn fixed(address: Address, accepted: Accepted) -> Candidates {
@@ -187,19 +202,21 @@ fn other_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    use sha2::{Digest, Sha256};
+
     #[derive(Default)]
-    struct Fake {
-        vars: BTreeMap<&'static str, &'static str>,
-        files: BTreeMap<&'static str, &'static str>,
+    pub(in crate::config) struct Fake {
+        vars: BTreeMap<String, String>,
+        files: BTreeMap<String, String>,
     }
 
     impl HostEnvironment for Fake {
         fn var(&self, name: &str) -> Option<String> {
-            self.vars.get(name).map(|value| (*value).to_owned())
+            self.vars.get(name).filter(|value| !value.is_empty()).cloned()
         }
         fn home(&self) -> Option<PathBuf> {
             Some("/home/joe".into())
@@ -211,54 +228,213 @@ mod tests {
             self.files.contains_key(path.to_str().unwrap())
         }
         fn read(&self, path: &Path) -> Option<String> {
+            self.files.get(path.to_str().unwrap()).cloned()
+        }
+    }
+
+    impl Fake {
+        fn var(mut self, name: &str, value: &str) -> Self {
+            self.vars.insert(name.to_owned(), value.to_owned());
+            self
+        }
+
+        fn host(self, value: &str) -> Self {
+            self.var("DOCKER_HOST", value)
+        }
+
+        fn file(mut self, path: &str, text: &str) -> Self {
+            let path = Path::new("/home/joe").join(path);
             self.files
-                .get(path.to_str().unwrap())
-                .map(|text| (*text).to_owned())
+                .insert(path.to_str().unwrap().to_owned(), text.to_owned());
+            self
         }
-        fn list(&self, directory: &Path) -> Vec<PathBuf> {
-            let inside = self
-                .files
-                .keys()
-                .filter_map(|path| Path::new(path).strip_prefix(directory).ok());
-            inside
-                .filter_map(|rest| rest.iter().next())
-                .map(|name| directory.join(name))
-                .collect()
+
+        fn settings(self, text: &str) -> Self {
+            self.file(".docker/config.json", text)
+        }
+
+        /// Adds a context `c` with certificates of these names.
+        fn context(mut self, host: &str, skip: bool, certificates: &[&str]) -> Self {
+            let id: String = Sha256::digest("c")
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            for name in certificates {
+                self = self.file(&format!(".docker/contexts/tls/{id}/docker/{name}"), "");
+            }
+            let meta = format!(
+                r#"{{"Name":"c","Endpoints":{{"docker":{{"Host":"{host}","SkipTLSVerify":{skip}}}}}}}"#
+            );
+            self.file(&format!(".docker/contexts/meta/{id}/meta.json"), &meta)
+        }
+
+        fn current_context(self, host: &str, skip: bool, certificates: &[&str]) -> Self {
+            self.context(host, skip, certificates)
+                .settings(r#"{"currentContext":"c"}"#)
         }
     }
 
-    fn fake<const V: usize, const F: usize>(
-        vars: [(&'static str, &'static str); V],
-        files: [(&'static str, &'static str); F],
-    ) -> Fake {
-        Fake {
-            vars: vars.into(),
-            files: files.into(),
+    fn none() -> Fake {
+        Fake::default()
+    }
+
+    /// Returns the address with the certificates that TLS would use, or the error's code.
+    fn shown(found: Result<Candidates>) -> String {
+        let candidates = match found {
+            Ok(candidates) => candidates,
+            Err(error) => return error.code().to_owned(),
+        };
+        let [address] = candidates.addresses.as_slice() else {
+            panic!("{candidates:?}")
+        };
+        let mut text = address.to_string();
+        if let Address::Tcp { tls: Some(files), .. } = address {
+            let short = |path: &Path| {
+                path.strip_prefix("/home/joe")
+                    .unwrap_or(path)
+                    .display()
+                    .to_string()
+            };
+            match &files.authorities {
+                Some(path) => text += &format!(" ca {}", short(path)),
+                None => text += " system",
+            }
+            if let Some((certificate, _)) = &files.identity {
+                text += &format!(" cert {}", short(certificate));
+            }
+            if !files.verify {
+                text += " unverified";
+            }
+        }
+        text
+    }
+
+    const REFUSED: &str = "CONFIGURATION_ERROR";
+    const DEFAULT: &str = "unix:///var/run/docker.sock";
+    const CA: &str = ".docker/ca.pem";
+
+    /// Each setting with the engine that the driver uses, and what Docker 28's command does if that is something else.
+    /// Docker's column was taken from `docker version` with each setting.
+    #[test]
+    #[rustfmt::skip]
+    fn finds_the_engine_that_the_docker_command_finds() {
+        let tls = || none().var("DOCKER_TLS_VERIFY", "1");
+        let pair = |host: Fake, directory: &str| {
+            ["ca.pem", "cert.pem", "key.pem"]
+                .into_iter()
+                .fold(host, |host, name| host.file(&format!("{directory}/{name}"), ""))
+        };
+        let table: Vec<(Fake, &str, Option<&str>)> = vec![
+            // DOCKER_HOST
+            (none(), DEFAULT, None),
+            (none().host(""), DEFAULT, None),
+            (none().host(" \n"), DEFAULT, None),
+            (none().host("unix:///d.sock"), "unix:///d.sock", None),
+            (none().host(" unix:///d.sock\n"), "unix:///d.sock", None),
+            (none().host("unix://"), DEFAULT, None),
+            (none().host("unix://d.sock"), REFUSED, Some("d.sock in the working directory")),
+            (none().host("unix:/d.sock"), REFUSED, Some("the host `unix`")),
+            (none().host("/d.sock"), REFUSED, Some("localhost:2375, with /d.sock before every path")),
+            (none().host("10.0.0.1:99"), "tcp://10.0.0.1:99", None),
+            (none().host("10.0.0.1"), "tcp://10.0.0.1:2375", None),
+            (none().host(":99"), "tcp://localhost:99", None),
+            (none().host("tcp://"), "tcp://localhost:2375", None),
+            (none().host("tcp://10.0.0.1"), "tcp://10.0.0.1:2375", None),
+            (none().host("tcp://10.0.0.1:99"), "tcp://10.0.0.1:99", None),
+            (none().host("tcp://10.0.0.1:99/"), "tcp://10.0.0.1:99", None),
+            (none().host("tcp://10.0.0.1:99/prefix"), REFUSED, Some("/prefix before every path")),
+            (none().host("tcp://[::1]:99"), "tcp://[::1]:99", None),
+            (none().host("tcp://[::1"), REFUSED, None),
+            (none().host("tcp://u:p@10.0.0.1:99"), REFUSED, Some("ignores the password")),
+            (none().host("tcp://10.0.0.1:0"), REFUSED, Some("connects to port 0")),
+            (none().host("tcp://10.0.0.1:x"), REFUSED, None),
+            (none().host("tcp://10.0.0.1:99?x=1"), REFUSED, Some("ignores the query")),
+            (none().host("tcp://10.0.0.1:1,tcp://10.0.0.1:2"), REFUSED, None),
+            (none().host("http://10.0.0.1:99"), "tcp://10.0.0.1:99", Some("an error")),
+            (none().host("https://10.0.0.1"), "https://10.0.0.1:2376 system", Some("an error")),
+            (none().host("TCP://10.0.0.1:99"), REFUSED, None),
+            (none().host("fd://"), REFUSED, Some("crashes")),
+            (none().host("ssh://me@h"), "ssh://me@h", None),
+            (none().host("ssh://h:22"), "ssh://h:22", None),
+            (none().host("ssh://me@h/run/d.sock"), "ssh://me@h/run/d.sock", None),
+            (none().host("ssh://me:pw@h"), REFUSED, None),
+            (none().host("ssh://h?x=1"), REFUSED, None),
+            (none().host("ssh://"), REFUSED, None),
+            // TLS by variables
+            (tls().host("tcp://h:9"), "https://h:9 ca .docker/ca.pem", Some("an error: no ca.pem")),
+            (tls().host("tcp://h:9").file(CA, ""), "https://h:9 ca .docker/ca.pem", None),
+            (tls().host("tcp://h").file(CA, ""), "https://h:2375 ca .docker/ca.pem", None),
+            (none().var("DOCKER_TLS_VERIFY", "0").host("tcp://h:9"), "https://h:9 ca .docker/ca.pem", None),
+            (none().var("DOCKER_TLS_VERIFY", "").host("tcp://h:9"), "tcp://h:9", None),
+            (pair(tls().host("tcp://h:9"), ".docker"), "https://h:9 ca .docker/ca.pem cert .docker/cert.pem", None),
+            (tls().host("tcp://h:9").file(CA, "").file(".docker/cert.pem", ""), "https://h:9 ca .docker/ca.pem", None),
+            (tls().host("http://h:9"), REFUSED, None),
+            (tls().host("unix:///d.sock"), "unix:///d.sock", None),
+            (tls().file(CA, ""), "https://localhost:2376 ca .docker/ca.pem", None),
+            (none().var("DOCKER_TLS", "1").file(CA, ""), "https://localhost:2376 ca .docker/ca.pem unverified", None),
+            (none().var("DOCKER_TLS", "1").host("tcp://h:9"), "https://h:9 system unverified", Some("an error: no ca.pem")),
+            (tls().var("DOCKER_TLS", "1").host("tcp://h:9"), "https://h:9 ca .docker/ca.pem", None),
+            (none().var("DOCKER_CERT_PATH", "/c").host("tcp://h:9"), "https://h:9 ca /c/ca.pem", Some("plain text")),
+            (none().var("DOCKER_CERT_PATH", "/c"), DEFAULT, None),
+            (pair(tls().var("DOCKER_CERT_PATH", "/home/joe/c").host("tcp://h:9"), "c"), "https://h:9 ca c/ca.pem cert c/cert.pem", None),
+            (pair(none().host("https://h:9"), ".docker"), "https://h:9 ca .docker/ca.pem cert .docker/cert.pem", Some("an error")),
+            // Contexts
+            (none().current_context("tcp://h:9", false, &[]), "tcp://h:9", None),
+            (none().current_context("unix:///c.sock", false, &[]), "unix:///c.sock", None),
+            (none().current_context("ssh://me@h", false, &[]), "ssh://me@h", None),
+            (none().current_context("tcp://h:9", true, &[]), "https://h:9 system unverified", None),
+            (none().current_context("tcp://h:9", false, &["ca.pem"]), "https://h:9 ca CTX/ca.pem", None),
+            (none().current_context("tcp://h:9", true, &["ca.pem", "cert.pem", "key.pem"]), "https://h:9 ca CTX/ca.pem cert CTX/cert.pem unverified", None),
+            (none().current_context("https://h:9", false, &[]), "https://h:9 system", None),
+            (none().current_context("http://h:9", false, &[]), "tcp://h:9", None),
+            (none().current_context("http://h:9", true, &[]), REFUSED, Some("TLS")),
+            (none().current_context("h:9", false, &[]), "tcp://h:9", Some("an error")),
+            (none().current_context("", false, &[]), DEFAULT, None),
+            (tls().current_context("tcp://h:9", false, &[]), "tcp://h:9", None),
+            (none().current_context("tcp://h:9", false, &[]).host("tcp://h:8"), "tcp://h:8", None),
+            (none().current_context("tcp://h:9", false, &[]).host(" "), DEFAULT, None),
+            (none().current_context("tcp://h:9", false, &[]).var("DOCKER_CONTEXT", "default"), DEFAULT, None),
+            (none().current_context("tcp://h:9", false, &[]).var("DOCKER_CONTEXT", ""), "tcp://h:9", None),
+            (none().current_context("tcp://h:9", false, &[]).var("DOCKER_CONTEXT", "d"), REFUSED, None),
+            (none().current_context("tcp://h:9", false, &[]).var("DOCKER_CONTEXT", "../c"), REFUSED, None),
+            (none().context("tcp://h:9", false, &[]).var("DOCKER_CONTEXT", "c"), "tcp://h:9", None),
+            (none().context("\"", false, &[]).var("DOCKER_CONTEXT", "c"), REFUSED, None),
+            // config.json
+            (none().settings(r#"{"currentContext":"gone"}"#), REFUSED, None),
+            (none().settings(r#"{"CurrentContext":"gone"}"#), REFUSED, None),
+            (none().settings(r#"{"currentContext":null}"#), DEFAULT, None),
+            (none().settings("not json"), DEFAULT, None),
+            (none().settings(""), DEFAULT, None),
+            (none().var("DOCKER_CONFIG", "").settings(r#"{"currentContext":"home"}"#), REFUSED, None),
+            (none().var("DOCKER_CONFIG", "/home/joe/o").file("o/config.json", r#"{"currentContext":"o"}"#), REFUSED, None),
+            (none().var("DOCKER_CONFIG", "/home/joe/o").settings(r#"{"currentContext":"home"}"#), DEFAULT, None),
+        ];
+        let id: String = Sha256::digest("c").iter().map(|byte| format!("{byte:02x}")).collect();
+        for (host, expected, docker) in table {
+            let found = shown(like_the_command(&host)).replace(&format!(".docker/contexts/tls/{id}/docker"), "CTX");
+            assert_eq!(found, expected, "{:?} {:?}; docker: {docker:?}", host.vars, host.files);
+            if expected != DEFAULT {
+                assert_eq!(shown(any(&host)), shown(like_the_command(&host)));
+            }
         }
     }
-
-    fn shown(candidates: &Candidates) -> Vec<String> {
-        candidates.addresses.iter().map(Address::to_string).collect()
-    }
-
-    const RUNTIME: (&str, &str) = ("XDG_RUNTIME_DIR", "/run/user/1000");
 
     #[test]
     fn existing_sockets_are_tried_in_order() {
-        let host = fake(
-            [RUNTIME],
-            [
-                ("/home/joe/.rd/docker.sock", ""),
-                ("/run/user/1000/podman/podman.sock", ""),
-                ("/run/podman/podman.sock", ""),
-                ("/run/user/1000/docker.sock", ""),
-                ("/var/run/docker.sock", ""),
-            ],
-        );
+        let host = [
+            "/home/joe/.rd/docker.sock",
+            "/run/user/1000/podman/podman.sock",
+            "/run/podman/podman.sock",
+            "/run/user/1000/docker.sock",
+            "/var/run/docker.sock",
+        ]
+        .into_iter()
+        .fold(none(), |host, path| host.file(path, ""));
         let found = any(&host).unwrap();
         assert!(!found.named);
+        let addresses: Vec<String> = found.addresses.iter().map(Address::to_string).collect();
         assert_eq!(
-            shown(&found),
+            addresses,
             [
                 "unix:///var/run/docker.sock",
                 "unix:///run/user/1000/docker.sock",
@@ -273,121 +449,31 @@ mod tests {
 
     #[test]
     fn lists_every_path_without_socket() {
-        assert_eq!(any(&fake([], [])).unwrap().addresses.len(), 11);
-    }
-
-    #[test]
-    fn docker_host_takes_precedence() {
-        let host = fake(
-            [("DOCKER_HOST", "tcp://10.0.0.1:2375"), ("DOCKER_CONTEXT", "x")],
-            [("/var/run/docker.sock", "")],
-        );
-        let found = any(&host).unwrap();
-        assert_eq!(
-            (shown(&found), found.named),
-            (vec!["tcp://10.0.0.1:2375".to_owned()], true)
-        );
-        assert_eq!(like_the_command(&host).unwrap(), found);
-    }
-
-    #[test]
-    fn requested_tls_is_never_replaced_by_plain_text() {
-        for variable in TLS_VARIABLES {
-            for address in [
-                "tcp://10.0.0.1:2376", "http://10.0.0.1:2376", " tcp://10.0.0.1:2376\n",
-            ] {
-                let host = fake([("DOCKER_HOST", address), (variable, "1")], []);
-                for found in [
-                    any(&host),
-                    like_the_command(&host),
-                    uri(&host, address),
-                    uri(&host, "docker:"),
-                ] {
-                    let error = found.unwrap_err();
-                    assert_eq!(error.code(), "UNSUPPORTED_OPERATION", "{variable} {address}");
-                    assert!(error.message().contains(variable), "{error}");
-                }
-                assert!(uri(&host, "docker:tcp://10.0.0.1:2376").is_err());
-            }
-            let local = fake([("DOCKER_HOST", "unix:///d.sock"), (variable, "1")], []);
-            assert_eq!(shown(&any(&local).unwrap()), ["unix:///d.sock"]);
-        }
-    }
-
-    #[test]
-    fn white_space_around_addresses_is_ignored() {
-        let host = fake([("DOCKER_HOST", " unix:///d.sock\n")], []);
-        assert_eq!(shown(&any(&host).unwrap()), ["unix:///d.sock"]);
-        let host = fake([("DOCKER_HOST", "  ")], [("/var/run/docker.sock", "")]);
-        assert_eq!(shown(&any(&host).unwrap()), ["unix:///var/run/docker.sock"]);
-    }
-
-    #[test]
-    fn each_context_has_its_own_tls_settings() {
-        const PLAIN: &str =
-            r#"{"Name":"plain","Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2375","SkipTLSVerify":false}}}"#;
-        const SECURE: &str = r#"{"Name":"secure","Endpoints":{"docker":{"Host":"tcp://10.0.0.2:2376"}}}"#;
-        const SKIP: &str =
-            r#"{"Name":"skip","Endpoints":{"docker":{"Host":"tcp://10.0.0.3:2376","SkipTLSVerify":true}}}"#;
-        let files = [
-            ("/home/joe/.docker/contexts/meta/aaa/meta.json", PLAIN),
-            ("/home/joe/.docker/contexts/meta/bbb/meta.json", SECURE),
-            ("/home/joe/.docker/contexts/meta/ccc/meta.json", SKIP),
-            ("/home/joe/.docker/contexts/tls/bbb/docker/ca.pem", ""),
-        ];
-        // The variables are not for contexts.
-        let found = any(&fake(
-            [("DOCKER_CONTEXT", "plain"), ("DOCKER_TLS_VERIFY", "1")],
-            files,
-        ));
-        assert_eq!(shown(&found.unwrap()), ["tcp://10.0.0.1:2375"]);
-        for context in ["secure", "skip"] {
-            let error = any(&fake([("DOCKER_CONTEXT", context)], files)).unwrap_err();
-            assert_eq!(error.code(), "UNSUPPORTED_OPERATION", "{context}");
-        }
-    }
-
-    #[test]
-    fn follows_current_context() {
-        const META: &str = r#"{"Name":"remote","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///ctx.sock","SkipTLSVerify":false}}}"#;
-        let files = [
-            (
-                "/home/joe/.docker/config.json",
-                r#"{"auths":{"x":{"auth":"c2VjcmV0"}},"currentContext":"remote"}"#,
-            ),
-            ("/home/joe/.docker/contexts/meta/abc/meta.json", META),
-            ("/home/joe/.docker/contexts/meta/def/meta.json", "not json"),
-        ];
-        assert_eq!(shown(&any(&fake([], files)).unwrap()), ["unix:///ctx.sock"]);
-        let default = fake([("DOCKER_CONTEXT", "default")], files);
-        assert!(!any(&default).unwrap().named);
-        let unknown = any(&fake([("DOCKER_CONTEXT", "other")], files)).unwrap_err();
-        assert_eq!(unknown.code(), "CONFIGURATION_ERROR");
-        assert!(unknown.message().contains("other"), "{unknown}");
+        assert_eq!(any(&none()).unwrap().addresses.len(), 11);
     }
 
     #[test]
     fn uri_selects_engine_and_address() {
-        let host = fake([], []);
         for (text, address, accepted) in [
             ("docker:unix:///d.sock", "unix:///d.sock", Accepted::Any),
             ("podman:unix:///p.sock", "unix:///p.sock", Accepted::Podman),
             ("docker:tcp://h:1", "tcp://h:1", Accepted::Any),
             ("unix:///x.sock", "unix:///x.sock", Accepted::Any),
             ("http://h:80", "tcp://h:80", Accepted::Any),
+            ("docker:https://h", "https://h:2376 system", Accepted::Any),
+            ("docker:ssh://h", "ssh://h", Accepted::Any),
         ] {
-            let found = uri(&host, text).unwrap();
-            assert_eq!(
-                (shown(&found), found.accepted, found.named),
-                (vec![address.to_owned()], accepted, true),
-                "{text}"
-            );
+            let found = uri(&none(), text).unwrap();
+            assert_eq!((found.accepted, found.named), (accepted, true), "{text}");
+            assert_eq!(shown(Ok(found)), address, "{text}");
         }
-        assert!(uri(&host, "mock:").is_err());
-        let podman = uri(&fake([("CONTAINER_HOST", "unix:///c.sock")], []), "podman:").unwrap();
-        assert_eq!(
-            (shown(&podman), podman.accepted),
-            (vec!["unix:///c.sock".to_owned()], Accepted::Podman)
-        );
+        assert_eq!(shown(uri(&none(), "mock:")), REFUSED);
+        let remote = uri(
+            &none().var("CONTAINER_HOST", "ssh://core@h/run/p.sock"),
+            "podman:",
+        )
+        .unwrap();
+        assert_eq!(remote.accepted, Accepted::Podman);
+        assert!(matches!(&remote.addresses[..], [Address::Ssh(target)] if target.podman));
     }
 }

@@ -72,11 +72,11 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
 }
 
 async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFeatures, String)> {
-    let (address, version) = choose(candidates).await?;
+    let (wire, version) = choose(candidates).await?;
     let agreed = agree(&version)?;
     let dialect = version.dialect();
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
-    let engine = Engine::new(address, &agreed, dialect);
+    let engine = Engine::new(&wire, &agreed, dialect);
     let system = engine.system().await.map_err(unusable)?;
     let mut features = EngineFeatures::of(&system, dialect, mounts(engine.wire().address()).as_deref());
     features.keeps_mode = keeps_mode(version.runc());
@@ -86,17 +86,21 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFea
 }
 
 /// Returns the first address at which an acceptable engine responds.
-async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
+async fn choose(candidates: &Candidates) -> Result<(Wire, VersionRecord)> {
     let mut first_failure = None;
     let mut tried = Vec::new();
     for address in &candidates.addresses {
-        match version(&Wire::new(address.clone())).await {
-            Ok(version) if candidates.accepted == Accepted::Podman && !version.dialect().libpod => {
+        let found = match Wire::new(address.clone()) {
+            Ok(wire) => version(&wire).await.map(|version| (wire, version)),
+            Err(failure) => Err(failure),
+        };
+        match found {
+            Ok((_, version)) if candidates.accepted == Accepted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 tried.push(format!("{address}: is Docker {}", version.version));
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }
-            Ok(version) => return Ok((address.clone(), version)),
+            Ok(found) => return Ok(found),
             Err(failure) => {
                 let error = errors::error(Operation::Read, "engine", failure);
                 tried.push(format!("{address}: {}", error.message()));
@@ -159,10 +163,8 @@ fn agree(version: &VersionRecord) -> Result<ApiVersion> {
 
 /// Returns the mount table if the engine runs on this host.
 fn mounts(address: &Address) -> Option<String> {
-    match address {
-        Address::Unix(_) => std::fs::read_to_string("/proc/self/mounts").ok(),
-        Address::Tcp { .. } => None,
-    }
+    let text = || std::fs::read_to_string("/proc/self/mounts").ok();
+    address.is_local().then(text)?
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Interpretation of the engine's errors.
 //!
-//! There are two steps, both pure. [`cause`] derives a well-known cause from operation, text and status; [`error`]
-//! converts it to the interface's error. Docker's statuses are mostly conclusive. Podman responds with 500 to
-//! nearly everything, and its texts end with one of a fixed set of phrases. Only the engine's own words are
-//! compared, never text from the user; see `message`.
+//! There are two steps, both pure. [`cause`] derives a well-known cause from the operation, the error message and
+//! the HTTP status; [`error`] converts the cause to the interface's error. Docker's statuses are mostly conclusive.
+//! Podman responds with 500 to nearly everything, and its messages end with one of a fixed set of phrases. Only
+//! text written by the engine is compared, never text from the user; see `message`.
 
 mod cause;
 mod message;
@@ -59,8 +59,8 @@ impl Operation {
     }
 }
 
-/// Returns whether the engine reported that it did not carry out the request. A 5xx status only means that if
-/// its cause is known: Podman uses it for most refusals.
+/// Returns whether the engine refused the request without carrying it out. Podman answers most refusals with a 5xx
+/// status, so a 5xx counts as a refusal if its cause is recognised and not transient. Always false for reads.
 pub(crate) fn is_refusal(operation: Operation, failure: &EngineError) -> bool {
     let EngineError::Refused(refusal) = failure else {
         return false;
@@ -99,17 +99,23 @@ fn connection(operation: Operation, failure: EngineError) -> DriverError {
             .with_source(failure)
             .into();
     }
+    if failure.io_kind() == Some(std::io::ErrorKind::InvalidInput) {
+        let error = ConfigurationError::single("tls", "unusable-certificate", failure.to_string());
+        return error.with_source(failure).into();
+    }
+    let tls = failure.io_kind() == Some(std::io::ErrorKind::InvalidData);
     let error = ConnectionError::new(failure.to_string());
     match &failure {
+        EngineError::Unreachable { .. } if tls => error.with_retryable(false),
         EngineError::Unreachable { .. } => error.with_hint(Hint::EngineNotRunning),
-        _ if operation.reads() => error.with_effect(Effect::NotApplied),
+        _ if operation.reads() => error.with_effect(Effect::NotApplied).with_retryable(!tls),
         _ => error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst),
     }
     .with_source(failure)
     .into()
 }
 
-/// Returns the error for missing access to the engine, whatever the operation.
+/// Returns the error for missing access to the engine, which does not depend on the operation.
 fn access(status: u16, cause: &Cause, message: &str) -> Option<DriverError> {
     match (status, cause) {
         (401, Cause::Other) => Some(AuthenticationError::new(message).into()),

@@ -30,6 +30,30 @@ impl EngineError {
         })
     }
 
+    /// Creates the error for a broken connection. If TLS or `ssh` knows the reason, the error says that.
+    pub(crate) fn broken(error: hyper::Error) -> Self {
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            if let Some(known) = inner
+                .downcast_ref::<io::Error>()
+                .filter(|io| io.get_ref().is_some())
+            {
+                return Self::Broken(Box::new(explained(known)));
+            }
+            source = inner.source();
+        }
+        Self::Broken(Box::new(error))
+    }
+
+    /// Returns the kind of the input or output error, if the failure is one.
+    pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Unreachable { source, .. } => Some(source.kind()),
+            Self::Broken(source) => source.downcast_ref::<io::Error>().map(io::Error::kind),
+            Self::Refused(_) | Self::InvalidResponse(_) => None,
+        }
+    }
+
     /// Returns whether the engine may have carried out the request although there is no usable response.
     pub(crate) fn effect_unknown(&self) -> bool {
         match self {
@@ -66,6 +90,14 @@ impl std::error::Error for EngineError {
     }
 }
 
+fn explained(error: &io::Error) -> io::Error {
+    #[cfg(feature = "tls")]
+    if let Some(problem) = super::tls::explained(error) {
+        return problem;
+    }
+    io::Error::new(error.kind(), error.to_string())
+}
+
 /// An error between sending a request and receiving the response headers.
 #[derive(Debug)]
 pub(crate) enum TransportError {
@@ -98,7 +130,7 @@ impl From<TransportError> for EngineError {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::Connect { address, source } => Self::Unreachable { address, source },
-            TransportError::Exchange(source) => Self::Broken(Box::new(source)),
+            TransportError::Exchange(source) => Self::broken(source),
             TransportError::Request(source) => Self::InvalidResponse(source.to_string()),
         }
     }

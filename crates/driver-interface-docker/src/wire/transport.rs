@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,20 @@ use driver_interface_kit::effects;
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
-use super::TransportError;
+use super::pool::{Pool, Sender};
+#[cfg(feature = "ssh")]
+use super::ssh::Ssh;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use super::{Address, EngineError, TransportError};
 
 /// How long a TCP connection may be idle before it is probed, and the interval between probes. A peer that
 /// vanished silently is thus noticed within about a minute and a half.
@@ -24,45 +31,70 @@ const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 /// How much unread response data is buffered, and the maximum size of the response headers.
 const MAX_BUFFER: usize = 128 * 1024;
 
-/// The address of an engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
-    Unix(PathBuf),
-    Tcp { host: String, port: u16 },
+/// The way to one engine. On this host each request uses a connection of its own, so none is stale after the engine
+/// restarts. Connections to a remote engine are used again, because a new one takes several round trips. Dropping a
+/// request, or its response before the end, closes its connection.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    address: Arc<Address>,
+    link: Link,
+    /// Unset for an engine on this host.
+    pool: Option<Pool>,
+    prefix: Arc<str>,
 }
 
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+/// What a connection needs besides the address.
+#[derive(Clone)]
+enum Link {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Tls),
+    #[cfg(feature = "ssh")]
+    Ssh(Arc<Ssh>),
+}
+
+impl Link {
+    fn to(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Unix(_) | Address::Pipe(_) | Address::Tcp { tls: None, .. } => Ok(Self::Plain),
+            #[cfg(feature = "tls")]
+            Address::Tcp { tls: Some(files), .. } => Tls::load(files).map(Self::Tls),
+            #[cfg(not(feature = "tls"))]
+            Address::Tcp { tls: Some(_), .. } => Err(io::ErrorKind::Unsupported.into()),
+            #[cfg(feature = "ssh")]
+            Address::Ssh(target) => Ssh::new(target.clone()).map(|ssh| Self::Ssh(Arc::new(ssh))),
+            #[cfg(not(feature = "ssh"))]
+            Address::Ssh(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
 
-/// The connection to one engine. Each request uses a connection of its own, so none is stale after the engine
-/// restarts, and dropping a request closes its connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Wire {
-    address: Arc<Address>,
-    prefix: Arc<str>,
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wire").field(&self.address).finish()
+    }
 }
 
 impl Wire {
-    /// Creates a connection without an API version.
-    pub(crate) fn new(address: Address) -> Self {
-        Self {
+    /// Creates a connection without an API version. Loads the certificates that it needs.
+    pub(crate) fn new(address: Address) -> Result<Self, EngineError> {
+        let link = Link::to(&address).map_err(|source| EngineError::Unreachable {
+            address: address.to_string(),
+            source,
+        })?;
+        Ok(Self {
+            pool: (!address.is_local()).then(Pool::default),
             address: Arc::new(address),
+            link,
             prefix: Arc::from(""),
-        }
+        })
     }
 
     /// Returns the same connection with an API version, such as `1.41`, in every path.
     pub(crate) fn with_version(&self, version: &str) -> Self {
         Self {
-            address: self.address.clone(),
             prefix: Arc::from(format!("/v{version}")),
+            ..self.clone()
         }
     }
 
@@ -100,31 +132,76 @@ impl Wire {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        let is_change = is_change(request.method(), request.uri().path());
+        while let Some(mut sender) = self.pool.as_ref().and_then(Pool::take) {
+            match sender.try_send_request(request).await {
+                Ok(answer) => return Ok(self.answered(answer, sender, is_change)),
+                Err(mut failed) => match failed.take_message() {
+                    // The engine had closed the connection, so nothing was sent.
+                    Some(unsent) => request = unsent,
+                    None => {
+                        if is_change {
+                            effects::request_sent();
+                        }
+                        return Err(TransportError::Exchange(failed.into_error()));
+                    }
+                },
+            }
+        }
+        let (mut sender, connection) = self.connect().await?;
+        if is_change {
+            effects::request_sent();
+        }
+        match sender.send_request(request).await {
+            Ok(answer) => Ok(self.answered(answer, sender, is_change)),
+            // The connection ended before the request was sent, and only the connection knows why.
+            Err(error) if error.is_canceled() => {
+                let cause = connection.await.ok().and_then(Result::err);
+                Err(TransportError::Exchange(cause.unwrap_or(error)))
+            }
+            Err(error) => Err(TransportError::Exchange(error)),
+        }
+    }
+
+    fn answered(&self, answer: Response<Incoming>, sender: Sender, is_change: bool) -> Response<Incoming> {
+        if is_change && answer.status().is_client_error() && is_engines(&answer) {
+            effects::request_refused();
+        }
+        if let Some(pool) = &self.pool {
+            pool.keep(sender);
+        }
+        answer
+    }
+
+    async fn connect(&self) -> Result<(Sender, Connected), TransportError> {
         let failed = |source| TransportError::Connect {
             address: self.address.to_string(),
             source,
         };
-        let is_change = is_change(request.method(), request.uri().path());
         match &*self.address {
             #[cfg(unix)]
-            Address::Unix(path) => {
-                let stream = tokio::net::UnixStream::connect(path).await.map_err(failed)?;
-                over(stream, request, is_change).await
-            }
-            #[cfg(not(unix))]
-            Address::Unix(_) => Err(failed(std::io::ErrorKind::Unsupported.into())),
-            Address::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
-                stream.set_nodelay(true).map_err(failed)?;
-                let keepalive = TcpKeepalive::new()
-                    .with_time(KEEPALIVE)
-                    .with_interval(KEEPALIVE_PROBES);
-                // Without it, the deadlines still detect a dead peer, only later.
-                if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
-                    tracing::debug!(%error, "keepalive could not be enabled on the connection");
+            Address::Unix(path) => over(tokio::net::UnixStream::connect(path).await.map_err(failed)?).await,
+            #[cfg(windows)]
+            Address::Pipe(name) => over(pipe(name).await.map_err(failed)?).await,
+            Address::Tcp { host, port, .. } => {
+                let stream = tcp(host, *port).await.map_err(failed)?;
+                match &self.link {
+                    #[cfg(feature = "tls")]
+                    Link::Tls(tls) => over(tls.connect(stream, host).await.map_err(failed)?).await,
+                    _ => over(stream).await,
                 }
-                over(stream, request, is_change).await
             }
+            #[cfg(feature = "ssh")]
+            Address::Ssh(_) => match &self.link {
+                Link::Ssh(ssh) => over(ssh.connect().map_err(failed)?).await,
+                _ => Err(failed(io::ErrorKind::Unsupported.into())),
+            },
+            #[allow(
+                unreachable_patterns,
+                reason = "with every feature, only the other platform's kind is left"
+            )]
+            _ => Err(failed(io::ErrorKind::Unsupported.into())),
         }
     }
 
@@ -143,40 +220,53 @@ impl Wire {
     }
 }
 
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE_PROBES);
+    // Without keepalive, the deadlines still detect a dead peer, only later.
+    if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
+        tracing::debug!(%error, "keepalive could not be enabled on the connection");
+    }
+    Ok(stream)
+}
+
+/// Opens a named pipe. While all its instances are busy, tries again until the call's deadline.
+#[cfg(windows)]
+async fn pipe(name: &str) -> io::Result<tokio::net::windows::named_pipe::NamedPipeClient> {
+    use tokio::net::windows::named_pipe::ClientOptions;
+
+    const BUSY: i32 = 231;
+    const PAUSE: Duration = Duration::from_millis(50);
+    loop {
+        match ClientOptions::new().open(name.replace('/', "\\")) {
+            Err(error) if error.raw_os_error() == Some(BUSY) => tokio::time::sleep(PAUSE).await,
+            opened => return opened,
+        }
+    }
+}
+
 fn names_version(path: &str) -> bool {
     path.strip_prefix("/v")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-async fn over<S, B>(
-    stream: S,
-    request: Request<B>,
-    is_change: bool,
-) -> Result<Response<Incoming>, TransportError>
+/// The task that drives a connection.
+type Connected = JoinHandle<hyper::Result<()>>;
+
+/// Begins to speak HTTP on a connection.
+async fn over<S>(stream: S) -> Result<(Sender, Connected), TransportError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut protocol = hyper::client::conn::http1::Builder::new();
     protocol.max_buf_size(MAX_BUFFER);
     let handshake = protocol.handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(TransportError::Exchange)?;
-    // The task ends once the response has been read or dropped. The body also reports the task's error.
-    tokio::spawn(async move {
-        let _ = connection.with_upgrades().await;
-    });
-    if is_change {
-        effects::request_sent();
-    }
-    let answer = sender
-        .send_request(request)
-        .await
-        .map_err(TransportError::Exchange)?;
-    if is_change && answer.status().is_client_error() && is_engines(&answer) {
-        effects::request_refused();
-    }
-    Ok(answer)
+    let (sender, connection) = handshake.map_err(TransportError::Exchange)?;
+    // The task ends with the connection. The body of the response also reports the task's error.
+    Ok((sender, tokio::spawn(connection.with_upgrades())))
 }
 
 /// Returns whether a response is from the engine itself and not from a proxy. Docker and Podman state
@@ -198,7 +288,9 @@ mod tests {
 
     #[test]
     fn version_is_added_once() {
-        let wire = Wire::new(Address::Unix("/x".into())).with_version("1.41");
+        let wire = Wire::new(Address::Unix("/x".into()))
+            .unwrap()
+            .with_version("1.41");
         let target = |text: &str| wire.target(&text.parse().unwrap()).unwrap().to_string();
         assert_eq!(
             target("http://engine/containers/json?all=1"),

@@ -2,7 +2,7 @@ use super::*;
 use crate::dialect::Dialect;
 use crate::engine::ApiVersion;
 use crate::translate::labels::tests::{labels_of, ownership};
-use crate::wire::Address;
+use crate::wire::{Address, Wire};
 use driver_interface_types::{ContainerConfig, EventKind};
 use serde_json::json;
 use std::path::PathBuf;
@@ -64,7 +64,11 @@ fn engine(
         std::mem::forget(open);
         requested
     });
-    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
+    let engine = Engine::new(
+        &Wire::new(Address::Unix(socket)).unwrap(),
+        &ApiVersion::new(1, 41),
+        dialect,
+    );
     (engine, served)
 }
 
@@ -206,7 +210,11 @@ async fn since_reports_a_gap_unless_history_reaches_back() {
 async fn unreachable_engine_ends_the_stream() {
     let directory = tempfile::tempdir().unwrap();
     let gone = Address::Unix(directory.path().join("nothing.sock"));
-    let engine = Engine::new(gone, &ApiVersion::new(1, 41), Dialect::PODMAN);
+    let engine = Engine::new(
+        &Wire::new(gone).unwrap(),
+        &ApiVersion::new(1, 41),
+        Dialect::PODMAN,
+    );
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     let error = feed.next().await.unwrap_err();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::Dialect;
 use crate::engine::ApiVersion;
-use crate::wire::Address;
+use crate::wire::{Address, Wire};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,7 +51,11 @@ async fn requested(dialect: &'static Dialect, events: Events) -> (Option<bool>, 
             }
         }
     });
-    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
+    let engine = Engine::new(
+        &Wire::new(Address::Unix(socket)).unwrap(),
+        &ApiVersion::new(1, 41),
+        dialect,
+    );
     let at = |text: &str| time::parse(text).unwrap();
     let (started, finished) = (at("2026-11-25T23:37:01.25Z"), at("2026-11-25T23:37:02.5Z"));
     let reported = engine

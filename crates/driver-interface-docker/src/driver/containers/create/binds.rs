@@ -17,10 +17,10 @@ use crate::wire::Address;
 /// Whether this process sees the same files that the engine mounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::driver) enum HostFiles {
-    /// Yes: the engine's storage directory is visible here. A path missing here does not exist.
+    /// This process sees the engine's storage directory. A path missing here does not exist on the engine's host.
     Shared,
-    /// Possibly: the engine is reached over a local socket, but this process may run in a container that
-    /// mounts the socket, or the engine may run in a virtual machine.
+    /// The engine is reached over a local socket. It may still see other files: this process may run in a container
+    /// that mounts the socket, or the engine may run in a virtual machine.
     Unknown,
     /// The engine is on another host.
     Elsewhere,
@@ -28,13 +28,11 @@ pub(in crate::driver) enum HostFiles {
 
 impl HostFiles {
     pub(in crate::driver) fn of(address: &Address, storage: &str) -> Self {
-        match address {
-            Address::Tcp { .. } => Self::Elsewhere,
-            // A path that cannot be accessed counts as existing.
-            Address::Unix(_) if Path::new(storage).is_absolute() && !is_absent(Path::new(storage)) => {
-                Self::Shared
-            }
-            Address::Unix(_) => Self::Unknown,
+        // A path that cannot be accessed counts as existing.
+        match address.is_local() {
+            false => Self::Elsewhere,
+            true if Path::new(storage).is_absolute() && !is_absent(Path::new(storage)) => Self::Shared,
+            true => Self::Unknown,
         }
     }
 }
@@ -83,10 +81,10 @@ impl Inner {
         violations
     }
 
-    /// Returns the config with resolved bind mount sources, so that the engine mounts the paths that the
-    /// policy allowed. Called right before the request is sent; each start checks again (see
-    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). Before the engine's own lookup, a directory can
-    /// still be replaced by a link.
+    /// Returns the config with resolved bind mount sources, so that the engine mounts the paths that the policy
+    /// allowed. Called right before the request is sent; each start checks again (see
+    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). A directory can still be replaced by a link before the
+    /// engine resolves the path.
     pub(super) async fn with_real_sources(&self, config: &ContainerConfig) -> Result<ContainerConfig> {
         let mut real = config.clone();
         for (index, source) in self.bind_sources(config).await {
@@ -167,7 +165,7 @@ impl Inner {
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    /// Returns why a source must not be mounted even though its text is allowed.
+    /// Returns why a source must not be mounted even though the policy allows the path as written.
     fn link_problem(&self, source: &Source) -> Option<String> {
         match source {
             Source::Real(path) => {
@@ -216,6 +214,7 @@ mod tests {
         let remote = Address::Tcp {
             host: "engine".to_owned(),
             port: 2375,
+            tls: None,
         };
         assert_eq!(HostFiles::of(&socket, storage), HostFiles::Shared);
         assert_eq!(

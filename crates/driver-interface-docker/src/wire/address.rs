@@ -1,0 +1,85 @@
+use std::fmt;
+use std::path::PathBuf;
+
+/// The address of an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Unix(PathBuf),
+    /// A named pipe of Windows, such as `//./pipe/docker_engine`.
+    Pipe(String),
+    Tcp {
+        host: String,
+        port: u16,
+        /// Unset for plain text.
+        tls: Option<TlsFiles>,
+    },
+    Ssh(SshTarget),
+}
+
+/// How a TLS connection is verified, and by which certificate the client is known to the engine. The files are in PEM
+/// format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// The certificates of the trusted authorities; unset for those of the host's system.
+    pub(crate) authorities: Option<PathBuf>,
+    /// The client's certificate and its private key.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    /// Whether the engine must prove its identity. Without that, a connection is encrypted, but anyone who can
+    /// intercept it can read it.
+    pub(crate) verify: bool,
+}
+
+/// A host on which the `docker` or `podman` command connects to the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SshTarget {
+    pub(crate) user: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    /// The engine's socket on that host; unset for the default one.
+    pub(crate) socket: Option<String>,
+    /// Whether to run `podman` instead of `docker`.
+    pub(crate) podman: bool,
+    /// Options passed to `ssh` before all others.
+    pub(crate) options: Vec<String>,
+}
+
+impl Address {
+    /// Returns whether the engine is on this host, or in a virtual machine of it.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Unix(_) | Self::Pipe(_))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Pipe(name) => write!(f, "npipe://{name}"),
+            Self::Tcp { host, port, tls } => {
+                let scheme = if tls.is_some() { "https" } else { "tcp" };
+                match host.contains(':') {
+                    true => write!(f, "{scheme}://[{host}]:{port}"),
+                    false => write!(f, "{scheme}://{host}:{port}"),
+                }
+            }
+            Self::Ssh(target) => target.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for SshTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ssh://")?;
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        match self.host.contains(':') {
+            true => write!(f, "[{}]", self.host)?,
+            false => f.write_str(&self.host)?,
+        }
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.socket.as_deref().unwrap_or_default())
+    }
+}
