@@ -1,4 +1,4 @@
-//! Locating a busybox for the test image.
+//! Finding a busybox program from which the test image is built.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,21 @@ use std::process::{Command, Stdio};
 
 use crate::TestImage;
 
-/// The environment variable that names the file to use.
+/// The environment variable with the path of the busybox to use.
 const VARIABLE: &str = "DRIVER_INTERFACE_BUSYBOX";
-/// The last resort: an image that the engine pulls.
+/// The image that the engine pulls if no busybox is found.
 const PULLED: &str = "docker.io/library/busybox:stable";
 
 impl TestImage {
-    /// Builds an image from the first available busybox: the file that `DRIVER_INTERFACE_BUSYBOX` names, a
-    /// static busybox on the path, one that an earlier call has put into `cache`, or Debian's package,
-    /// downloaded into `cache`. Otherwise, uses an image that the engine pulls.
+    /// Builds an image from the first available busybox: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static
+    /// busybox in a directory of `PATH`, one that an earlier call has put into `cache`, or Debian's package, downloaded
+    /// into `cache`. If there is none, returns an image that the engine pulls.
     ///
-    /// This call blocks: it reads files and runs `apt-get download`.
+    /// This function blocks: it reads files and runs `apt-get download`.
     pub fn find(cache: &Path) -> Self {
         if let Some(path) = std::env::var_os(VARIABLE) {
             let path = PathBuf::from(path);
-            // An explicitly named file has no fallback.
+            // If the user names a file, no other busybox is used.
             return read(&path).unwrap_or_else(|problem| {
                 Self::Missing(format!("{VARIABLE} names {}: {problem}", path.display()))
             });
@@ -53,13 +53,13 @@ fn on_path() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Downloads and unpacks Debian's package, which does not need root. Returns whether it succeeded.
+/// Downloads Debian's package and unpacks it into `cache`, without root. Returns whether it succeeded.
 ///
-/// Processes may do so concurrently: each works in its own directory, and the first to finish provides the result.
+/// Several processes may do this at once. Each works in its own directory; the first to finish moves it to `cache`.
 fn fetch(cache: &Path) -> bool {
     let directory = cache.join(std::process::id().to_string());
     let done = unpack(&directory);
-    // If another process was first, its download is equivalent.
+    // If this fails, another process was first. Its download is equivalent.
     let _ = fs::rename(directory.join("root"), cache.join("root"));
     let _ = fs::remove_dir_all(&directory);
     done

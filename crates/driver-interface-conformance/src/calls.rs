@@ -1,4 +1,4 @@
-//! A call of any operation, for checks of behaviour that all operations share. It is generated from the
+//! A function that calls any operation, for checks of behaviour that all operations share. It is generated from the
 //! contract's table of operations.
 
 use std::time::Duration;
@@ -12,8 +12,7 @@ use driver_interface_types::{
 };
 use tokio::io::AsyncReadExt;
 
-/// A type with a valid sample value, used as an argument of a call. A value that identifies a resource has the
-/// given name.
+/// A type of argument, with a valid sample value. If the value identifies a resource, it is the id or name `name`.
 trait Sample: Sized {
     fn sample(name: &str) -> Result<Self>;
 }
@@ -57,7 +56,7 @@ samples! {
     ByteStream: |_| vec![0; 1024].into();
 }
 
-/// Reads a stream or session to its end.
+/// The result of a call. If it is a stream or session, it is read to its end.
 trait Drain {
     async fn drain(self) -> Result<()>;
 }
@@ -73,7 +72,7 @@ impl<T> Drain for DriverStream<T> {
 
 impl Drain for ExecSession {
     async fn drain(mut self) -> Result<()> {
-        // `wait` returns the error of the output, too.
+        // `wait` below returns errors of the output, too.
         let _ = self.stdout.read_to_end(&mut Vec::new()).await;
         self.wait().await.map(drop)
     }
@@ -82,8 +81,8 @@ impl Drain for ExecSession {
 macro_rules! calls {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// Calls an operation with valid arguments on resources of this name, and reads a returned stream to
-        /// its end. For tests of behaviour that all operations share.
+        /// Calls `operation` with valid arguments on resources of this name, and reads a returned stream to its end.
+        /// For tests of behaviour that all operations share.
         ///
         /// ```
         /// use driver_interface_conformance::call;

@@ -1,4 +1,4 @@
-//! Checks as data: the rule a driver must follow, and the code that verifies it.
+//! The definition of a check: the rule that drivers must follow, and the function that verifies it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CheckResult, Ctx};
 
-/// The future of a running check.
+/// The future that the `run` function of a [`Check`] returns.
 pub type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 
-/// One rule of the contract, and the code that verifies it.
+/// A rule of the contract, and the function that verifies it.
 ///
 /// Ids are stable: an id is never reused for another rule. The first segment is the [area](Check::area).
 ///
@@ -34,7 +34,7 @@ pub type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 pub struct Check {
     /// The id: slash-separated lower-case words, such as `lifecycle/start/idempotent`.
     pub id: &'static str,
-    /// The severity of a failure.
+    /// How severe a failure of the check is.
     pub level: Level,
     /// The operations a driver must declare for the rule to apply to it.
     pub operations: &'static [Operation],
@@ -44,7 +44,7 @@ pub struct Check {
     pub guarantees: &'static [Guarantee],
     /// The properties an engine's containers must have for the rule to apply to it.
     pub properties: &'static [Property],
-    /// Whether the check observes the containers' programs. It then applies only to drivers that declare
+    /// Whether the check observes the programs in its containers. If so, it applies only to drivers that declare
     /// [`Property::RunsPrograms`].
     pub programs: bool,
     /// The prerequisites that the environment must provide.
@@ -53,11 +53,11 @@ pub struct Check {
     pub statement: &'static str,
     /// Why the rule exists or, if engines differ, why it was chosen; may be empty.
     pub rationale: &'static str,
-    /// Whether other checks may run concurrently.
+    /// Whether other checks may run at the same time.
     pub isolation: Isolation,
-    /// The time limit, measured on the runtime's clock.
+    /// The time limit of the check, measured on the runtime's clock.
     pub limit: Duration,
-    /// The function that performs the check.
+    /// The function that verifies the rule.
     pub run: fn(Ctx) -> CheckFuture,
 }
 
@@ -72,7 +72,7 @@ macro_rules! run {
 impl Check {
     const DEFAULT_LIMIT: Duration = Duration::from_secs(90);
 
-    /// Creates a check for a rule that every driver must follow. It needs the test image and its programs unless
+    /// Creates a check of a rule that every driver must follow. The check needs the test image and its programs unless
     /// [`without_image`](Self::without_image) or [`without_programs`](Self::without_programs) is called.
     pub const fn must(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         Self {
@@ -92,14 +92,14 @@ impl Check {
         }
     }
 
-    /// Creates a check for a rule that drivers should follow.
+    /// Creates a check of a rule that drivers should follow.
     pub const fn should(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         let mut check = Self::must(id, statement, run);
         check.level = Level::Should;
         check
     }
 
-    /// Creates a check for optional behaviour that is worth reporting.
+    /// Creates a check of optional behaviour that is worth reporting.
     pub const fn may(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         let mut check = Self::must(id, statement, run);
         check.level = Level::May;
@@ -134,7 +134,7 @@ impl Check {
         self
     }
 
-    /// Returns the capabilities a driver must declare for the rule to apply to it.
+    /// Returns everything that a driver must declare for the rule to apply to it.
     pub fn required(&self) -> impl Iterator<Item = Capability> + use<> {
         let optional = self
             .operations
@@ -148,7 +148,7 @@ impl Check {
         operations.chain(config).chain(guarantees).chain(properties)
     }
 
-    /// Sets the prerequisites of the check, in place of the test image.
+    /// Sets the prerequisites of the check. They replace the default, which is the test image.
     #[must_use]
     pub const fn needs(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
@@ -169,28 +169,28 @@ impl Check {
         self
     }
 
-    /// Sets the rationale of the rule.
+    /// Sets the reason for the rule.
     #[must_use]
     pub const fn because(mut self, rationale: &'static str) -> Self {
         self.rationale = rationale;
         self
     }
 
-    /// Declares that no other check may run concurrently.
+    /// Declares that no other check may run at the same time.
     #[must_use]
     pub const fn exclusive(mut self) -> Self {
         self.isolation = Isolation::Exclusive;
         self
     }
 
-    /// Sets the time limit in seconds.
+    /// Sets the time limit of the check, in seconds.
     #[must_use]
     pub const fn limit(mut self, seconds: u64) -> Self {
         self.limit = Duration::from_secs(seconds);
         self
     }
 
-    /// Returns the first segment of the id.
+    /// Returns the area of the check: the first segment of its id.
     pub fn area(&self) -> &'static str {
         area_of(self.id)
     }
@@ -202,25 +202,25 @@ impl fmt::Debug for Check {
     }
 }
 
-/// Returns the area of a check's id: its first segment.
+/// Returns the area of the check `id`: its first segment.
 pub(crate) fn area_of(id: &str) -> &str {
     id.split_once('/').map_or(id, |(area, _)| area)
 }
 
-/// The severity of a failed check, in the terms of RFC 2119.
+/// How severe a failed check is, in the terms of RFC 2119.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// A driver that fails the check is not conformant.
+    /// A driver that fails the check does not conform to the contract.
     Must,
     /// A driver that fails the check lacks expected behaviour.
     Should,
-    /// The result is informational.
+    /// The result only informs: a failure has no effect on the driver's conformance.
     May,
 }
 
 impl Level {
-    /// Returns the RFC 2119 keyword.
+    /// Returns the RFC 2119 keyword for the level.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Must => "MUST",
@@ -249,10 +249,10 @@ impl FromStr for Level {
     }
 }
 
-/// Whether other checks may run concurrently.
+/// Whether other checks may run at the same time as a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// The check only looks at resources it created itself.
+    /// The check only looks at resources that it has created itself.
     Parallel,
     /// The check measures the machine or the whole namespace, so it must run alone.
     Exclusive,

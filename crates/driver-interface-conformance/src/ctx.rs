@@ -1,4 +1,4 @@
-//! The context of a check: drivers whose calls are recorded, unique names, and assertions.
+//! The context that a check runs in: drivers whose calls are recorded, unique names, and assertions.
 
 use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ use crate::outcome::describe;
 use crate::proxy::FaultProxy;
 use crate::{Check, CheckResult, Failure, Target, TrackedDriver, UnmanagedResources, Verdict};
 
-/// The suffix of [`Ctx::unmanaged_namespace`].
+/// The suffix of the namespace for unmanaged resources; see [`Ctx::unmanaged_namespace`].
 pub(crate) const UNMANAGED: &str = "unmanaged";
 
 /// A script that prints `ready` and then runs until `SIGTERM`, on which it exits with 0.
@@ -30,7 +30,7 @@ pub(crate) const UNMANAGED: &str = "unmanaged";
 /// The shell waits for its child in the `wait` builtin, which a signal interrupts immediately.
 pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
-/// A script that prints `ready` and ignores the stop signal.
+/// A script that prints `ready` and runs on, even after `SIGTERM`.
 pub const IGNORES_STOP_SIGNAL: &str = "trap '' TERM; echo ready; while true; do sleep 1; done";
 
 /// The state shared by the checks of one run.
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) run_id: String,
     pub(crate) seed: u64,
     pub(crate) namespace: Namespace,
-    /// Every namespace that a check used, for the sweep.
+    /// Every namespace that a check has used. The sweep at the end covers them.
     pub(crate) namespaces: Mutex<Vec<Namespace>>,
     pub(crate) image: String,
     pub(crate) capabilities: Capabilities,
@@ -57,7 +57,7 @@ struct Inner {
     assertions: AtomicUsize,
 }
 
-/// A driver, and the proxy through which it reaches its engine.
+/// A driver that reaches its engine through a fault proxy.
 #[cfg(unix)]
 pub(crate) struct Link {
     pub(crate) driver: TrackedDriver,
@@ -106,7 +106,7 @@ impl Ctx {
         self.0.assertions.load(Ordering::Relaxed)
     }
 
-    /// Returns the driver under test.
+    /// Returns the check's own driver, which is under test.
     pub fn driver(&self) -> &TrackedDriver {
         &self.0.driver
     }
@@ -117,8 +117,8 @@ impl Ctx {
         self.connect(&namespace, "second driver").await
     }
 
-    /// Returns the check's own driver for even numbers and `second` for odd numbers, so that concurrent calls are
-    /// spread over two drivers.
+    /// Returns the check's own driver if `number` is even, otherwise `second`, so that concurrent calls are spread over
+    /// two drivers.
     pub(crate) fn in_turn<'a>(&'a self, second: &'a TrackedDriver, number: usize) -> &'a TrackedDriver {
         if number.is_multiple_of(2) {
             self.driver()
@@ -127,13 +127,13 @@ impl Ctx {
         }
     }
 
-    /// Connects a driver of another namespace to the same engine.
+    /// Connects a driver to the same engine, in another namespace.
     pub async fn other_namespace(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
     }
 
-    /// Connects a driver of the check's own namespace through a dedicated proxy.
+    /// Connects a driver whose calls have this deadline to the same engine and namespace, through a new fault proxy.
     #[cfg(unix)]
     pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
         let shared = &self.0.shared;
@@ -157,7 +157,7 @@ impl Ctx {
         Ok(Link { proxy, driver })
     }
 
-    /// Returns the run's namespace for unmanaged resources, which no correct driver uses.
+    /// Returns the namespace for the run's unmanaged resources. No correct driver uses it.
     pub(crate) fn unmanaged_namespace(&self) -> String {
         format!("{}-{UNMANAGED}", self.0.shared.namespace)
     }
@@ -189,39 +189,39 @@ impl Ctx {
         &self.0.shared.capabilities
     }
 
-    /// Returns whether the driver declares a capability.
+    /// Returns whether the driver declared a capability when the run started.
     pub fn declares(&self, capability: impl Into<Capability>) -> bool {
         self.capabilities().supports(capability)
     }
 
-    /// Returns the check's own session.
+    /// Returns the session that the check uses by default.
     pub fn session(&self) -> &SessionId {
         &self.0.session
     }
 
-    /// Creates another session for this check.
+    /// Creates another session id for this check.
     pub fn new_session(&self) -> CheckResult<SessionId> {
         Ok(SessionId::new(self.name())?)
     }
 
-    /// Returns a filter for all containers of the check's own session.
+    /// Returns a filter for the containers of the check's own session.
     pub fn session_filter(&self) -> ContainerFilter {
         ContainerFilter::default().session(self.session().clone())
     }
 
-    /// Returns a unique name.
+    /// Returns a name that no other resource has.
     pub fn name(&self) -> String {
         let inner = &self.0;
         let next = inner.names.fetch_add(1, Ordering::Relaxed);
         format!("conf-{}-{}-{next}", inner.shared.run_id, inner.number)
     }
 
-    /// Returns the test image.
+    /// Returns the reference of the test image.
     pub fn image(&self) -> &str {
         &self.0.shared.image
     }
 
-    /// Returns a number that differs from run to run. `--seed` reproduces it.
+    /// Returns the seed of the check's random choices, which differs from run to run unless `--seed` is given.
     pub fn seed(&self) -> u64 {
         let id = self.0.check.id.bytes();
         id.fold(self.0.shared.seed, |sum, byte| {
@@ -229,7 +229,7 @@ impl Ctx {
         })
     }
 
-    /// Returns the config of a container in the check's session that runs this program.
+    /// Returns the config of a container in the check's own session that runs the command `words`.
     pub fn program<W: Into<String>>(&self, words: impl IntoIterator<Item = W>) -> ContainerConfig {
         let session = self.session().as_str();
         ContainerConfig::new(session, self.image())
@@ -237,36 +237,36 @@ impl Ctx {
             .command(words.into_iter().collect::<Vec<_>>())
     }
 
-    /// Returns the config of a container in the check's session that runs this shell script.
+    /// Returns the config of a container in the check's own session that runs the shell script `script`.
     pub fn script(&self, script: &str) -> ContainerConfig {
         self.program(["sh", "-c", script])
     }
 
-    /// Returns the config of a volume in the check's session.
+    /// Returns the config of a volume with a unique name, in the check's own session.
     pub fn volume(&self) -> VolumeConfig {
         VolumeConfig::new(self.name()).session(self.session().as_str())
     }
 
-    /// Returns the config of a network in the check's session.
+    /// Returns the config of a network with a unique name, in the check's own session.
     pub fn network(&self) -> NetworkConfig {
         NetworkConfig::new(self.name()).session(self.session().as_str())
     }
 
-    /// Creates a container and starts it.
+    /// Creates a container from `config` and starts it.
     pub async fn started(&self, config: &ContainerConfig) -> CheckResult<ContainerInstance> {
         let created = self.driver().create_container(config).await?;
         self.driver().start_container(&created.id).await?;
         self.get(&created.id).await
     }
 
-    /// Creates a container, starts it, and waits until it has printed `ready`.
+    /// Creates a container from `config`, starts it, and waits until it has printed `ready`.
     pub async fn ready(&self, config: &ContainerConfig) -> CheckResult<ContainerInstance> {
         let running = self.started(config).await?;
         self.printed(&running.id, "ready").await?;
         self.get(&running.id).await
     }
 
-    /// Creates a container, starts it, and waits until it has exited. Returns the container and its output.
+    /// Creates a container, starts it, and waits until it has exited. Returns the exited container and its logs.
     pub async fn finished(&self, config: &ContainerConfig) -> CheckResult<(ContainerInstance, String)> {
         let created = self.driver().create_container(config).await?;
         self.driver().start_container(&created.id).await?;
@@ -278,7 +278,7 @@ impl Ctx {
         Ok((exited, logs))
     }
 
-    /// Inspects a container that must exist.
+    /// Returns a container, which must exist.
     pub async fn get(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
         let missing = || {
             Failure::new(
@@ -290,7 +290,7 @@ impl Ctx {
         Ok(self.driver().get_container(id).await?.ok_or_else(missing)?)
     }
 
-    /// Waits until a container has exited.
+    /// Waits until a container has exited, and returns the exited container.
     pub async fn exited(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
         let about = format!("container {id} to exit");
         self.eventually(&about, Duration::from_secs(30), || async {
@@ -304,7 +304,7 @@ impl Ctx {
         .await
     }
 
-    /// Waits until a container has printed exactly this line.
+    /// Waits until a container has printed exactly the line `line`, and returns its logs.
     pub async fn printed(&self, id: &ContainerId, line: &str) -> CheckResult<String> {
         let about = format!("container {id} to print {line:?}");
         self.eventually(&about, Duration::from_secs(30), || async {
@@ -321,7 +321,7 @@ impl Ctx {
         .await
     }
 
-    /// Polls until the result is as expected. On timeout, the inner error is the latest unexpected result.
+    /// Polls until the result is `Ok`. If it is still an inner `Err` at the timeout, the failure shows the last one.
     pub async fn eventually<T, F>(
         &self,
         about: &str,
@@ -353,7 +353,7 @@ impl Ctx {
         }
     }
 
-    /// Runs `count` futures concurrently, each in its own task, and returns their results.
+    /// Runs `count` futures that `make` creates concurrently, each in its own task. Returns the results as they arrive.
     pub async fn together<T, F>(&self, count: usize, make: impl Fn(usize) -> F) -> CheckResult<Vec<T>>
     where
         T: Send + 'static,
@@ -369,7 +369,7 @@ impl Ctx {
         Ok(done)
     }
 
-    /// Asserts that two values are equal.
+    /// Asserts that `actual` equals `expected`. `about` states what is compared.
     pub fn equal<T: PartialEq + Debug>(&self, about: impl Display, actual: T, expected: T) -> CheckResult {
         self.counted();
         if actual == expected {
@@ -379,7 +379,7 @@ impl Ctx {
         Err(Failure::new(about.to_string(), shortened(&expected), shortened(&actual)).into())
     }
 
-    /// Asserts that a condition holds. `about` names the condition, `actual` the observed value.
+    /// Asserts that the condition `holds` is true. `about` describes the condition, and `actual` is the observed value.
     pub fn ensure(&self, about: impl Display, holds: bool, actual: impl Debug) -> CheckResult {
         self.counted();
         if holds {
@@ -388,7 +388,7 @@ impl Ctx {
         Err(Failure::new(about.to_string(), "so", shortened(&format!("{actual:?}"))).into())
     }
 
-    /// Asserts that a call failed with one of these codes and returns its error.
+    /// Asserts that a call failed with one of the error codes `codes`, and returns the error.
     pub fn refused<T: Debug>(
         &self,
         about: impl Display,
@@ -407,7 +407,7 @@ impl Ctx {
         }
     }
 
-    /// Asserts that the elapsed time is at least `least`, with a tolerance of 50 ms, and at most `most`.
+    /// Asserts that the time since `since` is at least `least`, with a tolerance of 50 ms, and at most `most`.
     pub fn took(&self, about: impl Display, since: Instant, least: Duration, most: Duration) -> CheckResult {
         self.counted();
         let took = since.elapsed();

@@ -1,4 +1,4 @@
-//! Known deviations: rules that a driver is declared to break.
+//! Known deviations: rules that a driver is declared not to follow.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Check, CheckReport, Outcome};
 
-/// A known deviation: a rule that a driver breaks, the reason, and the version by which it will be fixed.
+/// A known deviation: a rule that a driver breaks, the reason, and the driver version in which this will be fixed.
 ///
 /// If a check with a declared deviation fails or times out, its outcome is [`Outcome::Deviates`] and it does not fail
 /// the run. If it passes, the run fails, so that no declaration outlives its reason. The run also fails if the check
@@ -26,14 +26,14 @@ use crate::{Check, CheckReport, Outcome};
 pub struct Deviation {
     /// The id of the check that fails.
     pub check: String,
-    /// The reason, for readers of the report.
+    /// The reason for the deviation, for readers of the report.
     pub reason: String,
     /// The first version of the driver in which the check must no longer fail, as a semantic version.
     pub until: String,
 }
 
 impl Deviation {
-    /// Declares that a check fails, for a reason, in versions of the driver before `until`.
+    /// Declares that the check with the id `check` fails in versions of the driver before `until`.
     pub fn new(check: impl Into<String>, reason: impl Into<String>, until: impl Into<String>) -> Self {
         Self {
             check: check.into(),
@@ -49,7 +49,7 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// The error for invalid declarations of deviations, with the reason.
+/// The error for an invalid declaration of a deviation. It displays as the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviationError(String);
 
@@ -69,7 +69,7 @@ pub(crate) struct Deviations {
 }
 
 impl Deviations {
-    /// Compares the declarations with the version of the driver.
+    /// Finds out which of the declared deviations have expired in `version`, the version of the driver.
     pub(crate) fn of(declared: &[Deviation], version: &str) -> Result<Self, DeviationError> {
         let with_expiry = |deviation: &Deviation| {
             let expired =
@@ -82,7 +82,7 @@ impl Deviations {
         })
     }
 
-    /// Applies the declared deviations to a check's report.
+    /// Changes the outcome in a check's report if a deviation is declared for the check.
     pub(crate) fn judge(&self, mut report: CheckReport) -> CheckReport {
         let declared = self
             .declared
@@ -113,7 +113,7 @@ impl Deviations {
     }
 }
 
-/// Rejects declarations for checks that do not exist, and duplicate declarations for one check.
+/// Returns an error if a declaration names a check that does not exist, or if two declarations name the same check.
 pub(crate) fn refuse_unknown(declared: &[Deviation], checks: &[Check]) -> Result<(), DeviationError> {
     for (index, deviation) in declared.iter().enumerate() {
         let id = &deviation.check;

@@ -1,5 +1,5 @@
-//! The suite's own calls to a driver, which no check's limit covers. A call that panics or hangs does not
-//! affect the suite.
+//! Calls that the suite itself makes to a driver, outside of any check and its time limit. They protect the suite from
+//! calls that panic or hang.
 
 use std::any::Any;
 use std::fmt;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 pub(crate) enum Lost {
     /// The driver panicked with this message.
     Panicked(String),
-    /// The call exceeded this timeout.
+    /// The call did not return within this timeout.
     Late(Duration),
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// Converts the panic or timeout into the error that the driver would have returned.
+    /// Converts the panic or timeout to an error of the operation.
     pub(crate) fn into_error(self, operation: &'static str) -> DriverError {
         match self {
             Self::Panicked(_) => InternalError::new(self.to_string()).into(),
@@ -37,8 +37,8 @@ impl Lost {
     }
 }
 
-/// Runs a call in its own task with a timeout, which holds even for a call that blocks its thread. The call
-/// is dropped on timeout, or if the caller is dropped.
+/// Runs a call in its own task. The timeout `limit` works even if the call blocks its thread. The call is dropped at
+/// the timeout, and if this future is dropped.
 pub(crate) async fn call<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
@@ -52,7 +52,7 @@ pub(crate) async fn call<T: Send + 'static>(
     }
 }
 
-/// Returns the panic message of a task.
+/// Returns the message of the panic that ended a task.
 pub(crate) fn panic_of(error: JoinError) -> String {
     match error.try_into_panic() {
         Ok(payload) => panic_text(payload.as_ref()),
@@ -60,7 +60,7 @@ pub(crate) fn panic_of(error: JoinError) -> String {
     }
 }
 
-/// Returns the message of a panic payload.
+/// Returns the message in the payload of a panic.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())

@@ -17,15 +17,15 @@ use crate::{
     SUITE_VERSION, Silent, Target, TestImage, checks, deviation, target_fn,
 };
 
-/// The environment variable with the seed of an earlier run, to reproduce its random choices.
+/// The environment variable with the seed of an earlier run whose random choices are to be repeated.
 const SEED: &str = "DRIVER_INTERFACE_SEED";
-/// The exit code that `cargo test` expects of a failed test program.
+/// The exit code with which a failed test program of `cargo test` exits.
 const FAILED: u8 = 101;
-/// The exit code of a program that was interrupted.
+/// The exit code of this program after an interrupt.
 const INTERRUPTED: i32 = 130;
 
-/// The suite as a test program, with a test for each check: the `main` of a `tests/conformance.rs` whose
-/// `[[test]]` has `harness = false`.
+/// The suite as a test program, with a test for each check. It is used in the `main` function of a
+/// `tests/conformance.rs` whose `[[test]]` has `harness = false`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -80,8 +80,8 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Creates a harness for the drivers that `connect` returns, each in the namespace passed to it. All of
-    /// them must reach the same engine. Reports show the URI as the driver's name.
+    /// Creates a harness for the drivers that `connect` returns. `connect` gets the namespace of each driver, and all
+    /// drivers must reach the same engine. Reports show `uri` as the driver's name.
     pub fn new<C, F, D>(uri: impl Into<String>, connect: C) -> Self
     where
         C: Fn(Namespace) -> F + Send + Sync + 'static,
@@ -91,7 +91,7 @@ impl Harness {
         Self::of(target_fn(uri, connect))
     }
 
-    /// Creates a harness for a target, which can set more options than [`new`](Self::new).
+    /// Creates a harness for a target. A [`Target`] has more options than [`new`](Self::new) can set.
     pub fn of(target: impl Target + 'static) -> Self {
         Self {
             target: Arc::new(target),
@@ -122,19 +122,19 @@ impl Harness {
         self
     }
 
-    /// Sets the least strict level whose failures fail the run. Defaults to MUST.
+    /// Sets the least strict level at which a failed check fails the run. Defaults to MUST.
     pub fn fail_on(mut self, level: Level) -> Self {
         self.fail_on = level;
         self
     }
 
-    /// Adds checks of your own.
+    /// Adds checks to the suite's own ones.
     pub fn checks(mut self, checks: &[Check]) -> Self {
         self.checks.extend_from_slice(checks);
         self
     }
 
-    /// Uses tokio's paused clock, for a driver that only simulates its engine. Waiting then takes no real time.
+    /// Uses tokio's paused clock, for a driver that only simulates its engine. Waiting takes no real time.
     pub fn paused_clock(mut self) -> Self {
         self.paused = true;
         self
@@ -151,8 +151,8 @@ impl Harness {
         self.run(std::env::args_os())
     }
 
-    /// Runs the tests that these arguments select; the first argument is the program's name. Invalid arguments
-    /// end the program.
+    /// Runs the tests that `args` select; the first argument is the program's name. If the arguments are invalid, the
+    /// program exits.
     pub fn run(self, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         match self.try_run(&mut Arguments::from_iter(args)) {
             Ok(true) => ExitCode::SUCCESS,
@@ -175,7 +175,7 @@ impl Harness {
         let runtime = builder.enable_all().start_paused(self.paused).build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
         let handle = runtime.handle().clone();
-        // A single-threaded runtime needs a thread that drives it while tests wait for the tasks they spawned on it.
+        // A single-threaded runtime needs a thread that drives it while a test waits for its task on the runtime.
         let (stop, stopped) = oneshot::channel::<()>();
         let driving = std::thread::spawn(move || {
             let _ = runtime.block_on(stopped);
@@ -189,7 +189,7 @@ impl Harness {
     }
 }
 
-/// Runs the tests that the arguments select, and cleans up. Returns whether the run succeeded.
+/// Runs the tests that `args` select, and cleans up. Returns whether the run succeeded.
 fn run_trials(
     checks: &[Check],
     run: &Arc<Run>,
@@ -200,7 +200,7 @@ fn run_trials(
     args.test_threads.get_or_insert(run.options.jobs);
     let mut trials = Vec::with_capacity(checks.len());
     for (index, check) in checks.iter().copied().enumerate() {
-        // If the arguments select the ignored tests, those must be known before any test runs.
+        // If the arguments select the ignored tests, the suite must know which these are before any test runs.
         let ignored = args.ignored && {
             let run = Arc::clone(run);
             wait_for(handle, async move { run.is_skipped(&check).await }).unwrap_or(false)
@@ -217,13 +217,13 @@ fn run_trials(
     let whole = conclusion.num_filtered_out == 0;
     let ended = wait_for(handle, async move { run.end().await });
     let report = ended.ok_or("the cleanup failed, so resources may be leaked on the engine")?;
-    // A selection of one check, or of the ignored ones, may contain no check that can run.
+    // If the arguments select one check or the ignored checks, it is no error if none of them can run.
     let must_run = !args.exact && !args.ignored;
     let well = report.is_none_or(|report| args.list || conclude(&report, whole, must_run));
     Ok(well && !conclusion.has_failed())
 }
 
-/// Prints the verdict of a run. Returns whether the run succeeded.
+/// Prints the verdict on the driver. Returns whether the run succeeded.
 fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     let nothing_ran = must_run && !report.has_run();
     eprintln!(
@@ -245,7 +245,7 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
 
-/// Waits, outside the runtime, for a future that runs in it. Returns `None` if the future panicked.
+/// Waits for a future that runs in the runtime of `handle`, from outside of it. Returns `None` if the future panicked.
 fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (done, result) = mpsc::sync_channel(1);
     handle.spawn(async move {
@@ -254,7 +254,7 @@ fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + 
     result.recv().ok()
 }
 
-/// Handles interrupts: the first ends the running checks and cleans up, and a second ends the program.
+/// Handles interrupts. The first ends the running checks and starts the cleanup; the second exits the program.
 async fn on_interrupt(cancellation: Cancellation) {
     interrupt().await;
     eprintln!("interrupted: cleaning up; press again to exit immediately");
@@ -276,22 +276,22 @@ async fn interrupt() {
     }
 }
 
-/// The state shared by the tests of one process.
+/// The state that the tests of this process share.
 struct Run {
     target: Arc<dyn Target>,
     image: Option<TestImage>,
     options: Options,
     fail_on: Level,
-    /// The session, initialized by the first test that needs it.
+    /// The session with the driver. The first test that needs it creates it.
     session: OnceCell<Result<Session, String>>,
-    /// Held exclusively by a check that must run alone.
+    /// Locked exclusively by a check that must run alone, and shared by all others.
     turn: RwLock<()>,
     tally: Mutex<Tally>,
 }
 
 impl Run {
     fn new(harness: &Harness) -> Result<Self, String> {
-        // The image is set on first use, because finding one may take a while.
+        // The image is set when it is first needed, because finding it may take a while.
         let mut options = Options::new(TestImage::Missing(String::new()));
         options.deviations.clone_from(&harness.deviations);
         options.cancellation = harness.cancellation.clone();
@@ -325,8 +325,8 @@ impl Run {
         self.session.get_or_init(begin).await
     }
 
-    /// Returns whether a check does not apply to the driver or has no image. Returns `false` if the driver
-    /// cannot be reached, so that its absence is reported.
+    /// Returns whether a check does not apply to the driver, or needs an image that is missing. Returns `false` if the
+    /// driver cannot be reached, so that the test runs and reports that.
     async fn is_skipped(&self, check: &Check) -> bool {
         let session = self.session().await.as_ref();
         let obstacle = session.ok().and_then(|session| session.obstacle(check));
@@ -349,7 +349,7 @@ impl Run {
         verdict
     }
 
-    /// Converts a check's report and its leftover resources into the result of its test.
+    /// Returns the result of a test, given the check's report and the resources that the check has left behind.
     fn verdict(
         &self,
         check: &CheckReport,
@@ -379,7 +379,7 @@ impl Run {
         }
     }
 
-    /// Cleans up if a session was started, and returns the final report.
+    /// Cleans up and returns the final report. Returns `None` if no session was created.
     async fn end(&self) -> Option<DriverReport> {
         let session = self.session.get()?.as_ref().ok()?;
         let tally = std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner));
@@ -387,13 +387,13 @@ impl Run {
     }
 }
 
-/// Returns the directory for a downloaded busybox: next to the test program.
+/// Returns the directory for a downloaded busybox, which is next to the test program.
 fn cache() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_else(|_| std::env::temp_dir());
     program.with_file_name("busybox-static")
 }
 
-/// Returns the command that reruns one check.
+/// Returns the template of the command that reruns a single check.
 fn again() -> String {
     let program = std::env::current_exe().ok();
     let stem = program.as_ref().and_then(|program| program.file_stem()?.to_str());

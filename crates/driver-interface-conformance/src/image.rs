@@ -1,11 +1,11 @@
-//! The test image: the suite brings its own, so that a run needs no registry.
+//! The test image. The suite builds its own, so that a run needs no registry.
 
 use std::io;
 
 use bytes::Bytes;
 use driver_interface_types::{ConfigurationError, ImageRef};
 
-/// The image that the checks' containers are created from. It must contain `sh` and the usual small programs.
+/// The image from which the checks create containers. It must contain `sh` and the usual small programs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TestImage {
@@ -14,11 +14,11 @@ pub enum TestImage {
     /// A root file system as a tar archive. The suite imports it under a name specific to the run and removes
     /// it afterwards.
     Root(Bytes),
-    /// No image. The checks that need an image are not run; the payload is the reason that reports give.
+    /// There is no image. The checks that need one are not run, and reports show this reason.
     Missing(String),
 }
 
-/// The applets under whose names the static busybox is linked. The checks' scripts use no others.
+/// The names under which the image has the static busybox. The checks' scripts use no other programs.
 const APPLETS: &[&str] = &[
     "[", "awk", "cat", "chmod", "cut", "date", "dd", "echo", "env", "expr", "false", "grep", "head",
     "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "nc", "nslookup", "printf", "ps", "pwd",
@@ -45,7 +45,7 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:
 const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
 
 impl TestImage {
-    /// Uses an image that the engine has or can pull.
+    /// Returns an image that the engine has or can pull.
     ///
     /// # Errors
     /// If `reference` is not a valid image reference.
@@ -53,7 +53,7 @@ impl TestImage {
         ImageRef::new(reference).map(Self::Existing)
     }
 
-    /// Builds an image from a static busybox.
+    /// Builds an image from the static busybox with the content `program`.
     ///
     /// # Errors
     /// If the program is not a static Linux executable.
@@ -67,15 +67,15 @@ impl TestImage {
         root_file_system(program).map(Self::Root)
     }
 
-    /// Builds an image for drivers that only simulate processes: the files exist, but the programs are empty.
+    /// Builds an image for drivers that only simulate processes. It has the same files, but its programs are empty.
     pub fn simulated() -> Self {
         root_file_system(b"").map_or_else(|error| Self::Missing(error.to_string()), Self::Root)
     }
 }
 
-/// Returns whether a program is an ELF executable that needs no dynamic loader.
+/// Returns whether `program` is the content of an ELF executable that needs no dynamic loader.
 ///
-/// The function looks for a `PT_INTERP` program header, which names the loader.
+/// The loader would be named by a program header of type `PT_INTERP`.
 pub fn is_static_executable(program: &[u8]) -> bool {
     const PT_INTERP: u32 = 3;
     let is_elf64_little_endian = program.starts_with(b"\x7fELF\x02\x01");
@@ -94,7 +94,7 @@ pub fn is_static_executable(program: &[u8]) -> bool {
             .all(|kind| kind.is_some_and(|kind| kind != u64::from(PT_INTERP)))
 }
 
-/// Reads a little-endian number of `size` bytes.
+/// Reads a little-endian number of `size` bytes at `offset`. Returns `None` if it is not within `bytes`.
 fn number(bytes: &[u8], offset: u64, size: usize) -> Option<u64> {
     let from = usize::try_from(offset).ok()?;
     let part = bytes.get(from..from.checked_add(size)?)?;
@@ -171,7 +171,7 @@ fn header(mode: u32, kind: tar::EntryType, size: u64) -> tar::Header {
 mod tests {
     use super::*;
 
-    /// Builds a 64-bit ELF header with one program header of this kind.
+    /// Builds a 64-bit ELF header, followed by one program header of the type `kind`.
     fn elf(kind: u32) -> Vec<u8> {
         let mut program = vec![0; 64 + 56];
         program[..6].copy_from_slice(b"\x7fELF\x02\x01");

@@ -1,4 +1,4 @@
-//! Context methods for running containers and for calls that run in their own tasks.
+//! Methods of the context for running scripts in containers, and for waiting for calls in their own tasks.
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ use tokio::time::{sleep, timeout};
 
 use crate::{CheckResult, Ctx, Failure, Verdict};
 
-/// The timeout of a call that should return promptly.
+/// How long a call may take that should return promptly.
 const JOIN: Duration = Duration::from_secs(30);
 
-/// Returns a script that appends a line to a file every second for as long as it runs.
+/// Returns a script that appends a line to the file at `path` every second for as long as it runs.
 pub(crate) fn heartbeat_script(path: &str) -> String {
     format!("while true; do echo x >> {path}; sleep 1; done")
 }
 
 impl Ctx {
-    /// Returns the image in a registry that the target provides.
+    /// Returns the registry image of the target. If the target has none, the check is not applicable.
     pub fn registry_image(&self) -> CheckResult<ImageRef> {
         let none = || Verdict::NotApplicable("the target has no registry image".to_owned());
         self.target().registry_image().ok_or_else(none)
     }
 
-    /// Records the name of an image that a load may add to the engine, so that it is removed after the check.
+    /// Records an image that a call may load into the engine, so that it is removed after the check.
     pub fn may_load(&self, image: &ImageRef) {
         self.driver().may_load(image);
     }
 
-    /// Runs a script in a running container.
+    /// Runs a shell script in a running container and returns the result.
     pub async fn run_in(&self, id: &ContainerId, script: &str) -> CheckResult<ExecOutput> {
         Ok(self.driver().exec(id, ExecConfig::shell(script)).await?)
     }
 
-    /// Runs a script that must succeed in a running container, and returns its output.
+    /// Runs a shell script in a running container and returns its output. The script must succeed.
     pub async fn output_of(&self, id: &ContainerId, script: &str) -> CheckResult<String> {
         let output = self.run_in(id, script).await?;
         self.ensure(format!("{script:?} works"), output.success(), &output)?;
         Ok(output.stdout_text().into_owned())
     }
 
-    /// Returns how many lines [`heartbeat_script`] has written.
+    /// Returns the number of lines that [`heartbeat_script`] has written to the file at `path`.
     async fn heartbeat_count(&self, id: &ContainerId, path: &str) -> CheckResult<u64> {
         let count = self
             .output_of(id, &format!("touch {path}; wc -l < {path}"))
@@ -51,7 +51,7 @@ impl Ctx {
         count.trim().parse().map_err(broken)
     }
 
-    /// Asserts that the process running [`heartbeat_script`] is alive.
+    /// Asserts that the process that runs [`heartbeat_script`] is alive.
     pub(crate) async fn assert_running(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let before = self.heartbeat_count(id, path).await?;
         self.eventually(about, Duration::from_secs(15), || async {
@@ -65,7 +65,7 @@ impl Ctx {
         .await
     }
 
-    /// Asserts that the heartbeat process has run and exits within 20 s.
+    /// Asserts that the process that runs [`heartbeat_script`] has run, and exits within 20 s.
     pub(crate) async fn assert_exits(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let first = self.heartbeat_count(id, path).await?;
         self.ensure(format!("{path} was written to"), first > 0, first)?;
@@ -82,7 +82,7 @@ impl Ctx {
         .await
     }
 
-    /// Waits for a call that runs in its own task.
+    /// Waits for a task that runs a call, which must return promptly, and returns the result of the call.
     pub(crate) async fn joined<T>(
         &self,
         about: &str,
@@ -95,13 +95,13 @@ impl Ctx {
             .map_err(|error| Verdict::Broken(format!("a task of the check failed: {error}")))
     }
 
-    /// Waits for a future that should complete promptly.
+    /// Waits for a future, which must complete promptly.
     pub(crate) async fn completes<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
         let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it continues").into();
         timeout(JOIN, work).await.map_err(failure)
     }
 
-    /// Waits until a container reaches the expected state.
+    /// Waits until a container meets `condition`, and returns it.
     pub(crate) async fn becomes(
         &self,
         about: &str,

@@ -1,4 +1,4 @@
-//! A journal of a check's calls to its drivers, for the steps in the report of a failure.
+//! The journal of the calls that a check makes to its drivers. The report of a failed check shows them as steps.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// How many of the first steps are kept. Longer checks keep the first and the last steps.
+/// How many of the first steps are kept. If a check has more steps than are kept, the middle ones are dropped.
 const KEPT_FIRST: usize = 12;
 const KEPT_LAST: usize = 28;
-/// The maximum length of a recorded call or result.
+/// The maximum length of a recorded call or result, in characters.
 const LONGEST_TEXT: usize = 300;
 
 /// One call from a check to a driver.
@@ -19,24 +19,24 @@ const LONGEST_TEXT: usize = 300;
 pub struct Step {
     /// The start time, in milliseconds since the start of the check.
     pub at_ms: u64,
-    /// The duration in milliseconds; `None` if the call did not return.
+    /// The duration in milliseconds; `None` if the call has not returned.
     pub took_ms: Option<u64>,
     /// The operation and its arguments.
     pub call: String,
-    /// The driver's result.
+    /// The result of the call.
     pub answer: String,
-    /// How often the same call with the same result occurred in a row.
+    /// How many consecutive calls were the same and had the same result.
     pub times: u32,
 }
 
-/// The steps of one check, shared by all drivers it uses.
+/// The steps of one check. All drivers of the check share them.
 #[derive(Debug)]
 pub(crate) struct Journal {
     began: Instant,
     steps: Mutex<Vec<Step>>,
 }
 
-/// A call that has not returned yet. If the call is dropped first, this records why there was no result.
+/// The step of a call that has not returned yet. If it is dropped first, it records why the call has no result.
 pub(crate) struct Pending {
     journal: Arc<Journal>,
     index: usize,
@@ -74,7 +74,7 @@ impl Journal {
         }
     }
 
-    /// Returns the steps so far; for a long check, the first and the last ones.
+    /// Returns the steps recorded so far. If there are too many, returns only the first and the last ones.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let steps = self.lock();
         let left_out = steps.len().saturating_sub(KEPT_FIRST + KEPT_LAST);
@@ -93,7 +93,7 @@ impl Journal {
         kept
     }
 
-    /// Returns the calls for which `answer` was recorded.
+    /// Returns the calls with the recorded result `answer`.
     fn with_answer(&self, answer: &str) -> Vec<String> {
         let steps = self.lock();
         let matching = steps.iter().filter(|step| step.answer == answer);
@@ -129,8 +129,8 @@ impl Pending {
         };
         step.took_ms = took_ms;
         answer.clone_into(&mut step.answer);
-        // Repeated polls are merged into one step. Only the last step can be merged, because later steps are
-        // identified by their index.
+        // Equal calls in a row are merged into one step, as those of a polling loop. Only the last step can be merged,
+        // because the index of a step must not change.
         if is_last
             && let [.., before, last] = steps.as_mut_slice()
             && before.took_ms.is_some()
@@ -159,7 +159,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Shortens engine-generated ids to their customary length.
+/// Shortens each id that an engine generated to its customary length.
 fn compact(text: &str) -> String {
     const WHOLE: usize = 64;
     const SHOWN: usize = 12;
@@ -180,7 +180,7 @@ fn compact(text: &str) -> String {
     out
 }
 
-/// Shortens text to [`LONGEST_TEXT`] characters by keeping its two ends.
+/// Shortens a text to [`LONGEST_TEXT`] characters by cutting out its middle.
 pub(crate) fn shortened(text: &str) -> String {
     let length = text.chars().count();
     if length <= LONGEST_TEXT {

@@ -1,4 +1,4 @@
-//! The selection of checks, and the options of a run.
+//! The options of a run, including which checks it runs.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,25 +9,25 @@ use tokio::sync::watch;
 
 use crate::{Check, Deviation, Level, TestImage};
 
-/// A filter that decides which checks run.
+/// A filter for the checks of a run. A check must meet all conditions.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Selection {
-    /// The areas to run; empty means all.
+    /// The areas whose checks run. If empty, all areas.
     pub areas: Vec<String>,
-    /// Globs; a check's id must match at least one. Empty means all checks.
+    /// Globs for check ids. A check runs if its id matches at least one of them. If empty, all checks.
     pub globs: Vec<String>,
-    /// The least strict level to run.
+    /// The least strict level of which checks run; `None` for all levels.
     pub level: Option<Level>,
-    /// The shard of the selected checks to run.
+    /// The shard of the selected checks that runs; `None` for all of them.
     pub shard: Option<Shard>,
 }
 
-/// A part of a selection, so that several machines can share a run. Together, the shards run every check
-/// exactly once.
+/// One of several equal parts of the selected checks, so that several machines can share a run. Together, the shards
+/// contain every check exactly once.
 ///
-/// The shard of a check depends only on the ids of the selected checks, so all machines must use the same
-/// selection. Written `2/4`, counted from 1.
+/// The shard of a check depends only on the ids of the selected checks, so all machines must select the same checks.
+/// Written as `2/4`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     number: usize,
@@ -38,7 +38,7 @@ impl Shard {
     fn keep(self, checks: &mut Vec<Check>) {
         let mut ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
         ids.sort_unstable();
-        // Round-robin: the checks of one area are adjacent and take about the same time.
+        // Neighbouring checks go to different shards, because those of one area take about the same time.
         let own: HashSet<&str> = ids.into_iter().skip(self.number - 1).step_by(self.of).collect();
         checks.retain(|check| own.contains(check.id));
     }
@@ -64,7 +64,7 @@ impl FromStr for Shard {
     }
 }
 
-/// The error for an invalid selection, with the valid choices.
+/// The error for an invalid selection. Its message names the valid choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectionError(String);
 
@@ -77,12 +77,12 @@ impl fmt::Display for SelectionError {
 impl std::error::Error for SelectionError {}
 
 impl Selection {
-    /// Returns whether every check is selected.
+    /// Returns whether the selection contains every check.
     pub fn is_everything(&self) -> bool {
         self.areas.is_empty() && self.globs.is_empty() && self.level.is_none() && self.shard.is_none()
     }
 
-    /// Returns the selected checks of `checks`, in their order.
+    /// Returns those of `checks` that are selected, in the same order.
     ///
     /// # Errors
     /// [`SelectionError`] if an area does not exist, a glob is invalid or matches no check, or nothing is selected.
@@ -130,7 +130,7 @@ impl Selection {
         set.build().map_err(|error| SelectionError(error.to_string()))
     }
 
-    /// Describes the selection: `area "logs" and shard 1/3`. Returns an empty string if everything is selected.
+    /// Describes which checks are selected: `area "logs" and shard 1/3`. Returns an empty string if all are selected.
     pub fn describe(&self) -> String {
         let mut parts: Vec<String> = self.globs.iter().map(|glob| format!("filter {glob:?}")).collect();
         parts.extend(self.areas.iter().map(|area| format!("area {area:?}")));
@@ -140,7 +140,7 @@ impl Selection {
     }
 }
 
-/// Returns the areas of these checks, in order of first appearance.
+/// Returns the areas of `checks`, in the order of their first appearance.
 pub fn areas(checks: &[Check]) -> Vec<&'static str> {
     let mut areas = Vec::new();
     for check in checks {
@@ -155,27 +155,27 @@ pub fn areas(checks: &[Check]) -> Vec<&'static str> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The checks to run.
+    /// Which checks run.
     pub selection: Selection,
-    /// The image that containers are created from.
+    /// The image from which the checks create containers.
     pub image: TestImage,
     /// The seed for the order of the checks and for their random choices.
     pub seed: u64,
     /// The number of checks that run concurrently.
     pub jobs: usize,
-    /// How many times every check runs. The first run uses [`seed`](Self::seed), and each further run the next
-    /// higher seed. A check that fails in any run has failed.
+    /// How many times every check runs. The first repetition uses [`seed`](Self::seed), and each further one the next
+    /// higher seed. A check that fails in any repetition has failed.
     pub repeat: usize,
-    /// Whether the run stops starting checks after the first failure that is fatal to the run.
+    /// Whether no further check starts after the first failure that makes the run fail.
     pub bail: bool,
     /// Known deviations: rules that the driver is known to break.
     pub deviations: Vec<Deviation>,
-    /// Stops the run early.
+    /// The switch that can stop the run.
     pub cancellation: Cancellation,
 }
 
 impl Options {
-    /// Creates options that run every check with this image, six concurrently.
+    /// Creates options for a run of all checks with the test image `image`, of which six run concurrently.
     pub fn new(image: TestImage) -> Self {
         Self {
             selection: Selection::default(),
@@ -190,15 +190,15 @@ impl Options {
     }
 
     driver_interface_types::setters! {
-        /// Sets the checks to run.
+        /// Sets which checks run.
         selection(self, selection: Selection) { self.selection = selection; }
-        /// Sets the seed. The same seed gives the same order.
+        /// Sets the seed. With the same seed, the checks start in the same order.
         seed(self, seed: u64) { self.seed = seed; }
         /// Sets how many checks run concurrently.
         jobs(self, jobs: usize) { self.jobs = jobs.max(1); }
         /// Sets how many times every check runs.
         repeat(self, times: usize) { self.repeat = times.max(1); }
-        /// Sets whether the run stops starting checks after the first failure that is fatal to the run.
+        /// Sets whether no further check starts after the first failure that makes the run fail.
         bail(self, bail: bool) { self.bail = bail; }
         /// Declares a known deviation: a rule that the driver is known to break.
         deviation(self, deviation: Deviation) { self.deviations.push(deviation); }

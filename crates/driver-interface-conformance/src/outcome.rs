@@ -1,23 +1,23 @@
-//! The outcomes of a check.
+//! The outcomes of checks.
 
 use std::fmt;
 
 use driver_interface_types::{ConfigurationError, DriverError};
 use serde::{Deserialize, Serialize};
 
-/// The result of a check's body. Every assertion of [`Ctx`](crate::Ctx) returns one, for use with `?`.
+/// The result of a check's function. Every assertion of [`Ctx`](crate::Ctx) returns one, for use with `?`.
 pub type CheckResult<T = ()> = Result<T, Verdict>;
 
-/// The reason why a check's body returned early.
+/// The reason why a check's function returned early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The driver breaks the rule.
     Failed(Failure),
-    /// The rule does not apply to this driver because of its configuration; the payload is the reason.
-    /// "Unsupported" for a declared operation is a failure instead.
+    /// The rule does not apply to this driver because of its configuration; the text is the reason. An "unsupported"
+    /// error of a declared operation is a failure instead.
     NotApplicable(String),
-    /// The check was inconclusive, because of the engine or the suite; the payload is the reason.
+    /// The check was inconclusive because of a problem of the engine or the suite, which the text describes.
     Broken(String),
 }
 
@@ -61,8 +61,8 @@ impl From<Failure> for Verdict {
     }
 }
 
-/// Converts the error of a call that should have succeeded into a failure. This includes "unsupported": the
-/// driver declared the operation.
+/// Converts the error of a call that should have succeeded to a failure. "Unsupported" is one, too, because the driver
+/// declares the operation.
 impl From<DriverError> for Verdict {
     fn from(error: DriverError) -> Self {
         let operation = error.context().operation().unwrap_or("a call").to_owned();
@@ -70,15 +70,15 @@ impl From<DriverError> for Verdict {
     }
 }
 
-/// Converts the error of an invalid name. Either the suite built the name, or the driver gave the name to a
-/// resource that it created.
+/// Converts the error for an invalid id or name to a verdict. Either the suite has built it, or the driver has given it
+/// to a resource.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
         Self::Broken(format!("a name of the suite or the driver is invalid: {error}"))
     }
 }
 
-/// Formats an error for the steps and messages of a report.
+/// Formats an error on one line, for the steps and messages of a report.
 pub(crate) fn describe(error: &DriverError) -> String {
     let retryable = if error.is_retryable() {
         "retryable"
@@ -120,7 +120,7 @@ impl Outcome {
         Self::NotRun,
     ];
 
-    /// Returns the outcome as a human-readable word.
+    /// Returns the outcome in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -133,7 +133,7 @@ impl Outcome {
         }
     }
 
-    /// Returns a one-character symbol for tables and progress output.
+    /// Returns the symbol of the outcome in tables and progress output, which is one character.
     pub fn symbol(self) -> char {
         match self {
             Self::Passed => '✔',
@@ -146,7 +146,7 @@ impl Outcome {
         }
     }
 
-    /// Ranks outcomes by severity. A check that did not run ranks lowest.
+    /// Returns the rank of the outcome by severity. A check that did not run has the lowest rank.
     pub(crate) fn severity(self) -> u8 {
         match self {
             Self::NotRun => 0,
@@ -159,7 +159,7 @@ impl Outcome {
         }
     }
 
-    /// Returns whether the outcome is worse than a pass and not a declared deviation.
+    /// Returns whether the check failed, timed out or was inconclusive.
     pub(crate) fn is_problem(self) -> bool {
         self.severity() > Self::Deviates.severity()
     }

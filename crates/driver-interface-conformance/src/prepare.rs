@@ -1,4 +1,4 @@
-//! The preparation before the first check and the cleanup after the last one.
+//! The steps before the first check and after the last one: connecting, and importing and removing the test image.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +14,31 @@ use crate::guard::Lost;
 use crate::outcome::describe as describe_error;
 use crate::{Check, DriverReport, Need, Outcome, Target, TestImage, guard};
 
-/// The prefix of the reason why checks that need the test image are not run.
+/// The beginning of the reason for which checks are not run that need the test image.
 pub(crate) const NO_IMAGE: &str = "no test image";
-/// The timeout for each of these steps: a driver that hangs must not hang the suite.
+/// The timeout of each step, so that a driver that hangs does not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// The prefix of each run's namespace.
+/// The beginning of the namespace of every run.
 const PREFIX: &str = "conf-";
-/// The remedy for a driver that cannot import the suite's own image.
+/// The hint for a driver that cannot import the suite's own image.
 const NAME_ONE: &str =
     "the driver does not import images; name one that the engine has, with `Harness::image` or `--image`";
-/// The timeout for connecting, and for information that needs no request to the engine.
+/// The timeout for connecting, and for calls that need no request to the engine.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The state of the test image after preparation.
+/// The test image after the preparation.
 pub(crate) enum Image {
-    /// The image exists and is not the suite's own.
+    /// The image exists. It is not the suite's own.
     Found(ImageRef),
-    /// The image was imported by this run.
+    /// This run has imported the image.
     Imported(ImageRef),
     /// The image is unavailable; the checks that need it are not run.
     Missing(String),
-    /// The import failed, although the driver declares it.
+    /// The driver declares that it imports images, but the import failed.
     Broken {
         reason: String,
-        /// The image that the import may have created nevertheless.
+        /// The image that the failed import may have created nevertheless.
         tried: Option<ImageRef>,
     },
 }
@@ -52,7 +52,7 @@ impl Image {
     }
 }
 
-/// Connects with a timeout, so that a driver that never returns does not block the suite.
+/// Connects a driver, with a timeout, so that a target that never returns does not block the suite.
 pub(crate) async fn connect(
     target: &Arc<dyn Target>,
     namespace: &Namespace,
@@ -62,13 +62,13 @@ pub(crate) async fn connect(
     connected.unwrap_or_else(|lost| Err(lost.into_error("connect")))
 }
 
-/// Returns the capabilities a driver declares.
+/// Returns the capabilities that a driver declares.
 pub(crate) async fn capabilities(driver: &Arc<dyn ContainerDriver>) -> Result<Capabilities, Lost> {
     let driver = Arc::clone(driver);
     guard::call(CONNECT_DEADLINE, async move { driver.capabilities() }).await
 }
 
-/// Returns the identity of the driver and its engine. The report lists the reason for each missing value.
+/// Returns a report that identifies the driver and its engine, and the capabilities. Leaks name calls that failed.
 pub(crate) async fn describe(
     target: &dyn Target,
     driver: &Arc<dyn ContainerDriver>,
@@ -94,12 +94,12 @@ pub(crate) async fn describe(
     (report, capabilities)
 }
 
-/// Returns the namespace of a run.
+/// Returns the namespace of the run with the id `run_id`.
 pub(crate) fn namespace_of(run_id: &str) -> Result<Namespace, ConfigurationError> {
     Namespace::new(format!("{PREFIX}{run_id}"))
 }
 
-/// Returns the image that the run in this namespace imports; `None` if this is not the namespace of a run.
+/// Returns the image that the run with this namespace imports, or `None` if it is not the namespace of a run.
 pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
     let run_id = namespace.as_str().strip_prefix(PREFIX)?;
     ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
@@ -119,7 +119,7 @@ pub(crate) async fn import(
     if !capabilities.supports(Operation::ImportImage) {
         return Image::Missing(NAME_ONE.to_owned());
     }
-    // Engines complete a short name differently. A name with a registry is the same everywhere.
+    // A name with a registry is the same on every engine, but engines complete a short name differently.
     let Some(reference) = image_of(namespace) else {
         return Image::Broken {
             reason: format!("no image can be named after {namespace}"),
@@ -142,8 +142,8 @@ pub(crate) async fn import(
     }
 }
 
-/// Checks whether a container can be created from an image that the engine should have or pull, so that a missing
-/// image is reported once and not as the failure of every check.
+/// Creates a container from an image that the engine should have or pull, to find out whether it is usable. A missing
+/// image is thus reported once, and not as the failure of every check.
 async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
     let (requested, config) = (
         Arc::clone(driver),
@@ -163,16 +163,16 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
                     .remove_container(&created.id, RemoveOptions::force())
                     .await
             };
-            // The sweep reports a leftover container.
+            // If this fails, the sweep reports the container.
             let _ = guard::call(DEADLINE, removal).await;
         }
-        // The checks report any other problem.
+        // If there is any other problem, the checks report it.
         Ok(Err(_)) | Err(_) => {}
     }
     Image::Found(reference.clone())
 }
 
-/// Removes the image that [`import`] created. Returns the image if it could not be removed.
+/// Removes the image that [`import`] created. Returns the image if that fails.
 pub(crate) async fn remove(
     driver: &Arc<dyn ContainerDriver>,
     capabilities: &Capabilities,
@@ -180,7 +180,7 @@ pub(crate) async fn remove(
 ) -> Option<String> {
     let (reference, is_there) = match image {
         Image::Imported(reference) => (reference, true),
-        // An import that failed or never returned may still have created the image.
+        // The import failed or never returned, but may have created the image nevertheless.
         Image::Broken {
             tried: Some(reference),
             ..
@@ -200,7 +200,7 @@ pub(crate) async fn remove(
     Some(format!("image {reference}: {problem}"))
 }
 
-/// Returns the outcome and the reason of a check that does not run.
+/// Returns the outcome and the reason if a check cannot run or does not apply to the driver, otherwise `None`.
 pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<(Outcome, String)> {
     let missing: Vec<String> = check
         .required()

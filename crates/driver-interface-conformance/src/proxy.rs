@@ -1,8 +1,8 @@
-//! A proxy that injects faults between a driver and its engine, for tests of drivers.
+//! A proxy that injects faults into the connection between a driver and its engine, for tests of drivers.
 //!
-//! A driver connected to a [`FaultProxy`] talks to its engine as usual until a [`Rule`] injects a [`Fault`]
-//! into a request. The proxy understands HTTP/1.1, the frames in which Docker sends the output of commands, and
-//! connections upgraded to byte streams.
+//! A driver that is connected to a [`FaultProxy`] reaches its engine as usual until a [`Rule`] injects a [`Fault`] into
+//! a request. The proxy understands HTTP/1.1, the frames in which Docker sends the output of commands, and connections
+//! that are upgraded to byte streams.
 //!
 //! ```no_run
 //! use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Position, Rule};
@@ -49,10 +49,9 @@ use endpoint::{Address, Listener, listen};
 use engine::Engine;
 use relay::Relay;
 
-/// A fault-injecting proxy that runs on its own thread. Dropping it closes its connections and removes its
-/// socket.
+/// A proxy that injects faults. When dropped, it closes its connections and removes its socket.
 ///
-/// The proxy is independent of the driver's runtime and of that runtime's clock.
+/// The proxy runs on its own thread, so it is independent of the driver's runtime and of that runtime's clock.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: Address,
@@ -61,19 +60,19 @@ pub struct FaultProxy {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A request that a proxy received, and the engine's response.
+/// A request that a proxy received, and a summary of the engine's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// `GET`, `POST` and so on.
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The path, without the query.
+    /// The path of the request, without the query.
     pub path: String,
     /// The HTTP status of the engine's response; `None` if the engine received no request or did not respond.
     pub status: Option<u16>,
-    /// How the body of the engine's response is delimited.
+    /// How the body of the engine's response is delimited; `None` if there was no response.
     pub framing: Option<Framing>,
-    /// The number of bytes of the response's body that were sent to the driver.
+    /// The number of bytes of the response body that the proxy has sent to the driver.
     pub bytes: u64,
 }
 
@@ -104,8 +103,8 @@ impl FaultProxy {
         Self::run(Engine::parse(engine)?, false)
     }
 
-    /// Starts a proxy on a loopback TCP port instead of a Unix socket. Every program on this host can
-    /// reach it.
+    /// Starts a proxy like [`start`](Self::start), but on a loopback TCP port, which every program on this host can
+    /// reach.
     ///
     /// # Errors
     /// The same as [`start`](Self::start).
@@ -113,8 +112,8 @@ impl FaultProxy {
         Self::run(Engine::parse(engine)?, true)
     }
 
-    /// Starts a server that responds from a script instead of an engine, on a Unix socket in a temporary
-    /// directory.
+    /// Starts a server on a Unix socket in a temporary directory. Instead of an engine, `script` responds to the
+    /// requests.
     ///
     /// ```
     /// use driver_interface_conformance::proxy::{Answer, FaultProxy};
@@ -153,7 +152,7 @@ impl FaultProxy {
         let thread = std::thread::Builder::new()
             .name("fault-proxy".to_owned())
             .spawn(move || {
-                // Dropped, and thus removed, when the thread ends.
+                // The directory is removed when the thread ends, because this value is dropped.
                 let _directory = directory;
                 runtime.block_on(async {
                     let listener = match Listener::bind(&condition).await {
@@ -180,19 +179,19 @@ impl FaultProxy {
         })
     }
 
-    /// Returns the URI at which the proxy listens, for a driver: `unix:///path` or `tcp://127.0.0.1:port`.
+    /// Returns the URI of the proxy, to which drivers connect: `unix:///path` or `tcp://127.0.0.1:port`.
     pub fn uri(&self) -> String {
         self.address.to_string()
     }
 
-    /// Adds a rule. If several rules match a request, the first one applies.
+    /// Adds a rule. If several rules match a request, the one that was added first applies.
     pub fn inject(&self, rule: Rule) -> Injected {
         let injected = Injected::new(rule);
         self.relay.rules().push(injected.clone());
         injected
     }
 
-    /// Removes all rules and listens normally again. Connections with an injected fault keep it.
+    /// Removes all rules and restores the listening socket. A fault that is already injected into a connection remains.
     ///
     /// # Errors
     /// The same as [`set_endpoint`](Self::set_endpoint).
@@ -201,7 +200,7 @@ impl FaultProxy {
         self.set_endpoint(Endpoint::Listening)
     }
 
-    /// Changes the state of the listening socket. The change is complete when the call returns.
+    /// Changes the state of the listening socket, and returns when the change is complete.
     ///
     /// # Errors
     /// The operating system's error from the change.
@@ -212,17 +211,17 @@ impl FaultProxy {
         result.recv().map_err(io::Error::other)?
     }
 
-    /// Breaks all current connections.
+    /// Breaks all open connections in the way `how`.
     pub fn break_all(&self, how: Break) {
         self.relay.cut_all(how);
     }
 
-    /// Returns the number of current connections.
+    /// Returns the number of open connections.
     pub fn connections(&self) -> usize {
         self.relay.connections()
     }
 
-    /// Returns the requests received since the last call, in order.
+    /// Returns the requests that the proxy has received since the last call of this method, in order.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.relay.exchanges())
     }
@@ -230,7 +229,7 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        // This fails if the thread has already ended.
+        // This fails if the proxy's thread has already ended.
         let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -1,4 +1,4 @@
-//! The results of a run, as plain data: `report.json`.
+//! The results of a run, as they are written to `report.json`.
 //!
 //! Field names are camelCase. Times are milliseconds since the epoch, and durations are milliseconds. Readers
 //! ignore unknown fields. [`SCHEMA_VERSION`] changes only when a field changes its meaning or is removed.
@@ -14,14 +14,14 @@ use crate::{Check, Deviation, Failure, Level, Outcome};
 /// The version of the report's schema.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// The version of the suite. A new or stricter check raises the minor number, and a removed or looser check the
-/// patch number.
+/// The version of the suite. A new or stricter check raises the minor version, and a removed or less strict check the
+/// patch version.
 pub const SUITE_VERSION: &str = "2.0.0";
 
-/// The symbol in tables and progress output for a failed check whose level is not MUST.
+/// The symbol, in tables and progress output, of a failed check whose level is not MUST.
 pub(crate) const MINOR: char = '△';
 
-/// The results of one run over all its drivers.
+/// The results of one run, with all its drivers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -30,16 +30,16 @@ pub struct Report {
     pub schema_version: u32,
     /// [`SUITE_VERSION`].
     pub suite_version: String,
-    /// The start time of the run.
+    /// The time at which the run started.
     pub started_at: u64,
-    /// The seed for the order of the checks; for a repeated run, the seed of the first repetition.
+    /// The seed for the order of the checks. If the run was repeated, the seed of the first repetition.
     pub seed: u64,
-    /// Whether only some checks were selected. Such a run does not prove conformance.
+    /// Whether only some of the checks were selected. Such a run does not prove conformance.
     pub partial: bool,
-    /// The selection, in words.
+    /// A description of which checks were selected, such as `area "logs" and shard 1/3`; `None` if all were selected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
-    /// The drivers that were checked.
+    /// The results of each driver that was checked.
     pub drivers: Vec<DriverReport>,
     /// The targets that were not checked, and why.
     pub not_run: Vec<NotRun>,
@@ -50,11 +50,11 @@ pub struct Report {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct NotRun {
-    /// The target.
+    /// The URI of the target.
     pub uri: String,
-    /// The reason, and the remedy.
+    /// The reason why the target was not checked, and the remedy.
     pub reason: String,
-    /// Whether the target was required to run.
+    /// Whether it is a failure that the target was not checked.
     pub required: bool,
 }
 
@@ -63,31 +63,31 @@ pub struct NotRun {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DriverReport {
-    /// The target.
+    /// The URI of the target.
     pub uri: String,
     /// The driver's name.
     pub name: String,
     /// The driver's version.
     pub version: String,
-    /// The engine behind the driver, if it responded.
+    /// The engine that the driver uses; `None` if it did not respond.
     pub engine: Option<EngineInfo>,
     /// The capabilities that the driver declares.
     pub capabilities: Capabilities,
-    /// The image that containers were created from; `None` if the checks that need an image were not run.
+    /// The image from which containers were created; `None` if the checks that need an image were not run.
     pub image: Option<String>,
-    /// The wall-clock time from connecting to the end of the sweep.
+    /// The time from connecting to the end of the sweep, on the wall clock.
     pub wall_ms: u64,
     /// Whether the run was cancelled.
     pub cancelled: bool,
-    /// The seeds of a repeated run, in order.
+    /// The seeds of the repetitions of a repeated run, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<u64>,
-    /// The number of checks by outcome.
+    /// The number of checks with each outcome.
     pub summary: Summary,
-    /// Leftover resources on the engine, resources that could not be listed, and calls by the suite itself
-    /// that panicked or timed out.
+    /// The resources left on the engine, resources that could not be listed, and calls by the suite itself that
+    /// panicked or timed out. Each is described in words.
     pub leaks: Vec<String>,
-    /// Every selected check, in the order of the catalogue.
+    /// The results of the selected checks, in the order of the catalogue.
     pub checks: Vec<CheckReport>,
 }
 
@@ -98,24 +98,24 @@ pub struct DriverReport {
 pub struct CheckReport {
     /// The check's id.
     pub id: String,
-    /// The severity of a failure.
+    /// The level of the check: how severe a failure is.
     pub level: Level,
-    /// The rule.
+    /// The rule that the check verifies.
     pub statement: String,
-    /// The reason for the rule, if it needs one.
+    /// The reason for the rule; `None` if it needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rationale: Option<String>,
     /// The capabilities a driver must declare for the rule to apply to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Capability>,
-    /// The declared deviation.
+    /// The deviation that was declared for the check, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<Deviation>,
-    /// The outcome; for a repeated run, the worst outcome. All other fields describe the repetition with that outcome.
+    /// The outcome; for a repeated run, the worst one. The other fields describe the repetition with that outcome.
     pub outcome: Outcome,
-    /// The duration on the runtime's clock: simulated time if the clock is paused.
+    /// The duration of the check on the runtime's clock, that is, simulated time if the clock is paused.
     pub duration_ms: u64,
-    /// The number of assertions made.
+    /// The number of assertions that the check made.
     pub assertions: usize,
     /// The reason why the check did not pass; `None` if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,39 +123,39 @@ pub struct CheckReport {
     /// The expected and the actual value, if an assertion failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// The calls the check made; recorded only for checks that did not pass.
+    /// The calls that the check made; empty if it passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
-    /// The repetitions of a repeated run, in order.
+    /// The outcomes of all repetitions, in order; empty if the run was not repeated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<Repetition>,
 }
 
-/// The outcome of a check in one repetition.
+/// The outcome of a check in one repetition of a repeated run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Repetition {
     /// The seed of the repetition.
     pub seed: u64,
-    /// The outcome.
+    /// The outcome in this repetition.
     pub outcome: Outcome,
-    /// The duration.
+    /// The duration in this repetition.
     pub duration_ms: u64,
 }
 
-/// The number of checks by outcome.
+/// The number of checks with each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// All checks: the sum of the next seven fields.
+    /// All checks: the sum of the following seven fields.
     pub total: usize,
     /// Checks that passed.
     pub passed: usize,
     /// Checks that failed.
     pub failed: usize,
-    /// Checks that failed as declared.
+    /// Checks that failed and have a declared deviation.
     #[serde(default)]
     pub deviates: usize,
     /// Checks that did not apply to the driver.
@@ -166,13 +166,13 @@ pub struct Summary {
     pub timed_out: usize,
     /// Checks that were not run, because there was no image or the run ended first.
     pub not_run: usize,
-    /// The checks that make the driver non-conformant: MUST checks that failed or timed out, and checks whose
-    /// declared deviation has expired or that passed despite it.
+    /// Checks that make the driver non-conformant: MUST checks that failed or timed out, and checks whose declared
+    /// deviation has expired or that passed despite it.
     pub must_failed: usize,
 }
 
 impl Report {
-    /// Creates an empty report for a run that starts now.
+    /// Creates an empty report of a run that starts now.
     pub fn new(seed: u64, partial: bool) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
@@ -186,15 +186,15 @@ impl Report {
         }
     }
 
-    /// Returns the summary over the checks of all drivers.
+    /// Returns the number of checks with each outcome, over all drivers.
     pub fn summary(&self) -> Summary {
         Summary::of(self.drivers.iter().flat_map(|driver| &driver.checks))
     }
 
-    /// Returns the overall verdict of the run.
+    /// Returns the verdict on the whole run.
     pub fn verdict(&self) -> RunVerdict {
         let any = |holds: fn(&DriverReport) -> bool| self.drivers.iter().any(holds);
-        // A selection may legitimately contain no check that applies to one of several drivers.
+        // If some checks are selected, it is possible that none of them applies to one of several drivers.
         let unchecked =
             |driver: &DriverReport| !driver.has_run() && (!self.partial || driver.summary.not_run > 0);
         let broken = any(|driver| {
@@ -213,7 +213,7 @@ impl Report {
 }
 
 impl NotRun {
-    /// Creates an entry for a target that was not checked.
+    /// Creates the entry for the target `uri`, which was not checked for the reason `reason`.
     pub fn new(uri: impl Into<String>, reason: impl Into<String>, required: bool) -> Self {
         Self {
             uri: uri.into(),
@@ -223,7 +223,7 @@ impl NotRun {
     }
 }
 
-/// The overall verdict of a run. Variants are ordered from worst to best.
+/// The verdict on a whole run. The variants are ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunVerdict {
     /// A driver failed a check of level MUST, a declared deviation no longer holds, or a required target did
@@ -231,14 +231,14 @@ pub enum RunVerdict {
     NotConformant,
     /// A check was inconclusive, or a driver was not checked at all.
     Broken,
-    /// The run left resources on an engine.
+    /// The run left resources behind on an engine.
     Leaked,
-    /// None of the above. [`DriverReport::verdict`] states for each driver whether every check ran.
+    /// There was no such problem. [`DriverReport::verdict`] states for each driver whether every check ran.
     Ok,
 }
 
 impl RunVerdict {
-    /// Returns the exit code of a program that ran the suite: 0, 1, 2 or 4.
+    /// Returns the exit code for a program that runs the suite: 0, 1, 2 or 4.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -267,13 +267,13 @@ impl DriverReport {
         }
     }
 
-    /// Returns the report on one check.
+    /// Returns the report on the check with this id, or `None` if the check was not selected.
     pub fn check(&self, id: &str) -> Option<&CheckReport> {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// Iterates over the checks that did not pass and were neither skipped nor declared to deviate. This
-    /// includes checks that were not run.
+    /// Returns the checks that neither passed nor were skipped nor deviate as declared. They include checks that were
+    /// not run.
     pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| {
             !matches!(
@@ -283,7 +283,7 @@ impl DriverReport {
         })
     }
 
-    /// Turns this report into the first repetition of a repeated run.
+    /// Makes this report the first repetition, with the seed `seed`, of a repeated run.
     pub(crate) fn begin_repetitions(&mut self, seed: u64) {
         self.seeds = vec![seed];
         for check in &mut self.checks {
@@ -291,7 +291,7 @@ impl DriverReport {
         }
     }
 
-    /// Merges a further repetition of the same run, with this seed.
+    /// Adds the report `next`, of a further repetition with the seed `seed`.
     pub(crate) fn add(&mut self, seed: u64, next: Self) {
         self.seeds.push(seed);
         self.wall_ms += next.wall_ms;
@@ -309,7 +309,7 @@ impl DriverReport {
         self.summary = Summary::of(&self.checks);
     }
 
-    /// Describes the driver and its engine on one line.
+    /// Returns a line that names the driver and its engine.
     pub fn title(&self) -> String {
         let engine = self.engine.as_ref().map_or(String::new(), |engine| {
             let api = engine
@@ -343,7 +343,7 @@ impl CheckReport {
         }
     }
 
-    /// Merges the same check's result from a further repetition. The worse of the two results is reported.
+    /// Adds the same check's result in a further repetition with the seed `seed`. The worse of the results is reported.
     fn add(&mut self, seed: u64, mut again: Self) {
         let mut repetitions = std::mem::take(&mut self.repetitions);
         repetitions.push(again.repetition(seed));
@@ -361,17 +361,17 @@ impl CheckReport {
         }
     }
 
-    /// Returns whether this check alone makes the run unsuccessful.
+    /// Returns whether this check alone makes the run fail.
     pub fn is_fatal(&self) -> bool {
         self.outcome == Outcome::Error || self.is_decisive()
     }
 
-    /// Returns whether the driver broke a rule whose violation is reported but does not affect conformance.
+    /// Returns whether the driver broke a rule, but one that does not affect its conformance.
     pub(crate) fn is_minor(&self) -> bool {
         self.outcome.is_violation() && !self.is_decisive()
     }
 
-    /// Returns a one-character symbol for tables and progress output.
+    /// Returns the symbol of the result in tables and progress output, which is one character.
     pub(crate) fn symbol(&self) -> char {
         if self.is_minor() {
             MINOR
@@ -380,19 +380,19 @@ impl CheckReport {
         }
     }
 
-    /// Returns whether the result makes the driver non-conformant.
+    /// Returns whether this result makes the driver non-conformant.
     fn is_decisive(&self) -> bool {
         self.outcome.is_violation() && (self.level == Level::Must || self.deviation.is_some())
     }
 
-    /// Returns whether the check passed in some repetitions and failed in others.
+    /// Returns whether the check passed in some repetitions of the run and failed in others.
     pub fn is_flaky(&self) -> bool {
         let ended =
             |required: fn(Outcome) -> bool| self.repetitions.iter().any(|time| required(time.outcome));
         ended(|outcome| outcome == Outcome::Passed) && ended(Outcome::is_problem)
     }
 
-    /// Returns the seed of the repetition that this report describes, if the run was repeated.
+    /// Returns the seed of the repetition that this report describes, or `None` if the run was not repeated.
     pub fn seed(&self) -> Option<u64> {
         let reported = self.repetitions.iter().find(|time| time.outcome == self.outcome);
         reported.map(|time| time.seed)
@@ -410,14 +410,14 @@ impl CheckReport {
         self
     }
 
-    /// Returns the first segment of the id.
+    /// Returns the area of the check: the first segment of its id.
     pub fn area(&self) -> &str {
         crate::check::area_of(&self.id)
     }
 }
 
 impl Summary {
-    /// Counts checks by outcome.
+    /// Counts `checks` by outcome.
     pub fn of<'a>(checks: impl IntoIterator<Item = &'a CheckReport>) -> Self {
         let mut summary = Self::default();
         for check in checks {
@@ -438,7 +438,7 @@ impl Summary {
         summary
     }
 
-    /// Returns the outcomes that occur, each with its count, from worst to best.
+    /// Returns the outcomes that any check has, from worst to best, with the number of their checks.
     pub(crate) fn counts(&self) -> Vec<(Outcome, usize)> {
         let mut counts: Vec<_> = Outcome::ALL.map(|outcome| (outcome, self.count(outcome))).into();
         counts.retain(|(_, count)| *count > 0);
@@ -458,8 +458,8 @@ impl Summary {
         }
     }
 
-    /// Formats the line that ends every output: `132 passed, 0 failed, 8 skipped`, followed by any other
-    /// counts.
+    /// Returns the summary line of all text formats, such as `132 passed, 0 failed, 8 skipped`. Any other counts
+    /// follow.
     pub fn line(&self) -> String {
         let mut line = format!(
             "{} passed, {} failed, {} skipped",

@@ -1,4 +1,4 @@
-//! Runs checks against one target in random order, several concurrently, each with a time limit, and cleans up.
+//! The runner: it runs checks against one target in random order, several concurrently, and cleans up.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -24,22 +24,22 @@ use crate::{
     SelectionError, Summary, Target, Verdict, checks, guard, sweep,
 };
 
-/// How long a check's body may take to stop after it is aborted.
+/// How long a check may take to stop after the suite has aborted it.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long the suite waits for the engine to complete a request after it aborts a check's body in the middle of a
-/// call. Until then, a created resource may not be visible.
+/// How long the suite waits for the engine to complete a request of a check that was aborted in the middle of a call.
+/// Before that, a resource that the request creates may not be visible.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// The reason why a run did not start.
+/// The reason why a run could not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The selection is invalid or matches no check.
+    /// The selection is invalid or contains no check.
     Selection(SelectionError),
-    /// A declared deviation names no existing check, or its `until` is not a version.
+    /// A declared deviation names a check that does not exist, or its `until` is not a version.
     Deviation(DeviationError),
-    /// The target could not be reached.
+    /// The driver could not be connected.
     Unreachable(DriverError),
 }
 
@@ -96,8 +96,8 @@ impl std::error::Error for RunError {
 /// ```
 ///
 /// # Errors
-/// If nothing is selected, a declared deviation is invalid, or the target cannot be reached. Later problems are
-/// part of the report.
+/// If no check is selected, a declared deviation is invalid, or the target cannot be reached. The report contains all
+/// later problems.
 ///
 /// # Cancel safety
 /// Dropping the future leaves the resources of running checks on the engine. Use
@@ -110,7 +110,7 @@ pub async fn run(
     run_checks(&checks::all(), target, options, observer).await
 }
 
-/// Runs the given checks, such as the suite's plus your own; see [`run`].
+/// Runs the given checks, such as the suite's and additional ones; see [`run`].
 ///
 /// # Errors
 /// As [`run`].
@@ -143,7 +143,7 @@ pub async fn run_checks(
         }
         match once(number).await {
             Ok(next) => report.add(options.seed.wrapping_add(number as u64), next),
-            // The results so far are kept.
+            // The results of the repetitions so far are kept.
             Err(error) => {
                 report.leaks.push(format!(
                     "the engine became unreachable before repetition {}: {error}",
@@ -168,9 +168,9 @@ async fn run_once(
     Ok(session.end(tally).await)
 }
 
-/// A connected target that has the test image.
+/// A connected target whose test image is prepared.
 pub(crate) struct Session {
-    /// The identity of the driver and its engine.
+    /// The report on the driver, which so far contains only the identity of the driver and its engine.
     pub(crate) report: DriverReport,
     runner: Runner,
     image: Image,
@@ -220,13 +220,13 @@ impl Session {
         })
     }
 
-    /// Returns the report on a check that cannot run or does not apply to the driver.
+    /// Returns the report on a check that cannot run or does not apply to the driver; `None` if the check can run.
     #[cfg(feature = "harness")]
     pub(crate) fn obstacle(&self, check: &Check) -> Option<CheckReport> {
         self.runner.obstacle(check, &self.image)
     }
 
-    /// Runs one check and returns its report and its leftover resources.
+    /// Runs one check. Returns its report and the resources that it has left behind.
     #[cfg(feature = "harness")]
     pub(crate) async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         if self.runner.cancellation.is_cancelled() {
@@ -239,7 +239,7 @@ impl Session {
         }
     }
 
-    /// Finds and removes leftover resources, and completes the report.
+    /// Finds and removes the resources that are left, and returns the complete report.
     pub(crate) async fn end(&self, tally: Tally) -> DriverReport {
         let (mut report, runner) = (self.report.clone(), &self.runner);
         let Tally { mut done, leaks, .. } = tally;
@@ -256,7 +256,7 @@ impl Session {
         report
             .leaks
             .extend(sweep::leaks(&shared.target, &namespaces).await);
-        // After the sweep, because a leftover container would keep the image in use.
+        // This comes after the sweep, because a container that is left would keep the image in use.
         let left = prepare::remove(&runner.driver, &shared.capabilities, &self.image).await;
         report.leaks.extend(left);
 
@@ -272,13 +272,13 @@ impl Session {
 
 const CANCELLED: &str = "the run was cancelled";
 
-/// The results of a run so far.
+/// The results that a run has so far.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Each check's index in the catalogue, and its report.
+    /// The reports so far, each with the index of its check in the catalogue.
     pub(crate) done: Vec<(usize, CheckReport)>,
     pub(crate) leaks: Vec<String>,
-    /// The reason why no further check starts, if any.
+    /// The reason why no further check starts; `None` if checks still start.
     over: Option<String>,
 }
 
@@ -289,7 +289,7 @@ struct Runner {
     deviations: Deviations,
     cancellation: crate::Cancellation,
     bail: bool,
-    /// Whether a check was aborted in the middle of an operation.
+    /// Whether a check was aborted in the middle of a call.
     has_stopped_one: AtomicBool,
 }
 
@@ -304,7 +304,7 @@ impl Runner {
             }
         }
         waiting.shuffle(&mut StdRng::seed_from_u64(options.seed));
-        // Checks with a long limit go first, so that none of them runs alone at the end.
+        // Checks with a long time limit start first, so that none of them runs alone at the end.
         waiting.sort_by_key(|(_, check)| Reverse(check.limit));
         let (together, alone): (Vec<_>, Vec<_>) = waiting
             .into_iter()
@@ -355,7 +355,7 @@ impl Runner {
         }
     }
 
-    /// Runs a check and returns its report and its leftover resources, even if the check panics.
+    /// Runs a check, which may panic. Returns its report and the resources that it has left behind.
     async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         let run = AssertUnwindSafe(self.try_run_one(index, check)).catch_unwind();
         run.await.unwrap_or_else(|payload| {
@@ -383,7 +383,7 @@ impl Runner {
         (self.deviations.judge(report), leaks)
     }
 
-    /// Runs a check's body and reports if it could not be stopped.
+    /// Runs a check's function. Returns the report, and a message if the function could not be stopped.
     async fn run_body(&self, check: &Check, ctx: &Ctx) -> (CheckReport, Vec<String>) {
         let limit = check.limit.mul_f64(self.shared.target.time_scale().max(0.1));
         let (run, given) = (check.run, ctx.clone());
@@ -408,7 +408,7 @@ impl Runner {
     }
 }
 
-/// Aborts a body and waits until everything it holds is dropped. Reports if that takes too long.
+/// Aborts a check's function and waits until it is dropped. Returns a message if that takes too long.
 async fn stop(mut body: JoinSet<CheckResult>) -> Vec<String> {
     match timeout(STOP_DEADLINE, body.shutdown()).await {
         Ok(()) => Vec::new(),
@@ -444,7 +444,7 @@ fn judge(check: &Check, result: CheckResult, assertions: usize) -> CheckReport {
     }
 }
 
-/// Attributes a panic: inside a call to the driver, otherwise to the suite.
+/// Returns the report on a check that panicked. A panic in a call is the driver's failure, any other is the suite's.
 fn judge_panic(check: &Check, ctx: &Ctx, error: JoinError) -> CheckReport {
     let message = guard::panic_of(error);
     broken(

@@ -1,4 +1,4 @@
-//! The sweep after a run, or after a killed run: reports and removes what is left in the run's namespaces.
+//! The sweep after a run, even one that was killed: it finds and removes the resources left in the run's namespaces.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use tokio::time::{Instant, sleep};
 use crate::outcome::describe;
 use crate::{Target, guard, prepare};
 
-/// How long a driver may take to roll back dropped creations in the background.
+/// How long the sweep waits for a driver to roll back dropped creations in the background.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// The timeout for one query or removal: a driver that hangs must not hang the suite.
+/// The timeout of each query and removal, so that a driver that hangs does not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The number of namespaces that are swept concurrently.
+/// The number of namespaces that are swept at the same time.
 const AT_ONCE: usize = 8;
 
-/// Finds leftover resources in these namespaces, over a new connection to each namespace, and removes them. Returns
-/// the resources and any problems.
+/// Finds and removes the resources left in these namespaces, with a new connection for each. Returns a line for each
+/// resource and each problem.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
     let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async move {
         let Swept { found, problems } = sweep_one(target, &namespace).await;
@@ -37,16 +37,15 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
     sweeps.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
 }
 
-/// Removes the leftover resources of a killed run: everything in the namespaces it used, and its test image.
-/// Returns what was found, one line each.
+/// Removes the resources that a killed run has left: everything in the namespaces it used, and its test image. Returns
+/// a line for each resource found.
 ///
-/// [`Target::connect`] receives every namespace that a run uses. Record each one before it is used, and delete
-/// the record when the run is over. Never sweep the namespaces of a live run: the sweep would remove
-/// resources that the run is using.
+/// [`Target::connect`] gets every namespace that a run uses. Record each one before it is used, and delete the record
+/// when the run has ended. Never sweep the namespaces of a run that is still active: the sweep would remove resources
+/// that the run is using.
 ///
 /// # Errors
-/// A description of what could not be removed; all other resources are removed. Sweep again when the engine
-/// can be reached.
+/// A description of what could not be removed; everything else is removed. Sweep again when the engine can be reached.
 ///
 /// # Cancel safety
 /// If the future is dropped, some resources remain; sweep again.
@@ -71,7 +70,7 @@ pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<
 /// The result of sweeping one namespace.
 #[derive(Default)]
 struct Swept {
-    /// The resources found.
+    /// A description of each resource found.
     found: Vec<String>,
     problems: Vec<String>,
 }
@@ -134,7 +133,7 @@ async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
     }
 }
 
-/// A resource that can be left in a namespace.
+/// A resource that was found in a namespace.
 enum Object {
     Container(Box<ContainerInstance>),
     Volume(Volume),
@@ -168,16 +167,16 @@ impl fmt::Display for Object {
     }
 }
 
-/// The result of removing a resource.
+/// The result of an attempt to remove a resource.
 enum Removed {
     Now,
-    /// The resource no longer existed before the removal.
+    /// The resource had already been removed.
     Before,
-    /// The resource still exists; the payload is the reason.
+    /// The resource still exists, for this reason.
     Not(String),
 }
 
-/// A new connection to a namespace, for its sweep.
+/// A new connection to the namespace that is swept.
 struct Sweeper {
     driver: Arc<dyn ContainerDriver>,
     capabilities: Capabilities,
@@ -194,7 +193,7 @@ impl Sweeper {
         })
     }
 
-    /// Returns all resources found, and what could not be listed.
+    /// Returns the resources in the namespace, and a message for each kind of resource that could not be listed.
     async fn objects(&self) -> (Vec<Object>, Vec<String>) {
         let (containers, volumes, networks) = join3(
             self.list(None, |driver| async move {
@@ -242,7 +241,7 @@ impl Sweeper {
         }
     }
 
-    /// Removes the containers, and then the resources they may have used. Returns what could not be removed.
+    /// Removes the containers and then the other resources, which they may use. Returns what could not be removed.
     async fn remove_all(&self, objects: Vec<Object>) -> Vec<String> {
         let is_container = |object: &Object| matches!(object, Object::Container(_));
         let (containers, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_container);
@@ -257,7 +256,7 @@ impl Sweeper {
         problems
     }
 
-    /// Removes the internal networks that a killed driver has left. Returns their number.
+    /// Removes internal networks that a killed driver has left behind. Returns their number.
     async fn remove_idle_networks(&self) -> Result<usize, String> {
         if !self.capabilities.supports(Operation::RemoveIdleNetworks) {
             return Ok(0);

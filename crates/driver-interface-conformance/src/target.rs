@@ -1,4 +1,4 @@
-//! The targets the suite runs against.
+//! The targets against which the suite runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use async_trait::async_trait;
 use driver_interface_errors::UnsupportedError;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// Connects drivers to one engine. [`target_fn`] builds a target from a function that connects, without
-/// further options.
+/// An engine, and how to connect drivers to it. [`target_fn`] creates a target from a function that connects, without
+/// the optional features.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// Returns the target's name in reports and on the command line, such as `docker:` or `mock-local:`.
+    /// Returns the name of the target in reports and on the command line, such as `docker:` or `mock-local:`.
     fn uri(&self) -> String;
 
-    /// Connects a driver. The suite calls it many times: checks use a second driver to see what another process
-    /// would see, and drivers of other namespaces. All of them must reach the same engine.
+    /// Connects a driver of the given namespace. The suite calls this many times: checks use a second driver to see
+    /// what another process would see, and drivers of other namespaces. All drivers must reach the same engine.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine. The target is then reported as not run.
@@ -27,15 +27,15 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// Returns an image in a registry that the engine can reach, for the pull checks. If this returns `None`, those
-    /// checks are not run. The image stays on the engine after the run.
+    /// Returns an image in a registry that the engine can reach. If this returns `None`, the checks that pull it are
+    /// not run. The image stays on the engine after the run.
     fn registry_image(&self) -> Option<ImageRef> {
         None
     }
 
-    /// Removes an image from the engine, regardless of who added it. Images that a driver loads belong to the
-    /// engine, so no driver removes them. A missing image is not an error. By default, does nothing, so the images
-    /// loaded during a run (a few kilobytes each, under `localhost/conf-…`) stay on the engine.
+    /// Removes an image from the engine, no matter who added it. The suite needs this for loaded images, which belong
+    /// to the engine, so no driver removes them. A missing image is not an error. By default, this does nothing, so the
+    /// loaded images (a few kilobytes each, under `localhost/conf-…`) stay on the engine.
     ///
     /// # Errors
     /// The engine's error, as free text.
@@ -44,16 +44,15 @@ pub trait Target: Send + Sync {
         Ok(())
     }
 
-    /// Returns the engine's address: `unix:///path` or `tcp://host:port`. With this address and
-    /// [`connect_at`](Self::connect_at), the suite puts a [fault proxy](crate::proxy) between the driver and its
-    /// engine, which must accept HTTP/1.1 at this address. If this returns `None`, the broken-connection checks are
-    /// skipped.
+    /// Returns the address of the engine: `unix:///path` or `tcp://host:port`. The engine must accept HTTP/1.1 there.
+    /// With the address and [`connect_at`](Self::connect_at), the suite puts a [fault proxy](crate::proxy) between the
+    /// driver and the engine. If this returns `None`, the checks of broken connections are skipped.
     fn engine_address(&self) -> Option<String> {
         None
     }
 
-    /// Connects a driver to the same engine through a proxy at another address. `deadline` is the driver's deadline
-    /// for each call; connecting may take longer.
+    /// Connects a driver to the same engine through a proxy, which has the address of an engine. `deadline` is the
+    /// deadline of each of the driver's calls; connecting may take longer.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine.
@@ -73,7 +72,7 @@ pub trait Target: Send + Sync {
     }
 }
 
-/// Creates a target whose drivers come from a function, with no further options.
+/// Creates a target without optional features, whose drivers the function `connect` connects.
 ///
 /// ```
 /// use driver_interface_conformance::{Options, Silent, TestImage, run, target_fn};
@@ -126,7 +125,7 @@ where
     }
 }
 
-/// A client that creates and inspects unmanaged resources through the engine's own API.
+/// A client that creates and inspects unmanaged resources directly through the engine's API.
 #[async_trait]
 pub trait UnmanagedResources: Send + Sync {
     /// Creates a container from `image` with these labels, starts it if possible, and returns its id.
@@ -136,27 +135,27 @@ pub trait UnmanagedResources: Send + Sync {
     async fn add_container(&self, name: &str, image: &str, labels: &[(&str, &str)])
     -> Result<String, String>;
 
-    /// Creates a volume.
+    /// Creates a volume with this name.
     ///
     /// # Errors
     /// The engine's error, as free text.
     async fn add_volume(&self, name: &str) -> Result<(), String>;
 
-    /// Creates a network.
+    /// Creates a network with this name.
     ///
     /// # Errors
     /// The engine's error, as free text.
     async fn add_network(&self, name: &str) -> Result<(), String>;
 
-    /// Returns the current state of every resource added, one line each: its kind, its name, and its state. Two
-    /// calls with no change in between return the same lines.
+    /// Returns the current state of every resource that this client has added, one line each: its kind, name and state.
+    /// If nothing has changed between two calls, they return the same lines.
     ///
     /// # Errors
     /// The engine's error, as free text.
     async fn inventory(&self) -> Result<Vec<String>, String>;
 
-    /// Removes every resource added. The suite calls it after each check, regardless of the outcome, and again
-    /// if it fails. A resource that no longer exists is not an error.
+    /// Removes every resource that this client has added. The suite calls this after each check, whatever its outcome,
+    /// and repeats the call if it fails. A resource that no longer exists is not an error.
     ///
     /// # Errors
     /// The engine's error, as free text.

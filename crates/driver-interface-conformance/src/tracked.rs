@@ -1,5 +1,5 @@
-//! The driver wrapper that checks use: it records every call as a step, and every created resource for
-//! cleanup.
+//! The driver wrapper that checks use. It records every call as a step, and every created resource so that it can be
+//! removed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ use crate::journal::Journal;
 use crate::ledger::{CreatedResource, Ledger};
 use crate::outcome::describe;
 
-/// A driver whose calls are recorded for the report and whose created resources are removed after the check.
+/// A driver whose calls are recorded for the report, and whose resources are removed after the check.
 ///
-/// The wrapper implements [`ContainerDriver`] and does not change the inner driver's results.
+/// The wrapper implements [`ContainerDriver`] and returns the results of the inner driver unchanged.
 #[derive(Clone)]
 pub struct TrackedDriver {
     inner: Arc<dyn ContainerDriver>,
-    /// The driver that removes the created resources.
+    /// The driver that removes the resources that this driver creates.
     remover: Arc<dyn ContainerDriver>,
-    /// Distinguishes the drivers of one check in its steps; empty for the first.
+    /// The name of this driver in the steps of a check with several drivers; empty for the check's own driver.
     label: &'static str,
     journal: Arc<Journal>,
     ledger: Arc<Ledger>,
@@ -50,8 +50,8 @@ impl TrackedDriver {
         }
     }
 
-    /// Lets another driver remove the resources that this driver creates, because this driver's connection may be
-    /// broken by then.
+    /// Returns this driver with `remover` as the driver that removes its resources, because this driver's connection
+    /// may be broken at the end of the check.
     #[cfg(unix)]
     pub(crate) fn removed_by(mut self, remover: &Self) -> Self {
         self.remover = Arc::clone(&remover.inner);
@@ -62,7 +62,7 @@ impl TrackedDriver {
         self.ledger.record(&self.remover, created);
     }
 
-    /// Records an image that a load may add, for the cleanup.
+    /// Records an image that a call may load, so that it is removed after the check.
     pub(crate) fn may_load(&self, image: &ImageRef) {
         self.note(CreatedResource::LoadedImage(image.clone()));
     }
@@ -72,7 +72,7 @@ impl TrackedDriver {
             .iter()
             .flat_map(|argument| argument.creates(operation))
             .collect();
-        // If the driver does not support the operation, it creates nothing.
+        // If the driver does not support the operation, the call creates nothing.
         if !created.is_empty() && self.inner.capabilities().supports(operation) {
             created.into_iter().for_each(|created| self.note(created));
         }
@@ -100,7 +100,7 @@ impl fmt::Debug for TrackedDriver {
     }
 }
 
-/// Formats a container on one line, with the fields that a check usually tests.
+/// Formats a container on one line, with the fields that checks usually test.
 pub(crate) fn brief(container: &ContainerInstance) -> String {
     let exit = container
         .exit_code()
@@ -117,7 +117,7 @@ fn stop_words(options: StopOptions) -> String {
     }
 }
 
-/// Formats the options that differ from the default.
+/// Formats those log options that differ from the default.
 fn log_words(options: LogOptions) -> String {
     let words = [
         options.follow.then(|| "follow".to_owned()),
@@ -138,18 +138,18 @@ fn json_words(filter: &impl serde::Serialize) -> String {
     serde_json::to_string(filter).unwrap_or_default()
 }
 
-/// An argument of a call: its text in a step, and the resources that the call may create with it.
+/// An argument of a call: its text in a step, and the resources that the call creates with it.
 trait Argument {
-    /// Returns the text of the argument in a step; empty if the step omits it.
+    /// Returns the text of the argument in a step, which is empty if steps do not show it.
     fn words(&self) -> String;
 
-    /// Returns the resources that the operation may create, for the cleanup.
+    /// Returns the resources that a call of this operation may create with the argument.
     fn creates(&self, _: Operation) -> Vec<CreatedResource> {
         Vec::new()
     }
 }
 
-/// A value that a call returns.
+/// A value that a call returns, and its text in a step.
 trait Answer {
     /// Returns the text of the value in a step.
     fn words(&self) -> String;
@@ -245,7 +245,7 @@ impl Argument for ImageRef {
     }
 }
 
-/// Results displayed as `ok`.
+/// Implements `Answer` for types whose values are shown as `ok`.
 macro_rules! plain_answers {
     ($($Type:ty),+) => { $(impl Answer for $Type {
         fn words(&self) -> String {
@@ -254,7 +254,7 @@ macro_rules! plain_answers {
     })+ };
 }
 
-/// Results displayed in full.
+/// Implements `Answer` for types whose values are shown in full.
 macro_rules! whole_answers {
     ($($Type:ty),+) => { $(impl Answer for $Type {
         fn words(&self) -> String {

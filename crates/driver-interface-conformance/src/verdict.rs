@@ -1,4 +1,4 @@
-//! The verdict of a run on one driver.
+//! The verdict on a driver after a run.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::prepare::NO_IMAGE;
 use crate::{DriverReport, Outcome};
 
-/// The verdict of a run on one driver. Variants are ordered from worst to best.
+/// The verdict on a driver after a run. The variants are ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -16,20 +16,20 @@ pub enum DriverVerdict {
     NotConformant,
     /// A check was inconclusive, or the run was cancelled.
     Unknown,
-    /// The run left resources on the engine.
+    /// The run left resources behind on the engine.
     Leaks,
     /// No check ran, so nothing is known about the driver.
     NotChecked,
-    /// Every check that ran passed, but not every check ran: only some were selected, or some lacked an image.
+    /// Every check that ran passed, but not all checks ran: some were not selected, or lacked an image.
     PassedInPart,
-    /// Every check passed except for declared deviations.
+    /// Every check passed, except for checks with a declared deviation.
     ConformantButForDeviations,
     /// Every check passed.
     Conformant,
 }
 
 impl DriverVerdict {
-    /// Returns the verdict in human-readable words.
+    /// Returns the verdict in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotConformant => "not conformant",
@@ -50,7 +50,7 @@ impl fmt::Display for DriverVerdict {
 }
 
 impl DriverReport {
-    /// Returns the verdict on the driver. `partial` states whether only some of the checks were selected.
+    /// Returns the verdict on the driver. `partial` is whether only some of the checks were selected.
     pub fn verdict(&self, partial: bool) -> DriverVerdict {
         let summary = &self.summary;
         if summary.must_failed > 0 {
@@ -70,7 +70,7 @@ impl DriverReport {
         }
     }
 
-    /// Returns the verdict in words, with the reasons why checks were not run: `passed in part: 361 checks not
+    /// Returns the verdict in words. If checks were not run, the reasons follow, as in `passed in part: 361 checks not
     /// run (no test image: …)`.
     pub fn verdict_text(&self, partial: bool) -> String {
         let reasons = self.reasons_not_run().into_iter();
@@ -78,7 +78,7 @@ impl DriverReport {
             .map(|(reason, count)| format!("{count} checks not run ({reason})"))
             .collect();
         let verdict = self.verdict(partial);
-        // The reasons only matter for "passed in part"; other verdicts have other causes.
+        // Only "passed in part" needs the reasons. The other verdicts have other causes.
         let joint = match verdict {
             _ if reasons.is_empty() => "",
             DriverVerdict::PassedInPart | DriverVerdict::NotChecked => ": ",
@@ -87,19 +87,19 @@ impl DriverReport {
         format!("{verdict}{joint}{}", reasons.join("; "))
     }
 
-    /// Returns whether any check produced a result about the driver.
+    /// Returns whether at least one check gave a result about the driver.
     pub fn has_run(&self) -> bool {
         self.summary.total > self.summary.skipped + self.summary.not_run
     }
 
-    /// Returns how many checks did not run because there is no test image, and why there is no image.
+    /// Returns how many checks did not run for lack of a test image, and the reason of the lack; `None` if none did so.
     pub fn without_image(&self) -> Option<(usize, &str)> {
         let mut reasons = self.reasons_not_run().into_iter();
         let (reason, count) = reasons.find(|(reason, _)| reason.starts_with(NO_IMAGE))?;
         Some((count, reason))
     }
 
-    /// Returns the reasons why checks were not run, each with its number of checks.
+    /// Returns the reasons why checks were not run, each with the number of its checks.
     fn reasons_not_run(&self) -> Vec<(&str, usize)> {
         let mut reasons: Vec<(&str, usize)> = Vec::new();
         for check in &self.checks {

@@ -25,7 +25,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// Creates the common part; `hint` is the default hint of the class.
+    /// Creates the properties of a new error. `hint` is the default hint of the error's class.
     pub(crate) fn new(message: String, hint: Option<Hint>) -> Self {
         Self {
             message,
@@ -38,14 +38,14 @@ impl Common {
     }
 }
 
-/// The content of a leaf error behind one pointer, which keeps every `Result` small.
+/// The content of a leaf error. Errors hold it behind a pointer, which keeps every `Result` small.
 #[derive(Clone)]
 pub(crate) struct Body<D> {
     pub(crate) common: Common,
     pub(crate) data: D,
 }
 
-/// Class-specific data that has its own fields in the report.
+/// Data of certain error classes that has its own fields in the report.
 pub enum Payload<'a> {
     /// No data beyond message and context.
     None,
@@ -61,7 +61,7 @@ pub enum Payload<'a> {
     File(FileSystemErrorKind),
 }
 
-/// The data behind [`ErrorInfo`](crate::ErrorInfo). It is public in name only, so that the trait is sealed.
+/// The data behind [`ErrorInfo`](crate::ErrorInfo). This trait is public but not exported, which seals `ErrorInfo`.
 pub trait Described {
     fn spec(&self) -> &'static Spec;
     fn common(&self) -> &Common;

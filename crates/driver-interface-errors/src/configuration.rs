@@ -7,7 +7,7 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Errors that the caller has to fix by changing the input or the operation.
+    /// Errors that the caller can fix only by changing the input or by using another operation.
     pub enum InputError {
         /// The input is invalid.
         Configuration(ConfigurationError),
@@ -16,7 +16,7 @@ category! {
     }
 }
 
-/// One violation of a rule by an input, and its location.
+/// One violation of a rule by an input, and the path of the invalid value.
 ///
 /// ```
 /// use driver_interface_errors::Violation;
@@ -27,11 +27,12 @@ category! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
-    /// The location, with the field names of the JSON form: `volumes[2].source`; empty for the input as a whole.
+    /// The path of the invalid value, with the field names of the JSON form, such as `volumes[2].source`; empty for the
+    /// input as a whole.
     pub path: String,
     /// The code of the violated rule, stable and in kebab-case: `out-of-range`.
     pub code: String,
-    /// The requirement, worded to follow the path.
+    /// The violated requirement, as a phrase that follows the path: `must not be empty`.
     pub message: String,
 }
 
@@ -56,8 +57,7 @@ impl fmt::Display for Violation {
 }
 
 leaf! {
-    /// The error returned if an input is invalid. It lists all violations, so that they can be fixed
-    /// together.
+    /// The error returned if an input is invalid. It lists all violations, so that they can be fixed together.
     ///
     /// The error is returned before the driver calls the engine, so nothing has changed.
     pub struct ConfigurationError(Vec<Violation>);
@@ -122,7 +122,8 @@ pub(crate) struct Unsupported {
 leaf! {
     /// The error returned if this driver, or the engine behind it, does not support an operation.
     ///
-    /// The driver's capabilities report this in advance. The call fails immediately and changes nothing.
+    /// The driver's capabilities show in advance which operations are supported. The call fails immediately and changes
+    /// nothing.
     pub struct UnsupportedError(Unsupported);
     code: UNSUPPORTED_OPERATION,
     category: "configuration",

@@ -4,8 +4,8 @@ use crate::leaf::{about, category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Errors in the life cycle of a container: find, create, start, stop, remove, wait, and calls that need it
-    /// running.
+    /// Errors of operations on containers: finding, creating, starting, stopping, removing and waiting, and operations
+    /// that require a running container.
     pub enum ContainerError {
         /// There is no such container.
         NotFound(ContainerNotFoundError),
@@ -13,7 +13,7 @@ category! {
         Creation(ContainerCreationError),
         /// The container could not be started.
         Start(ContainerStartError),
-        /// The container is still running.
+        /// The container was not stopped and is still running.
         Stop(ContainerStopError),
         /// The container was not removed.
         Remove(ContainerRemoveError),
@@ -38,7 +38,7 @@ leaf! {
 }
 
 impl ContainerNotFoundError {
-    /// Creates an error from the requested id or name.
+    /// Creates an error from the requested id or name of the container.
     pub fn new(container: impl Into<String>) -> Self {
         let container = container.into();
         Self::build(
@@ -48,7 +48,7 @@ impl ContainerNotFoundError {
         .with_context("container", container)
     }
 
-    /// Returns the requested id or name.
+    /// Returns the requested id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
     }
@@ -206,7 +206,7 @@ impl WaitTimeoutError {
         Self::build(message, wait).with_context("container", container)
     }
 
-    /// Sets the container's last observed state, such as `it was paused`.
+    /// Adds the container's last observed state to the message, such as `it was paused`.
     #[must_use]
     pub fn with_last_seen(mut self, last: impl AsRef<str>) -> Self {
         let common = &mut self.body.common;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text;
 
-/// The fields that come first, in the order in which readers usually look for them.
+/// The context fields that are listed first, in the order in which readers usually need them.
 const WELL_KNOWN: [&str; 6] = ["container", "image", "volume", "network", "session", "path"];
 
 /// The context of an error: the driver, the operation and the ids involved.
@@ -17,7 +17,7 @@ const WELL_KNOWN: [&str; 6] = ["container", "image", "volume", "network", "sessi
 /// The first value set for a field is kept. Layers add facts as an error propagates outwards, and the
 /// innermost layer has the most precise facts.
 ///
-/// Values of fields whose name suggests a credential (`token`, `registryPassword` …) are not kept.
+/// The values of fields whose name suggests a credential (`token`, `registryPassword`, …) are redacted.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorContext {
@@ -30,12 +30,12 @@ pub struct ErrorContext {
 }
 
 impl ErrorContext {
-    /// Returns the name of the driver, such as `mock-docker`.
+    /// Returns the name of the driver, such as `mock-docker`; `None` if it is not set.
     pub fn driver(&self) -> Option<&str> {
         self.driver.as_deref()
     }
 
-    /// Returns the operation that failed, such as `start_container`.
+    /// Returns the operation that failed, such as `start_container`; `None` if it is not set.
     pub fn operation(&self) -> Option<&str> {
         self.operation.as_deref()
     }
@@ -48,7 +48,7 @@ impl ErrorContext {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Returns the value of a field, if it is set.
+    /// Returns the value of the field `key`; `None` if it is not set.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.fields()
             .find_map(|(name, value)| (name == key).then_some(value))

@@ -10,42 +10,42 @@ pub type Result<T, E = DriverError> = std::result::Result<T, E>;
 transparent! {
     /// Any error that a driver returns: one variant per category, and one type per failure below it.
     ///
-    /// Match on it as deeply as needed, or call its methods ([`code`](DriverError::code),
-    /// [`is_retryable`](DriverError::is_retryable), …), which return the same on every level. Every leaf and
-    /// category converts into a `DriverError` with `?` or `into()`.
+    /// Match on the error as deeply as needed, or call its methods ([`code`](DriverError::code),
+    /// [`is_retryable`](DriverError::is_retryable), …), which return the same on every level. Every leaf and category
+    /// converts into a `DriverError` with `?` or `into()`.
     ///
     /// `{}` prints one line, `{:#}` adds the remedy, and `{:?}` prints all details; none of them prints a secret.
     /// A program that prints the chain of `source()` shows the remedy there.
     pub enum DriverError {
-        /// The life cycle of a container: find, create, start, stop, remove.
+        /// Errors of operations on containers.
         Container(ContainerError),
-        /// CPU, memory, disk and processes.
+        /// Errors of CPU, memory, disk and process limits.
         Resource(ResourceError),
-        /// Volumes.
+        /// Errors of operations on volumes.
         Volume(VolumeError),
-        /// Container networks; the connection to the engine is under `System`.
+        /// Errors of operations on container networks. (Those of the connection to the engine are under `System`.)
         Network(NetworkError),
-        /// The connection to the engine, deadlines, files, and the driver itself.
+        /// Errors of the connection to the engine, of deadlines, of files, and of the driver itself.
         System(SystemError),
-        /// The caller's identity and permissions.
+        /// Errors of authentication and authorisation.
         Security(SecurityError),
-        /// Input or operations that the caller has to change.
+        /// Errors that the caller can fix only by changing the input or by using another operation.
         Configuration(InputError),
-        /// Images.
+        /// Errors of operations on images.
         Image(ImageError),
-        /// Exec in containers.
+        /// Errors of running commands in containers (exec).
         Exec(ExecError),
     }
 }
 
-// Same as the trait's methods, so that the trait need not be imported for the most common type.
+// These are the methods of `ErrorInfo`, repeated so that callers of the most common type need not import the trait.
 impl DriverError {
-    /// Returns the stable code, one of [`codes`](crate::codes).
+    /// Returns the error's stable code, one of [`codes`](crate::codes).
     pub fn code(&self) -> &'static str {
         ErrorInfo::code(self)
     }
 
-    /// Returns the category in lower case, such as `container`.
+    /// Returns the error's category in lower case, such as `container`.
     pub fn category(&self) -> &'static str {
         ErrorInfo::category(self)
     }
@@ -87,7 +87,7 @@ impl DriverError {
         ErrorInfo::effect(self)
     }
 
-    /// Returns the context: driver, operation, ids.
+    /// Returns the context of the error: the driver, the operation and the ids involved.
     pub fn context(&self) -> &ErrorContext {
         ErrorInfo::context(self)
     }
@@ -97,7 +97,7 @@ impl DriverError {
         ErrorInfo::hint(self)
     }
 
-    /// Returns the number of attempts made; `None` if no retry layer has given up yet.
+    /// Returns the number of attempts after which a retry layer gave up; `None` if none has given up yet.
     pub fn attempts(&self) -> Option<u32> {
         ErrorInfo::attempts(self)
     }

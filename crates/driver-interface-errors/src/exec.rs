@@ -1,7 +1,7 @@
 use crate::leaf::{about, category, leaf};
 
 category! {
-    /// Errors of exec in containers.
+    /// Errors of running commands in containers (exec).
     pub enum ExecError {
         /// The command could not be run.
         Exec(ExecFailedError),

@@ -40,7 +40,7 @@ macro_rules! kinds {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// Returns the message for end users.
+            /// Returns the sentence for end users that describes this kind of failure.
             pub(crate) fn user_sentence(self) -> &'static str {
                 match self { $(Self::$name => $user,)* }
             }
@@ -69,13 +69,13 @@ kinds! {
     PermissionDenied = "permission-denied", user: "Permission to access the file was denied.";
     /// Symbolic links form a loop, or there are too many of them.
     FilesystemLoop = "filesystem-loop", user: "The file cannot be found: its symbolic links form a loop.";
-    /// The name is longer than the file system allows.
+    /// The name of the file is not valid, for example longer than the file system allows.
     InvalidFilename = "invalid-filename", user: "The file name is not valid.";
     /// The path is a device, pipe or socket, but a file is required.
     InvalidInput = "invalid-input", user: "The path is a device, not a file.";
     /// The data is invalid: the archive is corrupt or truncated, or the content is not as long as declared.
     InvalidData = "invalid-data", user: "The file's data is invalid.";
-    /// Any other failure.
+    /// Any failure of another kind.
     Other = "other", user: "A file could not be read or written.";
 }
 

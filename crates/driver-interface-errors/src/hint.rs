@@ -13,10 +13,9 @@ macro_rules! hints {
     )*) => {
         /// A well-known cause of an error, with instructions for fixing it.
         ///
-        /// A hint set by `with_hint` also overrides defaults of the error's class: some causes rule out a
-        /// retry ([`rules_out_retry`](Hint::rules_out_retry)), and most mean that the engine refused the call
-        /// before doing anything ([`effect`](Hint::effect)). A value set by `with_retryable` or `with_effect`
-        /// overrides both.
+        /// A hint set by `with_hint` also overrides defaults of the error's class: some causes rule out a retry
+        /// ([`rules_out_retry`](Hint::rules_out_retry)), and most mean that the engine refused the call before doing
+        /// anything ([`effect`](Hint::effect)). A value set by `with_retryable` or `with_effect` overrides both.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
@@ -100,7 +99,7 @@ hints! {
              mounted with `pquota`)",
     user: Some("The container service cannot limit disk space.");
 
-    /// The user that runs this program has no permission to open the engine's socket.
+    /// The user that runs the calling program has no permission to open the engine's socket.
     SocketPermission = "socket-permission", retry: false, effect: Some(Effect::NotApplied),
     remedy: "add your user to the `docker` group and log in again, or run rootless Docker or Podman and point \
              DOCKER_HOST at its socket",
@@ -131,7 +130,7 @@ hints! {
 
     /// The host port is already in use.
     ///
-    /// Does not rule out a retry: a container that is stopping frees its port within moments.
+    /// Does not rule out a retry: a container that is being stopped frees its port within moments.
     PortInUse = "port-in-use", retry: true, effect: Some(Effect::NotApplied),
     remedy: "publish another host port (if unset, the engine picks a free one), or stop the process that \
              listens on this one",
@@ -172,7 +171,7 @@ hints! {
     remedy: "set a working directory that exists in the image, or create it in the image",
     user: Some("The program's working directory does not exist.");
 
-    /// The program has no permission to read, write or change something.
+    /// The program has no permission to read, write or change a file or another resource.
     PermissionDenied = "permission-denied", retry: false, effect: None,
     remedy: "give the file or directory an owner or mode that the container's user can use, or run the container \
              as another user or with the capability it needs (the default is `1000:1000` with no capabilities)",
@@ -207,7 +206,7 @@ hints! {
     remedy: "stop and remove the containers that use it first",
     user: Some("It cannot be removed while it is in use.");
 
-    /// The container did not exit, or must exit first.
+    /// The container did not exit in time, or must exit before the call can succeed.
     ///
     /// Does not rule out a retry: a stop that took too long may succeed with more time.
     StillRunning = "still-running", retry: true, effect: Some(Effect::NotApplied),

@@ -2,7 +2,7 @@ use crate::leaf::{about, category, leaf};
 use crate::text::clean;
 
 category! {
-    /// Errors of images.
+    /// Errors of operations on images.
     pub enum ImageError {
         /// There is no such image.
         NotFound(ImageNotFoundError),
@@ -27,14 +27,14 @@ leaf! {
 }
 
 impl ImageNotFoundError {
-    /// Creates an error from the requested image.
+    /// Creates an error from the name of the requested image.
     pub fn new(image: impl Into<String>) -> Self {
         let image = image.into();
         Self::build(format!("image `{}` not found", clean(&image)), image.clone())
             .with_context("image", image)
     }
 
-    /// Returns the requested image.
+    /// Returns the name of the requested image.
     pub fn image(&self) -> &str {
         &self.body.data
     }
@@ -43,9 +43,9 @@ impl ImageNotFoundError {
 leaf! {
     /// The error returned if an image could not be pulled.
     ///
-    /// If the image does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or
-    /// if the image is corrupt, a retry cannot help. The image is not present afterwards; layers that arrived
-    /// are only cached.
+    /// If the image does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or if the
+    /// image is corrupt, a retry cannot help. After the error, the image is not present; the engine only caches layers
+    /// that were already downloaded.
     pub struct ImagePullError(String);
     code: IMAGE_PULL_FAILED,
     category: "image",

@@ -25,12 +25,12 @@ use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 ///
 /// [`DriverError`]: crate::DriverError
 pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
-    /// Returns the stable code, one of [`codes`](crate::codes).
+    /// Returns the error's stable code, one of [`codes`](crate::codes).
     fn code(&self) -> &'static str {
         self.spec().code
     }
 
-    /// Returns the category in lower case, such as `container`.
+    /// Returns the error's category in lower case, such as `container`.
     fn category(&self) -> &'static str {
         self.spec().category
     }
@@ -67,7 +67,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
             .unwrap_or(self.spec().effect)
     }
 
-    /// Returns the context: driver, operation, ids.
+    /// Returns the context of the error: the driver, the operation and the ids involved.
     fn context(&self) -> &ErrorContext {
         &self.common().context
     }
@@ -77,7 +77,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         self.common().below.hint()
     }
 
-    /// Returns the number of attempts made; `None` if no retry layer has given up yet.
+    /// Returns the number of attempts after which a retry layer gave up; `None` if none has given up yet.
     fn attempts(&self) -> Option<u32> {
         self.common().attempts
     }
@@ -96,8 +96,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
     }
 }
 
-/// Returns the messages of an error's sources, nearest first. Hints are excluded because they have a separate
-/// field.
+/// Returns the messages of an error's sources, nearest first. Hints are excluded because they have a separate field.
 pub(crate) fn sources<E: Error + ?Sized>(error: &E) -> Vec<String> {
     std::iter::successors(error.source(), |&source| source.source())
         .filter(|source| !source.is::<Remedy>())

@@ -59,7 +59,8 @@ pub fn is_retryable_error(error: AnyError<'_>) -> bool {
     find_driver_error(error).is_some_and(ErrorInfo::is_retryable)
 }
 
-/// Returns the code of an error, or [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR) if it contains no error of this crate.
+/// Returns the code of the error of this crate that `error` is or contains, or [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR)
+/// if there is none.
 ///
 /// ```
 /// use driver_interface_errors::{ImageNotFoundError, codes, get_error_code};
@@ -71,7 +72,7 @@ pub fn get_error_code(error: AnyError<'_>) -> &'static str {
     find_driver_error(error).map_or(codes::UNKNOWN_ERROR, ErrorInfo::code)
 }
 
-/// Returns the message of the contained error of this crate, or else the error's own `Display` output.
+/// Returns the message of the error of this crate that `error` is or contains, or else the `Display` form of `error`.
 ///
 /// ```
 /// use driver_interface_errors::{ContainerNotFoundError, get_error_message};
@@ -112,8 +113,8 @@ fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'stati
     held(error).and_then(find_driver_error)
 }
 
-/// Returns the error inside a standard wrapper. The wrapper's `source()` skips that error and returns the source of
-/// that error.
+/// Returns the error inside a standard wrapper (`io::Error`, `Arc` or `Box`), whose `source()` skips that error; `None`
+/// if `error` is no such wrapper.
 fn held<'a>(error: AnyError<'a>) -> Option<AnyError<'a>> {
     fn custom(error: &io::Error) -> Option<AnyError<'_>> {
         error.get_ref().map(|inner| inner as AnyError<'_>)

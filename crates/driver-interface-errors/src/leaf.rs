@@ -46,7 +46,7 @@ macro_rules! leaf {
             "| `", stringify!($code), "` | ", $category, " | ", $retryable, " | ", stringify!($effect), " |"
         )]
         ///
-        /// These are the defaults; a hint or a `with_…` method can override them for one error.
+        /// The last two are defaults, which a hint or a `with_…` method can override for a single error.
         #[derive(Clone)]
         pub struct $name {
             body: Box<$crate::common::Body<$data>>,
@@ -189,7 +189,7 @@ macro_rules! shared {
             }
         }
 
-        /// Serialises as its [`ErrorReport`](crate::ErrorReport).
+        /// Serialises the error as its [`ErrorReport`](crate::ErrorReport).
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serde::Serialize::serialize(&$crate::ErrorInfo::to_report(self), serializer)
@@ -246,21 +246,21 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets whether the engine may have carried out the call, overriding the defaults of class and hint.
+            /// Sets whether the engine may have carried out the call. Overrides the defaults of the class and the hint.
             #[must_use]
             pub fn with_effect(mut self, effect: $crate::Effect) -> Self {
                 $crate::common::Described::common_mut(&mut self).effect = Some(effect);
                 self
             }
 
-            /// Sets whether a retry may help, overriding the defaults of class and hint.
+            /// Sets whether a retry may help. Overrides the defaults of the class and the hint.
             #[must_use]
             pub fn with_retryable(mut self, retryable: bool) -> Self {
                 $crate::common::Described::common_mut(&mut self).retryable = Some(retryable);
                 self
             }
 
-            /// Records that the error persisted after this many attempts, which makes it no longer retryable.
+            /// Records that the error persisted after this many attempts, and makes it non-retryable.
             #[must_use]
             pub fn after_attempts(mut self, attempts: u32) -> Self {
                 $crate::common::Described::common_mut(&mut self).attempts = Some(attempts);

@@ -2,7 +2,7 @@ use crate::leaf::{about, category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Errors of container networks. (A failed connection to the engine is a
+    /// Errors of operations on container networks. (A failed connection to the engine is a
     /// [`ConnectionError`](crate::ConnectionError).)
     pub enum NetworkError {
         /// The network could not be created.
@@ -50,7 +50,7 @@ leaf! {
 }
 
 impl NetworkNotFoundError {
-    /// Creates an error from the requested id or name.
+    /// Creates an error from the requested id or name of the network.
     pub fn new(network: impl Into<String>) -> Self {
         let network = network.into();
         Self::build(
@@ -60,7 +60,7 @@ impl NetworkNotFoundError {
         .with_context("network", network)
     }
 
-    /// Returns the requested id or name.
+    /// Returns the requested id or name of the network.
     pub fn network(&self) -> &str {
         &self.body.data
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Hint;
 
-/// A link in the source chain of an error that has a hint. It displays as `hint: ` and the remedy.
+/// An entry in the source chain of an error that has a hint. Its `Display` form is `hint: ` followed by the remedy.
 ///
 /// The remedy is the first source; its own source is the error that caused the failure. A program that prints the
 /// chain, as `anyhow` and `eyre` do under "Caused by", therefore shows the remedy without knowing this crate.

@@ -12,11 +12,11 @@ use crate::{Effect, ErrorContext, ErrorInfo, Hint, Violation};
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ErrorReport {
-    /// The stable code, such as `CONTAINER_NOT_FOUND`.
+    /// The error's stable code, such as `CONTAINER_NOT_FOUND`.
     pub code: String,
-    /// The category, such as `container`.
+    /// The error's category, such as `container`.
     pub category: String,
-    /// The class, such as `ContainerNotFoundError`.
+    /// The name of the error's class, such as `ContainerNotFoundError`.
     pub name: String,
     /// The message for developers, on one line.
     pub message: String,
@@ -26,26 +26,27 @@ pub struct ErrorReport {
     pub retryable: bool,
     /// Whether the engine may have carried out the call.
     pub effect: Effect,
-    /// The well-known cause and its remedy.
+    /// The well-known cause and its remedy; `None` if the cause is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<HintReport>,
-    /// The number of attempts made, if a retry layer has given up.
+    /// The number of attempts after which a retry layer gave up; `None` if none has given up yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// The driver, the operation and the ids involved.
     #[serde(default)]
     pub context: ErrorContext,
-    /// The violations, for a [`ConfigurationError`](crate::ConfigurationError).
+    /// The violations of a [`ConfigurationError`](crate::ConfigurationError); empty for other errors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
-    /// The limit and the requested value, for a [`ResourceLimitError`](crate::ResourceLimitError).
+    /// The limit and the requested value of a [`ResourceLimitError`](crate::ResourceLimitError); `None` for other
+    /// errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<LimitReport>,
-    /// The [kind](crate::FileSystemErrorKind), for a [`FileSystemError`](crate::FileSystemError). The field is text, so
-    /// that readers need not know kinds added later.
+    /// The [kind](crate::FileSystemErrorKind) of a [`FileSystemError`](crate::FileSystemError); `None` for other
+    /// errors. The field is text, so that readers need not know kinds added later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The messages of the source chain, nearest first.
+    /// The messages of the errors that caused this one, nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
 }
@@ -70,14 +71,15 @@ impl From<Hint> for HintReport {
     }
 }
 
-/// The values of an exceeded limit. JSON has no infinity and no NaN: such a number is `None`.
+/// The values of a [`ResourceLimitError`](crate::ResourceLimitError). JSON has no infinity and no NaN: such a number is
+/// `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct LimitReport {
     /// The resource, such as `cpu`.
     pub resource: String,
-    /// The maximum allowed.
+    /// The maximum value allowed.
     pub limit: Option<f64>,
     /// The requested value.
     pub requested: Option<f64>,

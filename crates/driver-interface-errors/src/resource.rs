@@ -66,7 +66,7 @@ impl ResourceLimitError {
         &self.body.data.resource
     }
 
-    /// Returns the maximum allowed, in the resource's unit.
+    /// Returns the maximum value allowed, in the resource's unit.
     pub fn limit(&self) -> f64 {
         self.body.data.limit
     }
@@ -77,7 +77,7 @@ impl ResourceLimitError {
     }
 }
 
-/// Returns the resource's name in everyday words, and its unit as a suffix of a number.
+/// Returns the resource's name in everyday words, and its unit as a suffix for a number.
 fn plain(resource: &str) -> (&str, &'static str) {
     match resource {
         "cpu" => ("computing power", " cores"),

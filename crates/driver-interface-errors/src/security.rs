@@ -24,7 +24,7 @@ leaf! {
 }
 
 impl AuthenticationError {
-    /// Creates an error from the reason, which must not contain the credentials.
+    /// Creates an error from the reason `message`, which must not contain the credentials.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("authentication failed", &message.into()), ())
     }
@@ -44,7 +44,7 @@ leaf! {
 }
 
 impl AuthorizationError {
-    /// Creates an error from the denied action.
+    /// Creates an error from a description of the denied action.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("permission denied", &message.into()), ())
     }

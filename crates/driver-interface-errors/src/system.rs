@@ -6,7 +6,7 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Errors of the connection between the program and the engine, and of the driver itself.
+    /// Errors of the connection to the engine, of deadlines, of files, and of the driver itself.
     pub enum SystemError {
         /// The driver could not determine its health.
         Health(DriverHealthError),
@@ -24,8 +24,8 @@ category! {
 leaf! {
     /// The error returned if a driver's health could not be determined.
     ///
-    /// An unreachable engine is a valid result, not this error. A health check is read-only, so nothing has
-    /// changed.
+    /// If the engine cannot be reached, the health check returns a result, not this error. A health check is read-only,
+    /// so nothing has changed.
     pub struct DriverHealthError(());
     code: DRIVER_HEALTH_CHECK_FAILED,
     category: "system",
@@ -51,7 +51,7 @@ pub(crate) struct Deadline {
 leaf! {
     /// The error returned if a call did not complete within its deadline.
     ///
-    /// The engine continues after its client has disconnected, so the effect is unknown.
+    /// The engine may carry out the call even after the driver has stopped waiting, so the effect is unknown.
     pub struct TimeoutError(Deadline);
     code: TIMEOUT_ERROR,
     category: "system",
@@ -83,7 +83,7 @@ impl TimeoutError {
         &self.body.data.operation
     }
 
-    /// Returns the deadline.
+    /// Returns the deadline that the call exceeded.
     pub fn deadline(&self) -> Duration {
         self.body.data.deadline
     }
@@ -92,9 +92,9 @@ impl TimeoutError {
 leaf! {
     /// The error returned if the connection to the engine could not be established or was cut.
     ///
-    /// The effect is unknown, because the request may have arrived. If a driver knows that it has not arrived
-    /// (the connection was never established), it sets the hint
-    /// [`EngineNotRunning`](crate::Hint::EngineNotRunning) or calls `with_effect`.
+    /// The effect is unknown, because the request may have arrived. If a driver knows that the request has not arrived
+    /// (the connection was never established), it sets the hint [`EngineNotRunning`](crate::Hint::EngineNotRunning) or
+    /// calls `with_effect`.
     pub struct ConnectionError(());
     code: CONNECTION_ERROR,
     category: "system",
@@ -149,7 +149,7 @@ impl FileSystemError {
         Self::new(path, error.kind().into(), error.to_string()).with_source(error)
     }
 
-    /// Returns the path.
+    /// Returns the path of the file or directory.
     pub fn path(&self) -> &str {
         &self.body.data.path
     }

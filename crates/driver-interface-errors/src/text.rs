@@ -1,5 +1,5 @@
-//! Sanitises external text for errors: one line, and without the credentials that engines and registries echo
-//! back. Redaction is a last resort: a driver must not put a secret into a message.
+//! Sanitises external text for errors: reduces it to one line, and removes the credentials that engines and registries
+//! echo back. Redaction is a last resort: a driver must not put a secret into a message.
 
 const REDACTED: &str = "[redacted]";
 
@@ -25,7 +25,7 @@ pub(crate) fn joined(prefix: &str, message: &str) -> String {
     }
 }
 
-/// Returns the value to store under this key, redacted if the key names a secret.
+/// Returns the value to store for `key` in an error's context: on one line, and redacted if the key names a secret.
 pub(crate) fn field_value(key: &str, value: &str) -> String {
     if is_secret_name(key) {
         REDACTED.to_owned()

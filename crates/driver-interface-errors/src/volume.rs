@@ -2,7 +2,7 @@ use crate::leaf::{about, category, leaf};
 use crate::text::clean;
 
 category! {
-    /// Errors of volumes.
+    /// Errors of operations on volumes.
     pub enum VolumeError {
         /// The volume could not be created.
         Creation(VolumeCreationError),
@@ -47,14 +47,14 @@ leaf! {
 }
 
 impl VolumeNotFoundError {
-    /// Creates an error from the requested id or name.
+    /// Creates an error from the requested id or name of the volume.
     pub fn new(volume: impl Into<String>) -> Self {
         let volume = volume.into();
         Self::build(format!("volume `{}` not found", clean(&volume)), volume.clone())
             .with_context("volume", volume)
     }
 
-    /// Returns the requested id or name.
+    /// Returns the requested id or name of the volume.
     pub fn volume(&self) -> &str {
         &self.body.data
     }

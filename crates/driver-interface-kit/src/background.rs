@@ -1,9 +1,8 @@
 //! The drivers' own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
 //! down. All drivers of a process share it, so nothing on it may block.
 //!
-//! The engine carries out a request even if no task waits for its response. If the waiting task ran on the
-//! caller's runtime, shutting that runtime down would drop the task, and the resources to roll back or kill
-//! would be unknown.
+//! The engine carries out a request even if no task waits for its response. If the waiting task ran on the caller's
+//! runtime, shutting that runtime down would drop the task, and the resources to roll back or kill would be unknown.
 
 use std::future::{Future, pending};
 use std::sync::OnceLock;
@@ -14,8 +13,8 @@ use tokio::task::JoinHandle;
 
 /// Spawns work that outlives the caller's runtime. May be called outside of any runtime.
 ///
-/// If the thread cannot be spawned, the work runs on the caller's runtime. If there is no such runtime either, the
-/// work is dropped, and `None` is returned.
+/// If the background thread cannot be started, the work runs on the caller's runtime. If there is no such runtime
+/// either, the work is dropped, and `None` is returned.
 pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
     static OWN: OnceLock<Option<Handle>> = OnceLock::new();
     let own = OWN.get_or_init(start);

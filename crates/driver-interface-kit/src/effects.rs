@@ -38,7 +38,7 @@ pub async fn track<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
     SENT.scope(Cell::new(0), operation).await
 }
 
-/// Returns whether the current operation has sent a change that the engine has not rejected.
+/// Returns whether the current operation has requested a change that the engine has not rejected.
 pub fn may_have_changed() -> bool {
     SENT.try_with(|sent| sent.get() > 0).unwrap_or(false)
 }
@@ -48,7 +48,7 @@ pub fn request_sent() {
     let _ = SENT.try_with(|sent| sent.set(sent.get() + 1));
 }
 
-/// Records that the engine itself rejected a recorded request.
+/// Records that the engine itself rejected a request that [`request_sent`] recorded.
 pub fn request_refused() {
     let _ = SENT.try_with(|sent| sent.set(sent.get().saturating_sub(1)));
 }

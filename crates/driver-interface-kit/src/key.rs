@@ -31,8 +31,8 @@ pub struct CreationKey {
 }
 
 impl CreationKey {
-    /// Returns the config's key. If unset, calls `random`, which must return at most 63 letters, digits, `_`, `.` and
-    /// `-`, with a letter or digit first and last.
+    /// Returns the config's operation key. If it is unset, calls `random`, which must return a key of at most 63
+    /// letters, digits, `_`, `.` and `-`, with a letter or digit first and last.
     pub fn of(config: &ContainerConfig, random: impl FnOnce() -> String) -> Self {
         Self {
             text: config.operation_key.clone().unwrap_or_else(random),
@@ -50,7 +50,7 @@ impl CreationKey {
         self.is_given
     }
 
-    /// Returns whether the resource with these labels was created with this key.
+    /// Returns whether a resource with these labels was created with this key.
     pub fn is_on(&self, labels: &Labels) -> bool {
         labels.get(label::OPERATION) == Some(&self.text)
     }
@@ -71,7 +71,7 @@ impl CreationKey {
         Err(ConfigurationError::single("operationKey", "key-reused", problem))
     }
 
-    /// Returns the config's name for the container, or else a name derived from the key.
+    /// Returns the container's name from the config or, if unset, a name derived from the key.
     pub fn container_name(&self, config: &ContainerConfig, namespace: &Namespace) -> String {
         let derived = || format!("{}-{}", namespace.name_prefix(), self.text);
         config.name.clone().unwrap_or_else(derived)

@@ -1,11 +1,11 @@
-//! Synchronization between tasks of one process. Between processes, the engine arbitrates.
+//! Synchronises the tasks of one process. Between processes, the engine arbitrates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// One lock per key. With operation keys, a retried creation waits for the outcome of the earlier attempt.
+/// One lock per key. With operation keys as keys, a retried creation waits for the outcome of the earlier attempt.
 ///
 /// ```
 /// use driver_interface_kit::KeyLocks;
@@ -25,7 +25,7 @@ pub struct KeyLocks {
 }
 
 impl KeyLocks {
-    /// Locks a key until the guard is dropped. Locks are granted in the order of the calls.
+    /// Locks `key` until the returned guard is dropped. Locks are granted in the order of the calls.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue.

@@ -1,4 +1,5 @@
-//! Log entries as chunks: the bytes as they were written, split and filtered by line only if requested.
+//! Converts log entries to chunks. The bytes stay as they were written; they are split into lines and filtered only if
+//! requested.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,10 +8,10 @@ use driver_interface_types::{LogChunk, LogSource, LogStreamOptions};
 
 use crate::time;
 
-/// The maximum length of a line's beginning that is searched for a timestamp.
+/// The number of bytes at the beginning of a line that are searched for a timestamp.
 const LONGEST_STAMP: usize = 64;
 
-/// Converts the entries of an engine's log to chunks, and leaves out those that the options exclude. The converter
+/// Converts the entries of an engine's log to chunks, and leaves out the lines that the options exclude. The converter
 /// buffers no more than the beginning of a line, and only for a terminal.
 ///
 /// If [`needs_times`] returns `true`, each entry must begin with its time and a space, which are removed. A terminal's
@@ -50,11 +51,11 @@ struct Line {
 #[derive(Clone, Copy, Debug)]
 struct Stamp {
     time: SystemTime,
-    /// Whether the timestamp has no fraction and stands for its whole second.
+    /// Whether the timestamp has no fraction of a second, and so stands for its whole second.
     whole: bool,
 }
 
-/// Returns whether the engine has to add times to its entries.
+/// Returns whether these options require the engine to add times to its log entries.
 pub fn needs_times(options: &LogStreamOptions) -> bool {
     options.timestamps || options.since.is_some() || options.until.is_some()
 }
@@ -71,19 +72,18 @@ impl LogChunks {
         }
     }
 
-    /// Returns the number of received lines that match the requested streams and times. An unfinished line
-    /// counts.
+    /// Returns the number of received lines that match the requested streams and times. An unfinished line counts.
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Converts an entry, or a part of one, to chunks. `starts` is `true` at the beginning of an entry.
+    /// Converts an entry, or a part of an entry, to chunks. `starts` is `true` at the beginning of an entry.
     pub fn push(&mut self, source: LogSource, starts: bool, mut data: Bytes) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let wanted = match source {
             LogSource::Stdout => self.options.stdout,
             LogSource::Stderr => self.options.stderr,
-            // The output of a terminal is a single stream.
+            // A terminal's output is a single stream, which the options cannot exclude.
             LogSource::Tty => true,
         };
         if !wanted {
@@ -115,7 +115,7 @@ impl LogChunks {
         out
     }
 
-    /// Returns the chunks that are still buffered at the end.
+    /// Returns the chunks that are still buffered at the end of the log.
     pub fn finish(&mut self) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let held = self.stdout.held.split().freeze();
@@ -125,7 +125,7 @@ impl LogChunks {
         out
     }
 
-    /// Processes terminal output, which is not framed: each line begins with its timestamp.
+    /// Processes terminal output, which is not divided into entries: each line begins with its timestamp.
     fn terminal(&mut self, mut rest: Bytes, out: &mut Vec<LogChunk>) {
         if !self.stdout.held.is_empty() {
             self.stdout.held.extend_from_slice(&rest);
@@ -159,7 +159,7 @@ impl LogChunks {
         }
     }
 
-    /// Begins a line, and decides whether it is requested.
+    /// Begins a line, and decides whether it is left out.
     fn open(&mut self, source: LogSource) {
         let (since, until) = (self.options.since, self.options.until);
         let line = self.line(source);
@@ -172,7 +172,7 @@ impl LogChunks {
         }
     }
 
-    /// Processes a line or a part of one.
+    /// Processes a line or a part of a line, and appends its chunks to `out`.
     fn part(&mut self, source: LogSource, part: Bytes, out: &mut Vec<LogChunk>) {
         let begins = !self.line(source).open;
         // A terminal's line may have been opened before any of its bytes arrived.
@@ -203,7 +203,8 @@ impl Stamp {
     }
 }
 
-/// Bytes as chunks of at most [`LogChunk::MAX_LEN`] bytes. The first chunk has the timestamp.
+/// An iterator that splits bytes into chunks of at most [`LogChunk::MAX_LEN`] bytes. Only the first chunk has the
+/// timestamp.
 #[derive(Debug)]
 pub struct LogChunkSplitter {
     source: LogSource,
@@ -212,7 +213,7 @@ pub struct LogChunkSplitter {
 }
 
 impl LogChunkSplitter {
-    /// Splits these bytes, which may be empty.
+    /// Creates an iterator over the chunks of `bytes`, which may be empty. `time` is the timestamp of the first chunk.
     pub fn new(source: LogSource, bytes: Bytes, time: Option<SystemTime>) -> Self {
         let rest = bytes;
         Self { source, rest, time }
@@ -235,13 +236,13 @@ impl Iterator for LogChunkSplitter {
     }
 }
 
-/// Takes the first line including its line end, or everything if there is no line end.
+/// Removes and returns the first line of `rest` including its line end, or all of `rest` if it has no line end.
 fn first_line(rest: &mut Bytes) -> Bytes {
     let end = rest.iter().position(|byte| *byte == b'\n');
     rest.split_to(end.map_or(rest.len(), |end| end + 1))
 }
 
-/// Returns the timestamp at the beginning, and the offset of the text after it.
+/// Returns the timestamp at the beginning of `data` and the offset of the text after it; `None` and 0 if there is none.
 fn split_stamp(data: &[u8]) -> (Option<Stamp>, usize) {
     let head = data.get(..LONGEST_STAMP).unwrap_or(data);
     let space = head.iter().position(|byte| *byte == b' ');
@@ -323,7 +324,7 @@ mod tests {
             (Stdout, b"2026-11-24T08:17:06Z new\n"),
         ];
         assert_eq!(since(entries), "exact\nnew\n");
-        // Whole seconds are too coarse, so the lines are kept.
+        // A timestamp of whole seconds is too coarse to tell, so the line is kept.
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:05Z maybe\n")]), "maybe\n");
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:04Z no\n")]), "");
     }

@@ -1,4 +1,4 @@
-//! Log chunks as text, joined into lines.
+//! Joins log chunks into lines of text.
 
 use std::collections::VecDeque;
 
@@ -6,8 +6,8 @@ use driver_interface_types::{LogChunk, LogSource};
 
 use crate::time;
 
-/// Joins chunks into lines. Parts of a line may be interleaved with the other stream. A line is counted and
-/// decoded once it is complete, so that no character is split.
+/// Joins log chunks into lines of text. Chunks of a line may be interleaved with chunks of the other stream. A line is
+/// counted and decoded once it is complete, so that no character is split.
 ///
 /// ```
 /// use driver_interface_kit::LogText;
@@ -22,11 +22,11 @@ use crate::time;
 pub struct LogText {
     /// The maximum number of lines to keep, or `None` for all of them.
     last: Option<u64>,
-    /// Unfinished lines: of standard output or the terminal, and of standard error.
+    /// The unfinished line of standard output or the terminal, and the unfinished line of standard error.
     open: [Vec<u8>; 2],
     /// The kept lines, which are valid UTF-8.
     kept: VecDeque<u8>,
-    /// The length of each kept line, if only the last ones are kept.
+    /// The length of each kept line; empty if all lines are kept.
     lengths: VecDeque<usize>,
     completed: u64,
 }
@@ -43,7 +43,7 @@ impl LogText {
         }
     }
 
-    /// Adds a chunk. Its timestamp, if it has one, precedes its first line.
+    /// Adds a chunk. The chunk's timestamp, if it has one, is written before its first line.
     pub fn push(&mut self, chunk: &LogChunk) {
         let mut open = std::mem::take(self.open(chunk.source));
         if let Some(time) = chunk.timestamp {
@@ -75,7 +75,7 @@ impl LogText {
 
     fn complete(&mut self, line: &[u8]) {
         self.completed += 1;
-        // Buffer the decoded text, because invalid bytes grow when they are decoded.
+        // Buffer the decoded text, so that `bytes` counts it: invalid bytes grow when they are decoded.
         let line = String::from_utf8_lossy(line);
         self.kept.extend(line.as_bytes());
         let Some(last) = self.last else {

@@ -6,10 +6,10 @@ use driver_interface_types::{ContainerConfig, Namespace, SessionId, label};
 
 use crate::CreationKey;
 
-/// Labels as stored on an engine, including the drivers' own.
+/// The labels of a resource as stored on an engine, including the drivers' own.
 pub type Labels = BTreeMap<String, String>;
 
-/// The namespace and the process that own resources. Every label set contains both.
+/// The namespace and the process that own a driver's resources. Every resource has labels for both.
 ///
 /// ```
 /// use driver_interface_kit::{Labels, Ownership};
@@ -27,7 +27,8 @@ pub struct Ownership {
 }
 
 impl Ownership {
-    /// Creates the owner of a namespace's resources. `owner` identifies the process; see [`process_owner`].
+    /// Creates the ownership of the resources that a process creates in `namespace`. `owner` identifies the process;
+    /// see [`process_owner`].
     pub fn new(namespace: Namespace, owner: impl Into<String>) -> Self {
         let owner = owner.into();
         Self { namespace, owner }
@@ -38,8 +39,8 @@ impl Ownership {
         &self.namespace
     }
 
-    /// Returns the labels of a new resource: the user's and the drivers'. The drivers' labels take precedence, although
-    /// validation already rejects user labels with reserved keys.
+    /// Returns the labels of a new resource: those in `user` and the drivers' own. `operation` is the operation key.
+    /// The drivers' labels take precedence, although validation already rejects user labels with reserved keys.
     pub fn labels(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = user.clone();
         let mut mark = |key: &str, value: &str| labels.insert(key.to_owned(), value.to_owned());
@@ -86,13 +87,13 @@ pub fn selector(namespace: &Namespace) -> [(&str, &str); 2] {
     ]
 }
 
-/// Returns whether a resource with these labels was created by a driver of this namespace.
+/// Returns whether a resource with these labels was created by a driver in `namespace`.
 pub fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
     let has = |(key, value): (&str, &str)| labels.get(key).is_some_and(|found| found == value);
     selector(namespace).into_iter().all(has) && labels.contains_key(label::OPERATION)
 }
 
-/// Returns the session that a resource belongs to, if any.
+/// Returns the session that a resource with these labels belongs to; `None` if it belongs to none.
 pub fn session_of(labels: &Labels) -> Option<SessionId> {
     SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
 }
@@ -103,13 +104,13 @@ pub fn user_labels(labels: &Labels) -> Labels {
     users.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Returns the default owner label for sweeps: the host, the process id, and a random part that no later process with
-/// the same id shares. If `random` has at most 11 characters, the label is valid on every engine.
+/// Returns the default value of the owner label, which sweeps use: the host, the process id, and a random part that no
+/// later process with the same id shares. If `random` has at most 11 characters, the value is valid on every engine.
 pub fn process_owner(random: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok());
-    // The whole label has at most 63 characters and no slash.
+    // The whole value must have at most 63 characters and no slash.
     let host: String = host
         .unwrap_or_default()
         .trim()

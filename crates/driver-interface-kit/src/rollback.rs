@@ -1,4 +1,4 @@
-//! Rolling back creations whose caller no longer waits.
+//! Rolls back creations whose caller no longer waits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ pub struct Rollback<T> {
 
 struct Guard {
     undo: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Held until it is settled whether the resource is kept.
+    /// The lock of an operation key, held until the resource is kept or removed.
     key: Option<OwnedMutexGuard<()>>,
 }
 
@@ -57,7 +57,7 @@ impl<T> Rollback<T> {
         self
     }
 
-    /// Keeps the resource, because its caller receives it.
+    /// Keeps the resource and returns it, to be passed to the caller.
     pub fn keep(self) -> T {
         let Self { value, mut guard } = self;
         guard.undo = None;
@@ -72,7 +72,7 @@ impl Drop for Guard {
         };
         let key = self.key.take();
         background::spawn(async move {
-            // If this times out, a sweep by labels finds the leftover resources.
+            // If this times out, a sweep can find the leftover resources by their labels.
             let _ = timeout(SETTLE_TIME, undo).await;
             drop(key);
         });
@@ -85,8 +85,8 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Rollback<T> {
     }
 }
 
-/// Repeats a step for about half a minute, until it returns `true`. Use it to remove a resource that the engine may
-/// still be creating because the response to its creation was lost.
+/// Repeats the step `settled` until it returns `true`, but for no longer than about half a minute. Use it to remove a
+/// resource that the engine may still be creating because the response to its creation was lost.
 ///
 /// # Cancel safety
 /// Dropping the future drops the current step, and no further step begins.

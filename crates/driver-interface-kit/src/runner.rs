@@ -1,4 +1,4 @@
-//! How operations are executed: reads are dropped with their caller, changes run to completion, and both have a
+//! Runs the operations of drivers: reads are dropped with their caller, changes run to completion, and both have a
 //! deadline.
 
 use std::future::Future;
@@ -18,7 +18,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Creates a runner for the driver of this name.
+    /// Creates a runner for the driver named `driver`.
     pub const fn new(driver: &'static str) -> Self {
         Self { driver }
     }
@@ -91,7 +91,7 @@ impl Runner {
         done
     }
 
-    /// Returns an error that names the driver and the operation.
+    /// Returns `error` with the names of the driver and the operation added.
     pub fn located(&self, error: DriverError, operation: &'static str) -> DriverError {
         error.with_driver(self.driver).with_operation(operation)
     }
@@ -102,7 +102,7 @@ impl Runner {
         deadline: Duration,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        // The timer must belong to the background's runtime as well.
+        // The timer must run on the background runtime, too.
         let longest = deadline.saturating_add(SETTLE_TIME);
         let work = async move { timeout(longest, effects::track(work)).await };
         let task = background::spawn(work)
@@ -122,7 +122,7 @@ fn not_applied(error: impl Into<DriverError>) -> DriverError {
     error.into().with_effect(Effect::NotApplied)
 }
 
-/// Waits for work until a deadline.
+/// Runs `work`, and fails if it is not done within `deadline`.
 ///
 /// # Errors
 /// - `TimeoutError` with the effect `Unknown`: the deadline passed.
@@ -139,8 +139,8 @@ pub async fn within<T>(
     done.unwrap_or_else(|_| Err(TimeoutError::new(operation, deadline).into()))
 }
 
-/// The caller of a change that takes several requests. Once the caller no longer waits, send no further request: the
-/// next caller relies on the state that it finds.
+/// The caller of a change that needs several requests to the engine. Once the caller no longer waits, send no further
+/// request, because the next caller relies on the state that it finds on the engine.
 #[derive(Clone, Debug)]
 pub struct Caller(Weak<()>);
 

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Parses an RFC 3339 time with any offset. Returns `None` for an invalid time, and for the year 1, which engines
-/// use for "never".
+/// Parses an RFC 3339 time with any offset. Returns `None` for an invalid time, and for a time that is not after the
+/// Unix epoch, such as the year 1, which engines use for "never".
 pub fn parse(text: &str) -> Option<SystemTime> {
     let (local, offset) = split_offset(text)?;
     let time = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
@@ -16,7 +16,7 @@ pub fn parse(text: &str) -> Option<SystemTime> {
     (time > UNIX_EPOCH).then_some(time)
 }
 
-/// Returns the text before the offset, and the offset east of UTC in seconds.
+/// Returns the text before the time zone offset, and the offset east of UTC in seconds.
 fn split_offset(text: &str) -> Option<(&str, i64)> {
     if let Some(local) = text.strip_suffix(['Z', 'z']) {
         return Some((local, 0));
@@ -36,7 +36,7 @@ pub fn format(time: SystemTime) -> String {
     humantime::format_rfc3339_nanos(time.min(*LAST)).to_string()
 }
 
-/// The last second of the year 9999; RFC 3339 cannot represent a later one.
+/// The last second of the year 9999; RFC 3339 cannot represent a later time.
 static LAST: LazyLock<SystemTime> = LazyLock::new(|| UNIX_EPOCH + Duration::from_secs(253_402_300_799));
 
 #[cfg(test)]

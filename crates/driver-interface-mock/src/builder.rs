@@ -9,7 +9,7 @@ use crate::driver::{DriverOptions, MockDriver};
 use crate::profile::Kind;
 use crate::{Latency, MockCommand, MockEngine};
 
-/// The default deadline of a call. A stop gets its grace period in addition; following logs has its own deadline.
+/// The default deadline of a call. A stop gets its grace period in addition; a call that follows logs gets an hour.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A builder for mock drivers.
@@ -57,19 +57,20 @@ impl<K: Kind> MockBuilder<K> {
         seed(self, seed: u64) { self.options.seed = seed; }
         /// Sets the namespace whose resources the driver sees and changes.
         namespace(self, namespace: Namespace) { self.options.namespace = namespace; }
-        /// Connects the driver to a shared engine. By default each driver gets its own.
+        /// Connects the driver to the engine `engine`, which other drivers may share. By default, each driver gets its
+        /// own.
         engine(self, engine: &MockEngine) { self.engine = Some(engine.clone()); }
-        /// Sets which bind mounts are accepted.
+        /// Sets the policy for validating configs, which determines the accepted bind mounts.
         policy(self, policy: ValidationPolicy) { self.options.policy = policy; }
-        /// Sets the deadline of a call, after which it fails with `TimeoutError`; 60 s by default. A stop gets its
-        /// grace period in addition; following logs has a deadline of an hour.
+        /// Sets the deadline of a call, after which the call fails with `TimeoutError`; 60 s by default. A stop gets
+        /// its grace period in addition; a call that follows logs gets an hour in addition.
         deadline(self, deadline: Duration) { self.options.deadline = deadline; }
-        /// Adds an image that the engine has from the start.
+        /// Adds an image to the engine's initial images.
         image(self, image: ImageRef) { self.images.push(image); }
         /// Adds an image to the registries, which then contain only added images. Without this call, they contain
         /// every image, [with few exceptions](crate#images).
         registry_image(self, image: ImageRef) { self.registry.push(image); }
-        /// Adds a program that every container of the engine can run, or replaces one.
+        /// Adds a program that every container of the engine can run, replacing any program with this name.
         command(self, name: impl Into<String>, command: impl MockCommand) {
             self.commands.push((name.into(), Arc::new(command)));
         }

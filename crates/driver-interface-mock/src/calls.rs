@@ -10,7 +10,7 @@ use crate::sync::lock;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedCall {
-    /// The operation called.
+    /// The operation that was called.
     pub operation: Operation,
     /// The id or name of the container, volume, network or image, as given by the caller. `None` if the call
     /// names none.
@@ -22,7 +22,7 @@ pub struct RecordedCall {
     pub outcome: CallOutcome,
     /// When the call began, in tokio's time.
     pub started_at: Instant,
-    /// When the call ended, if it has.
+    /// When the call ended, in tokio's time; `None` while it is in progress.
     pub ended_at: Option<Instant>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Recorder(Arc<Mutex<Calls>>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    /// The number of calls cleared so far, which offsets the index of a call in flight.
+    /// The number of calls cleared so far: the number that the first call in `recorded` has.
     cleared: usize,
     recorded: Vec<RecordedCall>,
 }
@@ -96,7 +96,7 @@ impl Recorder {
     }
 }
 
-/// A call in flight. Dropping the value before the call has ended records the call as cancelled.
+/// A call in progress. Dropping the value without calling [`end`](Self::end) records the call as cancelled.
 #[derive(Debug)]
 pub(crate) struct OpenCall {
     recorder: Recorder,

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use crate::Operation;
 use crate::sync::lock;
 
-/// Scripted faults. Each applies to one operation. If several match a call, the one scripted first is used.
+/// Scripted faults. Each applies to one operation. If several faults match a call, the first one scripted is used.
 ///
 /// ```
 /// use driver_interface_errors::ContainerStartError;
@@ -45,18 +45,18 @@ struct Fault {
 
 #[derive(Debug)]
 enum When {
-    /// Only the call after this many others.
+    /// Applies only to the call that follows this many other calls.
     After(u64),
-    /// Every call, with this probability.
+    /// Applies to each call with this probability.
     Rate(f64),
 }
 
 /// How a faulty call fails.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// Changes nothing and returns the error.
+    /// The call changes nothing and returns the error.
     Instead(DriverError),
-    /// Does everything that the call should do, and then returns the error.
+    /// The call has its full effect, and then returns the error.
     Afterwards(DriverError),
 }
 
@@ -70,14 +70,13 @@ impl Faults {
         }))
     }
 
-    /// Makes the next call of the operation fail without changing anything. If scripted twice, the next two calls
-    /// fail.
+    /// Makes the next call of `operation` fail without changing anything. If scripted twice, the next two calls fail.
     pub fn fail_next(&self, operation: Operation, error: impl Into<DriverError>) {
         let position = lock(&self.0).next_free(operation);
         self.add(operation, When::After(position), Failure::Instead(error.into()));
     }
 
-    /// Makes the `n`-th next call of the operation fail without changing anything, counted from 1.
+    /// Makes the `n`-th next call of `operation` fail without changing anything, counted from 1.
     pub fn fail_nth(&self, operation: Operation, n: u64, error: impl Into<DriverError>) {
         self.add(
             operation,
@@ -86,8 +85,8 @@ impl Faults {
         );
     }
 
-    /// Makes each call of the operation fail with this probability, derived from the driver's seed, without
-    /// changing anything.
+    /// Makes each call of `operation` fail with this probability, without changing anything. Which calls fail depends
+    /// on the driver's seed.
     pub fn fail_rate(&self, operation: Operation, probability: f64, error: impl Into<DriverError>) {
         let probability = if probability.is_nan() {
             0.0
@@ -97,7 +96,7 @@ impl Faults {
         self.add(operation, When::Rate(probability), Failure::Instead(error.into()));
     }
 
-    /// Loses the response of the operation's next call. The call does everything it should, and then fails with a
+    /// Loses the response of the next call of `operation`. The call has its full effect, and then fails with a
     /// `ConnectionError` whose effect is unknown.
     pub fn drop_next_response(&self, operation: Operation) {
         let error = ConnectionError::new("the connection was closed before the response arrived")
@@ -110,12 +109,12 @@ impl Faults {
         );
     }
 
-    /// Delays the next call of the operation by this much. If scripted twice, the next two calls are delayed.
+    /// Delays the next call of `operation` by `time`. If scripted twice, the next two calls are delayed.
     pub fn delay_next(&self, operation: Operation, time: Duration) {
         lock(&self.0).delays.push((operation, time));
     }
 
-    /// Removes every fault and delay.
+    /// Removes every scripted fault and delay.
     pub fn clear(&self) {
         let mut script = lock(&self.0);
         script.faults.clear();
@@ -136,7 +135,7 @@ impl Faults {
         });
     }
 
-    /// Returns the delay and the failure of a call that begins now.
+    /// Returns the delay and the failure that are scripted for a call of `operation` that begins now, and uses them up.
     pub(crate) fn draw(&self, operation: Operation) -> (Duration, Option<Failure>) {
         let mut script = lock(&self.0);
         let script = &mut *script;
@@ -165,7 +164,7 @@ impl Faults {
 }
 
 impl Script {
-    /// Returns the number of further calls before the first call without a scripted fault.
+    /// Returns how many further calls of `operation` come before the first one that has no fault of its own.
     fn next_free(&self, operation: Operation) -> u64 {
         let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
         let taken: Vec<u64> = waiting

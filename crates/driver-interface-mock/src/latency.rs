@@ -17,7 +17,7 @@ pub enum Latency {
 }
 
 impl Latency {
-    /// Samples the latency of one operation from the random number generator.
+    /// Returns the latency of one operation: a random value from `millis`, changed as this setting requires.
     pub(crate) fn sample(self, millis: &Range<u64>, rng: &mut impl RngExt) -> Duration {
         let factor = match self {
             Self::Off => return Duration::ZERO,

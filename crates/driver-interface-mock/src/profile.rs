@@ -1,4 +1,4 @@
-//! The differences between the two mocks. Everything else is shared.
+//! The properties in which the two kinds of mock driver differ.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -13,7 +13,7 @@ pub struct Profile {
     pub max_cpu: f64,
     /// The minimum and maximum latency of an operation, in milliseconds.
     pub operation_millis: Range<u64>,
-    /// The default grace period of a stop.
+    /// The grace period of a graceful stop whose caller gives no timeout.
     pub default_grace: Duration,
     /// Whether a container with a read-only root file system may have writable mounts.
     pub writable_mounts_in_read_only: bool,

@@ -1,3 +1,3 @@
-//! The single place that handles poisoned locks.
+//! The lock function for mutexes, which handles poisoned locks.
 
 pub(crate) use driver_interface_kit::lock;

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::text_enum::{text_enum, unknown};
 use crate::{EnforcementReport, Guarantee, Operation};
 
-/// The capabilities of a driver on its engine, in groups. Every declared capability works. An undeclared
-/// operation, or a creation whose config has an undeclared feature, returns `UnsupportedError` immediately
-/// and without side effects.
+/// The capabilities of a driver on its engine, in groups. Every declared capability works. An undeclared operation, or
+/// a creation whose config has an undeclared feature, returns `UnsupportedError` immediately and without side effects.
 ///
 /// Unknown names in JSON are ignored, so that an older program can read the JSON of a newer one.
 ///
@@ -31,7 +30,7 @@ use crate::{EnforcementReport, Guarantee, Operation};
 #[serde(rename_all = "camelCase", default = "Capabilities::minimal")]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// The operations that work.
+    /// The operations that the driver supports.
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub operations: BTreeSet<Operation>,
@@ -43,7 +42,7 @@ pub struct Capabilities {
     pub guarantees: EnforcementReport,
     /// The range of resource limits that the driver accepts.
     pub bounds: Bounds,
-    /// The properties of containers, which differ between engines.
+    /// The properties that the driver's containers have. They differ between engines.
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub properties: BTreeSet<Property>,
@@ -123,7 +122,8 @@ pub enum Property {
     /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real
     /// owners. If not declared, every entry is owned by 0:0.
     ArchiveOwners,
-    /// Containers run real processes on a real kernel, so limits and security can be measured from inside.
+    /// Containers run real processes on a real kernel, so limits and security options can be measured from inside a
+    /// container.
     RealProcesses,
 }
 
@@ -133,8 +133,7 @@ text_enum!(Property, "property":
     FilesWhileStopped = "files_while_stopped", LogsAcrossRuns = "logs_across_runs",
     ArchiveOwners = "archive_owners", RealProcesses = "real_processes");
 
-/// One entry of [`Capabilities`], for requirements and messages. Its text form includes the group:
-/// `operations.exec`.
+/// One entry of [`Capabilities`], for requirements and messages. Its text form includes the group: `operations.exec`.
 ///
 /// ```
 /// use driver_interface_types::{Capability, ConfigFeature};
@@ -147,13 +146,13 @@ text_enum!(Property, "property":
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Capability {
-    /// An operation works.
+    /// An operation that the driver supports.
     Operation(Operation),
-    /// A config feature is applied.
+    /// A config feature that the driver applies.
     Config(ConfigFeature),
-    /// A limit or security option is enforced.
+    /// A limit or security option that the engine enforces.
     Guarantee(Guarantee),
-    /// Containers have a property.
+    /// A property that the driver's containers have.
     Property(Property),
 }
 
@@ -173,7 +172,7 @@ macro_rules! groups {
                 all
             }
 
-            /// Returns the group and the entry's name, such as `operations` and `exec`.
+            /// Returns the name of the group and the name of the entry, such as `operations` and `exec`.
             pub fn parts(self) -> (&'static str, &'static str) {
                 match self {
                     $(Self::$Group(value) => ($name, value.as_str()),)+
@@ -246,7 +245,7 @@ impl Capabilities {
         }
     }
 
-    /// Returns an error if a capability is not declared. Drivers call this before an operation has any effect.
+    /// Returns an error if `capability` is not declared. Drivers call this before an operation has any effect.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the operation and the capability. `subject` is the part of the call that needs
@@ -270,7 +269,7 @@ impl Capabilities {
         Capability::all().filter(|capability| self.supports(*capability))
     }
 
-    /// Returns the differences from another driver's capabilities, one line per entry.
+    /// Returns a line for each entry that differs in `other`, such as `operations.exec: no -> yes`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let (ours, theirs) = (self.lines(), other.lines());
         let differing = ours
@@ -282,7 +281,7 @@ impl Capabilities {
             .collect()
     }
 
-    /// Returns every entry with its value as text, in the same order for all drivers.
+    /// Returns the name and value of every entry as text, in the same order for all drivers.
     fn lines(&self) -> Vec<(String, String)> {
         let bound = |value: Option<String>| value.unwrap_or_else(|| "unlimited".to_owned());
         let bounds = [
@@ -322,7 +321,7 @@ impl fmt::Display for Capabilities {
     }
 }
 
-/// Sets of names. Unknown names are ignored when read.
+/// Serialises a set as a list of names. Unknown names are ignored when a list is read.
 mod names {
     use std::collections::BTreeSet;
     use std::fmt::Display;

@@ -1,8 +1,8 @@
-//! A buffer that keeps the beginning of an output.
+//! A buffer with a maximum size.
 
 use bytes::{Bytes, BytesMut};
 
-/// A buffer that keeps the beginning of a stream, up to a number of bytes, and discards the rest.
+/// A buffer that keeps the beginning of a stream, up to a maximum number of bytes, and discards the rest.
 ///
 /// ```
 /// use driver_interface_types::CappedBuffer;
@@ -22,7 +22,7 @@ pub struct CappedBuffer {
 }
 
 impl CappedBuffer {
-    /// Creates an empty buffer that keeps at most this many bytes.
+    /// Creates an empty buffer that keeps at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             bytes: BytesMut::new(),
@@ -31,7 +31,7 @@ impl CappedBuffer {
         }
     }
 
-    /// Appends the bytes that fit, and discards the rest.
+    /// Appends the beginning of `data` that fits into the buffer, and discards the rest.
     pub fn push(&mut self, data: &[u8]) {
         let room = self.limit.saturating_sub(self.bytes.len());
         let fits = data.get(..room).unwrap_or(data);

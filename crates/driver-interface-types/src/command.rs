@@ -2,8 +2,8 @@
 
 /// A program and its arguments, one string each: `["echo", "hello"]`, a `Vec` or a slice.
 ///
-/// Implemented for arrays, vectors and slices of anything that converts to a `String`. Collect an iterator
-/// first.
+/// Implemented for arrays, vectors and slices of anything that converts to a `String`. To pass an iterator, collect it
+/// into a `Vec` first.
 #[diagnostic::on_unimplemented(
     message = "a command is a list of strings, but `{Self}` is not",
     label = "expected a list of strings, such as `[\"echo\", \"hello\"]`",
@@ -49,7 +49,7 @@ impl<T: Clone + Into<String>> IntoCommand for &Vec<T> {
     }
 }
 
-/// Converts key-value pairs, for the setters that accept several at once.
+/// Converts key-value pairs to pairs of strings, for the setters that accept several pairs.
 pub(crate) fn pairs(
     all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
 ) -> impl Iterator<Item = (String, String)> {

@@ -27,9 +27,9 @@ const FINGERPRINT_VERSION: &str = "1";
 
 /// The configuration of a container, built with [`ContainerConfig::new`] and its setters, or parsed from JSON.
 ///
-/// The defaults are safe: half a core, 512 MiB of memory, no capabilities, a non-root user, a read-only root
-/// file system with a writable `/tmp`, and a network on which other sessions cannot be reached. An image
-/// whose entrypoint starts as root, changes owners or writes outside `/tmp` needs other [`SecurityOptions`].
+/// The defaults are safe: half a core, 512 MiB of memory, no capabilities, a non-root user, a read-only root file
+/// system with a writable `/tmp`, and a network on which containers of other sessions cannot be reached. An image whose
+/// entrypoint starts as root, changes owners or writes outside `/tmp` needs other [`SecurityOptions`].
 ///
 /// Strings are stored as given. The driver (or `driver-interface-validation`) validates the config as a whole
 /// before anything reaches an engine, so that all violations are reported in one error.
@@ -90,11 +90,11 @@ pub struct ContainerConfig {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub resources: ResourceLimits,
-    /// The mounts.
+    /// The mounts of volumes and host directories.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::unique_mounts))), schemars(length(max = MAX_MOUNTS)))]
     pub volumes: Vec<VolumeMount>,
-    /// The network mode.
+    /// The network that the container is connected to.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(one(rules::network_mode))))]
     pub network: NetworkMode,
@@ -157,7 +157,7 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::ulimits))))]
     pub ulimits: Vec<Ulimit>,
-    /// The ports published on the host.
+    /// The ports to publish on the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::ports))), schemars(length(max = MAX_PORTS)))]
     pub ports: Vec<PortMapping>,
@@ -238,7 +238,8 @@ impl ContainerConfig {
     }
 
     /// Returns a short hash of the config without its operation key. Equal configs have equal hashes; different configs
-    /// have different hashes, barring collisions. The hash reveals only whether a guess of the config is correct.
+    /// have different hashes, barring collisions. The hash does not reveal the config; it only shows whether a guess of
+    /// the config is correct.
     pub fn fingerprint(&self) -> String {
         let mut config = self.clone();
         config.operation_key = None;
@@ -261,7 +262,7 @@ impl ContainerConfig {
     }
 }
 
-/// The setters.
+/// Setters, each of which changes the config and returns it.
 impl ContainerConfig {
     crate::setters! {
         /// Sets the container's name.
@@ -269,9 +270,9 @@ impl ContainerConfig {
         /// Sets the program and its arguments, as in `["echo", "hello"]`. For a shell command line see
         /// [`shell`](Self::shell).
         command(self, words: impl IntoCommand) { self.command = words.into_command(); }
-        /// Sets all limits.
+        /// Sets all resource limits.
         resources(self, limits: ResourceLimits) { self.resources = limits; }
-        /// Sets the network mode.
+        /// Sets the network that the container is connected to.
         network(self, mode: impl Into<NetworkMode>) { self.network = mode.into(); }
         /// Sets the security options.
         security(self, options: SecurityOptions) { self.security = options; }
@@ -306,7 +307,7 @@ impl ContainerConfig {
         gpus(self, request: GpuRequest) { self.gpus = Some(request); }
     }
 
-    /// Sets a command line for the image's `sh`, which must exist.
+    /// Sets the command to a command line that the image's `sh` runs. The image must have `sh`.
     ///
     /// ```
     /// use driver_interface_types::ContainerConfig;
@@ -376,7 +377,7 @@ impl ContainerConfig {
         ulimit(self, name: impl Into<String>, soft: u64, hard: u64) {
             self.ulimits.push(Ulimit::new(name, soft, hard));
         }
-        /// Publishes a port on the host.
+        /// Adds a port to publish on the host.
         port(self, mapping: PortMapping) { self.ports.push(mapping); }
         /// Adds a name by which other containers on the network can resolve the container.
         network_alias(self, name: impl Into<String>) { self.network_aliases.push(name.into()); }

@@ -54,11 +54,11 @@ use crate::{
 /// - **Cancel safety.** Every future may be dropped at any await point. A change that has already begun on the
 ///   engine either completes there or is undone in the background. Leftover resources have the driver's
 ///   labels and can be found by them.
-/// - **No panics.**
+/// - **No panics.** A driver returns an error instead of panicking.
 #[async_trait]
 #[allow(unused_variables, reason = "the default methods only refuse")]
 pub trait ContainerDriver: Send + Sync + Debug + 'static {
-    /// Returns the driver's name, such as `docker` or `mock-local`. The name is the same for every instance.
+    /// Returns the driver's name, such as `docker` or `mock-local`. It is the same for every instance of the driver.
     fn name(&self) -> &str;
 
     /// Returns the driver's own semantic version, not the engine's.
@@ -70,12 +70,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Creates a container without starting it.
     ///
     /// # Behaviour
-    /// The driver validates the whole config, checks the limits, gets the image according to the config's
-    /// [pull policy](ContainerConfig::pull_policy), and then creates the container. The new container has status
-    /// `created` and state `terminated`, and its command has had no effect. If a named volume or network does not
-    /// exist, the creation fails, not the later start. Every security option of the config is in effect from the
-    /// container's first instruction. A limit that this engine cannot enforce becomes a [`Warning`](crate::Warning) on
-    /// the instance, or an error with [`Strictness::Require`](crate::Strictness::Require).
+    /// The driver validates the whole config, checks the resource limits against its own maximums, gets the image
+    /// according to the config's [pull policy](ContainerConfig::pull_policy), and then creates the container. The new
+    /// container has status `created` and state `terminated`, and its command has not run. If a named volume or network
+    /// does not exist, the creation fails, not the later start. Every security option of the config is in effect from
+    /// the container's first instruction. A limit that this engine cannot enforce becomes a [`Warning`](crate::Warning)
+    /// on the returned instance, or an error with [`Strictness::Require`](crate::Strictness::Require).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid; the error lists every violation by its path. Also returned
@@ -92,8 +92,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// second call with the same config returns the same container.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the driver removes the container in the background should the engine still create
-    /// it. Until then the container can be found by its labels.
+    /// If the future is dropped and the engine still creates the container, the driver removes the container in the
+    /// background. Until then the container can be found by its labels.
     ///
     /// # Conformance
     /// `creation/*`, `config/*`, `setup/*`, `ports/*`, `keys/*`, `concurrency/create-same-name`,
@@ -103,8 +103,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Starts a container's main process.
     ///
     /// # Behaviour
-    /// Returns once the process runs (it may already have exited by then). A container that has exited runs again,
-    /// with a new start time, and its logs are appended to.
+    /// Returns once the process has started. A short process may already have exited when the call returns. A container
+    /// that has exited is started again: it gets a new start time, and its new output is appended to its logs.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -113,11 +113,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Idempotency
     /// Idempotent: a running container is left as it is and the outcome is `AlreadyRunning`. A container that has
-    /// exited in the meantime runs again.
+    /// exited since the last call is started again.
     ///
     /// # Cancel safety
-    /// A dropped start either completes on the engine or has no effect. If a stop through the same driver value returns
-    /// after the drop, the dropped start does not start the container again.
+    /// A dropped start either completes on the engine or has no effect. Once a later stop through the same driver value
+    /// has returned, the dropped start can no longer start the container.
     ///
     /// # Conformance
     /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
@@ -126,8 +126,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Stops a container's main process as specified by [`StopOptions`].
     ///
     /// # Behaviour
-    /// Returns only after the process has exited and every reader sees the exit. A paused container can be
-    /// stopped too. A process that outlives a graceful stop keeps running, so work is never lost unless the
+    /// Returns only after the process has exited and the engine reports the exit to every client. A paused container
+    /// can be stopped too. A process that outlives a graceful stop keeps running, so work is never lost unless the
     /// caller requests a kill.
     ///
     /// # Errors
@@ -139,8 +139,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `AlreadyStopped`.
     ///
     /// # Cancel safety
-    /// A dropped stop may or may not stop the process, but never kills it before the grace period has
-    /// expired.
+    /// A dropped stop may or may not stop the process, but never kills it before the grace period has expired.
     ///
     /// # Conformance
     /// `lifecycle/stop/*`, `concurrency/stop`, `cancellation/stop`, `errors/not-found/stop-container*`
@@ -149,7 +148,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Removes a container with its logs and anonymous volumes. Named volumes are kept.
     ///
     /// # Behaviour
-    /// Returns once no reader sees the container any more and its name is free.
+    /// Returns once the engine no longer reports the container to any client and the container's name is free.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -170,8 +169,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Returns a container, or `None` if there is no such container.
     ///
     /// # Behaviour
-    /// Accepts only full ids; for names, use [`find_container`](crate::ContainerDriverExt::find_container). A
-    /// container that does not exist in this driver's namespace is `None`, never an error.
+    /// Accepts only full ids; for names, use [`find_container`](crate::ContainerDriverExt::find_container). Returns
+    /// `None`, never an error, for a container that does not exist in this driver's namespace.
     ///
     /// # Errors
     /// Only those common to all operations.
@@ -187,7 +186,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `errors/prefix-is-not-an-id`, `errors/name-is-not-an-id`
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>>;
 
-    /// Lists the containers that match a filter, in every status, sorted by creation time, then id.
+    /// Lists the containers that match `filter`, whatever their status, sorted by creation time, then id.
     ///
     /// # Behaviour
     /// Each entry equals the result of [`get_container`](Self::get_container). A container that is removed
@@ -209,9 +208,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Returns a container's output: its standard output and standard error.
     ///
     /// # Behaviour
-    /// Works while the container is created (the logs are empty), running or exited; after a restart the logs
-    /// contain all runs. Lines of one stream are in order; the order between the two streams is unspecified. Bytes
-    /// that are not UTF-8 become U+FFFD. With [`follow`](LogOptions::follow) the call returns when the container
+    /// Works while the container is created (the logs are empty), running or exited; after a restart the logs contain
+    /// the output of all runs. Lines of one stream are in order; the order between the two streams is unspecified.
+    /// Bytes that are not UTF-8 become U+FFFD. With [`follow`](LogOptions::follow) the call returns when the container
     /// exits or is removed.
     ///
     /// # Errors
@@ -222,7 +221,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Read-only.
     ///
     /// # Cancel safety
-    /// Nothing to undo; the connection is closed immediately.
+    /// Nothing to undo. Dropping the future closes the connection immediately.
     ///
     /// # Conformance
     /// `logs/*`, `cancellation/follow`, `errors/not-found/get-container-logs`
@@ -246,7 +245,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `health/engine-responds`, `health/counts-*`, `namespaces/counts-isolated`
     async fn health_check(&self) -> Result<DriverHealth>;
 
-    /// Returns whether a container is running and its health check, if it has one, passes.
+    /// Returns whether a container is running and passes its health check, if it has one.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -263,8 +262,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Creates an empty volume.
     ///
-    /// The root directory belongs to the config's [`owner`](VolumeConfig::owner) or, if unset, to the default user of
-    /// containers. A config with an owner requires [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    /// The volume's root directory belongs to the config's [`owner`](VolumeConfig::owner) or, if unset, to the default
+    /// user of containers. A config with an owner requires [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
@@ -277,8 +276,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the driver removes the volume in the background should the engine still create it. The
-    /// driver also removes the helper resources that set the owner.
+    /// If the future is dropped and the engine still creates the volume, the driver removes the volume in the
+    /// background. The driver also removes the helper resources that it uses to set the owner.
     ///
     /// # Conformance
     /// `volumes/round-trip`, `volumes/name-taken`, `volumes/owner*`, `volumes/default-owner`,
@@ -316,12 +315,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the driver removes the network in the background should the engine still create
-    /// it.
+    /// If the future is dropped and the engine still creates the network, the driver removes the network in the
+    /// background.
     ///
     /// # Conformance
-    /// `networks/*`, `config/network-name-invalid`, `concurrency/create-network`,
-    /// `cancellation/volume-and-network`
+    /// `networks/*`, `config/network-name-invalid`, `concurrency/create-network`, `cancellation/volume-and-network`
     async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
         unsupported(Operation::CreateNetwork)
     }
@@ -346,12 +344,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::RemoveNetwork)
     }
 
-    /// Lists the volumes that match a filter, sorted by creation time, then name.
+    /// Lists the volumes that match `filter`, sorted by creation time, then name.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.
@@ -365,13 +363,13 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ListVolumes)
     }
 
-    /// Lists the networks that match a filter, sorted by creation time, then id. The driver's own default network
-    /// is not included.
+    /// Lists the networks that match `filter`, sorted by creation time, then id. The driver's own default network is
+    /// not included.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.
@@ -385,18 +383,18 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ListNetworks)
     }
 
-    /// Creates an image from an uncompressed tar archive of its root file system.
+    /// Creates an image with the name `image` from `root`, an uncompressed tar archive of the image's root file system.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The image has no command, environment or user of its own. If another image already has the name, the name
-    /// moves to the new image.
+    /// The image has no command, environment or user of its own. If another image already has this name, the name moves
+    /// to the new image.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ImageImportError`: the engine rejected the archive.
-    /// - Errors of the archive stream. The engine then has no new image.
+    /// - Errors of the archive stream, in which case the engine has no new image.
     ///
     /// # Idempotency
     /// Idempotent: importing the same archive again yields an equal image under the same name.
@@ -415,8 +413,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
-    /// - `ImageNotFoundError`: this namespace imported no image of that name.
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `ImageNotFoundError`: no image of this name was imported in this namespace.
     /// - `ImageRemoveError`: a container uses the image. Nothing has changed.
     ///
     /// # Idempotency
@@ -437,14 +435,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// If the container has already exited, the call returns the exit info immediately. If the container was never
-    /// started or is paused, the call waits until a run exits. The result equals [`ContainerInstance::exit`] and is
-    /// never lost, even if the container is removed during the wait. The only difference:
-    /// [`oom_killed`](ExitInfo::oom_killed) may be known here but `None` in the instance, because a wait also consults
-    /// the engine's events. The driver's deadline does not apply: without a [timeout](WaitOptions::timeout) the call
-    /// waits indefinitely.
+    /// started, the call first waits for its start. While the container is paused, the call keeps waiting. The result
+    /// equals [`ContainerInstance::exit`] and is never lost, even if the container is removed during the wait. The only
+    /// difference: [`oom_killed`](ExitInfo::oom_killed) may be known here but `None` in the instance, because a wait
+    /// also consults the engine's events. The driver's deadline does not apply: without a
+    /// [timeout](WaitOptions::timeout) the call waits indefinitely.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container, or the container was removed without having run.
     /// - `WaitTimeoutError`: the container had not exited within the timeout in `options`. Nothing has changed.
     ///
@@ -473,10 +471,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// container accepts only [`Signal::KILL`], which ends the process.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
-    /// - `ContainerNotRunningError`: the container is not running, or it is paused and the signal is not
-    ///   `SIGKILL`.
+    /// - `ContainerNotRunningError`: the container is not running, or it is paused and the signal is not `SIGKILL`.
     ///
     /// # Idempotency
     /// Not idempotent: each call sends one signal.
@@ -496,10 +493,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns when the processes are frozen; then the status is `paused` and the state `running`.
+    /// Returns when the processes are frozen and the container has status `paused` and state `running`.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running. Nothing has changed.
     ///
@@ -522,10 +519,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns when the container's processes are running again; then the status is `running`.
+    /// Returns when the container's processes are running again and the container has status `running`.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running. Nothing has changed.
     ///
@@ -536,8 +533,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`,
-    /// `errors/not-found/unpause-container`
+    /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`, `errors/not-found/unpause-container`
     async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
         unsupported(Operation::UnpauseContainer)
     }
@@ -552,20 +548,20 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// is new. A container that is not running is started.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerStopError`: without `force`, the container is still running after the grace period, and keeps
     ///   running.
     /// - `ContainerStartError`: the container was stopped and did not start again.
     ///
     /// # Idempotency
-    /// Not idempotent: each call causes another run.
+    /// Not idempotent: each call restarts the container.
     ///
     /// # Cancel safety
-    /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills the
-    /// process before the grace period has expired. The start does not begin after the drop, so it never
-    /// undoes a stop that returns later through the same driver value. The same holds for a call that fails
-    /// with `TimeoutError`.
+    /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills the process
+    /// before the grace period has expired. No start begins after the drop, so a dropped call never undoes a stop
+    /// through the same driver value that returns after the drop. The same holds for a call that fails with
+    /// `TimeoutError`.
     ///
     /// # Conformance
     /// `restart/new-run`, `restart/starts-stopped`, `restart/grace-expires-without-force`,
@@ -588,8 +584,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// exits on its own, processes that it leaves running are neither killed nor waited for.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability, or the config has a timeout that cannot
-    ///   be enforced on this engine.
+    /// - `UnsupportedError`: the driver does not declare this operation, or the config has a timeout that cannot be
+    ///   enforced on this engine.
     /// - `ConfigurationError`: the config has no program, or contains text that cannot be passed to the engine.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running, or is paused.
@@ -604,33 +600,32 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `exec/output`, `exec/exit-code`, `exec/stdin`, `exec/environment`, `exec/signaled`, `exec/timeout-*`,
-    /// `exec/output-limit`, `exec/no-such-program`, `exec/not-running`, `exec/container-gone`,
-    /// `exec/out-of-memory`, `exec/tty`, `exec/binary-safe`, `exec/output-large`, `exec/arguments`,
-    /// `exec/empty-command`, `exec/outlasts-request-deadline`, `exec/no-secrets-in-errors`,
-    /// `concurrency/exec*`, `cancellation/exec`, `cancellation/exec-dropped-at-each-await`,
-    /// `errors/not-found/exec`, `capability/exec`
+    /// `exec/output-limit`, `exec/no-such-program`, `exec/not-running`, `exec/container-gone`, `exec/out-of-memory`,
+    /// `exec/tty`, `exec/binary-safe`, `exec/output-large`, `exec/arguments`, `exec/empty-command`,
+    /// `exec/outlasts-request-deadline`, `exec/no-secrets-in-errors`, `concurrency/exec*`, `cancellation/exec`,
+    /// `cancellation/exec-dropped-at-each-await`, `errors/not-found/exec`, `capability/exec`
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
         unsupported(Operation::Exec)
     }
 
-    /// Runs a command in a running container and connects to its input and output.
+    /// Runs a command in a running container and connects the caller to its input and output.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns once the command runs. The output is not limited; if it is not read, the command blocks when it
-    /// writes (backpressure). If the [timeout](ExecConfig::timeout) expires, [`ExecSession::wait`] returns
-    /// `TimedOut`. If the config has an [input](ExecConfig::stdin), the driver writes it.
+    /// Returns once the command runs. The output is not limited; if it is not read, the command blocks when it writes
+    /// (backpressure). If the [timeout](ExecConfig::timeout) expires, [`ExecSession::wait`] returns `TimedOut`. If the
+    /// config has an [input](ExecConfig::stdin), the driver writes it to the command.
     ///
     /// # Errors
-    /// Same as [`exec`](Self::exec). Once the command runs, an error in the streams means that the connection
-    /// broke.
+    /// Same as [`exec`](Self::exec). Once the command runs, an error in the streams means that the connection broke.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
     ///
     /// # Cancel safety
-    /// Dropping the future, or the session's control, kills the command and every process it has started.
+    /// Dropping the future, or the `control` of the returned session, kills the command and every process it has
+    /// started.
     ///
     /// # Conformance
     /// `exec-stream/request-reply`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`,
@@ -647,11 +642,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// Returns once the command runs. The command's output is discarded. A [timeout](ExecConfig::timeout), input or
-    /// terminal is rejected, because the driver does not stay connected to the command. The command ends no later than
-    /// the container.
+    /// terminal is rejected, because the driver does not stay connected to the command. The command ends at the latest
+    /// when the container exits.
     ///
     /// # Errors
-    /// Same as [`exec`](Self::exec); also `ConfigurationError` for a timeout, an input or a terminal.
+    /// Same as [`exec`](Self::exec); also `ConfigurationError` if the config has a timeout, an input or a terminal.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
@@ -675,7 +670,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// the container has exited.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     ///
     /// # Idempotency
@@ -695,15 +690,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Chunks of one source are in order and without gaps; the order between the two sources is unspecified.
-    /// Chunks contain the bytes as the engine stores them: Docker's default log files contain text, so bytes
-    /// that are not UTF-8 become U+FFFD. With [`follow`](LogStreamOptions::follow) the stream waits for a
-    /// container that has not been started yet, spans one run, and ends when the container exits or is
-    /// removed. Without it the stream ends after the existing logs. The call returns immediately, even if
-    /// there are no logs yet.
+    /// Chunks of one source are in order and without gaps; the order between the two sources is unspecified. Chunks
+    /// contain the bytes as the engine stores them: Docker's default log files contain text, so bytes that are not
+    /// UTF-8 become U+FFFD. With [`follow`](LogStreamOptions::follow) the stream waits for a container that has not
+    /// been started yet, covers one run, and ends when the container exits or is removed. Without `follow` the stream
+    /// ends after the existing logs. The call returns immediately, even if there are no logs yet.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ConfigurationError`: `options` sets neither `stdout` nor `stderr`.
     /// - In the stream, `ConnectionError`: the connection broke. No item follows it.
@@ -715,13 +709,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`,
-    /// `capability/log-stream`
+    /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`, `capability/log-stream`
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
         unsupported(Operation::StreamContainerLogs)
     }
 
-    /// Unpacks an uncompressed tar archive into a directory of a container.
+    /// Unpacks `archive`, an uncompressed tar archive, into `directory` in a container.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
@@ -731,8 +724,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// use is bounded for an archive of any size.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability, or the engine cannot access the directory
-    ///   (see [`write_file`](Self::write_file)).
+    /// - `UnsupportedError`: the driver does not declare this operation, or the engine cannot access the directory (see
+    ///   [`write_file`](Self::write_file)).
     /// - `ContainerNotFoundError`: no such container.
     /// - `FileSystemError`: the directory does not exist (`NotFound`) or is not a directory (`NotADirectory`), its
     ///   file system is read-only (`ReadOnlyFilesystem`, nothing was unpacked), the archive is corrupt
@@ -743,7 +736,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Idempotent: unpacking the same archive again yields the same files.
     ///
     /// # Cancel safety
-    /// A dropped call may leave some of the files.
+    /// A dropped call may leave some of the archive's files in the container.
     ///
     /// # Conformance
     /// `files/archive-round-trip`, `files/archive-large`, `files/archive-path-traversal`,
@@ -773,7 +766,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// call would block until its deadline.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `FileSystemError`: the path does not exist (`NotFound`), or a parent of it is a file (`NotADirectory`).
     /// - In the stream, `ConnectionError`: the connection broke, and the archive is incomplete.
@@ -803,7 +796,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// runs. Some engines need a shell and `cat` in the image to read them.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `FileSystemError`: the path does not exist (`NotFound`), it is a directory (`IsADirectory`) or a device
     ///   (`InvalidInput`), a parent of it is a file (`NotADirectory`), or the file is larger than the
@@ -816,9 +809,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/directory-is-not-a-file`,
-    /// `files/error-kinds`, `files/glob-characters`, `files/symlinks-confined`, `errors/not-found/read-file`,
-    /// `capability/file-read`
+    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/directory-is-not-a-file`, `files/error-kinds`,
+    /// `files/glob-characters`, `files/symlinks-confined`, `errors/not-found/read-file`, `capability/file-read`
     async fn read_file(
         &self,
         id: &ContainerId,
@@ -865,13 +857,13 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// to write there.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability, or the engine cannot access the file (it
-    ///   is in memory, and the container is not running or has no shell).
+    /// - `UnsupportedError`: the driver does not declare this operation, or the engine cannot access the file (it is in
+    ///   memory, and the container is not running or has no shell).
     /// - `ContainerNotFoundError`: no such container.
-    /// - `FileSystemError`: the directory does not exist and [`create_parents`](WriteFile::create_parents) is not
-    ///   set (`NotFound`), the path is a directory (`IsADirectory`), the file system is read-only
-    ///   (`ReadOnlyFilesystem`), the owner has no permission to write to that tmpfs mount (`PermissionDenied`),
-    ///   the disk is full (`StorageFull`), or the content is not as long as declared (`InvalidData`).
+    /// - `FileSystemError`: the parent directory does not exist and [`create_parents`](WriteFile::create_parents) is
+    ///   not set (`NotFound`), the path is a directory (`IsADirectory`), the file system is read-only
+    ///   (`ReadOnlyFilesystem`), the owner has no permission to write to the tmpfs mount (`PermissionDenied`), the disk
+    ///   is full (`StorageFull`), or the content is not as long as declared (`InvalidData`).
     /// - Errors of the content stream.
     ///
     /// # Idempotency
@@ -881,10 +873,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call leaves the old file, the new file or a part of the new file.
     ///
     /// # Conformance
-    /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`,
-    /// `files/replaced`, `files/content-length-mismatch`, `files/read-only-root`,
-    /// `files/write-follows-symlinks`, `files/visible-inside`, `files/tmpfs`, `cancellation/write-file`,
-    /// `errors/not-found/write-file`, `capability/file-write`
+    /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`, `files/replaced`,
+    /// `files/content-length-mismatch`, `files/read-only-root`, `files/write-follows-symlinks`, `files/visible-inside`,
+    /// `files/tmpfs`, `cancellation/write-file`, `errors/not-found/write-file`, `capability/file-write`
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         unsupported(Operation::WriteFile)
     }
@@ -901,13 +892,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// uses its own configuration: the Docker driver uses the credentials that `docker login` has stored.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability, or the platform cannot be chosen.
+    /// - `UnsupportedError`: the driver does not declare this operation, or the engine does not support choosing a
+    ///   platform.
     /// - `ImagePullError`, from the call or in the stream: there is no such image, access to it is denied, it is
     ///   corrupt (none of these is retryable), or the registry could not be reached.
     /// - `AuthenticationError`, from the call or in the stream: the registry rejected the credentials.
     ///
     /// # Idempotency
-    /// Idempotent: another pull fetches the image that the registry then has under the name.
+    /// Idempotent: pulling again fetches whatever image the name refers to at that time.
     ///
     /// # Cancel safety
     /// Dropping the stream cancels the pull if the engine supports that; an image that arrives anyway is kept.
@@ -919,7 +911,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::PullImage)
     }
 
-    /// Lists the engine's images that have a name, sorted by their first name, then id.
+    /// Lists the engine's named images that match `filter`, sorted by their first name, then id.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
@@ -927,7 +919,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Images belong to the engine, so the list includes those of every namespace.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.
@@ -946,10 +938,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// An image that does not exist on the engine is `None`, never an error.
+    /// Returns `None`, never an error, for an image that does not exist on the engine.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.
@@ -973,15 +965,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// bounded for an archive of any size.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ImageImportError`: the engine rejected the archive.
-    /// - Errors of the archive stream. The engine then has no new image.
+    /// - Errors of the archive stream, in which case the engine has no new image.
     ///
     /// # Idempotency
     /// Idempotent: loading the same archive again yields the same images.
     ///
     /// # Cancel safety
-    /// A dropped load may leave some of the images.
+    /// A dropped load may leave some of the images on the engine.
     ///
     /// # Conformance
     /// `images/load`, `images/load-invalid`, `capability/image-load`
@@ -997,7 +989,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Takes about a second, because CPU usage is computed from two samples.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running.
     ///
@@ -1023,7 +1015,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// time are dropped.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running.
     /// - In the stream, `ConnectionError`: the connection broke.
@@ -1041,19 +1033,19 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::StreamContainerStats)
     }
 
-    /// Streams the events of the containers in this driver's namespace, regardless of their cause.
+    /// Streams the events of the containers in this driver's namespace, regardless of which program caused them.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Starting when the call returns, the stream reports each event once, in the engine's order, until it is
-    /// dropped. The driver re-establishes a broken connection transparently. [`since`](EventFilter::since)
-    /// and [`after`](EventFilter::after) also report earlier events, as far back as the engine keeps them. If
-    /// events may have been lost, at the start or later, the stream reports a [`Gap`](crate::EventKind::Gap)
-    /// in their place; events are never lost silently.
+    /// Starting when the call returns, the stream reports each event once, in the engine's order, until it is dropped.
+    /// The driver re-establishes a broken connection transparently. With [`since`](EventFilter::since) or
+    /// [`after`](EventFilter::after), the stream also reports earlier events, as far back as the engine keeps them. If
+    /// events may have been lost, at the start or later, the stream reports a [`Gap`](crate::EventKind::Gap) in their
+    /// place; events are never lost silently.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ConfigurationError`: the cursor does not come from this driver, or both `since` and `after` are set.
     /// - In the stream, `ConnectionError`: the engine remains unreachable.
     ///
@@ -1065,9 +1057,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `events/lifecycle`, `events/exit-code`, `events/filter`, `events/since`,
-    /// `events/cursor-without-gaps-or-duplicates`, `events/other-namespaces-excluded`, `events/health`,
-    /// `events/oom`, `events/pause`, `events/exec`, `events/event-fields`, `events/invalid-cursor`,
-    /// `capability/events`
+    /// `events/cursor-without-gaps-or-duplicates`, `events/other-namespaces-excluded`, `events/health`, `events/oom`,
+    /// `events/pause`, `events/exec`, `events/event-fields`, `events/invalid-cursor`, `capability/events`
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         unsupported(Operation::Events)
     }
@@ -1077,10 +1068,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// A volume that does not exist in this driver's namespace is `None`, never an error.
+    /// Returns `None`, never an error, for a volume that does not exist in this driver's namespace.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.
@@ -1099,11 +1090,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Accepts only full ids; for names, use [`find_network`](crate::ContainerDriverExt::find_network). A
-    /// network that does not exist in this driver's namespace is `None`, never an error.
+    /// Accepts only full ids; for names, use [`find_network`](crate::ContainerDriverExt::find_network). Returns `None`,
+    /// never an error, for a network that does not exist in this driver's namespace.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.
@@ -1126,7 +1117,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// network can resolve a running container by its name and aliases.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `NetworkNotFoundError`, `ContainerNotFoundError`: no such network or container.
     /// - `NetworkConnectError`: the container was created without a network. Nothing has changed.
     ///
@@ -1157,7 +1148,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// reachable on the network.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `NetworkNotFoundError`, `ContainerNotFoundError`: no such network or container.
     ///
     /// # Idempotency
@@ -1172,8 +1163,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::DisconnectNetwork)
     }
 
-    /// Removes the driver's own unused networks, which it created for containers without a configured
-    /// network.
+    /// Removes the driver's own unused networks, which it created for containers without a configured network.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
@@ -1186,8 +1176,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// counted.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
-    /// - `NetworkRemoveError`: a network could not be removed; all others were removed.
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `NetworkRemoveError`: a network could not be removed; all other leftover networks were removed.
     ///
     /// # Idempotency
     /// Idempotent: the next call finds nothing to remove. Concurrent calls do not interfere with each other.
@@ -1206,14 +1196,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Nothing is created and no image is pulled. The [plan](CreationPlan) lists every refusal and warning of
-    /// the creation by path. For an invalid config the call returns a plan with refusals, not an error. If
-    /// the config is accepted and the engine has the image, the plan has the image's user, entrypoint,
-    /// command and volumes, with [advice](crate::ImageInfo::advice) on settings that are incompatible with
+    /// Nothing is created and no image is pulled. The [plan](CreationPlan) lists every reason why the creation would be
+    /// refused and every warning, each with the path of the setting. For an invalid config the call returns a plan with
+    /// refusals, not an error. If the config is accepted and the engine has the image, the plan has the image's user,
+    /// entrypoint, command and volumes, with [advice](crate::ImageInfo::advice) on settings that are incompatible with
     /// them.
     ///
     /// # Errors
-    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `UnsupportedError`: the driver does not declare this operation.
     ///
     /// # Idempotency
     /// Read-only.

@@ -95,9 +95,9 @@ report! {
     pids, Pids at "resources.pids",
     /// The disk limit.
     disk, Disk at "resources.disk",
-    /// Dropped Linux capabilities are unavailable.
+    /// The dropped Linux capabilities, which must be unavailable in the container.
     capabilities, Capabilities at "security.capabilities",
-    /// `no-new-privileges`.
+    /// The `no-new-privileges` option.
     no_new_privileges, NoNewPrivileges at "security.noNewPrivileges",
     /// The seccomp filter.
     seccomp, Seccomp at "security.seccompProfile",
@@ -105,9 +105,9 @@ report! {
     user, User at "security.user",
     /// The read-only root file system.
     read_only, ReadOnly at "security.readOnly",
-    /// Containers that share no network with this container cannot reach it.
+    /// The isolation between networks: containers that share no network with this container cannot reach it.
     network, Network at "network",
-    /// On the driver's default network, containers of other sessions cannot reach the container.
+    /// The isolation between sessions: on the driver's default network, containers of other sessions cannot reach it.
     sessions, Sessions at "network",
 }
 
@@ -170,7 +170,7 @@ impl fmt::Display for Enforcement {
 }
 
 impl fmt::Display for EnforcementReport {
-    /// Lists the entries that are not enforced.
+    /// Lists the entries that are not enforced as configured, or writes `all enforced`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weak: Vec<String> = self
             .entries()

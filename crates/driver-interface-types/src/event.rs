@@ -22,10 +22,10 @@ macro_rules! kinds {
         }
 
         impl EventKind {
-            /// All kinds.
+            /// All kinds of events.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// Returns the name on the wire.
+            /// Returns the name of the kind on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
@@ -56,8 +56,7 @@ kinds! {
     Unpaused = "container:unpaused",
     /// A command was started in the container.
     Exec = "container:exec",
-    /// Events may be missing at this point because the engine did not keep them; list the containers to
-    /// resynchronise.
+    /// Events may be missing at this point because the engine did not keep them; list the containers to resynchronise.
     Gap = "events:gap",
 }
 
@@ -78,7 +77,7 @@ pub enum EventData {
     /// The container's main process exited, for any reason.
     #[serde(rename = "container:stopped", rename_all = "camelCase")]
     Stopped {
-        /// The container.
+        /// The container whose main process exited.
         #[serde(flatten)]
         container: EventContainer,
         /// The exit code; `None` if the engine does not report it.
@@ -121,14 +120,14 @@ pub struct EventContainer {
     pub id: ContainerId,
     /// The container's name, if the engine reports it.
     pub name: Option<String>,
-    /// The session that the container belongs to.
+    /// The session that the container belongs to; `None` if the engine does not report it.
     pub session_id: Option<SessionId>,
     /// The labels from the container's config, without the driver's own.
     pub labels: BTreeMap<String, String>,
 }
 
 impl EventContainer {
-    /// Creates the container of an event from its id. Drivers fill in the rest.
+    /// Creates an `EventContainer` with only the container's id set. Drivers fill in the other fields.
     pub fn new(id: ContainerId) -> Self {
         Self {
             id,
@@ -140,8 +139,8 @@ impl EventContainer {
 }
 
 impl EventData {
-    /// Creates the data of an event. `exit_code` is used only for [`EventKind::Stopped`]; `container` is not used for
-    /// [`EventKind::Gap`].
+    /// Creates the data of an event of this kind about a container. `exit_code` is used only for
+    /// [`EventKind::Stopped`]; `container` is not used for [`EventKind::Gap`].
     pub fn of_container(kind: EventKind, container: EventContainer, exit_code: Option<i64>) -> Self {
         match kind {
             EventKind::Created => Self::Created(container),
@@ -198,7 +197,7 @@ pub struct Event {
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// The position in the event stream, for [`EventFilter::after`].
+    /// The position of the event in the event stream, to pass to [`EventFilter::after`].
     pub cursor: EventCursor,
     /// The event's kind and the data of that kind.
     #[serde(flatten)]
@@ -206,7 +205,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Creates an event.
+    /// Creates an `Event` value from its time, cursor and data.
     pub fn new(time: SystemTime, cursor: EventCursor, data: EventData) -> Self {
         Self { time, cursor, data }
     }
@@ -226,7 +225,8 @@ impl Event {
         self.container().map(|container| &container.id)
     }
 
-    /// Returns the main process's exit code; `None` for other kinds than [`EventKind::Stopped`], or if unknown.
+    /// Returns the main process's exit code; `None` if the event is not of the kind [`EventKind::Stopped`], or if the
+    /// exit code is unknown.
     pub fn exit_code(&self) -> Option<i64> {
         match self.data {
             EventData::Stopped { exit_code, .. } => exit_code,
@@ -269,10 +269,10 @@ pub struct EventFilter {
     /// Only events of these kinds; all kinds if empty. Gaps are always returned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<EventKind>,
-    /// Only events of containers with all of these labels, each with exactly this value.
+    /// Only events of containers with all of these labels, each with exactly the given value.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Only events from this time on, including past events. The time has millisecond precision on the wire, so a
+    /// Only events from this time on, even if it is in the past. The time has millisecond precision on the wire, so a
     /// stream that resumes from a time may repeat events of that millisecond; a cursor avoids this.
     #[serde(with = "millis::optional_time", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
@@ -285,9 +285,9 @@ pub struct EventFilter {
 
 impl EventFilter {
     crate::setters! {
-        /// Selects events of a session's containers.
+        /// Selects events of the containers of this session.
         session(self, session: SessionId) { self.session_id = Some(session); }
-        /// Selects events of a container.
+        /// Selects events of the container with this id.
         container(self, id: ContainerId) { self.container = Some(id); }
         /// Adds a kind of event to select; other kinds are excluded unless added too.
         kind(self, kind: EventKind) { self.kinds.push(kind); }
@@ -297,11 +297,11 @@ impl EventFilter {
         }
         /// Selects events from `time` on, and unsets `after`.
         since(self, time: SystemTime) { (self.since, self.after) = (Some(time), None); }
-        /// Selects events after a cursor, and unsets `since`.
+        /// Selects events after `cursor`, and unsets `since`.
         after(self, cursor: EventCursor) { (self.since, self.after) = (None, Some(cursor)); }
     }
 
-    /// Returns whether an event matches, regardless of its position in the stream.
+    /// Returns whether an event matches this filter, apart from `since` and `after`, which are ignored.
     pub fn matches(&self, event: &Event) -> bool {
         let (kind, container) = event.data.parts();
         let Some(container) = container else {

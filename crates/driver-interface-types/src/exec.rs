@@ -1,4 +1,4 @@
-//! Exec in running containers: configuration, outcome and status.
+//! Types for running commands in containers (exec): configuration, outcome and status.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -57,14 +57,15 @@ pub struct ExecConfig {
     #[cfg_attr(feature = "schema", garde(skip))]
     #[debug("{:?} bytes", stdin.as_ref().map(Bytes::len))]
     pub stdin: Option<Bytes>,
-    /// The size of a terminal to use instead of pipes; standard output and standard error are then one stream.
+    /// The size of the command's terminal; if unset, the command has pipes instead. With a terminal, standard output
+    /// and standard error are one stream.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::check_size_nonzero)))))]
     pub tty: Option<TtySize>,
-    /// The maximum run time. When it expires, the command and every process it has started are killed, and the output
-    /// so far is kept.
+    /// The maximum run time; if unset, there is none. When it expires, the command and every process it has started are
+    /// killed, and the output so far is kept.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub timeout: Option<Duration>,
-    /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
+    /// The maximum number of bytes to keep of standard output, and of standard error; the rest is read and discarded.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub output_limit: usize,
 }
@@ -81,7 +82,7 @@ pub struct TtySize {
 }
 
 impl Default for TtySize {
-    /// 80 columns by 24 rows.
+    /// Returns a size of 80 columns by 24 rows.
     fn default() -> Self {
         Self {
             columns: 80,
@@ -91,7 +92,7 @@ impl Default for TtySize {
 }
 
 impl ExecConfig {
-    /// The default number of bytes to keep of each stream: 10 MiB.
+    /// The default number of bytes to keep of standard output, and of standard error: 10 MiB.
     pub const DEFAULT_OUTPUT_LIMIT: usize = 10 * 1024 * 1024;
 
     /// Creates a config from a program and its arguments.
@@ -126,13 +127,13 @@ impl ExecConfig {
         working_dir(self, path: impl Into<String>) { self.working_dir = Some(path.into()); }
         /// Sets the user to run as: `uid`, `uid:gid`, or a name from the image.
         user(self, user: impl Into<String>) { self.user = Some(user.into()); }
-        /// Sets the complete standard input.
+        /// Sets the complete standard input of the command.
         stdin(self, input: impl Into<Bytes>) { self.stdin = Some(input.into()); }
-        /// Sets a terminal of this size.
+        /// Gives the command a terminal of this size.
         tty(self, size: TtySize) { self.tty = Some(size); }
         /// Sets the maximum run time.
         timeout(self, longest: Duration) { self.timeout = Some(longest); }
-        /// Sets the maximum number of bytes to keep of each stream.
+        /// Sets the maximum number of bytes to keep of standard output, and of standard error.
         output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }
@@ -161,7 +162,8 @@ impl ExecOutcome {
         self == Self::Exited(0)
     }
 
-    /// Returns the exit code that a shell would report, or `None` if the command has no exit code.
+    /// Returns the exit code that a shell would report (128 plus the number of a signal), or `None` for outcomes other
+    /// than `Exited` and `Signaled`.
     pub fn exit_code(self) -> Option<i64> {
         match self {
             Self::Exited(code) => Some(code),
@@ -171,8 +173,7 @@ impl ExecOutcome {
     }
 }
 
-/// The output and outcome of a command. `Debug` shows only the size of the output, because commands may print
-/// secrets.
+/// The output and outcome of a command. `Debug` shows only the size of the output, because commands may print secrets.
 ///
 /// ```
 /// use driver_interface_types::{ExecOutcome, ExecOutput};
@@ -204,7 +205,7 @@ pub struct ExecOutput {
 }
 
 impl ExecOutput {
-    /// Creates a complete output, which is not truncated.
+    /// Creates an `ExecOutput` that is not truncated.
     pub fn new(outcome: ExecOutcome, stdout: impl Into<Bytes>, stderr: impl Into<Bytes>) -> Self {
         Self {
             stdout: stdout.into(),
@@ -251,7 +252,7 @@ pub struct ExecStatus {
 }
 
 impl ExecStatus {
-    /// Creates the status of a running command.
+    /// Creates the status of a running command, without a start time.
     pub fn running() -> Self {
         Self {
             outcome: None,
@@ -259,7 +260,7 @@ impl ExecStatus {
         }
     }
 
-    /// Creates the status of a command that has exited.
+    /// Creates the status of a command that has exited, without a start time.
     pub fn exited(outcome: ExecOutcome) -> Self {
         Self {
             outcome: Some(outcome),

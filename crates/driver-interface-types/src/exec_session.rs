@@ -1,4 +1,4 @@
-//! Interactive exec: exec sessions.
+//! Exec sessions: running commands whose input and output are connected to the caller.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -13,9 +13,9 @@ use crate::{ExecOutcome, TtySize};
 /// A running command and its streams, returned by [`exec_stream`](crate::ContainerDriver::exec_stream).
 ///
 /// Read `stdout` and `stderr` concurrently: they share a connection, so a stream that is not read blocks the other.
-/// Close the input once all of it is written, and call [`wait`](Self::wait) for the outcome. Fields may be moved out
-/// into different tasks. When `control` is dropped, the connection closes and the command is killed with every process
-/// it has started.
+/// Close the input once all of it is written, and call [`wait`](Self::wait) for the outcome. The fields may be moved
+/// out and used in different tasks. When `control` is dropped, the connection closes and the command is killed with
+/// every process it has started.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerDriver, ContainerId, ExecConfig, TtySize};
@@ -42,7 +42,7 @@ pub struct ExecSession {
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The command's standard error; with a terminal it is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
-    /// The handle that resizes, awaits and kills the command.
+    /// The handle that resizes the terminal, waits for the command and kills it.
     pub control: Box<dyn ExecControl>,
 }
 

@@ -1,4 +1,4 @@
-//! Helpers built on the operations alone, so that every driver has them.
+//! Helper methods that use only the operations of [`ContainerDriver`], so that every driver has them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -57,7 +57,7 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.into_iter().next())
     }
 
-    /// Waits until a container satisfies a condition, and returns the container as of that moment.
+    /// Waits until a container satisfies `condition`, and returns the container as of that moment.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
@@ -110,8 +110,7 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `ContainerStartError`: the container exited without having written the text; see
-    ///   [`wait_for`](Self::wait_for).
+    /// - `ContainerStartError`: the container exited without having written the text; see [`wait_for`](Self::wait_for).
     /// - `WaitTimeoutError`: the container had not written the text within `deadline`.
     ///
     /// # Cancel safety
@@ -122,21 +121,20 @@ pub trait ContainerDriverExt: ContainerDriver {
         self.get_container_logs(id, LogOptions::default()).await
     }
 
-    /// Waits until a container is ready, and returns the container as of that moment.
+    /// Waits until a container satisfies the readiness condition, and returns the container as of that moment.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `ContainerStartError`: the container exited without becoming ready. The message has its exit code
-    ///   and the last five lines of its log, at most 400 characters of them. The hint names a well-known
-    ///   cause (a read-only root, a permission, a user, a program, a port, memory). Text in the log that
-    ///   looks like a credential is redacted, but other secrets that the program prints appear in this error
-    ///   too.
-    /// - `WaitTimeoutError`: the container was not ready within `deadline`. The call also waits for a container that
-    ///   has not been started yet.
+    /// - `ContainerStartError`: the container exited without satisfying the condition. The message has its exit code
+    ///   and the last five lines of its log, at most 400 characters of them. If the cause is well known, the hint names
+    ///   it (such as a read-only root file system, a missing permission, user or program, a port in use, or a lack of
+    ///   memory). Text in the log that looks like a credential is redacted, but other secrets that the program prints
+    ///   appear in this error too.
+    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The call also waits for a
+    ///   container that has not been started yet.
     /// - `TimeoutError`: the engine did not respond within `deadline`, or within the driver's own deadline.
     /// - `ConfigurationError`: the path of [`WaitFor::Http`] is invalid.
-    /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that does not support
-    ///   [`exec`](ContainerDriver::exec).
+    /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that does not support [`exec`](ContainerDriver::exec).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -176,17 +174,16 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// output is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container
     /// that is terminated by a signal exits with 128 plus the signal number.
     ///
-    /// With an [operation key](ContainerConfig::operation_key), a retry returns the result of the container
-    /// that an earlier attempt created, without running it again. Runs with the same key must not overlap:
-    /// the run that ends first removes the container of the other, whose outcome is then `ContainerGone`.
+    /// With an [operation key](ContainerConfig::operation_key), a retry returns the result of the container that an
+    /// earlier attempt created, without running it again. Runs with the same key must not overlap: the run that ends
+    /// first removes the container of the other run, whose outcome becomes `ContainerGone`.
     ///
     /// Requires [`stream_container_logs`](ContainerDriver::stream_container_logs) and
     /// [`wait_container`](ContainerDriver::wait_container).
     ///
     /// # Errors
     /// - Those of [`create_container`](ContainerDriver::create_container),
-    ///   [`start_container`](ContainerDriver::start_container) and
-    ///   [`wait_container`](ContainerDriver::wait_container).
+    ///   [`start_container`](ContainerDriver::start_container) and [`wait_container`](ContainerDriver::wait_container).
     /// - `ContainerRemoveError`: the container exited and could not be removed in several attempts. The message has the
     ///   exit code. The removal is tried again in the background.
     ///
@@ -249,8 +246,8 @@ pub trait ContainerDriverExt: ContainerDriver {
         ContainerRun::start(self.clone(), config).await
     }
 
-    /// Lists the sessions of this driver's namespace that have any resources, sorted by their oldest resource,
-    /// then id.
+    /// Lists the sessions of this driver's namespace that have any resources, sorted by the creation time of their
+    /// oldest resource, then id.
     ///
     /// Sessions are found by the labels of existing resources, so sessions whose programs have exited are
     /// included. Volumes and networks are counted only if the driver can list them.
@@ -320,10 +317,10 @@ pub trait ContainerDriverExt: ContainerDriver {
 
     /// Removes all resources of a session: containers (in every status), then volumes, then networks.
     ///
-    /// The call continues past a resource that it cannot remove, and reports it. Volumes and networks are removed
-    /// only if the driver can list them. The driver's own networks that no container uses are removed too, if the
-    /// driver [supports it](ContainerDriver::remove_idle_networks), and are not counted. Removing a session
-    /// without resources succeeds.
+    /// The call continues past a resource that it cannot remove, and reports it in `failures`. Volumes and networks are
+    /// removed only if the driver can list them. The driver's own networks that no container uses are removed too, if
+    /// the driver [supports it](ContainerDriver::remove_idle_networks), and are not counted. Removing a session without
+    /// resources succeeds.
     ///
     /// # Cancel safety
     /// Removed resources stay removed; another call removes the rest.
@@ -336,9 +333,9 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// Removes all resources of this driver's namespace: the containers, volumes and networks of all sessions,
     /// those without a session, and the driver's own networks that no container uses.
     ///
-    /// This is the cleanup after a crash; it works like [`remove_session`](Self::remove_session). Other namespaces
-    /// and unmanaged resources are untouched. Images are kept. A resource that the engine is still creating for a
-    /// killed process appears only once it is complete; call this again then.
+    /// This is the cleanup after a crash; it works like [`remove_session`](Self::remove_session). Other namespaces and
+    /// unmanaged resources are untouched. Images are kept. A resource that the engine is still creating for a killed
+    /// process is not found until it is complete. To remove it too, call this again later.
     ///
     /// # Cancel safety
     /// Removed resources stay removed; another call removes the rest.
@@ -419,7 +416,7 @@ async fn listed_networks<D: ContainerDriver + ?Sized>(
     }
 }
 
-/// Session summaries while they are being counted.
+/// Session summaries by session id, filled in while the resources are listed.
 #[derive(Default)]
 struct Sessions(BTreeMap<SessionId, SessionSummary>);
 

@@ -1,4 +1,4 @@
-//! Files in containers.
+//! Options and content for reading and writing files in containers.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -26,10 +26,10 @@ impl Default for ReadFileOptions {
 }
 
 impl ReadFileOptions {
-    /// The default limit: 10 MiB.
+    /// The default maximum size of a file: 10 MiB.
     pub const DEFAULT_LIMIT: usize = 10 * 1024 * 1024;
 
-    /// Limits the size of the file to `bytes`.
+    /// Creates options that limit the size of the file to `bytes`.
     pub fn limit(bytes: usize) -> Self {
         Self { limit: bytes }
     }
@@ -51,18 +51,18 @@ pub struct FileContent {
 }
 
 impl FileContent {
-    /// Creates content from a stream of `length` bytes. The write fails if the stream has more or fewer
+    /// Creates the content of a file from a stream of `length` bytes. The write fails if the stream has more or fewer
     /// bytes.
     pub fn stream(stream: ByteStream, length: u64) -> Self {
         Self { stream, length }
     }
 
-    /// Returns the number of bytes.
+    /// Returns the length of the content, in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Returns the bytes as a stream.
+    /// Returns the content as a stream.
     pub fn into_stream(self) -> ByteStream {
         self.stream
     }
@@ -113,10 +113,10 @@ impl From<&str> for FileContent {
 pub struct WriteFile {
     /// The content of the file.
     pub content: FileContent,
-    /// The permissions, as in `chmod`.
+    /// The permissions of the file, as in `chmod`.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::FILE_MODE)))))]
     pub mode: u32,
-    /// The owner. If unset, the user in the container's config if it is numeric, otherwise root.
+    /// The owner of the file. If unset, the user in the container's config if it is numeric, otherwise root.
     pub owner: Option<FileOwner>,
     /// Whether missing parent directories are created, with the same owner and mode `0755`.
     pub create_parents: bool,
@@ -137,7 +137,7 @@ impl WriteFile {
     /// The default permissions: everyone may read, the owner may write.
     pub const DEFAULT_MODE: u32 = 0o644;
 
-    /// Creates a file with this content.
+    /// Creates a `WriteFile` value with this content and the default settings.
     pub fn new(content: impl Into<FileContent>) -> Self {
         Self {
             content: content.into(),
@@ -147,14 +147,14 @@ impl WriteFile {
         }
     }
 
-    /// Sets the permissions.
+    /// Sets the permissions of the file, as in `chmod`.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Sets the owner.
+    /// Sets the owner of the file.
     #[must_use]
     pub fn owner(mut self, uid: u32, gid: u32) -> Self {
         self.owner = Some(FileOwner { uid, gid });

@@ -35,7 +35,7 @@ pub struct ContainerFilter {
     /// Only containers with this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<ContainerState>,
-    /// Only containers with all of these labels, each with exactly this value. Keys and values have no wildcards.
+    /// Only containers with all of these labels, each with exactly the given value. Keys and values have no wildcards.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -44,11 +44,11 @@ impl ContainerFilter {
     crate::setters! {
         /// Selects the container with exactly this name.
         name(self, name: impl Into<String>) { self.name = Some(name.into()); }
-        /// Selects containers of a session.
+        /// Selects containers of this session.
         session(self, session: SessionId) { self.session_id = Some(session); }
-        /// Selects containers with a status.
+        /// Selects containers with this status.
         status(self, status: ContainerStatus) { self.status = Some(status); }
-        /// Selects containers with a state.
+        /// Selects containers with this state.
         state(self, state: ContainerState) { self.state = Some(state); }
         /// Selects containers whose label `key` is exactly `value`.
         label(self, key: impl Into<String>, value: impl Into<String>) {
@@ -56,8 +56,8 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whether a container matches. Drivers call this even after the engine has filtered, because the engine's
-    /// filter may be less strict.
+    /// Returns whether a container matches this filter. Drivers call this even after the engine has filtered, because
+    /// the engine's own filter may be less strict.
     pub fn matches(&self, container: &ContainerInstance) -> bool {
         self.name.as_ref().is_none_or(|name| *name == container.name)
             && self
@@ -82,7 +82,7 @@ pub struct ResourceFilter {
     /// Only resources of this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only resources with all of these labels, each with exactly this value.
+    /// Only resources with all of these labels, each with exactly the given value.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -91,7 +91,7 @@ impl ResourceFilter {
     crate::setters! {
         /// Selects the resource with exactly this name.
         name(self, name: impl Into<String>) { self.name = Some(name.into()); }
-        /// Selects resources of a session.
+        /// Selects resources of this session.
         session(self, session: SessionId) { self.session_id = Some(session); }
         /// Selects resources whose label `key` is exactly `value`.
         label(self, key: impl Into<String>, value: impl Into<String>) {
@@ -99,12 +99,12 @@ impl ResourceFilter {
         }
     }
 
-    /// Returns whether a volume matches.
+    /// Returns whether a volume matches this filter.
     pub fn matches_volume(&self, volume: &Volume) -> bool {
         self.fits(&volume.name, volume.session_id.as_ref()) && has_labels(&volume.labels, &self.labels)
     }
 
-    /// Returns whether a network matches.
+    /// Returns whether a network matches this filter.
     pub fn matches_network(&self, network: &Network) -> bool {
         self.fits(&network.name, network.session_id.as_ref()) && has_labels(&network.labels, &self.labels)
     }

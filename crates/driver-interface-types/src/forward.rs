@@ -1,5 +1,5 @@
-//! Drivers that delegate to another driver: shared pointers, and layers. Both are generated from the table of
-//! operations, so that no operation falls back to the trait's default method.
+//! Drivers that delegate to another driver: shared pointers (`Arc`) and layers ([`LayeredDriver`]). Both are generated
+//! from the table of operations, so that no operation falls back to the trait's default method.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The health of an engine.
+//! The result of a driver's health check, which checks the engine.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ pub struct DriverHealth {
     pub uptime: Duration,
     /// The number of containers in this driver's namespace.
     pub containers: ContainerCounts,
-    /// The engine behind the driver, if it responded.
+    /// The engine behind the driver; `None` if it did not respond.
     pub engine: Option<EngineInfo>,
-    /// Why the engine is unhealthy, and the remedy.
+    /// Why the engine is unhealthy, and the remedy; `None` if it is healthy.
     pub error: Option<String>,
 }
 
@@ -54,14 +54,14 @@ pub struct ContainerCounts {
     pub total: u64,
     /// Containers with status `running`.
     pub running: u64,
-    /// Containers that have run and exited: `stopped` and `exited`.
+    /// Containers with status `stopped` or `exited`: they have run and exited.
     pub stopped: u64,
-    /// The remaining containers: created, paused, removing, dead.
+    /// Containers with status `created`, `paused`, `removing` or `dead`.
     pub others: u64,
 }
 
 impl ContainerCounts {
-    /// Counts containers by their statuses.
+    /// Counts containers by status; `statuses` yields the status of each container.
     pub fn of(statuses: impl IntoIterator<Item = crate::ContainerStatus>) -> Self {
         use crate::ContainerStatus as Status;
         let mut counts = Self::default();
@@ -87,12 +87,12 @@ pub struct EngineInfo {
     pub name: String,
     /// The engine's version.
     pub version: String,
-    /// The API version in use, if the engine has an API version.
+    /// The API version in use; `None` if the engine has no API version.
     pub api_version: Option<String>,
 }
 
 impl EngineInfo {
-    /// Creates engine info.
+    /// Creates engine info from the product name, the engine's version and the API version in use.
     pub fn new(name: impl Into<String>, version: impl Into<String>, api_version: Option<String>) -> Self {
         Self {
             name: name.into(),
@@ -103,7 +103,7 @@ impl EngineInfo {
 }
 
 impl DriverHealth {
-    /// Creates the result for a healthy engine.
+    /// Creates the result for a healthy engine, without engine info.
     pub fn healthy(version: impl Into<String>, uptime: Duration, containers: ContainerCounts) -> Self {
         Self {
             status: HealthStatus::Healthy,
@@ -115,7 +115,7 @@ impl DriverHealth {
         }
     }
 
-    /// Creates the result for an unhealthy engine, with the reason.
+    /// Creates the result for an unhealthy engine; `error` is the reason and the remedy.
     pub fn unhealthy(version: impl Into<String>, uptime: Duration, error: impl Into<String>) -> Self {
         Self {
             status: HealthStatus::Unhealthy,

@@ -45,7 +45,7 @@ pub struct HealthCheck {
     #[serde(default = "default_retries")]
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::COUNT)))), schemars(transform = json::within(rules::COUNT)))]
     pub retries: u32,
-    /// The time after start during which failures do not count; default zero.
+    /// The time after the container's start during which failed checks do not count; default zero.
     #[serde(with = "millis::duration", default)]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     #[cfg_attr(feature = "schema", garde(custom(one(rules::health_time(0)))), schemars(transform = json::health_time(0)))]
@@ -81,7 +81,7 @@ impl HealthCheck {
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
     /// The default maximum duration of one check.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// The default number of consecutive failures.
+    /// The default number of consecutive failures after which the container is unhealthy.
     pub const DEFAULT_RETRIES: u32 = 3;
 
     /// Creates a health check that runs a command, with the default timing.
@@ -112,7 +112,7 @@ impl HealthCheck {
         timeout(self, time: Duration) { self.timeout = time; }
         /// Sets the number of consecutive failures after which the container is unhealthy.
         retries(self, count: u32) { self.retries = count; }
-        /// Sets the time after start during which failures do not count.
+        /// Sets the time after the container's start during which failed checks do not count.
         start_period(self, time: Duration) { self.start_period = time; }
     }
 }
@@ -123,13 +123,13 @@ impl HealthCheck {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ContainerHealth {
-    /// The overall status.
+    /// The overall status of the health checks.
     pub status: ContainerHealthStatus,
-    /// The number of consecutive failures.
+    /// The current number of consecutive failed checks.
     pub failing_streak: u32,
-    /// The output of the last check, truncated by the engine.
+    /// The output of the last check, which the engine may truncate; `None` if no check has run.
     pub last_output: Option<String>,
-    /// Why the container is not healthy, in one sentence.
+    /// Why the container is not healthy, in one sentence; `None` if it is healthy.
     pub reason: Option<String>,
 }
 
@@ -151,7 +151,7 @@ text_enum!(ContainerHealthStatus, "health status":
     Starting = "starting", Healthy = "healthy", Unhealthy = "unhealthy");
 
 impl ContainerHealth {
-    /// Creates a result with no failures and no output. Drivers fill in the rest.
+    /// Creates a result without failures or output. Drivers fill in the other fields.
     pub fn new(status: ContainerHealthStatus) -> Self {
         Self {
             status,

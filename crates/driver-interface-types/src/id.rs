@@ -1,4 +1,5 @@
-//! Identifiers that are safe to send: an id that could alter a URL, a label or a path cannot be constructed.
+//! Identifiers that are safe to send to an engine: an id that could alter a URL, a label or a path cannot be
+//! constructed.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -74,7 +75,7 @@ macro_rules! safe_name {
                 }
             }
 
-            /// Returns the value as text.
+            /// Returns the identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -145,9 +146,9 @@ macro_rules! safe_name {
 safe_name! {
     /// The id of a container: the full id returned by the engine, so equal ids mean the same container.
     ///
-    /// A name is not an id; [`find_container`](crate::ContainerDriverExt::find_container) returns the
-    /// container with a given name. Id prefixes are rejected too: engines resolve as few as three hex digits,
-    /// even for `rm`.
+    /// A name is not an id; [`find_container`](crate::ContainerDriverExt::find_container) returns the container with a
+    /// given name. Drivers do not accept id prefixes either, because engines resolve prefixes of as few as three hex
+    /// digits, even for `rm`.
     ///
     /// ```
     /// use driver_interface_types::ContainerId;
@@ -193,8 +194,8 @@ safe_name! {
 }
 
 impl Namespace {
-    /// Returns the prefix of the names that a driver generates in this namespace. It includes the namespace's
-    /// length, so that the namespace `a` with a key `b-c` does not collide with `a-b` with a key `c`.
+    /// Returns the prefix of the names that a driver generates in this namespace. It includes the namespace's length,
+    /// so that the names for key `b-c` in namespace `a` and for key `c` in namespace `a-b` differ.
     ///
     /// ```
     /// use driver_interface_types::Namespace;
@@ -208,15 +209,14 @@ impl Namespace {
 }
 
 impl Default for Namespace {
-    /// The namespace `default`.
+    /// Returns the namespace `default`.
     fn default() -> Self {
         Self("default".to_owned())
     }
 }
 
 safe_name! {
-    /// The id of a detached exec within its container; see
-    /// [`exec_detached`](crate::ContainerDriver::exec_detached).
+    /// The id of a detached exec within its container; see [`exec_detached`](crate::ContainerDriver::exec_detached).
     ExecId, "execId", 1..=128
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// An image reference: `nginx`, `nginx:1.27`, `ghcr.io/org/app@sha256:…`.
 ///
 /// The text is kept as given. [`registry`](Self::registry), [`repository`](Self::repository), [`tag`](Self::tag) and
-/// [`digest`](Self::digest) return the parts with Docker's defaults filled in.
+/// [`digest`](Self::digest) return the components of the reference, with Docker's defaults filled in.
 ///
 /// ```
 /// use driver_interface_types::ImageRef;
@@ -33,15 +33,15 @@ pub struct ImageRef {
 }
 
 const DEFAULT_REGISTRY: &str = "docker.io";
-/// The maximum length of a repository name, registry included.
+/// The maximum length of a repository name, including the registry.
 const MAX_NAME: usize = 255;
 const MAX_TAG: usize = 128;
 
 impl ImageRef {
-    /// Parses a reference.
+    /// Parses an image reference.
     ///
     /// # Errors
-    /// [`ConfigurationError`], which names the invalid part and the expected form.
+    /// [`ConfigurationError`], which names the invalid component of the reference and the expected form.
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
         let text = text.into();
         parse(&text).map_err(|problem| {
@@ -145,7 +145,8 @@ fn parse(text: &str) -> Result<ImageRef, String> {
     })
 }
 
-/// Implements Docker's rule: the first component is a host if it contains a dot or a port, or is `localhost`.
+/// Returns whether the first component of a name is a host: by Docker's rule, if it has a dot or a port, or is
+/// `localhost`.
 fn is_host(component: &str) -> bool {
     component == "localhost" || component.contains(['.', ':'])
 }
@@ -170,7 +171,8 @@ fn check_host(host: &str) -> Result<String, String> {
     }
 }
 
-/// Checks a path component: runs of lower-case letters and digits, joined by one `.`, one or two `_`, or any `-`.
+/// Checks that a path component consists of runs of lower-case letters and digits, joined by one `.`, one or two `_`,
+/// or any number of `-`.
 fn check_component(component: &str) -> Result<(), String> {
     let problem = || {
         format!(

@@ -1,4 +1,4 @@
-//! Advice on running an image with a config.
+//! Advice on the settings with which an image may not work.
 
 use crate::{ContainerConfig, ImageInfo, SecurityOptions, Warning};
 
@@ -22,12 +22,11 @@ impl ImageInfo {
         self.user.as_deref().is_none_or(is_root)
     }
 
-    /// Returns why the image may not work with a config, and which settings it needs. Whether the image
-    /// really needs root, and where it writes, is known only when it runs.
+    /// Returns a warning for each reason why the image may not work with `config`, with the settings that it needs.
+    /// Whether the image really needs root, and where it writes, is known only when it runs.
     ///
     /// - [`STARTS_AS_ROOT`](Self::STARTS_AS_ROOT): the image's own program starts as root, but the config has the
-    ///   default user, or lacks the capabilities or the writable root file system of
-    ///   [`SecurityOptions::compatible`].
+    ///   default user, or lacks the capabilities or the writable root file system of [`SecurityOptions::compatible`].
     /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config mounts
     ///   something read-only there, or mounts nothing there and runs as another user.
     ///
@@ -129,7 +128,7 @@ fn is_root(user: &str) -> bool {
     matches!(user.split(':').next(), Some("" | "0" | "root"))
 }
 
-/// Returns the capabilities of the compatible preset that the options drop and do not add again.
+/// Returns the capabilities of [`SecurityOptions::compatible`] that `security` drops and does not add.
 fn missing_capabilities(security: &SecurityOptions) -> Vec<&'static str> {
     let (dropped, added) = (&security.capabilities.drop, &security.capabilities.add);
     let has = |list: &[String], name: &str| list.iter().any(|listed| listed == name || listed == "ALL");

@@ -27,9 +27,9 @@ pub struct ContainerInstance {
     pub image: String,
     /// The status in the container's life cycle.
     pub status: ContainerStatus,
-    /// The coarse state, derived from the status.
+    /// The coarse form of the status.
     pub state: ContainerState,
-    /// The container's address on its network while it runs, if it has one.
+    /// The container's address on its network; `None` if it has none or does not run.
     pub ip_address: Option<IpAddr>,
     /// When the container was created.
     #[serde(with = "millis::time")]
@@ -47,7 +47,7 @@ pub struct ContainerInstance {
     pub resources: ResourceLimits,
     /// The settings of the config that the engine does not enforce.
     pub warnings: Vec<Warning>,
-    /// The ports published on the host, while the container runs.
+    /// The ports published on the host; empty while the container does not run.
     #[serde(default)]
     pub ports: Vec<PublishedPort>,
     /// The results of the health checks; `None` if the container has no health check or has not run yet.
@@ -58,7 +58,7 @@ pub struct ContainerInstance {
     pub enforcement: Option<EnforcementReport>,
 }
 
-/// A setting of the config that this engine does not enforce.
+/// A warning about one setting of a config, for example that the engine does not enforce it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -68,7 +68,7 @@ pub struct Warning {
     pub path: String,
     /// A stable code, such as `not-enforced`.
     pub code: String,
-    /// The setting that is not enforced, the reason and the remedy.
+    /// What is wrong with the setting, the reason and the remedy.
     pub message: String,
 }
 
@@ -84,7 +84,8 @@ impl Warning {
 }
 
 impl ContainerInstance {
-    /// Creates an instance with status `created` and all other fields empty. Drivers fill in the rest.
+    /// Creates a `ContainerInstance` value with status `created` and defaults in all fields that are not given. Drivers
+    /// fill in these fields.
     pub fn new(
         id: ContainerId,
         name: impl Into<String>,
@@ -120,7 +121,7 @@ impl ContainerInstance {
         self
     }
 
-    /// Returns the exit code of the last run, if it has exited.
+    /// Returns the exit code of the last run; `None` while the container runs or if it has never run.
     pub fn exit_code(&self) -> Option<i64> {
         self.exit.as_ref().map(|exit| exit.code)
     }

@@ -1,4 +1,4 @@
-//! Interceptors: the same code around every call of a driver.
+//! Interceptors, which run the same code around every call of a driver.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use crate::{
     WaitOptions, WriteFile, with_operations,
 };
 
-/// A handler around every call of a driver, for example to measure, retry, limit, refuse or record calls.
+/// A handler that runs around every call of a driver, for example to measure, retry, limit, refuse or record calls.
 ///
 /// [`Intercepted`] turns the handler into a driver. To change only a few operations, with their concrete types,
 /// implement [`LayeredDriver`] instead.
@@ -67,7 +67,7 @@ pub trait Interceptor: Send + Sync + Debug + 'static {
     /// [safe](Operation::repeat). A call that takes a stream (an archive or file content) can run only once.
     ///
     /// # Errors
-    /// Those of the call, or the interceptor's reason not to run it.
+    /// Those of the call, or an error of the interceptor that states why it did not run the call.
     ///
     /// # Cancel safety
     /// When the caller drops its future, this future and the call are dropped with it.
@@ -79,19 +79,20 @@ pub trait Interceptor: Send + Sync + Debug + 'static {
     }
 }
 
-/// A call as seen by an [`Interceptor`]: the operation and the resources it refers to.
+/// A call as seen by an [`Interceptor`]: the operation and the resources it refers to. A field is `None` if the
+/// operation has no such argument.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Call<'a> {
     /// The operation.
     pub operation: Operation,
-    /// The container's id, as passed by the caller.
+    /// The id of the container, as passed by the caller.
     pub container: Option<&'a ContainerId>,
     /// The volume's id.
     pub volume: Option<&'a VolumeId>,
     /// The network's id.
     pub network: Option<&'a NetworkId>,
-    /// The image.
+    /// The reference to the image.
     pub image: Option<&'a ImageRef>,
     /// The path in the container.
     pub path: Option<&'a ContainerPath>,
@@ -130,7 +131,7 @@ macro_rules! arguments {
                 call.$field = Some(self);
             }
         })+
-        // These arguments hold nothing that every interceptor needs.
+        // `Call` has no field for these arguments, because most interceptors do not need them.
         $(impl Argument for $Other {
             fn describe<'a>(&'a self, _: &mut Call<'a>) {}
         })+
@@ -183,7 +184,7 @@ macro_rules! streamed_inputs {
             }
 
             fn again(kept: &mut Option<Self>) -> Result<Self> {
-                // The outcome of the first run is not known here.
+                // The outcome of the first run is not known here, so neither is the effect.
                 let consumed = || {
                     UnsupportedError::new("repeat", "the content is a stream and was already read")
                         .with_effect(Effect::Unknown)
@@ -242,7 +243,7 @@ pub struct Intercepted<I> {
 }
 
 impl<I: Interceptor> Intercepted<I> {
-    /// Wraps a driver with an interceptor.
+    /// Wraps the driver `inner` with `interceptor`.
     pub fn new(inner: Arc<dyn ContainerDriver>, interceptor: I) -> Self {
         let interceptor = Arc::new(interceptor);
         Self { inner, interceptor }
@@ -293,7 +294,7 @@ macro_rules! intercepted {
 
 with_operations!(intercepted);
 
-/// The return value of an operation; streams report their end.
+/// The return value of an operation. Streams and exec sessions are wrapped, so that they report their end.
 trait Answer: Sized {
     fn watched<I: Interceptor>(self, _: &Arc<I>, _: Call<'_>) -> Self {
         self
@@ -328,7 +329,7 @@ impl Answer for ExecSession {
     }
 }
 
-/// Reports the end of a stream exactly once.
+/// Reports the end of a stream or exec session to the interceptor exactly once.
 struct Watch<I: Interceptor> {
     interceptor: Arc<I>,
     operation: Operation,

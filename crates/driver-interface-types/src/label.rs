@@ -1,32 +1,34 @@
 //! The labels by which a driver recognises its own resources.
 //!
-//! Every resource that a driver creates on an engine carries them from the moment it exists, so that another
+//! Every resource that a driver creates on an engine carries these labels from the moment it exists, so that another
 //! process, or the same process after a crash, can find it again. Users cannot set or overwrite them: a config with a
 //! label under [`RESERVED_PREFIX`] is rejected.
 
 /// The prefix of the labels that are reserved for drivers.
 pub const RESERVED_PREFIX: &str = "io.driver-interface.";
 
-/// Marks a resource as created by a driver of this interface; its value is [`MANAGED_BY_VALUE`].
+/// The key of the label that marks a resource as created by a driver of this interface. Its value is
+/// [`MANAGED_BY_VALUE`].
 pub const MANAGED_BY: &str = "io.driver-interface.managed-by";
 
-/// The value of [`MANAGED_BY`].
+/// The value of the label [`MANAGED_BY`].
 pub const MANAGED_BY_VALUE: &str = "driver-interface";
 
-/// Holds the driver's [`Namespace`](crate::Namespace).
+/// The key of the label that holds the driver's [`Namespace`](crate::Namespace).
 pub const NAMESPACE: &str = "io.driver-interface.namespace";
 
-/// Holds the [`SessionId`](crate::SessionId) of the resource.
+/// The key of the label that holds the [`SessionId`](crate::SessionId) of the resource.
 pub const SESSION: &str = "io.driver-interface.session";
 
-/// Holds the process that created the resource, as `host.pid.random`. A sweep uses it to determine whether
-/// that process is alive.
+/// The key of the label that identifies the process that created the resource, as `host.pid.random`. A sweep uses it to
+/// determine whether that process is alive.
 pub const OWNER: &str = "io.driver-interface.owner";
 
-/// Holds the [`OperationKey`](crate::OperationKey) of the creation.
+/// The key of the label that holds the [`OperationKey`](crate::OperationKey) with which the resource was created.
 pub const OPERATION: &str = "io.driver-interface.operation";
 
-/// Holds the [fingerprint](crate::ContainerConfig::fingerprint) of the config that the resource was created from.
+/// The key of the label that holds the [fingerprint](crate::ContainerConfig::fingerprint) of the config from which the
+/// resource was created.
 pub const FINGERPRINT: &str = "io.driver-interface.fingerprint";
 
 /// Returns whether a label key is reserved for drivers.

@@ -1,4 +1,4 @@
-//! Log streams.
+//! The options of log streams, and the chunks that they return.
 
 use std::time::SystemTime;
 
@@ -32,13 +32,13 @@ pub struct LogStreamOptions {
     /// Whether to continue until the container exits or is removed. If the container has not been started yet, the
     /// stream waits for it.
     pub follow: bool,
-    /// The number of existing lines to return from the end: no lines if `0`, all lines if unset.
+    /// The number of existing lines to return from the end of the logs: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
-    /// Only output written at or after this time.
+    /// If set, only output written at or after this time is returned.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// Only output written before this time; the stream ends there.
+    /// If set, only output written before this time is returned, and the stream ends there.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub until: Option<SystemTime>,
@@ -67,9 +67,9 @@ impl Default for LogStreamOptions {
 
 impl LogStreamOptions {
     crate::setters! {
-        /// Sets whether to continue until the container exits.
+        /// Sets whether to continue until the container exits or is removed.
         follow(self, yes: bool) { self.follow = yes; }
-        /// Selects only the last `lines` lines.
+        /// Selects only the last `lines` existing lines.
         tail(self, lines: u64) { self.tail = Some(lines); }
         /// Selects only output written at or after `time`.
         since(self, time: SystemTime) { self.since = Some(time); }
@@ -84,7 +84,7 @@ impl LogStreamOptions {
     }
 }
 
-/// The stream of a container that a chunk comes from.
+/// The output stream of a container that a chunk comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -101,21 +101,21 @@ text_enum!(LogSource, "log source": Stdout = "stdout", Stderr = "stderr", Tty = 
 
 /// A chunk of a container's output, as written: arbitrary bytes, newlines included.
 ///
-/// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain
-/// several lines. With [`timestamps`](LogStreamOptions::timestamps), each chunk is one line instead. A line
-/// longer than [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a
-/// timestamp.
+/// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain several lines.
+/// With [`timestamps`](LogStreamOptions::timestamps), each chunk is one line instead. A line longer than
+/// [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a timestamp.
 ///
 /// `Debug` shows only the length, because logs may contain secrets.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogChunk {
-    /// The stream that the chunk comes from.
+    /// The output stream that the chunk comes from.
     pub source: LogSource,
     /// The bytes written, without the timestamp.
     #[debug("{} bytes", bytes.len())]
     pub bytes: Bytes,
-    /// When the line that starts here was written, if timestamps were requested.
+    /// When the line that starts with this chunk was written. `None` if no timestamps were requested, or if the chunk
+    /// continues a line.
     pub timestamp: Option<SystemTime>,
 }
 

@@ -1,4 +1,4 @@
-//! Enumerations used in a container's config.
+//! The network mode, pull policy and strictness of a container's config.
 
 use std::fmt;
 
@@ -19,9 +19,8 @@ pub enum NetworkMode {
     Default,
     /// `none`: only the container's own loopback interface.
     None,
-    /// Any other value: the name of a network created by
-    /// [`create_network`](crate::ContainerDriver::create_network). It must exist. The host's network and another
-    /// container's network are rejected.
+    /// Any other value: the name of a network created by [`create_network`](crate::ContainerDriver::create_network). It
+    /// must exist. The host's network and another container's network are rejected.
     Named(String),
 }
 
@@ -67,12 +66,12 @@ impl fmt::Display for NetworkMode {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PullPolicy {
-    /// If the engine does not have the image.
+    /// The image is pulled if the engine does not have it.
     #[default]
     Missing,
-    /// Before each creation.
+    /// The image is pulled before each creation of a container.
     Always,
-    /// Never: a missing image causes `ImageNotFoundError`.
+    /// The image is never pulled: a missing image causes `ImageNotFoundError`.
     Never,
 }
 
@@ -93,14 +92,14 @@ text_enum!(PullPolicy, "pull policy": Missing = "missing", Always = "always", Ne
 text_enum!(Strictness, "strictness": Warn = "warn", Require = "require");
 
 impl From<NetworkId> for NetworkMode {
-    /// Returns the mode for the network with this id.
+    /// Returns the mode that connects a container to the network with this id.
     fn from(id: NetworkId) -> Self {
         Self::Named(id.into())
     }
 }
 
 impl From<&NetworkId> for NetworkMode {
-    /// Returns the mode for the network with this id.
+    /// Returns the mode that connects a container to the network with this id.
     fn from(id: &NetworkId) -> Self {
         Self::Named(id.to_string())
     }

@@ -28,20 +28,21 @@ pub struct VolumeMount {
     /// The volume's name, or the absolute host path of a bind mount.
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &String, found| rules::mount_source(self, found)))), schemars(length(min = 1, max = MAX_PATH)))]
     pub source: String,
-    /// The absolute path inside the container.
+    /// The absolute path of the mount inside the container.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::location_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
     /// Whether the mount is read-only.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub read_only: bool,
-    /// Volume or bind mount. If unset, an absolute source is a bind mount and any other source is a volume.
+    /// Whether this is a volume or a bind mount. If unset, an absolute source is a bind mount and any other source is a
+    /// volume.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub kind: Option<MountType>,
 }
 
-/// The kinds of mounts.
+/// The kind of a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -56,7 +57,7 @@ pub enum MountType {
 text_enum!(MountType, "mount type": Bind = "bind", Volume = "volume");
 
 impl VolumeMount {
-    /// Creates a volume mount.
+    /// Creates a mount of the volume `name` at `target`.
     pub fn volume(name: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
             source: name.into(),
@@ -66,7 +67,7 @@ impl VolumeMount {
         }
     }
 
-    /// Creates a mount of a host file or directory, which the driver's policy must allow.
+    /// Creates a mount of a host file or directory at `target`. The driver's policy must allow `host_path`.
     pub fn bind(host_path: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
             source: host_path.into(),

@@ -82,8 +82,8 @@ impl NetworkConfig {
         internal(self, yes: bool) { self.internal = yes; }
     }
 
-    /// Returns an error if the config requires an undeclared capability. Drivers call this first, so that no setting is
-    /// silently ignored.
+    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
+    /// that no setting is silently ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the path of the setting and the missing capability.
@@ -144,7 +144,7 @@ pub struct NetworkConnectOptions {
 }
 
 impl NetworkConnectOptions {
-    /// Adds a name by which other containers on that network can resolve the container.
+    /// Adds a name by which other containers on the network can resolve the container.
     #[must_use]
     pub fn alias(mut self, name: impl Into<String>) -> Self {
         self.aliases.push(name.into());
@@ -153,7 +153,7 @@ impl NetworkConnectOptions {
 }
 
 impl Network {
-    /// Creates a network with no session and no labels. Drivers fill in the rest.
+    /// Creates a `Network` value without a session or labels. Drivers fill in the other fields.
     pub fn new(
         id: NetworkId,
         name: impl Into<String>,

@@ -40,7 +40,7 @@ macro_rules! with_operations {
             ListContainers list_containers[filter: $crate::ContainerFilter][] -> Vec<$crate::ContainerInstance>, Read, Safe, Required;
             /// Returns a container's logs as text.
             GetContainerLogs get_container_logs[id: $crate::ContainerId][options: $crate::LogOptions] -> String, Read, Safe, Required;
-            /// Checks the health of the driver and its engine.
+            /// Checks the health of the engine.
             HealthCheck health_check[][] -> $crate::DriverHealth, Read, Safe, Required;
             /// Checks whether a container is healthy.
             IsContainerHealthy is_container_healthy[id: $crate::ContainerId][] -> bool, Read, Safe, Required;
@@ -84,11 +84,11 @@ macro_rules! with_operations {
             CopyIntoContainer copy_into_container[id: $crate::ContainerId, directory: $crate::ContainerPath][archive: $crate::TarStream] -> (), Change, Safe, Optional;
             /// Packs files of a container into an archive.
             CopyFromContainer copy_from_container[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::TarStream, Stream, Safe, Optional;
-            /// Returns the content of a file.
+            /// Returns the content of a file in a container.
             ReadFile read_file[id: $crate::ContainerId, path: $crate::ContainerPath][options: $crate::ReadFileOptions] -> $crate::Bytes, Read, Safe, Optional;
-            /// Streams the content of a file.
+            /// Streams the content of a file in a container.
             ReadFileStream read_file_stream[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::ByteStream, Stream, Safe, Optional;
-            /// Writes a file.
+            /// Writes a file in a container.
             WriteFile write_file[id: $crate::ContainerId, path: $crate::ContainerPath][file: $crate::WriteFile] -> (), Change, Safe, Optional;
             /// Pulls an image and streams the progress.
             PullImage pull_image[image: $crate::ImageRef][options: $crate::PullOptions] -> $crate::PullStream, Stream, Safe, Optional;
@@ -102,7 +102,7 @@ macro_rules! with_operations {
             ContainerStats container_stats[id: $crate::ContainerId][] -> $crate::ContainerStats, Read, Safe, Optional;
             /// Streams a container's resource usage.
             StreamContainerStats stream_container_stats[id: $crate::ContainerId][] -> $crate::StatsStream, Stream, Safe, Optional;
-            /// Streams events.
+            /// Streams the events of containers.
             Events events[filter: $crate::EventFilter][] -> $crate::EventStream, Stream, Safe, Optional;
             /// Returns a volume, or `None` if there is no such volume.
             GetVolume get_volume[id: $crate::VolumeId][] -> Option<$crate::Volume>, Read, Safe, Optional;
@@ -114,7 +114,7 @@ macro_rules! with_operations {
             DisconnectNetwork disconnect_network[network: $crate::NetworkId, container: $crate::ContainerId][] -> (), Change, Safe, Optional;
             /// Removes the driver's own networks that no container uses.
             RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, Optional;
-            /// Plans a creation without side effects.
+            /// Predicts the result of creating a container, without side effects.
             Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, Optional;
         }
     };
@@ -186,14 +186,14 @@ impl Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationKind {
-    /// Changes nothing.
+    /// Changes nothing on the engine.
     Read,
-    /// Changes something that exists.
+    /// Changes or removes an existing resource, or runs a command in a container.
     Change,
-    /// Creates something.
+    /// Creates a resource.
     Create,
-    /// Returns a stream or a session that outlives the call. Of these, `exec_stream` and `pull_image` change
-    /// something.
+    /// Returns a stream or a session that outlives the call. Of these operations, only `exec_stream` and `pull_image`
+    /// change something on the engine.
     Stream,
 }
 
@@ -204,12 +204,12 @@ pub enum OperationKind {
 pub enum Repeat {
     /// Yes: two calls have the same effect as one.
     Safe,
-    /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call then
-    /// returns the resource that the first created. Without a key, inspect the engine first.
+    /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call returns the
+    /// resource that the first created. Without a key, inspect the engine first.
     WithKey,
     /// Only after an inspection of the engine has shown that the first call had no effect.
     AfterInspection,
-    /// No: a second call has a second effect, and the engine does not show whether the first had one.
+    /// No: a second call has a second effect, and the engine does not show whether the first call had one.
     Never,
 }
 

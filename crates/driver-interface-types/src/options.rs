@@ -43,7 +43,8 @@ impl StopOptions {
     /// The default grace period, unless a driver documents a different one.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-    /// Asks the process to exit and gives up after `grace`; a process that does not exit keeps running.
+    /// Creates options that ask the process to exit and give up after `grace`. A process that does not exit keeps
+    /// running.
     pub fn graceful(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -51,7 +52,7 @@ impl StopOptions {
         }
     }
 
-    /// Kills the process immediately.
+    /// Creates options that kill the process immediately.
     pub fn kill() -> Self {
         Self {
             timeout: None,
@@ -59,7 +60,7 @@ impl StopOptions {
         }
     }
 
-    /// Asks the process to exit and kills it after `grace`.
+    /// Creates options that ask the process to exit and kill it after `grace`.
     pub fn kill_after(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -74,14 +75,14 @@ impl StopOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct WaitOptions {
-    /// The maximum wait; if unset, the call waits indefinitely.
+    /// The maximum time to wait; if unset, the call waits indefinitely.
     #[serde(with = "millis::optional_duration")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub timeout: Option<Duration>,
 }
 
 impl WaitOptions {
-    /// Limits the wait to `longest`.
+    /// Creates options that limit the wait to `longest`.
     pub fn at_most(longest: Duration) -> Self {
         Self {
             timeout: Some(longest),
@@ -89,8 +90,7 @@ impl WaitOptions {
     }
 }
 
-/// The options of [`remove_container`](crate::ContainerDriver::remove_container): how a running container is
-/// treated.
+/// The options of [`remove_container`](crate::ContainerDriver::remove_container): how a running container is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -101,7 +101,7 @@ pub struct RemoveOptions {
 }
 
 impl RemoveOptions {
-    /// Removes the container even if it is running.
+    /// Creates options that remove the container even if it is running or paused.
     pub fn force() -> Self {
         Self { force: true }
     }
@@ -129,9 +129,9 @@ pub struct LogOptions {
     /// Whether to keep reading until the container exits or is removed. If the container has not been started yet, the
     /// call waits for it. The driver's deadline for the call still applies.
     pub follow: bool,
-    /// The number of lines to return from the end: no lines if `0`, all lines if unset.
+    /// The number of lines to return from the end of the logs: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
-    /// Only lines written at or after this time.
+    /// If set, only lines written at or after this time are returned.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
@@ -159,7 +159,7 @@ impl Default for LogOptions {
 
 impl LogOptions {
     crate::setters! {
-        /// Sets whether to keep reading until the container exits.
+        /// Sets whether to keep reading until the container exits or is removed.
         follow(self, yes: bool) { self.follow = yes; }
         /// Selects only the last `lines` lines.
         tail(self, lines: u64) { self.tail = Some(lines); }
@@ -239,7 +239,7 @@ pub enum RestartOutcome {
 }
 
 impl From<StopOutcome> for RestartOutcome {
-    /// The outcome of a stop that was followed by a start.
+    /// Returns the outcome of a restart in which the stop had this outcome.
     fn from(stop: StopOutcome) -> Self {
         match stop {
             StopOutcome::Stopped => Self::Stopped,

@@ -79,7 +79,7 @@ impl ContainerPath {
             .filter(|name| !name.is_empty())
     }
 
-    /// Returns this path extended by a relative path.
+    /// Returns this path extended by the relative path `below`.
     ///
     /// # Errors
     /// Same as [`new`](Self::new).

@@ -1,10 +1,10 @@
-//! The plan of a creation.
+//! The predicted result of creating a container.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ContainerConfig, EnforcementReport, ImageInfo, Warning};
 
-/// The plan of a [creation](crate::ContainerDriver::create_container), returned by
+/// The predicted result of [creating a container](crate::ContainerDriver::create_container), returned by
 /// [`plan`](crate::ContainerDriver::plan).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -19,8 +19,8 @@ pub struct CreationPlan {
     pub warnings: Vec<Warning>,
     /// Which limits and security options would be enforced.
     pub enforcement: EnforcementReport,
-    /// The image, with its user, entrypoint, command and volumes. `None` if the engine does not have it yet: a plan
-    /// does not pull it.
+    /// The image, with its user, entrypoint, command and volumes. `None` if the engine does not have it: planning does
+    /// not pull the image.
     pub image: Option<ImageInfo>,
     /// Why the image may not work with the config, and which settings it needs: see [`ImageInfo::advice`].
     /// Advice neither prevents the creation nor appears in its warnings.
@@ -28,7 +28,7 @@ pub struct CreationPlan {
 }
 
 impl CreationPlan {
-    /// Creates a plan without refusals or warnings. Drivers fill in the rest.
+    /// Creates a plan without refusals or warnings. Drivers fill in the other fields.
     pub fn new(config: ContainerConfig, enforcement: EnforcementReport) -> Self {
         Self {
             config,

@@ -72,9 +72,9 @@ pub struct PublishedPort {
     pub container_port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The host address that the port is bound to.
+    /// The host address to which the container port is bound.
     pub host_ip: IpAddr,
-    /// The host port that the port is bound to.
+    /// The host port to which the container port is bound.
     pub host_port: u16,
 }
 
@@ -83,8 +83,8 @@ fn loopback() -> IpAddr {
 }
 
 impl PortMapping {
-    /// Creates a mapping of a TCP port that is reachable only from the host itself, at a port that the engine
-    /// picks.
+    /// Creates a mapping of a TCP port to a host port that the engine picks. The host port is reachable only from the
+    /// host itself.
     pub fn new(container_port: u16) -> Self {
         Self {
             container_port,
@@ -105,7 +105,7 @@ impl PortMapping {
 }
 
 impl PublishedPort {
-    /// Creates a published port from its container side and its host side.
+    /// Creates a published port from the port inside the container and the host address and port it is bound to.
     pub fn new(container_port: u16, protocol: Protocol, host_ip: IpAddr, host_port: u16) -> Self {
         Self {
             container_port,
@@ -173,7 +173,7 @@ fn parse(text: &str) -> Option<PortMapping> {
     Some(mapping)
 }
 
-/// Parses a port: decimal digits only, and not 0.
+/// Parses a port number. Returns `None` unless `text` has only decimal digits and is 1 to 65535.
 fn port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port > 0)

@@ -33,7 +33,7 @@ pub struct PullOptions {
     /// if there are none.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub credentials: Option<RegistryCredentials>,
-    /// The platform of the image variant, such as `linux/arm64`; if unset, the engine's own.
+    /// The platform of the image variant to pull, such as `linux/arm64`; if unset, the engine's own.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
     pub platform: Option<String>,
 }
@@ -117,7 +117,7 @@ impl LayerProgress {
         }
     }
 
-    /// Sets the number of bytes processed and in total.
+    /// Sets the number of bytes processed and, if known, the total number of bytes.
     #[must_use]
     pub fn bytes(mut self, current: u64, total: Option<u64>) -> Self {
         (self.current_bytes, self.total_bytes) = (Some(current), total);
@@ -150,7 +150,7 @@ pub struct ImageInfo {
     /// The user that the image sets for its containers, as in [`SecurityOptions::user`](crate::SecurityOptions::user).
     /// `None` is root.
     pub user: Option<String>,
-    /// The image's entrypoint. Empty if it has none.
+    /// The image's entrypoint; empty if it has none.
     pub entrypoint: Vec<String>,
     /// The image's default command (`CMD`), used if the config sets none. Passed as arguments if there is an
     /// entrypoint.
@@ -161,7 +161,7 @@ pub struct ImageInfo {
 }
 
 impl ImageInfo {
-    /// Creates image info from an id and a size. Drivers fill in the rest.
+    /// Creates an `ImageInfo` value from an id and a size. Drivers fill in the other fields.
     pub fn new(id: impl Into<String>, size_bytes: u64) -> Self {
         Self {
             id: id.into(),
@@ -189,7 +189,7 @@ pub struct ImageFilter {
     /// Only the image with this name, in any spelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ImageRef>,
-    /// Only images with all of these labels, each with exactly this value.
+    /// Only images with all of these labels, each with exactly the given value.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -204,7 +204,7 @@ impl ImageFilter {
         }
     }
 
-    /// Returns whether an image matches.
+    /// Returns whether an image matches this filter.
     pub fn matches(&self, image: &ImageInfo) -> bool {
         let named = |required: &ImageRef| {
             let canonical = required.canonical();

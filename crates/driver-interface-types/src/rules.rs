@@ -1,8 +1,8 @@
-//! The rules of the configs and options, called by garde's derive on each type.
+//! The validation rules for configs and options. On each type, garde's derive calls them.
 //!
-//! Use them through `driver-interface-validation`, which has the functions and the policy for callers. A rule is a
-//! function of the value alone. garde keeps only a message per error, so the [`RuleContext`] keeps the code and the
-//! path of each violation beside garde's report.
+//! Use them through `driver-interface-validation`, which has the functions to call and the policy. The result of a rule
+//! depends only on the value and the policy. garde keeps only a message per error, so the [`RuleContext`] keeps the
+//! code and the path of each violation beside garde's report.
 
 mod capabilities;
 pub mod codes;
@@ -35,7 +35,7 @@ pub trait HostPolicy {
     fn allows_capability(&self, name: &str) -> bool;
 }
 
-/// The context of the rules: the policy of the driver, and the violations found.
+/// The context of one validation: the policy of the driver, and the violations found.
 pub struct RuleContext {
     policy: Box<dyn HostPolicy>,
     /// The violations of each error in garde's report, in the report's order, with paths relative to the error's path.
@@ -58,14 +58,15 @@ pub(crate) fn refuse(code: impl Into<Cow<'static, str>>, message: impl Into<Stri
     })
 }
 
-/// The violations of one field and of the parts below it.
+/// The violations found in one field and in the list items, map entries and fields inside it.
 pub(crate) struct Findings<'a> {
     policy: &'a dyn HostPolicy,
     found: Vec<(String, Refusal)>,
 }
 
 impl Findings<'_> {
-    /// Records the verdict on the part at this path below the field: `""`, `[0]` or `["KEY"]`.
+    /// Records `verdict` if it is a violation. `path` leads from the field to the invalid value: `""`, `[0]` or
+    /// `["KEY"]`.
     fn note(&mut self, path: impl Into<String>, verdict: Verdict) {
         self.found
             .extend(verdict.err().map(|refusal| (path.into(), refusal)));
@@ -105,7 +106,7 @@ impl RuleContext {
     }
 }
 
-/// Converts a rule for a single value to a garde rule.
+/// Converts a rule that finds at most one violation to a garde rule.
 pub(crate) fn one<T: ?Sized>(rule: impl Fn(&T) -> Verdict) -> impl Fn(&T, &RuleContext) -> garde::Result {
     many(move |value: &T, found: &mut Findings<'_>| found.note("", rule(value)))
 }

@@ -26,7 +26,8 @@ const BACKGROUND_PAUSES: [Duration; 3] = [
 /// output counts as truncated.
 const REST: Duration = Duration::from_secs(10);
 
-/// The options of [`run`](crate::ContainerDriverExt::run). The default has no timeout and keeps 10 MiB of each stream.
+/// The options of [`run`](crate::ContainerDriverExt::run). The default has no timeout and keeps 10 MiB each of standard
+/// output and standard error.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,10 +39,10 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The maximum time from the start to the exit. When it expires, the container is killed, and the output so far is
-    /// kept.
+    /// The maximum time from the start to the exit; if unset, there is none. When it expires, the container is killed,
+    /// and the output so far is kept.
     pub timeout: Option<Duration>,
-    /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
+    /// The maximum number of bytes to keep of standard output, and of standard error; the rest is read and discarded.
     pub output_limit: usize,
 }
 
@@ -58,13 +59,13 @@ impl RunOptions {
     crate::setters! {
         /// Sets the maximum time from the start to the exit.
         timeout(self, longest: Duration) { self.timeout = Some(longest); }
-        /// Sets the maximum number of bytes to keep of each stream.
+        /// Sets the maximum number of bytes to keep of standard output, and of standard error.
         output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }
 
-/// A container that was started by [`run_streaming`](crate::ContainerDriverExt::run_streaming), with its output as it
-/// is written.
+/// A container that was started by [`run_streaming`](crate::ContainerDriverExt::run_streaming), whose output can be
+/// read as it is written.
 ///
 /// Dropping it kills and removes the container in the background, if the tokio runtime that started it still runs.
 #[must_use = "dropping it kills and removes the container"]
@@ -104,7 +105,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     }
 
     async fn begin(&mut self) -> Result<()> {
-        // Opened before the start, so that even a short run loses no output.
+        // The log stream is opened before the start, so that even a short run loses no output.
         let options = LogStreamOptions::default().follow(true);
         self.logs = Some(self.driver.stream_container_logs(&self.id, options).await?);
         // A retry with the same operation key finds the container of the earlier attempt, which may have run.
@@ -120,8 +121,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         &self.id
     }
 
-    /// Returns the next chunk of output; `None` once the container has exited and all of its output was
-    /// returned.
+    /// Returns the next chunk of output; `None` once the container has exited and all of its output was returned.
     ///
     /// # Errors
     /// `ConnectionError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns
@@ -158,7 +158,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         }
     }
 
-    /// Removes the container, and returns the error with effect `Unknown`, because the command may have run.
+    /// Removes the container, and returns `error` with effect `Unknown`, because the command may have run.
     async fn failed(&mut self, error: DriverError) -> DriverError {
         let _ = self.discard().await;
         error.with_effect(Effect::Unknown)
@@ -201,8 +201,7 @@ async fn removed<D: ContainerDriver>(
     }
 }
 
-/// Returns the error for a container that exited but was not removed. Its command has run, so a retry is
-/// unsafe.
+/// Returns the error for a container that exited but was not removed. Its command has run, so a retry is unsafe.
 fn not_removed(id: &ContainerId, exit: &ExitInfo, error: DriverError) -> DriverError {
     let text = format!(
         "it exited with code {} and could not be removed: {}",
@@ -238,7 +237,7 @@ impl<D: ContainerDriver + Clone + 'static> std::fmt::Debug for ContainerRun<D> {
     }
 }
 
-/// The output that is kept.
+/// The output of a run, up to the output limit.
 struct Output {
     stdout: CappedBuffer,
     stderr: CappedBuffer,
@@ -297,7 +296,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
     };
     let outcome = match ended {
         Ok((exit, killed)) => match exit.oom_killed {
-            // The caller that removed the container may also have killed it.
+            // Another caller removed the container, and may also have killed it.
             _ if !run.remove(&exit).await? => ExecOutcome::ContainerGone,
             _ if killed => ExecOutcome::TimedOut,
             Some(true) => ExecOutcome::OomKilled,

@@ -33,8 +33,7 @@ pub struct SecurityOptions {
     /// [`TMP_SIZE_MIB`](Self::TMP_SIZE_MIB) MiB.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub read_only: bool,
-    /// Whether processes are prevented from gaining privileges that their parent does not have (setuid has no
-    /// effect).
+    /// Whether processes are prevented from gaining privileges that their parent does not have (setuid has no effect).
     #[cfg_attr(feature = "schema", garde(skip))]
     pub no_new_privileges: bool,
     /// The user of the main process: `uid`, `uid:gid`, or a name from the image. Numeric ids work with any image.
@@ -42,7 +41,7 @@ pub struct SecurityOptions {
     /// field has the default, `1000:1000`.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))), schemars(regex(pattern = json::USER)))]
     pub user: Option<String>,
-    /// Linux capabilities.
+    /// The Linux capabilities to drop and to add.
     #[cfg_attr(feature = "schema", garde(dive))]
     pub capabilities: LinuxCapabilities,
     /// The seccomp profile, as JSON text; if unset, the engine's default profile. A container cannot run without a
@@ -66,8 +65,9 @@ pub struct LinuxCapabilities {
     /// The capabilities to drop. `ALL`, the default, drops every capability.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::drop))), schemars(transform = json::dropped))]
     pub drop: Vec<String>,
-    /// The capabilities to add afterwards, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
-    /// container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are rejected unless the driver's policy allows them.
+    /// The capabilities to add after those in `drop` have been dropped, such as `NET_BIND_SERVICE`. Capabilities that
+    /// affect more than the container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are rejected unless the driver's
+    /// policy allows them.
     #[cfg_attr(feature = "schema", garde(custom(many(|add: &Vec<String>, found| rules::add(add, &self.drop, found)))), schemars(transform = json::added))]
     pub add: Vec<String>,
 }
@@ -183,10 +183,10 @@ impl SecurityOptions {
     }
 
     crate::setters! {
-        /// Adds a capability to drop.
+        /// Adds `name` to the capabilities to drop.
         drop_capability(self, name: impl Into<String>) { self.capabilities.drop.push(name.into()); }
-        /// Adds a capability to grant, such as `NET_BIND_SERVICE`. Capabilities that affect more than the container are
-        /// rejected unless the driver's policy allows them.
+        /// Adds `name` to the capabilities to add, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
+        /// container are rejected unless the driver's policy allows them.
         add_capability(self, name: impl Into<String>) { self.capabilities.add.push(name.into()); }
         /// Sets the capabilities to drop and to add.
         capabilities(self, capabilities: LinuxCapabilities) { self.capabilities = capabilities; }
@@ -198,7 +198,7 @@ impl SecurityOptions {
 }
 
 impl LinuxCapabilities {
-    /// Creates a set from the capabilities to drop and to add, without the `CAP_` prefix.
+    /// Creates the set of capabilities to drop and to add. The names have no `CAP_` prefix.
     pub fn new(
         drop: impl IntoIterator<Item = impl Into<String>>,
         add: impl IntoIterator<Item = impl Into<String>>,

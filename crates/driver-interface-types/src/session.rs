@@ -19,7 +19,7 @@ pub struct RemovedSession {
     pub volumes: usize,
     /// The number of networks removed, without the driver's own.
     pub networks: usize,
-    /// The errors for resources that could not be removed. Empty if no resources are left over.
+    /// The errors for resources that could not be listed or removed; empty if no resources are left over.
     pub failures: Vec<DriverError>,
 }
 
@@ -28,7 +28,8 @@ impl RemovedSession {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 
-    /// Counts a removal. A resource that no longer exists is not a failure: it was removed concurrently.
+    /// Returns 1 if a removal succeeded, otherwise 0, and records the error. A resource that no longer exists was
+    /// removed concurrently, which is no failure.
     pub(crate) fn note_removal(&mut self, result: Result<()>) -> usize {
         match result {
             Ok(()) => 1,
@@ -41,14 +42,13 @@ impl RemovedSession {
     }
 }
 
-/// A summary of a session, returned by
-/// [`ContainerDriverExt::list_sessions`](crate::ContainerDriverExt::list_sessions).
+/// A summary of a session, returned by [`ContainerDriverExt::list_sessions`](crate::ContainerDriverExt::list_sessions).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SessionSummary {
-    /// The session.
+    /// The id of the session.
     pub session_id: SessionId,
     /// The number of containers.
     pub containers: usize,
@@ -84,7 +84,7 @@ impl SessionSummary {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct RecoveredSession {
-    /// The session.
+    /// The id of the session.
     pub session_id: SessionId,
     /// The session's containers in every status, sorted by creation time, then id.
     pub containers: Vec<ContainerInstance>,

@@ -1,4 +1,4 @@
-/// Defines methods that change one field of a value and return the value. Not part of the stable interface.
+/// Defines setter methods, each of which changes a value and returns it. Not part of the stable interface.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {

@@ -1,4 +1,4 @@
-//! Smaller parts of a container's config.
+//! The tmpfs mounts, ulimits, devices and GPUs of a container's config.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use crate::rules::{self, json, limits::MAX_PATH, one, within};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TmpfsMount {
-    /// The absolute path inside the container.
+    /// The absolute path of the mount inside the container.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::location_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
     /// The size in MiB. The content counts towards the container's memory.
@@ -123,13 +123,13 @@ pub struct Ulimit {
     /// The soft limit, which is in effect.
     #[cfg_attr(feature = "schema", garde(custom(one(|soft: &u64| rules::soft_limit(*soft, self.hard)))))]
     pub soft: u64,
-    /// The hard limit, to which a process may raise the soft limit.
+    /// The hard limit, up to which a process may raise the soft limit.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub hard: u64,
 }
 
 impl Ulimit {
-    /// Creates a limit.
+    /// Creates a ulimit from its name, soft limit and hard limit.
     pub fn new(name: impl Into<String>, soft: u64, hard: u64) -> Self {
         Self {
             name: name.into(),
@@ -171,7 +171,7 @@ fn all_permissions() -> String {
 }
 
 impl DeviceMapping {
-    /// Maps a device to the same path, with all permissions.
+    /// Creates a mapping of the host device at `path` to the same path inside the container, with all permissions.
     pub fn new(path: impl Into<String>) -> Self {
         let path = path.into();
         Self {
@@ -219,12 +219,12 @@ pub struct GpuRequest {
 }
 
 impl GpuRequest {
-    /// Requests all GPUs.
+    /// Creates a request for all GPUs.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Requests `count` GPUs.
+    /// Creates a request for `count` GPUs.
     pub fn count(count: u32) -> Self {
         Self {
             count: Some(count),
@@ -232,7 +232,7 @@ impl GpuRequest {
         }
     }
 
-    /// Requests specific GPUs, by the ids that the GPU driver defines.
+    /// Creates a request for specific GPUs, by the ids that the GPU driver defines.
     pub fn devices(ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             device_ids: ids.into_iter().map(Into::into).collect(),

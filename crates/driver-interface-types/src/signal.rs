@@ -6,8 +6,8 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// A Linux signal. A string on the wire, such as `SIGTERM`; parsed from a name with or without `SIG`, in any case,
-/// or from a number.
+/// A Linux signal, on the wire a string such as `SIGTERM`. It can be parsed from a name with or without `SIG`, in any
+/// case, or from a number.
 ///
 /// ```
 /// use driver_interface_types::Signal;
@@ -29,7 +29,7 @@ macro_rules! signals {
         impl Signal {
             $($(#[$docs])+ pub const $name: Self = Self($number);)+
 
-            /// All named signals, by number.
+            /// The name and number of every named signal.
             const NAMED: &'static [(&'static str, u8)] = &[$((stringify!($name), $number)),+];
         }
     };
@@ -54,13 +54,13 @@ signals! {
     FPE = 8,
     /// Ends the process immediately; it cannot be caught.
     KILL = 9,
-    /// User-defined.
+    /// A signal whose meaning the program defines.
     USR1 = 10,
     /// An invalid memory access.
     SEGV = 11,
-    /// User-defined.
+    /// A signal whose meaning the program defines.
     USR2 = 12,
-    /// Write to a pipe without a reader.
+    /// The process wrote to a pipe without a reader.
     PIPE = 13,
     /// A timer expired.
     ALRM = 14,
@@ -76,11 +76,11 @@ signals! {
     STOP = 19,
     /// Stops (suspends) the process, from the terminal.
     TSTP = 20,
-    /// Read from the terminal by a background process.
+    /// A background process read from the terminal.
     TTIN = 21,
-    /// Write to the terminal by a background process.
+    /// A background process wrote to the terminal.
     TTOU = 22,
-    /// Urgent data on a socket.
+    /// Urgent data arrived on a socket.
     URG = 23,
     /// The CPU time limit was exceeded.
     XCPU = 24,
@@ -118,8 +118,7 @@ impl Signal {
         self.0
     }
 
-    /// Returns the exit code of a process that this signal ended, as shells and engines report it: 128 plus the
-    /// number.
+    /// Returns the exit code of a process that this signal ended, as shells and engines report it: 128 plus the number.
     pub fn exit_code(self) -> i64 {
         128 + i64::from(self.0)
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::millis;
 
-/// The resource usage of a running container at one point in time. Units are in the names. Totals count from the
-/// start of the current run and reset with each run.
+/// The resource usage of a running container at one point in time. The field names contain the units. Totals count from
+/// the start of the current run and reset with each run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -44,7 +44,7 @@ pub struct ContainerStats {
 }
 
 impl ContainerStats {
-    /// Creates stats with all values zero or unknown. Drivers fill in the rest.
+    /// Creates stats sampled at `time`, with all other values zero or unknown. Drivers fill in these values.
     pub fn new(time: SystemTime) -> Self {
         Self {
             time,
@@ -61,7 +61,7 @@ impl ContainerStats {
         }
     }
 
-    /// Returns the fraction of the memory limit in use, from 0 to 1; `None` if there is no limit.
+    /// Returns the fraction of the memory limit that is in use, from 0 to 1; `None` if there is no limit.
     pub fn memory_share(&self) -> Option<f64> {
         let limit = self.memory_limit_bytes.filter(|limit| *limit > 0)?;
         Some(self.memory_bytes as f64 / limit as f64)

@@ -34,7 +34,7 @@ pub enum ContainerStatus {
     Paused,
     /// Exited as expected: with exit code 0, or because it was stopped.
     Stopped,
-    /// Being removed.
+    /// The engine is removing the container.
     Removing,
     /// Exited with an error, or was OOM-killed.
     Exited,
@@ -59,8 +59,7 @@ pub enum ContainerState {
 impl ContainerStatus {
     /// Returns the status of a container that ran and exited.
     ///
-    /// If `oom_killed` is unknown (`None`), exit code 137 counts as a stop, because it is the code of a
-    /// kill.
+    /// If `oom_killed` is unknown (`None`), exit code 137 counts as a stop, because it is the code of a kill.
     ///
     /// ```
     /// use driver_interface_types::ContainerStatus;
@@ -77,7 +76,7 @@ impl ContainerStatus {
         }
     }
 
-    /// Returns the coarse state.
+    /// Returns the coarse form of this status.
     pub fn state(self) -> ContainerState {
         match self {
             Self::Running | Self::Paused => ContainerState::Running,
@@ -100,14 +99,15 @@ text_enum!(ContainerState, "container state": Running = "running", Terminated = 
 pub struct ExitInfo {
     /// The exit code, 0 to 255; 128 plus the signal number if a signal ended the process.
     pub code: i64,
-    /// The signal that ended the process, derived from the exit code.
+    /// The number of the signal that ended the process, derived from the exit code; `None` if the code stands for no
+    /// signal.
     pub signal: Option<i64>,
     /// Whether the process was killed (exit code 137) after the container ran out of memory; `None` if unknown,
     /// and `false` with any other exit code.
     ///
-    /// An engine records an OOM condition when any process of the container is OOM-killed, so a later kill from another
-    /// source looks the same. If the engine misses the condition, the value is unknown. Waiting for the exit yields
-    /// more information than an inspect, if the engine supports it.
+    /// An engine records an OOM condition when any process of the container is OOM-killed, so a later kill for another
+    /// reason looks like an OOM kill. If the engine misses the condition, the value is unknown. `wait_container` can
+    /// determine the value in more cases than `get_container`.
     pub oom_killed: Option<bool>,
     /// When the process exited.
     #[serde(with = "millis::time")]

@@ -14,9 +14,9 @@ use crate::{ContainerStats, Event, ImageInfo, LogChunk, PullProgress};
 
 /// A stream of items from a driver. No item follows an error.
 ///
-/// It is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without an import. Dropping the
-/// stream stops its source, including the connection to the engine. The stream buffers only what has not been read
-/// yet, and a slow reader slows down the source (backpressure) instead of filling memory.
+/// It is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without importing a trait. Dropping the
+/// stream stops its source, including the connection to the engine. The stream buffers only what has not been read yet,
+/// and a slow reader slows down the source (backpressure) instead of filling memory.
 ///
 /// ```
 /// use driver_interface_types::{Bytes, ByteStream, DriverStream};
@@ -37,21 +37,21 @@ pub struct DriverStream<T> {
     ended: bool,
 }
 
-/// Bytes in chunks, in order: file contents and archives.
+/// A stream of bytes in chunks: the content of a file, or an archive.
 pub type ByteStream = DriverStream<Bytes>;
-/// An uncompressed tar archive.
+/// An uncompressed tar archive, as a stream of bytes.
 pub type TarStream = ByteStream;
-/// The output of a container, as it is written.
+/// A stream of a container's output, as it is written.
 pub type LogStream = DriverStream<LogChunk>;
-/// Container events, as they occur.
+/// A stream of container events, as they occur.
 pub type EventStream = DriverStream<Event>;
-/// The resource usage of a container, about one sample per second.
+/// A stream of a container's resource usage, about one sample per second.
 pub type StatsStream = DriverStream<ContainerStats>;
-/// The progress of a pull. The last item of a successful pull is [`PullProgress::Done`].
+/// A stream of the progress of a pull. The last item of a successful pull is [`PullProgress::Done`].
 pub type PullStream = DriverStream<PullProgress>;
 
 impl<T> DriverStream<T> {
-    /// Wraps a stream.
+    /// Wraps `stream` and ends it after its first error.
     pub fn new(stream: impl Stream<Item = Result<T>> + Send + 'static) -> Self {
         Self {
             inner: Box::pin(stream),
@@ -77,7 +77,8 @@ impl<T> DriverStream<T> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Collects all items to the end. Use it only for streams that are known to end and to be small.
+    /// Reads the stream to its end and returns all items. Use it only for streams that are known to be finite and
+    /// small.
     ///
     /// # Errors
     /// Those of the stream.
@@ -115,7 +116,7 @@ impl<T> fmt::Debug for DriverStream<T> {
 }
 
 impl ByteStream {
-    /// How many bytes [`from_reader`](Self::from_reader) reads at a time.
+    /// The maximum number of bytes that [`from_reader`](Self::from_reader) reads at a time.
     pub const PIECE: usize = 64 * 1024;
 
     /// Creates a stream from a file, a socket or another reader. The reader is read chunk by chunk, only as fast as the
@@ -138,7 +139,7 @@ impl ByteStream {
         ))
     }
 
-    /// Reads all bytes, if there are at most `limit`.
+    /// Reads the stream to its end and returns its bytes, of which there may be at most `limit`.
     ///
     /// # Errors
     /// - `FileSystemError`: the stream has more than `limit` bytes. The bytes read are discarded.

@@ -23,10 +23,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Headers and contents are padded to whole blocks of this size.
+/// The size of a block, in bytes. Headers and contents are padded to whole blocks.
 #[doc(hidden)]
 pub const BLOCK: usize = 512;
-/// The longest extension (a long name, or a list of attributes) that is accepted.
+/// The maximum size of an extension (a long name, or a list of attributes) that is accepted, in bytes.
 #[doc(hidden)]
 pub const MAX_EXTENSION: u64 = 1024 * 1024;
 
@@ -50,7 +50,7 @@ pub enum TarKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TarEntry {
-    /// The name, as in the archive. Bytes that are not UTF-8 are replaced by U+FFFD.
+    /// The name of the entry, as in the archive. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub name: String,
     /// The kind of entry.
     pub kind: TarKind,
@@ -73,7 +73,7 @@ pub struct TarEntry {
 pub enum TarPart {
     /// The header of an entry.
     Entry(TarEntry),
-    /// Content of the preceding entry.
+    /// A chunk of the content of the preceding entry.
     Data(Bytes),
 }
 
@@ -115,16 +115,16 @@ enum State {
 impl TarReader {
     /// Appends the next chunk of the archive.
     pub fn push(&mut self, bytes: &[u8]) {
-        // Bytes after the end are padding.
+        // Bytes after the end of the archive are padding.
         if !self.ended {
             self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// Returns the next part; `None` if more input is needed, or if the archive has ended.
+    /// Returns the next part of the archive; `None` if more input is needed, or if the archive has ended.
     ///
     /// # Errors
-    /// A description of the defect. The reader cannot be used after an error.
+    /// A description of the defect in the archive. The reader cannot be used after an error.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<TarPart>, &'static str> {
         loop {
@@ -180,7 +180,7 @@ impl TarReader {
         self.ended
     }
 
-    /// Returns whether the archive may end here. Some writers omit the end-of-archive blocks.
+    /// Returns whether the archive is complete if no more input follows. Some writers omit the end-of-archive blocks.
     pub fn is_complete(&self) -> bool {
         let between = match self.state {
             State::Header => true,
@@ -288,7 +288,8 @@ impl Attributes {
     }
 }
 
-/// Splits off the first pax record, `length key=value\n`.
+/// Splits the first pax record (`length key=value\n`) from the rest. Returns `key=value` and the rest, or `None` if the
+/// record is corrupt.
 #[doc(hidden)]
 pub fn pax_record(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = data.iter().position(|byte| *byte == b' ')?;
@@ -302,13 +303,14 @@ pub fn field(block: &[u8], at: usize, length: usize) -> &[u8] {
     block.get(at..at + length).unwrap_or_default()
 }
 
-/// Parses a number in octal digits, or in binary if the first bit is set.
+/// Parses the number in a header field: octal digits, or binary if the first bit is set. Returns `None` if it is
+/// invalid.
 #[doc(hidden)]
 pub fn number(field: &[u8]) -> Option<u64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
         let digits = field.get(field.len().checked_sub(8)?..)?;
         let number = digits.try_into().ok().map(u64::from_be_bytes);
-        // If the field fits into the integer, the marker bit is part of the number and must be cleared.
+        // In a field of 8 bytes the marker bit is the highest bit of the number, so it must be cleared.
         return number.map(|number| number & (u64::MAX >> 1));
     }
     let digits = text(field);

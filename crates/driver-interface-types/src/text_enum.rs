@@ -1,4 +1,4 @@
-//! The text form of enums.
+//! Macros that implement the text form of enums.
 
 use driver_interface_errors::ConfigurationError;
 
@@ -7,7 +7,7 @@ use driver_interface_errors::ConfigurationError;
 macro_rules! text_enum {
     ($name:ident, $what:literal: $($variant:ident = $text:literal),+ $(,)?) => {
         impl $name {
-            /// All values.
+            /// All values of the enum.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
             /// Returns the value's name, as in JSON.
@@ -47,7 +47,7 @@ macro_rules! text_form {
 
 pub(crate) use {text_enum, text_form};
 
-/// Returns the error for a string that matches none of the values.
+/// Returns the error for a `text` that is none of the `values`. `what` describes the kind of value.
 pub(crate) fn unknown<'a>(
     what: &str,
     text: &str,

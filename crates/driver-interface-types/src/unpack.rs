@@ -1,4 +1,4 @@
-//! Unpacking archives from containers on the host.
+//! Unpacks archives from containers into directories on the host.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ use crate::{Bytes, TarStream};
 
 /// The number of archive chunks that may be queued for writing.
 const WAITING: usize = 4;
-/// The number of archive bytes that one entry may take in addition to its content.
+/// The number of archive bytes that one entry may take up in addition to its content.
 const HEADERS: u64 = 4 * 1024;
 
 /// The limits of [`unpack_into`](TarStream::unpack_into). An archive that exceeds a limit is rejected, not truncated.
@@ -24,12 +24,12 @@ const HEADERS: u64 = 4 * 1024;
 pub struct UnpackOptions {
     /// The maximum total size of all files, in bytes.
     pub total_bytes: u64,
-    /// The maximum size of a file, in bytes.
+    /// The maximum size of each file, in bytes.
     pub file_bytes: u64,
-    /// The maximum number of files, directories and links, including parent directories without an
-    /// entry of their own.
+    /// The maximum number of files, directories and links, including parent directories without an entry of their own.
     pub entries: u64,
-    /// Whether links that lead out of the directory, devices and FIFOs are skipped instead of rejected.
+    /// Whether devices, FIFOs and links that lead out of the target directory are skipped. If unset, an archive that
+    /// contains one is rejected.
     pub skip_unsafe: bool,
 }
 
@@ -48,11 +48,11 @@ impl UnpackOptions {
     crate::setters! {
         /// Sets the maximum total size of all files, in bytes.
         total_bytes(self, bytes: u64) { self.total_bytes = bytes; }
-        /// Sets the maximum size of a file, in bytes.
+        /// Sets the maximum size of each file, in bytes.
         file_bytes(self, bytes: u64) { self.file_bytes = bytes; }
-        /// Sets the maximum number of entries.
+        /// Sets the maximum number of files, directories and links.
         entries(self, entries: u64) { self.entries = entries; }
-        /// Sets whether links that lead out of the directory, devices and FIFOs are skipped instead of rejected.
+        /// Sets whether devices, FIFOs and links that lead out of the target directory are skipped instead of rejected.
         skip_unsafe(self, yes: bool) { self.skip_unsafe = yes; }
     }
 }
@@ -70,7 +70,7 @@ pub struct Unpacked {
 }
 
 impl TarStream {
-    /// Unpacks an archive from a container into a directory on the host.
+    /// Unpacks an archive from a container into `directory` on the host.
     ///
     /// A process in the container controls every byte of its archives. Nothing is therefore written outside the
     /// directory, regardless of the archive's names and links:
@@ -113,10 +113,10 @@ impl TarStream {
     ///   - any other kind: an error of the host's file system.
     /// - Those of the stream.
     ///
-    /// Files that were already unpacked remain.
+    /// After an error, files that were already unpacked remain.
     ///
     /// # Cancel safety
-    /// A dropped call may leave some of the files.
+    /// A dropped call may leave some of the archive's files in the directory.
     pub async fn unpack_into(
         mut self,
         directory: impl AsRef<Path>,
@@ -127,7 +127,7 @@ impl TarStream {
         let work = spawn_blocking(move || unpack(&directory, options, pieces));
         let mut failed = None;
         loop {
-            // An empty chunk marks the end of the archive; a dropped sender does not.
+            // An empty chunk marks the end of the archive; a dropped sender alone means that it is incomplete.
             let (piece, ended) = match self.next().await {
                 Some(Ok(piece)) if piece.is_empty() => continue,
                 Some(Ok(piece)) => (piece, false),
@@ -186,7 +186,7 @@ struct Unpacker {
     done: Unpacked,
     counted: u64,
     file: Option<(File, PathBuf)>,
-    /// The permissions of directories, which are set once their content has been written.
+    /// The permissions of the unpacked directories. They are set at the end, once all content has been written.
     modes: Vec<(PathBuf, u32)>,
 }
 
@@ -213,7 +213,7 @@ impl Unpacker {
         self.file = None;
         let parts = self.parts(&entry.name)?;
         let Some((last, above)) = parts.split_last() else {
-            // The root directory itself.
+            // The entry is the target directory itself.
             return Ok(());
         };
         match entry.kind {
@@ -250,7 +250,7 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Splits a name into components and rejects a name that leads out of the directory.
+    /// Splits an entry's name into components. Rejects a name that leads out of the target directory.
     fn parts<'a>(&self, name: &'a str) -> Result<Vec<&'a str>> {
         let refused = || self.refuse(&format!("the archive contains the invalid name {name:?}"));
         if name.starts_with('/') || name.contains(char::REPLACEMENT_CHARACTER) {
@@ -262,7 +262,7 @@ impl Unpacker {
             .collect()
     }
 
-    /// Ensures that `path` is a directory and not a link.
+    /// Creates the directory `path` if nothing exists there. Rejects anything but a directory, such as a link.
     fn directory(&mut self, path: &Path, name: &str) -> Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => Ok(()),
@@ -275,7 +275,7 @@ impl Unpacker {
         }
     }
 
-    /// Removes an existing entry, so that nothing is written through a link.
+    /// Removes the file or link at `path`, if there is one, so that nothing is written through a link.
     fn clear(&self, path: &Path) -> Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => Err(self.refuse(&format!(
@@ -335,7 +335,7 @@ impl Unpacker {
         }
     }
 
-    /// Returns the path of a regular file that was unpacked earlier.
+    /// Returns the path of the regular file `name`, or `None` if no such file was unpacked earlier.
     fn own_file(&self, name: &str) -> Result<Option<PathBuf>> {
         let Ok(parts) = self.parts(name) else {
             return Ok(None);
@@ -387,7 +387,7 @@ impl Unpacker {
     }
 }
 
-/// Returns whether a component is a plain name on this system.
+/// Returns whether `part` is a single normal path component on this system.
 fn is_plain(part: &str) -> bool {
     let mut components = Path::new(part).components();
     matches!(
@@ -396,8 +396,9 @@ fn is_plain(part: &str) -> bool {
     ) && !part.contains('\0')
 }
 
-/// Returns whether a symbolic link `depth` directories below the root stays inside. Its target may contain `..` only at
-/// the start, where `..` leaves real directories, not links. Links that the rest of the target follows stay inside too.
+/// Returns whether a symbolic link to `target`, `depth` directories below the root, stays inside the root. The target
+/// may contain `..` only at its start, where `..` leaves real directories, not links. Links that the rest of the target
+/// passes through were checked in the same way.
 fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;

@@ -59,8 +59,8 @@ pub struct VolumeConfig {
     /// If unset, [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default and so
     /// cannot write to a volume of another user: set [`VolumeOwner::ROOT`] for it.
     ///
-    /// The engine chooses an unset owner if the volume's [`driver`](Self::driver) is not `local`, or if the
-    /// container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    /// If the owner is unset and the volume's [`driver`](Self::driver) is not `local`, or the container driver does not
+    /// declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner), the engine chooses the owner instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub owner: Option<VolumeOwner>,
@@ -94,10 +94,10 @@ impl VolumeOwner {
     /// The user of containers with default security options.
     pub const DEFAULT: Self = Self::new(1000, 1000);
 
-    /// Root.
+    /// The root user.
     pub const ROOT: Self = Self::new(0, 0);
 
-    /// Creates an owner.
+    /// Creates an owner from a user id and a group id.
     pub const fn new(uid: u32, gid: u32) -> Self {
         Self { uid, gid }
     }
@@ -141,8 +141,8 @@ impl VolumeConfig {
         self.owner.or(is_local.then_some(VolumeOwner::DEFAULT))
     }
 
-    /// Returns an error if the config requires an undeclared capability. Drivers call this first, so that no setting is
-    /// silently ignored.
+    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
+    /// that no setting is silently ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the path of the setting and the missing capability.
@@ -168,7 +168,7 @@ pub struct Volume {
     pub session_id: Option<SessionId>,
     /// The engine's volume driver.
     pub driver: String,
-    /// The path on the engine's host at which the engine stores the volume.
+    /// The path on the engine's host at which the engine stores the volume; empty if unknown.
     pub mountpoint: String,
     /// The owner that the volume was created with; `None` if the engine chose it. Later changes by
     /// containers are not reflected.
@@ -182,7 +182,8 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Creates a volume with no session, no labels, and an unknown mount point and owner. Drivers fill in the rest.
+    /// Creates a `Volume` value without a session or labels, and with an unknown mount point and owner. Drivers fill in
+    /// the other fields.
     pub fn new(id: VolumeId, driver: impl Into<String>, created_at: SystemTime) -> Self {
         Self {
             name: id.to_string(),

@@ -20,12 +20,12 @@ pub(crate) use watch::Watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a connection must stay open to count. Engines' proxies accept a connection before they know
-/// whether a process listens in the container, and close it if none does.
+/// How long a connection must stay open to show that a process listens. Engines' proxies accept a connection before
+/// they know whether a process listens in the container, and close it if none does.
 const PROXY_GRACE: Duration = Duration::from_millis(100);
 /// The maximum duration of one attempt to connect or to get a response.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// Enough bytes of a response to contain its status line.
+/// How many bytes of a response are read: enough for its status line.
 const STATUS_LINE: usize = 64;
 
 /// A readiness condition for [`ContainerDriverExt::wait_for`](crate::ContainerDriverExt::wait_for).
@@ -63,12 +63,12 @@ pub enum WaitFor {
 }
 
 impl WaitFor {
-    /// Creates a condition: the container has written this text.
+    /// Creates the condition that the container has written `text`.
     pub fn log(text: impl Into<String>) -> Self {
         Self::Log(text.into())
     }
 
-    /// Creates a condition: a `GET` of this path returns HTTP status 200.
+    /// Creates the condition that a `GET` of `path` on `port` returns HTTP status 200.
     pub fn http(port: u16, path: impl Into<String>) -> Self {
         Self::Http {
             path: path.into(),
@@ -77,7 +77,7 @@ impl WaitFor {
         }
     }
 
-    /// Creates a condition: this command exits with 0.
+    /// Creates the condition that the command `argv`, run in the container, exits with 0.
     pub fn exec(argv: impl IntoCommand) -> Self {
         Self::Exec(argv.into_command())
     }
@@ -106,8 +106,8 @@ impl WaitFor {
         }
     }
 
-    /// Returns whether the condition holds. `now` was read beforehand, so that the container's last output is not
-    /// missed.
+    /// Returns whether the condition holds. `now` must have been read before the call, so that the container's last
+    /// output is not missed.
     async fn holds<D>(&self, driver: &D, now: &ContainerInstance) -> Result<bool>
     where
         D: ContainerDriver + ?Sized,
@@ -135,7 +135,7 @@ impl WaitFor {
 }
 
 impl fmt::Debug for WaitFor {
-    /// Same as `Display`: omits the arguments of a command, because they may contain secrets.
+    /// Writes the `Display` form, which omits the arguments of a command because they may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WaitFor({self})")
     }
@@ -176,7 +176,7 @@ where
             match condition.holds(driver, &now).await {
                 Ok(true) => return Ok((now, None)),
                 Ok(false) => {}
-                // The container exited between the two calls; the next poll reports how.
+                // The container exited between the poll and the check; the next poll reports how.
                 Err(error) if error.code() == driver_interface_errors::codes::CONTAINER_NOT_RUNNING => {}
                 Err(error) => return Err(error),
             }
@@ -192,7 +192,8 @@ where
     }
 }
 
-/// Returns the address at which a port is reachable from here: published, or at the container's own address.
+/// Returns the address at which `port` is reachable from this process: where it is published or, if it is not
+/// published, at the container's own address.
 fn address(container: &ContainerInstance, port: u16) -> Option<SocketAddr> {
     let own = || {
         let address = container.ip_address?;
@@ -217,7 +218,7 @@ async fn listens(address: SocketAddr) -> bool {
     }
 }
 
-/// Returns the HTTP status of the response to a `GET`; `None` if there is no HTTP response.
+/// Returns the HTTP status of the response to a `GET` of `path`; `None` if there is no HTTP response.
 async fn answer(address: SocketAddr, path: &str) -> Option<u16> {
     let mut stream = connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

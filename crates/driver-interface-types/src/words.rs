@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The words of a command. `Debug` shows the program and only the number of arguments, because they may contain
+/// The words of a command. `Debug` shows the program and only the number of arguments, because arguments may contain
 /// secrets.
 pub(crate) struct Words<'a>(pub(crate) &'a [String]);
 

@@ -1,4 +1,4 @@
-//! The validators: each runs garde on a value and returns every violation.
+//! The validation functions. Each runs garde on a value and returns an error with every violation.
 
 use driver_interface_types::rules::RuleContext;
 use driver_interface_types::{
@@ -22,7 +22,7 @@ macro_rules! validators {
 }
 
 validators! {
-    /// Validates a container's config with the default (safe) policy for bind mounts.
+    /// Validates a container's config with the default (safe) policy for bind mounts and Linux capabilities.
     ///
     /// # Errors
     /// [`ConfigurationError`] with every violation.
@@ -53,7 +53,7 @@ validators! {
     /// ```
     validate_exec_config(ExecConfig);
 
-    /// Validates resource limits. Paths are relative to the limits (`cpu`, not `resources.cpu`).
+    /// Validates resource limits. The paths of violations are relative to the limits (`cpu`, not `resources.cpu`).
     ///
     /// # Errors
     /// [`ConfigurationError`] with every violation.
@@ -67,7 +67,7 @@ validators! {
     /// ```
     validate_resource_limits(ResourceLimits);
 
-    /// Validates security options. Paths are relative to the options (`user`, not `security.user`).
+    /// Validates security options. The paths of violations are relative to the options (`user`, not `security.user`).
     ///
     /// # Errors
     /// [`ConfigurationError`] with every violation.
@@ -157,7 +157,7 @@ validators! {
     /// ```
     validate_event_filter(EventFilter);
 
-    /// Validates the options of connecting a container to a network. The names follow the same rules as a container's
+    /// Validates the options of connecting a container to a network. The aliases follow the same rules as a container's
     /// `networkAliases`.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ validators! {
     /// ```
     validate_network_connect_options(NetworkConnectOptions);
 
-    /// Validates the options of a pull.
+    /// Validates the options of an image pull.
     ///
     /// # Errors
     /// [`ConfigurationError`] if the platform is not in the form `os/architecture[/variant]`.
@@ -186,7 +186,7 @@ validators! {
     /// ```
     validate_pull_options(PullOptions);
 
-    /// Validates a file to write.
+    /// Validates a file to write into a container.
     ///
     /// # Errors
     /// [`ConfigurationError`] if the mode has bits other than permission bits.
@@ -222,7 +222,8 @@ pub fn validate_container_config_with(
     validate_with(config, policy)
 }
 
-/// Validates one mount with a policy. Paths are relative to the mount (`target`, not `volumes[0].target`).
+/// Validates one mount with `policy`. The paths of violations are relative to the mount (`target`, not
+/// `volumes[0].target`).
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -276,7 +277,7 @@ where
     refuse_if_any(violations(value, policy))
 }
 
-/// Returns all violations, in the alphabetical order of the fields (which is garde's order).
+/// Returns all violations in a value, in the alphabetical order of its fields, which is garde's order.
 pub(crate) fn violations<T>(value: &T, policy: &ValidationPolicy) -> Vec<Violation>
 where
     T: Validate<Context = RuleContext>,

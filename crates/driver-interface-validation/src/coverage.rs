@@ -1,5 +1,5 @@
-//! Tests that the JSON reader covers every field of a config. garde's derive does not compile until each
-//! field has a rule or `skip`.
+//! Tests that the JSON reader covers every field of a config. The validation rules need no such test, because garde's
+//! derive does not compile until each field has a rule or `skip`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -62,7 +62,7 @@ fn full_container_config() -> ContainerConfig {
         .gpus(GpuRequest::devices(["GPU-1"]).driver("nvidia"))
 }
 
-/// Returns a config with the alternatives that the full config excludes.
+/// Returns the full config with a number of GPUs instead of their ids, because no config can have both.
 fn other_container_config() -> ContainerConfig {
     full_container_config().gpus(GpuRequest::count(1))
 }
@@ -84,8 +84,7 @@ fn full_network_config() -> NetworkConfig {
         .internal(true)
 }
 
-/// Collects the path of every field of a type, with `[0]` for the items of lists. User-defined maps are not
-/// descended into.
+/// Adds the path of every field of a type to `into`, with `[0]` for the items of lists, without the entries of maps.
 fn fields_of(schema: &Value, root: &Value, path: &str, into: &mut BTreeSet<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         fields_of(root.pointer(&reference[1..]).unwrap(), root, path, into);
@@ -104,7 +103,7 @@ fn fields_of(schema: &Value, root: &Value, path: &str, into: &mut BTreeSet<Strin
     }
 }
 
-/// Returns an object with only this field, at any depth.
+/// Returns an object with only the field at `path`, which may be nested, set to `value`.
 fn only(path: &str, value: Value) -> Value {
     path.rsplit('.')
         .fold(value, |value, step| match step.strip_suffix("[0]") {
@@ -134,7 +133,7 @@ fn parser_reads_serde_output() {
     );
 }
 
-/// Parses a config and drops it.
+/// A function that parses a config and returns only the error.
 type Reader = fn(&str) -> Result<(), ConfigurationError>;
 
 #[test]

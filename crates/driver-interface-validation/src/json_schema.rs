@@ -64,14 +64,14 @@ fn schema_of<T: JsonSchema>() -> Value {
     tidy(raw_schema::<T>())
 }
 
-/// Returns the schema with the formats of schemars.
+/// Returns the schema as schemars generates it, including the formats that `tidy` removes.
 pub(crate) fn raw_schema<T: JsonSchema>() -> Value {
     let generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
     Value::from(generator.into_root_schema_for::<T>())
 }
 
-/// Sorts the fields, converts descriptions from rustdoc to plain text, and removes the formats that only Rust
-/// knows (`uint64`), because strict validators reject them.
+/// Sorts the fields of a schema, converts descriptions from rustdoc to plain text, and removes the formats that only
+/// Rust knows (`uint64`), because strict validators reject them.
 fn tidy(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -95,7 +95,8 @@ fn tidy(value: Value) -> Value {
     }
 }
 
-/// Returns a doc comment without its examples, tables and links, with one line per paragraph.
+/// Returns the text of a doc comment without examples and tables, with links replaced by their text, and with one line
+/// per paragraph.
 fn plain(docs: &str) -> String {
     let paragraphs = docs.split("\n\n").map(str::trim);
     let mut in_example = false;

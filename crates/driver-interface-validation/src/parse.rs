@@ -21,13 +21,15 @@ use crate::check::{refuse_if_any, violations};
 use crate::json_schema::raw_schema;
 use crate::{ConfigurationError, ValidationPolicy, codes};
 
-/// Parses a container's config from JSON and validates it with the default (safe) policy for bind mounts.
+/// Parses a container's config from JSON and validates it with the default (safe) policy for bind mounts and Linux
+/// capabilities.
 ///
 /// A whole number may be written as a float (`512.0`), and fields with a default may be omitted.
 ///
 /// # Errors
-/// [`ConfigurationError`] with every violation: invalid syntax (with line and column), wrong types, unknown,
-/// missing and duplicate fields, and all rules of [`validate_container_config`](crate::validate_container_config).
+/// [`ConfigurationError`] with every violation: invalid syntax (with line and column), wrong types, unknown, missing
+/// and duplicate fields, and violations of the rules of
+/// [`validate_container_config`](crate::validate_container_config).
 ///
 /// ```
 /// use driver_interface_validation::parse_container_config;
@@ -111,10 +113,10 @@ where
     })?;
     let schema = raw_schema::<T>();
     let (value, mut found) = Reader::read(node, &schema);
-    // The reader has checked all types, so this fails only for a type that the reader does not know.
+    // The reader has checked all types, so this fails only for a Rust type that the reader does not know.
     let value = T::deserialize(value)
         .map_err(|error| ConfigurationError::single("", codes::WRONG_TYPE, sentence(&error.to_string())))?;
-    // Fields that could not be read now hold defaults, which must not be validated.
+    // Fields that could not be read now hold defaults or placeholders, which must not be validated.
     let broken: HashSet<String> = found.iter().map(|violation| violation.path.clone()).collect();
     let judged = violations(&value, policy).into_iter();
     found.extend(judged.filter(|new| !and_parents(&new.path).any(|path| broken.contains(path))));
@@ -122,7 +124,7 @@ where
     Ok(value)
 }
 
-/// Returns a path and all its parents: `a.b[0]`, `a.b`, `a` and the root.
+/// Returns a path and all its parents: for `a.b[0]` also `a.b`, `a` and the empty path of the root.
 fn and_parents(path: &str) -> impl Iterator<Item = &str> {
     let parents = path
         .match_indices(['.', '['])

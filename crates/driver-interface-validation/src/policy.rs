@@ -16,7 +16,7 @@ use driver_interface_types::rules::text::shown;
 ///
 /// | refused | reason |
 /// |---|---|
-/// | `/` and every other parent of a directory below, such as `/var` and `/var/lib` | contains those directories |
+/// | `/` and every other parent of a directory in the rows below, such as `/var` and `/var/lib` | contains those directories |
 /// | `/proc`, `/sys`, `/dev`, `/cgroup` | kernel settings, other processes' memory, raw disks |
 /// | `/etc`, `/boot`, `/root`, `/lost+found` | accounts and passwords, the kernel, the administrator's keys |
 /// | `/run`, `/var/run`, `/var/lock` | the sockets of engines, of users' engines and of the init system |
@@ -28,12 +28,13 @@ use driver_interface_types::rules::text::shown;
 /// | `/private/etc`, `/private/var` and others of macOS | the locations of `/etc` and `/var` on macOS |
 /// | sockets (`….sock`, `….sock.ttrpc`) whose name contains Docker, Podman, containerd, CRI-O, BuildKit, kubelet or libvirt | access to an engine's socket is root access to its host |
 ///
-/// Everything inside these is refused too. Paths are compared as text, ignoring case (so a path on a case-insensitive
-/// host is refused in every spelling), after removing `//`, `/./` and a trailing slash. `..` is always refused.
+/// Everything inside these paths is refused too. Paths are compared as text, ignoring case (so a path on a
+/// case-insensitive host is refused in every spelling), after removing `//`, `/./` and a trailing slash. `..` is always
+/// refused.
 ///
-/// The policy does not access a file system. A driver whose engine runs on the same host first resolves symbolic
-/// links and checks both the path and its target. In other cases links are not resolved: allow only directories in
-/// which only trusted users can create links.
+/// The policy does not access a file system. A driver whose engine runs on the same host first resolves symbolic links
+/// and checks both the path and its target. In all other cases, links are not resolved: allow only directories in which
+/// only trusted users can create links.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
@@ -54,7 +55,7 @@ pub struct ValidationPolicy {
     any_bind: bool,
     roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Directories of this engine and its host to refuse, in addition to those of every host.
+    /// Directories of this engine and its host to refuse, in addition to those that are refused on every host.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -126,8 +127,9 @@ impl ValidationPolicy {
         protect(self, directory: impl AsRef<str>) { self.protected.extend(normalised(directory.as_ref())); }
     }
 
-    /// Returns the policy with symbolic links resolved by `resolve`: a link's target is allowed, excepted or protected
-    /// like the link itself. Drivers resolve once, when they connect, so that a link that changes later has no effect.
+    /// Returns the policy with the targets of symbolic links added: for each path in the policy that leads through a
+    /// link, `resolve` returns the target, which is then treated like the path itself. Drivers resolve links once, when
+    /// they connect, so that a link that changes later has no effect.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -216,7 +218,7 @@ impl HostPolicy for ValidationPolicy {
     }
 }
 
-/// Formats a call of a policy function for a path.
+/// Formats a call of a policy function for a path, for messages.
 fn call(function: &str, path: &str) -> String {
     let path = shown(path);
     format!("`ValidationPolicy::{function}(\"{}\")`", path.trim_matches('`'))

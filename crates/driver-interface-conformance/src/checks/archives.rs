@@ -1,4 +1,4 @@
-//! Checks of archives copied into and out of containers.
+//! Checks of copying archives into and out of containers.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -75,7 +75,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
 ];
 
-/// An archive entry: name, kind, mode, and content or link target.
+/// An entry of a tar archive: its name, kind, mode, and content or link target.
 pub(super) type Entry = (String, tar::EntryType, u32, Vec<u8>);
 
 fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
@@ -89,7 +89,7 @@ fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
     header
 }
 
-/// Builds a symbolic link entry.
+/// Builds an archive entry that is a symbolic link to `target`.
 pub(super) fn link(name: &str, target: &str) -> Entry {
     (
         name.to_owned(),
@@ -197,7 +197,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
             &actual,
             &entries,
         )?;
-        // A symbolic link at the path itself is followed; the entry keeps the path's name.
+        // If the requested path itself is a symbolic link, it is followed, but the entry has the name of the link.
         let actual = get(&ctx, id, "/home/tree/program").await?;
         let content = actual
             .first()
@@ -306,7 +306,7 @@ async fn large(ctx: Ctx) -> CheckResult {
 
 async fn path_traversal(ctx: Ctx) -> CheckResult {
     let mark = ctx.name();
-    // The `tar` crate rejects such names, so they are written directly into the header.
+    // The `tar` crate rejects such names, so the test writes them directly into the entry's header.
     let raw = |name: &str, kind: tar::EntryType, link: &str, content: &[u8]| {
         let mut header = header(kind, 0o644, content.len());
         if let Some(field) = header.as_old_mut().name.get_mut(..name.len()) {
@@ -344,12 +344,12 @@ async fn path_traversal(ctx: Ctx) -> CheckResult {
     for (about, mut archive) in archives {
         archive.resize(archive.len() + 1024, 0);
         let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
-        // Both a refusal and unpacking below the container's own root are correct.
+        // The driver may refuse the archive, or unpack it below the container's own root.
         let unpacked = ctx
             .driver()
             .copy_into_container(&created.id, &path("/home")?, archive.into())
             .await;
-        // A broken driver may have written a file to the host; remove it.
+        // If a broken driver has written a file to the host, remove it.
         let outside = std::fs::remove_file(std::env::temp_dir().join(&mark)).is_ok();
         ctx.ensure(
             format!("nothing is written to the host by {about}"),

@@ -1,4 +1,4 @@
-//! Checks that dropped calls leave nothing behind and break nothing.
+//! Checks that a dropped call leaves no resources behind and does not disturb other calls.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -63,7 +63,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Polls a future at most `polls` times and drops it. Returns its output if it completed.
+/// Polls a future at most `polls` times, and drops it. Returns its output, or `None` if it did not complete.
 pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -77,7 +77,7 @@ pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Outp
     .await
 }
 
-/// Waits until the session has no container and no new one appears.
+/// Waits until the check's session has no container, and asserts that none appears later.
 async fn no_containers_left(ctx: &Ctx) -> CheckResult {
     let settled = Duration::from_millis(1500);
     sleep(settled).await;
@@ -105,7 +105,7 @@ async fn create_dropped_at_each_await(ctx: Ctx) -> CheckResult {
         let config = ctx.script("true");
         names.extend(config.name.clone());
         if let Some(result) = polled(polls, ctx.driver().create_container(&config)).await {
-            // The call completed before the drop, so the container exists.
+            // The call has completed before it was dropped, so the container must exist.
             let created = result?;
             ctx.driver()
                 .remove_container(&created.id, driver_interface_types::RemoveOptions::default())

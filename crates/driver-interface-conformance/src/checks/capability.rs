@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::ImportImage, Operation::RemoveImage]),
 ];
 
-/// The guarantees that a config of [`every_limit`] requests.
+/// The guarantees for the limits that a config of [`every_limit`] sets.
 const LIMITS: &[Guarantee] = &[
     Guarantee::Cpu,
     Guarantee::Memory,
@@ -147,7 +147,7 @@ fn undeclared(ctx: &Ctx) -> CheckResult<Vec<&'static str>> {
     Ok(paths)
 }
 
-/// Builds a config with all limits, including the optional ones.
+/// Builds a config that sets all limits, including the optional ones.
 fn every_limit(ctx: &Ctx) -> ContainerConfig {
     ctx.script("true").disk(64)
 }
@@ -260,8 +260,8 @@ async fn network_list(ctx: Ctx) -> CheckResult {
     ctx.equal("another session's networks", names(elsewhere).await?, Vec::new())
 }
 
-/// Imports an image specific to the check. Its programs are empty, which is enough to create a container but
-/// not to run one.
+/// Imports an image under a name of this check. Its programs are empty, so containers can be created from it, but not
+/// run.
 pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {

@@ -1,4 +1,4 @@
-//! Checks that a later process can find and remove a whole session.
+//! Checks that a later process can find and remove all resources of a session.
 
 use std::time::Duration;
 
@@ -163,7 +163,7 @@ async fn namespace(ctx: Ctx) -> CheckResult {
 }
 
 async fn idle_networks(ctx: Ctx) -> CheckResult {
-    // Separate sessions, in case each session has its own network.
+    // The containers are in different sessions, because each session may have its own network.
     let in_new_session = |script: &str| -> CheckResult<_> {
         let mut config = ctx.script(script);
         config.session_id = ctx.new_session()?.to_string();

@@ -1,4 +1,4 @@
-//! Checks of concurrent calls: exactly one winner where only one is possible, and no ambiguous result.
+//! Checks of concurrent calls: if only one can succeed, exactly one does, and no result is ambiguous.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,7 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 const CONCURRENCY: usize = 16;
 
-/// Counts the results of a race's calls: `1 × success, 15 × CONTAINER_NOT_FOUND`.
+/// Counts the results of concurrent calls, as in `1 × success, 15 × CONTAINER_NOT_FOUND`.
 fn tally<T>(results: &[Result<T, DriverError>]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for result in results {
@@ -93,7 +93,7 @@ fn tally<T>(results: &[Result<T, DriverError>]) -> String {
     parts.join(", ")
 }
 
-/// Returns the expected tally of a race with one winner.
+/// Returns the tally of `racers` concurrent calls of which one succeeds and all others fail with `code`.
 fn one_winner(racers: usize, code: &str) -> String {
     format!("1 × success, {} × {code}", racers - 1)
 }
@@ -209,7 +209,8 @@ async fn start(ctx: Ctx) -> CheckResult {
         .iter()
         .filter(|result| matches!(result, Ok(StartOutcome::Started)))
         .count();
-    // Engines report the winner reliably only to sequential calls, so several callers may get `Started`.
+    // Engines do not reliably report which of several concurrent callers started the container: several may get
+    // `Started`.
     ctx.ensure("at least one call started it", started >= 1, started)?;
     ctx.printed(&created.id, "ready").await?;
     sleep(Duration::from_millis(500)).await;

@@ -1,4 +1,4 @@
-//! Checks of concurrent commands and other optional operations.
+//! Checks of concurrent calls of exec and other optional operations.
 
 use std::time::Duration;
 

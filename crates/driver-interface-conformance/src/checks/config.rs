@@ -1,4 +1,4 @@
-//! Checks that invalid input is rejected before it reaches the engine, with all violations reported together.
+//! Checks that a driver rejects an invalid config before it calls the engine, and reports all violations at once.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
@@ -92,13 +92,13 @@ const INVALID_NAMES: &[&str] = &[
     "a?b=c", "a%2fb", "größe", "😀😀",
 ];
 
-/// Builds a config that is valid except for the change a check makes. The config is rejected before the driver
-/// looks for the image.
+/// Builds a valid config, in which a check makes one change. The driver rejects the change before it looks for the
+/// image.
 pub(super) fn config(ctx: &Ctx) -> ContainerConfig {
     ContainerConfig::new(ctx.session().as_str(), "localhost/never-looked-for:1").name(ctx.name())
 }
 
-/// Asserts that a config is rejected without effect, with a violation at `path`.
+/// Asserts that the driver rejects a config without effect, and that a violation has the path `path`.
 pub(super) async fn refused(
     ctx: &Ctx,
     about: &str,
@@ -126,7 +126,7 @@ async fn all_violations(ctx: Ctx) -> CheckResult {
         .name("a/b")
         .env("A=B", "x")
         .cpu(f64::NAN)
-        // Some drivers reject writable mounts in a read-only container, which would be a sixth violation.
+        // Some drivers reject writable mounts in a container with a read-only root, which would be a sixth violation.
         .security(super::volumes::writable())
         .mount(VolumeMount::volume("data-1", "relative"));
     config.image = "Not An Image".to_owned();
@@ -156,7 +156,7 @@ async fn names(ctx: Ctx) -> CheckResult {
 
 async fn sessions(ctx: Ctx) -> CheckResult {
     let long = "a".repeat(129);
-    // A session may consist of a single character; otherwise the rules for names apply.
+    // A session id may be a single character. Otherwise, the rules for names apply to it.
     let invalid_names = INVALID_NAMES.iter().copied().filter(|name| *name != "a");
     for session in invalid_names.chain([long.as_str()]) {
         let mut config = config(&ctx);
@@ -178,7 +178,7 @@ async fn images(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Environment variables that no caller may pass to a process.
+/// Environment variables, by name and value, that no driver may pass to a process.
 pub(super) const INVALID_VARIABLES: &[(&str, &str)] = &[
     ("", "x"),
     ("A=B", "x"),
@@ -285,7 +285,7 @@ async fn volume_names(ctx: Ctx) -> CheckResult {
 }
 
 async fn network_names(ctx: Ctx) -> CheckResult {
-    // The last names have a special meaning in a container's config, so a network of that name would be unusable.
+    // The last names have a special meaning in a container's config, so containers could not use such a network.
     for name in INVALID_NAMES.iter().copied().chain(["none", "host", "default"]) {
         let result = ctx.driver().create_network(&NetworkConfig::new(name)).await;
         let error = ctx.refused(format!("network {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;

@@ -1,4 +1,4 @@
-//! Checks of inspecting networks and volumes, and of attaching containers to networks.
+//! Checks of inspecting networks and volumes, and of connecting containers to networks.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
@@ -119,7 +119,7 @@ async fn network(ctx: &Ctx) -> CheckResult<Network> {
     Ok(ctx.driver().create_network(&ctx.network()).await?)
 }
 
-/// Creates a created, a running and an exited container on a dedicated network.
+/// Creates three containers on a new network: one that is only created, one that is running, and one that has exited.
 async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
     let home = network(ctx).await?;
     let created = ctx
@@ -133,7 +133,7 @@ async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
     Ok([created, running, exited])
 }
 
-/// Asserts that a network is in use by a container, or unused.
+/// Asserts that a network is in use, and so cannot be removed, if `expected` is set; otherwise removes it.
 async fn assert_in_use(ctx: &Ctx, about: &str, network: &Network, expected: bool) -> CheckResult {
     let removed = ctx.driver().remove_network(&network.id).await;
     if expected {
@@ -158,8 +158,8 @@ async fn connect(ctx: Ctx) -> CheckResult {
             .await?;
         assert_in_use(&ctx, &about("detached"), &network, false).await?;
     }
-    // A container attached before its start is still attached after the start and after the exit. Its removal
-    // detaches it.
+    // A container that is connected before its start is still connected after its start and its exit. Its removal
+    // disconnects it.
     let [created, ..] = containers(&ctx).await?;
     let network = network(&ctx).await?;
     ctx.driver()

@@ -1,4 +1,4 @@
-//! Checks of container creation.
+//! Checks of creating containers.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn does_not_run(ctx: Ctx) -> CheckResult {
         ctx.get(&created.id).await?.status,
         ContainerStatus::Created,
     )?;
-    // Control: the command has an effect once it is started.
+    // Control: the command has an effect once the container is started.
     ctx.driver().start_container(&created.id).await?;
     ctx.printed(&created.id, "ran").await?;
     Ok(())
@@ -332,7 +332,7 @@ async fn volume_missing(ctx: Ctx) -> CheckResult {
         ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
-    // If the engine had created the volume, its name would now be taken.
+    // If the engine had created the volume, this creation would fail because the name is taken.
     let created = ctx
         .driver()
         .create_volume(&driver_interface_types::VolumeConfig::new(&missing))

@@ -1,4 +1,4 @@
-//! Checks of dropped calls to optional operations: each is completed, stopped or rolled back.
+//! Checks of dropped calls of optional operations: each call is completed, stopped or rolled back.
 
 use std::time::Duration;
 
@@ -126,7 +126,7 @@ async fn exec_dropped_at_each_await(ctx: Ctx) -> CheckResult {
         let call = ctx
             .driver()
             .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
-        // The command runs forever, so the last poll may never happen.
+        // The command runs forever, so `polled` may never get to its last poll.
         drop(timeout(Duration::from_secs(2), polled(polls, call)).await);
     }
     for millis in [1, 10, 50, 100, 200, 400, 800] {
@@ -135,7 +135,7 @@ async fn exec_dropped_at_each_await(ctx: Ctx) -> CheckResult {
             .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
         drop(timeout(Duration::from_millis(millis), call).await);
     }
-    // This call is dropped late enough to have started its command.
+    // This call is dropped so late that its command has started.
     let call = ctx
         .driver()
         .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
@@ -276,7 +276,7 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
     ctx.equal("output read by the other session", text.as_str(), "ready\nbye\n")
 }
 
-/// Returns an endless stream with one piece every 100 ms.
+/// Returns an endless stream that yields a chunk every 100 ms.
 fn trickle() -> ByteStream {
     ByteStream::new(futures_util::stream::unfold((), |()| async {
         sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! Checks of errors, and that an id or name only ever refers to its exact match.
+//! Checks of errors, and that an id or name refers only to the resource that has exactly this id or name.
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
@@ -78,10 +78,10 @@ async fn names(ctx: Ctx) -> CheckResult {
     refused(&ctx, &running, vec![name]).await
 }
 
-/// Asserts that operations return "not found" for each of these ids or names and leave the container unchanged.
+/// Asserts that operations return "not found" for each id in `texts` and leave the container `running` unchanged.
 async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> CheckResult {
     for part in texts {
-        // A prefix that is not a valid id cannot be sent.
+        // A prefix that is not a valid id cannot be passed to the driver.
         let Ok(id) = ContainerId::new(part.as_str()) else {
             continue;
         };
@@ -104,7 +104,7 @@ async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> 
     ctx.equal("the container", &ctx.get(&running.id).await?, running)
 }
 
-/// Provokes errors of several operations and returns each with its operation and id.
+/// Causes errors in several operations. Returns each error with the operation and the id that it must name.
 async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
     let driver = ctx.driver();
     let unknown_names = ContainerId::new(ctx.name())?;
@@ -213,7 +213,7 @@ async fn serialised(ctx: Ctx) -> CheckResult {
         let text = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
         ctx.equal(format!("code of {operation}"), text("code"), Some(code))?;
         ctx.equal("message", text("message"), Some(error.message().as_str()))?;
-        // None of these calls is retryable or had an effect.
+        // None of these errors is retryable, and none of the failed calls had an effect.
         ctx.equal(
             format!("retryable ({code})"),
             json.get("retryable").and_then(serde_json::Value::as_bool),

@@ -1,4 +1,4 @@
-//! Checks of events other than lifecycle events.
+//! Checks of the events that are not about a container's lifecycle, such as pausing.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn oom(ctx: Ctx) -> CheckResult {
         kinds(&reported),
         vec![EventKind::Stopped],
     )?;
-    // Engines start to watch a container's memory only shortly after its start.
+    // Engines begin to watch a container's memory usage only shortly after the container's start.
     let allocate_script = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
     let (exited, _) = ctx.finished(&ctx.script(allocate_script).memory(64)).await?;
     ctx.equal("exit code without enough memory", exited.exit_code(), Some(137))?;

@@ -91,7 +91,7 @@ pub(super) async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Eve
     Ok(item.ok_or_else(|| Failure::new("the next event", "an event", "the stream has ended"))?)
 }
 
-/// Reads events up to and including the first of a kind.
+/// Reads events up to and including the first event of the kind `kind`.
 pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) -> CheckResult<Vec<Event>> {
     let mut events = Vec::new();
     loop {
@@ -104,13 +104,13 @@ pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) 
     }
 }
 
-/// Asserts that no further event arrives for a while.
+/// Asserts that a stream yields no further event for a while.
 pub(super) async fn assert_no_event(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
     let more = timeout(Duration::from_secs(3), stream.next()).await;
     ctx.ensure(about, more.is_err(), more)
 }
 
-/// Asserts the same of several streams concurrently.
+/// Asserts that none of several streams yields a further event for a while.
 async fn assert_no_events(ctx: &Ctx, streams: Vec<(String, EventStream)>) -> CheckResult {
     let waits = streams
         .into_iter()
@@ -122,7 +122,7 @@ pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
     events.iter().map(|event| event.kind()).collect()
 }
 
-/// Creates a container, runs it until it exits, and removes it.
+/// Creates a container that runs `script`, waits for its exit, and removes it.
 pub(super) async fn run_and_remove(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
     let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     ctx.driver()
@@ -149,7 +149,7 @@ async fn lifecycle(ctx: Ctx) -> CheckResult {
     ctx.ensure("the times never decrease", times.is_sorted(), times)?;
     assert_no_event(&ctx, "no further event", &mut stream).await?;
 
-    // Each run is reported, and a forced removal reports the exit.
+    // Each run has its own events. A forced removal also emits the event of the exit.
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
@@ -168,7 +168,7 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
     for code in [0, 3, 255] {
         let id = run_and_remove(&ctx, &format!("exit {code}")).await?;
         let mut reported = false;
-        // A busy engine may report the previous container's exit only now.
+        // If the engine is busy, it may report the exit of the previous container only now.
         while !reported {
             let event = next(&ctx, &mut stream).await?;
             if event.kind() != EventKind::Stopped {
@@ -240,7 +240,7 @@ async fn filter(ctx: Ctx) -> CheckResult {
         reported.push((format!("{about}: no other event"), stream));
     }
     assert_no_events(&ctx, reported).await?;
-    // The id is known only once the container exists.
+    // This container is created first, because the filter needs its id.
     let created = ctx.driver().create_container(&ctx.script("exit 0")).await?;
     let by_id = EventFilter::default().container(created.id.clone());
     let mut stream = ctx.driver().events(&by_id).await?;
@@ -261,7 +261,7 @@ async fn since(ctx: Ctx) -> CheckResult {
     let Some(began) = actual.first().map(|event| event.time) else {
         return Err(Failure::new("the first event", "an event", "none").into());
     };
-    // Some engines record whole seconds.
+    // Some engines record times in whole seconds.
     sleep(Duration::from_secs(3)).await;
     let mut replay = ctx
         .driver()
@@ -286,7 +286,7 @@ async fn since(ctx: Ctx) -> CheckResult {
         reported.iter().all(|event| event.container_id() == Some(&second)),
         &reported,
     )?;
-    // A future time is either rejected or excludes all events before it.
+    // The driver may reject a time in the future. If it does not, the stream must omit all events before that time.
     if let Ok(stream) = &mut late {
         assert_no_event(&ctx, "no event before `since`", stream).await?;
     }
@@ -298,10 +298,10 @@ async fn after(ctx: Ctx) -> CheckResult {
     run_and_remove(&ctx, "exit 1").await?;
     let mut actual = up_to(&ctx, &mut live, EventKind::Removed).await?;
     drop(live);
-    // No stream is open.
+    // No stream is open during this run.
     run_and_remove(&ctx, "exit 2").await?;
     let second = ctx.second_driver().await?;
-    // Each cursor in the first container's events yields the rest of them and the second container's, once each.
+    // The cursor of each event yields the first container's later events and all of the second container's, once each.
     let mut streams = Vec::new();
     for (position, event) in actual.iter().enumerate() {
         let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;
@@ -316,7 +316,7 @@ async fn after(ctx: Ctx) -> CheckResult {
         streams.push((format!("after {}: no event is repeated", event.kind()), stream));
     }
     assert_no_events(&ctx, streams).await?;
-    // The last cursor yields the events that follow.
+    // The last cursor yields only the events that come after it.
     let Some(last) = actual.pop() else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! Checks of commands in running containers: input, output, and exit.
+//! Checks of running commands in containers: input, output, and exit.
 
 use driver_interface_types::{Bytes, ContainerDriver, ExecConfig, ExecOutcome, Operation, Signal, TtySize};
 
@@ -100,7 +100,7 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
         ctx.equal("outcome", done.outcome, ExecOutcome::Exited(code))?;
         ctx.equal("success", done.success(), code == 0)?;
     }
-    // Engines may respond before they have recorded an immediate exit.
+    // An engine may respond before it has recorded that the command has exited.
     for number in 0..20 {
         let done = ctx.run_in(&running.id, "exit 7").await?;
         ctx.equal(
@@ -155,7 +155,7 @@ async fn stdin(ctx: Ctx) -> CheckResult {
             .await??;
         ctx.equal(about, done.stdout_text().as_ref(), "end\n")?;
     }
-    // A command that does not read its input succeeds too.
+    // A command succeeds even if it does not read its input.
     let unread = ExecConfig::new(["true"]).stdin(vec![b'x'; 1024 * 1024]);
     let done = ctx
         .completes(
@@ -236,7 +236,7 @@ async fn binary(ctx: Ctx) -> CheckResult {
 
 async fn large(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    // The content does not repeat, so that a lost, duplicated or moved part is detected.
+    // The content does not repeat itself, so that a lost, duplicated or moved part is noticed.
     let bytes: Bytes = (0..5 * 1024 * 1024_u32)
         .map(|number| (number * 7 + number / 251) as u8)
         .collect();
@@ -285,7 +285,7 @@ async fn output_limit(ctx: Ctx) -> CheckResult {
         ctx.output_of(&running.id, "cat /tmp/done").await?.as_str(),
         "done\n",
     )?;
-    // Output of exactly the limit is not truncated.
+    // Output that is exactly as long as the limit is not truncated.
     let config = ExecConfig::new(["printf", "12345"]).output_limit(5);
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal(

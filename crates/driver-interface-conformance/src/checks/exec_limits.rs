@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// How long a driver may take after the timeout to find and kill the processes.
+/// How long after the timeout a driver may take to find and kill the command's processes.
 const SLACK: Duration = Duration::from_secs(15);
 
 async fn keeps_output(ctx: Ctx) -> CheckResult {
@@ -75,7 +75,7 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
 }
 
-/// Runs a command that starts a process, which writes to `/tmp/beat`, and asserts that the timeout kills that process.
+/// Runs a script that starts a process, which writes to `/tmp/beat`. Asserts that the timeout kills that process.
 async fn killed_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);

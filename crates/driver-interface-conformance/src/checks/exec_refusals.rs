@@ -1,4 +1,4 @@
-//! Checks of commands that cannot run.
+//! Checks of exec with commands that cannot be run.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
         let error = ctx.refused(about, result, &[codes::EXEC_FAILED])?;
         ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
     }
-    // The same exit code from a command that did run is not an error.
+    // A command that did run may exit with the same code, which is not an error.
     let done = ctx.run_in(&running.id, "no-such-program-here").await?;
     ctx.equal(
         "the shell's own exit code",

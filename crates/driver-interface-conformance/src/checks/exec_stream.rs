@@ -95,7 +95,7 @@ fn broken(error: &std::io::Error) -> Verdict {
     Failure::new("a stream of the session", "no error", error.to_string()).into()
 }
 
-/// Reads up to and including the next newline.
+/// Reads a line from `stream`, including its newline.
 async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<String> {
     let mut text = Vec::new();
     let read = async {
@@ -112,7 +112,7 @@ async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> 
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Reads to the end.
+/// Reads `stream` to its end.
 async fn rest(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = ctx.completes(about, stream.read_to_end(&mut bytes)).await?;
@@ -192,7 +192,7 @@ async fn config_stdin(ctx: Ctx) -> CheckResult {
 
 async fn tty_resize(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    // Some engines set the initial size after the start, so the command waits a little before it reads it.
+    // Some engines set the terminal's size after the start, so the command waits before it prints the size.
     let script = "sleep 2; busybox stty size; read go; busybox stty size";
     let config = ExecConfig::shell(script).tty(TtySize {
         columns: 100,
@@ -207,12 +207,12 @@ async fn tty_resize(ctx: Ctx) -> CheckResult {
             rows: 43,
         })
         .await?;
-    // Some engines set the terminal's initial size only after the call.
+    // Some engines resize the terminal only after the call has returned.
     sleep(Duration::from_secs(1)).await;
     send(&mut session, b"go\n").await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     let text = String::from_utf8_lossy(&output).into_owned();
-    // The terminal also echoes the input.
+    // The text also contains the input, which the terminal has echoed.
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
     ctx.equal("the size after that", last, Some("43 132"))?;
     ctx.equal("outcome", session.wait().await?, ExecOutcome::Exited(0))
@@ -228,7 +228,7 @@ async fn resize_without_tty(ctx: Ctx) -> CheckResult {
     ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
 }
 
-/// Starts a command with a background child, both of which report that they run.
+/// Starts a command with a child process in the background, and waits until both have printed that they run.
 async fn start_with_child(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
     let script = format!("({}) & echo begun; sleep 600", heartbeat_script("/tmp/beat"));
     let mut session = session(ctx, id, &script).await?;

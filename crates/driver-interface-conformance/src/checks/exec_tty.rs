@@ -1,4 +1,4 @@
-//! Checks of terminals: echo, input and end of file.
+//! Checks of exec with a terminal: echo, input and end of file.
 
 use driver_interface_types::{
     ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Operation, TtySize,
@@ -97,7 +97,7 @@ async fn send(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
     stdin.flush().await.map_err(|error| broken(&error))
 }
 
-/// Reads to the end of the output and waits for the command to exit.
+/// Reads the rest of the output, and waits until the command has exited.
 async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, ExecOutcome)> {
     let mut bytes = Vec::new();
     let read = session.stdout.read_to_end(&mut bytes);
@@ -108,7 +108,7 @@ async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, Exec
     Ok((String::from_utf8_lossy(&bytes).into_owned(), outcome))
 }
 
-/// Reads until the output ends with `end`.
+/// Reads output until it ends with `end`.
 async fn until(ctx: &Ctx, session: &mut ExecSession, end: &str) -> CheckResult<String> {
     let mut bytes = Vec::new();
     let read = async {

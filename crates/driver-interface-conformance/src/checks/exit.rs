@@ -157,7 +157,7 @@ async fn stop_signal_codes(ctx: Ctx) -> CheckResult {
 }
 
 async fn out_of_memory(ctx: Ctx) -> CheckResult {
-    // Engines start to watch a container's memory only shortly after its start.
+    // Engines begin to watch a container's memory usage only shortly after the container's start.
     let allocate_script = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
     let (exited, _) = ctx.finished(&ctx.script(allocate_script).memory(64)).await?;
     ctx.equal("exit code", exited.exit_code(), Some(137))?;

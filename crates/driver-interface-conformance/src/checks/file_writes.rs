@@ -1,4 +1,4 @@
-//! Checks of writing files into containers: owner, replacement and refusals.
+//! Checks of writing files into containers: their owner, replacing existing files, and refusals.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ async fn mode_and_owner(ctx: Ctx) -> CheckResult {
         .write_file(&created.id, &path("/home/plain")?, WriteFile::new("x"))
         .await?;
     driver.start_container(&created.id).await?;
-    // One file is written to a running container, for which engines use another code path.
+    // This file is written to a running container, because engines handle these differently.
     let deep = WriteFile::new("x")
         .mode(0o600)
         .owner(1000, 1000)

@@ -1,4 +1,4 @@
-//! Checks of files in containers: written and read through the driver, and seen from inside.
+//! Checks of files in containers: the driver writes and reads them, and programs in the container see them.
 
 use std::fmt::{Debug, Display};
 
@@ -10,7 +10,7 @@ use driver_interface_types::{
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-/// Names that are glob patterns, each with a name that it matches.
+/// File names that are also glob patterns, each with another name that the pattern matches.
 pub(super) const PATTERNS: &[(&str, &str)] = &[
     ("[z]", "z"),
     ("[^a]", "b"),
@@ -93,7 +93,7 @@ pub(super) fn path(text: &str) -> CheckResult<ContainerPath> {
     Ok(ContainerPath::new(text)?)
 }
 
-/// Builds the config of a container that runs a script as root on a writable root file system.
+/// Builds the config of a container that runs `script` as root and whose root file system is writable.
 pub(super) fn writable(ctx: &Ctx, script: &str) -> ContainerConfig {
     ctx.script(script).security(super::volumes::writable())
 }
@@ -276,7 +276,7 @@ async fn symlinks(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Asserts that a call fails with this kind of error, and returns the error.
+/// Asserts that a call fails with a file system error of this kind, and returns the error.
 pub(super) fn fails_with<T: Debug>(
     ctx: &Ctx,
     about: impl Display,

@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Follows the logs in a separate task, as most users do.
+/// Follows the logs of a container in a separate task, as most users of a driver do.
 fn following(ctx: &Ctx, id: &ContainerId) -> tokio::task::JoinHandle<driver_interface_types::Result<String>> {
     let (driver, id) = (ctx.driver().clone(), id.clone());
     tokio::spawn(async move {

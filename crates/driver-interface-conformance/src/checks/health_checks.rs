@@ -1,4 +1,4 @@
-//! Checks of health checks that a config defines.
+//! Checks of container health checks that a config defines.
 
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
         let result = ctx.driver().create_container(&config).await;
         ctx.refused(format!("a bind mount of {source:?}"), result, bind_refusals(&ctx))?;
     }
-    // A volume must not bypass this: its name is never treated as a path.
+    // A volume must not serve as a bind mount: its name is never treated as a path.
     let mut disguised = VolumeMount::volume("/etc", "/host");
     disguised.kind = Some(MountType::Volume);
     refused(
@@ -103,7 +103,7 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the codes with which a driver refuses a bind mount.
+/// Returns the error codes with which the driver may refuse an invalid bind mount.
 fn bind_refusals(ctx: &Ctx) -> &'static [&'static str] {
     if ctx.declares(ConfigFeature::BindMount) {
         &[codes::CONFIGURATION_ERROR]
@@ -142,8 +142,8 @@ async fn host_network(ctx: Ctx) -> CheckResult {
     for network in ["host", "container:abc", "bridge", "ns:/proc/1/ns/net"] {
         let config = config(&ctx).network(NetworkMode::Named(network.to_owned()));
         let result = ctx.driver().create_container(&config).await;
-        // `bridge` is a valid name for a managed network. The engine's own network `bridge` is not managed by this
-        // driver, so it is not found.
+        // `bridge` is a valid name of a managed network. The engine's own network of that name is unmanaged, so the
+        // driver does not find it.
         let refusals = [codes::CONFIGURATION_ERROR, codes::NETWORK_NOT_FOUND];
         ctx.refused(format!("network {network:?}"), result, &refusals)?;
     }

@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
 ];
 
-/// A small image as `docker save` writes it.
+/// A small image in the format that `docker save` writes.
 pub(super) struct Saved {
     pub(super) reference: ImageRef,
     pub(super) archive: Bytes,
@@ -91,16 +91,16 @@ fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
     archive.into_inner().map_err(broken)
 }
 
-/// Builds a saved image specific to the check, with the label `role`.
+/// Builds a saved image that only this check has, with the label `role`.
 pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
     saved_with(ctx, &json!({ "Cmd": ["/none"], "Labels": { "role": role } }))
 }
 
-/// Builds a saved image specific to the check, with these settings for its containers.
+/// Builds a saved image that only this check has. Its configuration contains `settings`.
 pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult<Saved> {
     let name = format!("localhost/{}:1", ctx.name());
     let reference = ImageRef::new(&name)?;
-    // The content is unique to each image, so that no two share an id or a layer.
+    // Each image has other content, so that no two images share an id or a layer.
     let layer = tar(&[("etc/conformance", name.as_bytes())])?;
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -241,7 +241,7 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control without a filter", !all.is_empty(), all.len())
 }
 
-/// Asserts that a container can be created from an image without a registry.
+/// Asserts that a container can be created from an image without pulling it.
 pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();
@@ -256,7 +256,7 @@ pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
 async fn load(ctx: Ctx) -> CheckResult {
     let saved = saved(&ctx, "loaded")?;
     for _ in 0..2 {
-        // In pieces, as from a file.
+        // The archive is sent in many chunks, as if it were read from a file.
         let pieces: Vec<Bytes> = saved.archive.chunks(1000).map(Bytes::copy_from_slice).collect();
         let names = ctx.driver().load_image(ByteStream::of_items(pieces)).await?;
         let names: Vec<String> = names.iter().map(ImageRef::canonical).collect();
@@ -338,7 +338,7 @@ async fn import_invalid(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns a stream that yields this content and then fails.
+/// Returns a stream that yields `content` and then an error.
 fn failing(content: Bytes) -> ByteStream {
     let error = driver_interface_errors::InternalError::new("a failing source").into();
     ByteStream::new(futures_util::stream::iter([Ok(content), Err(error)]))

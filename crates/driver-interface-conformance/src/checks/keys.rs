@@ -1,4 +1,4 @@
-//! Checks of operation keys: a retried creation creates no duplicate.
+//! Checks of operation keys: a creation that is retried with the same key creates no duplicate.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{ContainerDriver, RemoveOptions};

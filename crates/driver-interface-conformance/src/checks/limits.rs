@@ -1,4 +1,4 @@
-//! Checks of limits, measured from inside. Each has a control without the limit.
+//! Checks of resource limits, measured inside the container. Each check has a control without the limit.
 
 use driver_interface_types::{ContainerDriver, ContainerStatus, Guarantee, Property, SecurityOptions};
 
@@ -44,7 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 async fn memory(ctx: Ctx) -> CheckResult {
-    // `tail` buffers its input until the end, and without a newline it releases none of it.
+    // `tail` keeps its input until the end. Without a newline, it cannot discard any of it.
     let allocate_script = |mib: u32| {
         format!("dd if=/dev/zero bs=1M count={mib} 2>/dev/null | tail -n 1 | wc -c; echo survived")
     };
@@ -54,7 +54,7 @@ async fn memory(ctx: Ctx) -> CheckResult {
         (exited.exit_code(), logs.contains("survived")),
         (Some(0), true),
     )?;
-    // The shell replaces itself, so that the process that is killed is the container's main one.
+    // The container's main process itself exceeds the limit: the shell replaces itself with `dd`.
     let script = "dd if=/dev/zero of=/dev/null bs=256M count=1 2>/dev/null";
     let (exited, _) = ctx
         .finished(&ctx.program(["sh", "-c", &format!("exec {script}")]).memory(64))
@@ -86,10 +86,10 @@ async fn pids(ctx: Ctx) -> CheckResult {
     ctx.ensure("not all 40 start with a limit of 20", refused, logs)
 }
 
-/// A script that counts for four seconds of wall-clock time and prints the processes' CPU time.
+/// A script that keeps the CPU busy for four seconds of wall-clock time and prints the CPU time it has used.
 const BUSY: &str = "end=$(($(date +%s)+4)); while [ $(date +%s) -lt $end ]; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done; times";
 
-/// Parses the CPU seconds from the output of the shell's `times`: two lines of two times like `0m1.234s`.
+/// Returns the sum, in seconds, of the CPU times that the shell's `times` prints: two lines of two like `0m1.234s`.
 fn cpu_seconds(printed: &str) -> Option<f64> {
     let mut sum = 0.0;
     for word in printed.split_whitespace() {
@@ -113,7 +113,7 @@ async fn cpu(ctx: Ctx) -> CheckResult {
             format!("inconclusive: host overloaded; without an effective limit it got {control:.2} s of 4");
         return Err(Verdict::NotApplicable(reason));
     }
-    // A tenth of four to five seconds, with a margin for the slice that was running at the end.
+    // 0.1 cores for four to five seconds give 0.5 s, plus a margin for the time slice at the end.
     ctx.ensure(
         "0.1 cores get at most 0.8 s of CPU in 4 s",
         limited <= 0.8,

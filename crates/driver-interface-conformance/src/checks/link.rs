@@ -80,15 +80,14 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
 ];
 
-/// The deadline of the drivers behind the proxy.
+/// The deadline of calls of the drivers that connect through the proxy.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How much later than the deadline a call may return. A call may need more than one request, and the host may be
-/// slow.
+/// How long after its deadline a call may return. A call may consist of several requests, and the host may be slow.
 const MARGIN: Duration = Duration::from_secs(15);
-/// The HTTP methods that change state.
+/// Patterns for the requests that change the engine's state, which their HTTP methods indicate.
 const CHANGES: [&str; 4] = ["POST *", "PUT *", "PATCH *", "DELETE *"];
 
-/// Connects a driver with a fault in every request.
+/// Connects a driver through a proxy that injects `fault` into every request.
 async fn faulty(ctx: &Ctx, fault: Fault) -> CheckResult<(Link, Injected)> {
     let link = ctx.link(DEADLINE).await?;
     let rule = link.proxy.inject(Rule::any().fault(fault));
@@ -99,7 +98,7 @@ fn assert_injected(ctx: &Ctx, rule: &Injected) -> CheckResult {
     ctx.ensure("the fault was injected", rule.hits() > 0, rule.hits())
 }
 
-/// Returns the faults that lose a response after the engine has acted on the request.
+/// Returns the faults in which the engine acts on a request, but the driver does not get the engine's response.
 fn response_losses() -> [Fault; 4] {
     let page = Answer::new(502)
         .header("Content-Type", "text/html")
@@ -112,7 +111,7 @@ fn response_losses() -> [Fault; 4] {
     ]
 }
 
-/// Compares a change as the driver reports it with its actual effect.
+/// Asserts that a call's result agrees with its actual effect: `applied` is whether the change was applied.
 fn assert_effect<T>(
     ctx: &Ctx,
     operation: &str,
@@ -146,7 +145,7 @@ async fn lost_responses(ctx: Ctx) -> CheckResult {
     ctx.ensure("the faults were injected", hits > 0, hits)
 }
 
-/// Performs every kind of change over a faulty connection, and verifies each over a working one.
+/// Makes every kind of change over a faulty connection, and verifies its effect over a working one.
 async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let (sound, broken) = (ctx.driver(), &link.driver);
     let config = ctx.script(SERVE);
@@ -165,7 +164,7 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     if ctx.declares(Operation::KillContainer) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let killed = broken.kill_container(&running.id, Signal::KILL).await;
-        // Engines respond before the process has exited.
+        // An engine may respond before the process has exited.
         let dead = ctx.exited(&running.id).await.is_ok();
         assert_effect(ctx, "kill_container", fault, killed, dead)?;
     }
@@ -244,7 +243,7 @@ async fn refused(ctx: Ctx) -> CheckResult {
     ctx.equal("status", now.status, ContainerStatus::Created)
 }
 
-/// A script that prints immediately, and again after the connection was cut.
+/// A script that prints a line immediately, and another after the connection was broken.
 const PRINTING_SCRIPT: &str = "echo ran > /tmp/ran; echo begun; sleep 20; echo done; exit 7";
 const CUT_AFTER: Duration = Duration::from_secs(2);
 
@@ -266,7 +265,7 @@ async fn cut_exec(ctx: Ctx) -> CheckResult {
                 output,
             )?,
             Err(error) => {
-                // An earlier request of the call may be slow enough to be cut.
+                // The fault may hit an earlier request of the same call.
                 let probe = ctx
                     .driver()
                     .exec(&running.id, ExecConfig::shell("rm /tmp/ran"))
@@ -291,7 +290,7 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
             .driver
             .exec_stream(&running.id, ExecConfig::shell(PRINTING_SCRIPT))
             .await;
-        // An error is acceptable, as it is not a complete output: an earlier request may be slow enough to be cut.
+        // An error is correct: it does not claim that the output is complete. The fault may hit an earlier request.
         if let Ok(mut session) = opened {
             let mut output = Vec::new();
             let read = session.stdout.read_to_end(&mut output).await;

@@ -1,4 +1,4 @@
-//! Checks of listing: exactly what was requested.
+//! Checks that a list contains exactly the requested resources.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn listed(ctx: &Ctx, filter: &ContainerFilter) -> CheckResult<Vec<String>>
     Ok(names(ctx.driver().list_containers(filter).await?))
 }
 
-/// Creates one container each that is created, running, stopped and exited. Returns their names in this order.
+/// Creates containers that are created, running, stopped and exited, one each. Returns their names in this order.
 async fn one_per_status(ctx: &Ctx) -> CheckResult<[String; 4]> {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
@@ -227,10 +227,10 @@ async fn order(ctx: Ctx) -> CheckResult {
     let mut created = Vec::new();
     for _ in 0..5 {
         created.push(ctx.driver().create_container(&ctx.script("true")).await?);
-        // Spaced so that even engines that record whole seconds can order them.
+        // The creations are far enough apart to be distinguished by engines that record whole seconds.
         sleep(Duration::from_millis(1050)).await;
     }
-    // A start must not change a container's position in the list.
+    // Starting a container must not change its position in the list.
     if let Some(first) = created.first() {
         ctx.driver().start_container(&first.id).await?;
     }
@@ -246,7 +246,7 @@ async fn order(ctx: Ctx) -> CheckResult {
 
 async fn consistent_with_get(ctx: Ctx) -> CheckResult {
     one_per_status(&ctx).await?;
-    // Most engines warn about this limit.
+    // Most engines warn about a disk limit, which the listed container must contain.
     let limited = ctx.script("true").disk(64);
     ctx.driver().create_container(&limited).await?;
     for entry in ctx.driver().list_containers(&ctx.session_filter()).await? {

@@ -1,4 +1,4 @@
-//! Checks of streamed logs: every byte, in order, until the end.
+//! Checks of streamed logs: a stream yields every byte, in order, until its end.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
 ];
 
-/// Joins a stream's chunks of one source, or of all.
+/// Joins the content of the chunks from `source`, or of all chunks if it is `None`.
 fn joined(chunks: &[LogChunk], source: Option<LogSource>) -> Vec<u8> {
     let expected = chunks
         .iter()
@@ -166,7 +166,7 @@ async fn invalid_utf8(ctx: Ctx) -> CheckResult {
 async fn same_bytes(ctx: Ctx, script: &str, expected: &[u8]) -> CheckResult {
     let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     let actual = joined(&chunks(&ctx, &exited.id, all()).await?, None);
-    // `Bytes` prints readably; a string would be escaped twice.
+    // `Bytes` formats non-text bytes readably. A string would be escaped twice.
     ctx.equal("the bytes", Bytes::from(actual), Bytes::copy_from_slice(expected))
 }
 
@@ -233,7 +233,7 @@ async fn tail(ctx: Ctx) -> CheckResult {
 }
 
 async fn since_and_until(ctx: Ctx) -> CheckResult {
-    // Some engines record whole seconds, so the lines are far apart and the times are between them.
+    // Some engines record whole seconds, so the lines are seconds apart, and the requested times lie between them.
     let (exited, logs) = ctx
         .finished(&ctx.script("echo first; sleep 4; echo second; sleep 4; echo third"))
         .await?;
@@ -355,7 +355,7 @@ async fn follow_live(ctx: Ctx) -> CheckResult {
 
 type Followed = JoinHandle<Result<Vec<LogChunk>, DriverError>>;
 
-/// Follows the logs in a separate task, which has started when this function returns.
+/// Follows the logs of a container in a separate task, which is running when this function returns.
 async fn following(ctx: &Ctx, id: &ContainerId) -> CheckResult<Followed> {
     let stream = ctx.driver().stream_container_logs(id, all().follow(true)).await?;
     Ok(tokio::spawn(stream.collect_all()))

@@ -44,7 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Builds a program that handles no signal.
+/// Builds the config of a container whose main process handles no signal; with an init process if `init` is set.
 fn sleeper(ctx: &Ctx, init: bool) -> ContainerConfig {
     ctx.program(["sleep", "600"]).init(init)
 }
@@ -56,7 +56,7 @@ async fn stopped(
 ) -> CheckResult<(StopOutcome, ContainerInstance)> {
     let id = ctx.driver().create_container(config).await?.id;
     ctx.driver().start_container(&id).await?;
-    // Gives an init process time to start its child.
+    // An init process needs some time to start its child.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let outcome = ctx
         .driver()

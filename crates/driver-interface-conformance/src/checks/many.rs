@@ -1,4 +1,4 @@
-//! Checks with many resources of a kind: no list, stream or config is cut off at a page size.
+//! Checks with many resources of a kind: no list, stream or config is truncated, as at the end of a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -49,12 +49,12 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Enough to need a second page at 100 entries per page.
+/// The number of resources, which need a second page if a page has 100 entries.
 const COUNT: usize = 105;
-/// How many resources are created concurrently.
+/// The number of resources that are created concurrently.
 const PARALLEL: usize = 6;
 
-/// Asserts that a list contains each of the ids once.
+/// Asserts that `listed` contains each of the ids in `created` exactly once.
 fn each_once<T: Ord + std::fmt::Debug>(
     ctx: &Ctx,
     about: &str,
@@ -79,7 +79,7 @@ async fn containers(ctx: Ctx) -> CheckResult {
     if ctx.declares(Operation::Events) {
         let mut events = driver.events(&own(&ctx).kind(EventKind::Created)).await?;
         let ctx = ctx.clone();
-        // Read concurrently, because engines drop events for slow readers.
+        // The events are read while they are emitted, because engines drop events for slow readers.
         reported = Some(tokio::spawn(async move {
             let mut ids = Vec::new();
             while ids.len() < COUNT {

@@ -1,4 +1,4 @@
-//! The checks, grouped by area.
+//! The checks of the suite, grouped by area.
 
 mod archives;
 mod cancellation;
@@ -65,7 +65,7 @@ mod wait;
 
 use crate::Check;
 
-/// The checks of every file, in report order: the files of an area are adjacent.
+/// The checks of all files, in report order. The files of an area are adjacent.
 const FILES: &[&[Check]] = &[
     capability::CHECKS,
     operations::CHECKS,

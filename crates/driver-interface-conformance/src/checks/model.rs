@@ -1,4 +1,4 @@
-//! A seeded random walk through a container's lifecycle, compared step by step with the contract.
+//! A random walk through a container's lifecycle. After each step, the result is compared with the contract.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -37,7 +37,7 @@ enum Operation {
     RemoveForced,
 }
 
-/// The result of an operation: its outcome as one word, or the code of its error.
+/// The result of an operation: its outcome in one word, or the code of its error.
 type StepResult = Result<&'static str, &'static str>;
 
 impl Model {
@@ -57,8 +57,8 @@ impl Model {
         }
     }
 
-    /// Returns the operations to choose from. Every operation is possible in every state; the weights keep the
-    /// walk away from states where little can happen.
+    /// Returns the operations that the walk chooses from in this state. All are possible; repeated ones are more
+    /// likely, so that the walk seldom stays in states where little can happen.
     fn likely(self) -> &'static [Operation] {
         use Operation::{Create, Remove, RemoveForced, Start, Stop};
         match self {
@@ -73,7 +73,7 @@ impl Model {
             Self::Absent => None,
             Self::Created => Some(ContainerStatus::Created),
             Self::Running => Some(ContainerStatus::Running),
-            // The walk only ever kills the container, which is not an error exit.
+            // The walk stops containers only by killing them, which does not count as an exit with an error.
             Self::Exited => Some(ContainerStatus::Stopped),
         }
     }

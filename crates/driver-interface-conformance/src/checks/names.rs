@@ -1,4 +1,4 @@
-//! Checks of the names by which containers find each other and other hosts.
+//! Checks of name resolution: how containers find each other and other hosts.
 
 use std::net::Ipv4Addr;
 
@@ -60,11 +60,11 @@ async fn extra_hosts(ctx: Ctx) -> CheckResult {
 }
 
 async fn dns(ctx: Ctx) -> CheckResult {
-    // A documentation address: no host responds there.
+    // An address reserved for documentation, at which no host responds.
     let server = Ipv4Addr::new(192, 0, 2, 53);
     let script = "grep nameserver /etc/resolv.conf; nslookup asked.example >/dev/null 2>&1 & sleep 2; cat /proc/net/udp";
-    // Either the server is in the list, or the engine's resolver in the container queries it: an open socket to
-    // its port 53.
+    // Either the container's list of DNS servers contains the server, or the engine's resolver in the container queries
+    // it through a socket to port 53.
     let socket = format!("{:08X}:0035", u32::from_le_bytes(server.octets()));
     let requested = |logs: &str| logs.contains(&server.to_string()) || logs.contains(&socket);
     let (_, logs) = ctx.finished(&ctx.script(script)).await?;

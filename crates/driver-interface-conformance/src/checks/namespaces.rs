@@ -1,4 +1,4 @@
-//! Checks of drivers of different namespaces, and of unmanaged resources, on one engine.
+//! Checks of drivers of different namespaces, and of unmanaged resources, on the same engine.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(&[Need::Image, Need::UnmanagedResources]),
 ];
 
-/// Asserts that every operation returns "not found" for a container.
+/// Asserts that every operation of `driver` returns "not found" for a container.
 async fn unreachable(ctx: &Ctx, driver: &TrackedDriver, id: &ContainerId) -> CheckResult {
     let missing = [codes::CONTAINER_NOT_FOUND];
     ctx.equal("get", driver.get_container(id).await?, None)?;
@@ -122,7 +122,7 @@ async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
             Vec::new(),
         )?;
     }
-    // Both still exist for their own driver.
+    // Both volumes still exist for the driver that created them.
     ctx.driver().remove_volume(&volume.id).await?;
     ctx.driver().remove_network(&network.id).await?;
     Ok(())
@@ -182,7 +182,7 @@ async fn among_unmanaged_resources(ctx: &Ctx, resources: &dyn crate::UnmanagedRe
         .add_container(&plain, ctx.image(), &[])
         .await
         .map_err(broken)?;
-    // The session and managed-by labels do not make it managed, because the namespace differs.
+    // The labels of a session and of a manager do not make the container managed, because its namespace is another.
     let unmanaged = ctx.unmanaged_namespace();
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),

@@ -69,17 +69,17 @@ pub(super) const CHECKS: &[Check] = &[
 const PORT: u16 = 7070;
 const TRIES: u8 = 4;
 
-/// Returns a script that responds to every connection with a word.
+/// Returns a script of a server that sends a word to every client that connects.
 pub(super) fn server() -> String {
     format!("trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p {PORT}; done")
 }
 
-/// Returns a script that tries to reach these hosts concurrently and prints for each whether it responded. It
-/// retries in case the server was between two connections.
+/// Returns a script of a client that connects to each of `hosts` concurrently and prints whether the host responded. It
+/// retries, because a server may be between two connections.
 ///
-/// An engine resolves the names it knows immediately. For other names, it queries the host's resolver; if there is
-/// none, the query gets no response. `nc` therefore bounds each try and, because the tries are concurrent, their
-/// total time.
+/// An engine resolves the names that it knows immediately. It passes other names to the host's DNS server; without one,
+/// there is never a reply. The script therefore limits the time of each `nc`, and the tries run concurrently, so that
+/// the limit also holds for all of them together.
 pub(super) fn client(hosts: &[&str]) -> String {
     let tries = hosts.iter().enumerate().map(|(number, host)| {
         format!(
@@ -212,7 +212,7 @@ async fn isolated(ctx: Ctx) -> CheckResult {
     across_networks(&ctx, |server| Ok(vec![server.name.clone(), address(server)?])).await
 }
 
-/// Asserts that a server is reachable on its own network, but not from another one.
+/// Asserts that a server can be reached from its own network, but not from another one.
 async fn across_networks(
     ctx: &Ctx,
     hosts: impl Fn(&ContainerInstance) -> CheckResult<Vec<String>>,
@@ -247,7 +247,7 @@ async fn none(ctx: Ctx) -> CheckResult {
         &logs,
     )?;
     let (_, logs) = ctx.finished(&ctx.script(list).network("none")).await?;
-    // Kernels add tunnel devices to every network namespace; none of them is up.
+    // The kernel adds tunnel devices to every network namespace. They are all down, so they do not count.
     let devices: Vec<&str> = logs.lines().filter(|device| !is_kernel_tunnel(device)).collect();
     ctx.equal("devices", devices, vec!["lo"])?;
     let routes = "tail -n +2 /proc/net/route | wc -l";

@@ -1,4 +1,4 @@
-//! Checks of every operation on a resource that does not exist: one check per operation.
+//! Checks of each operation on a resource that does not exist, with one check for each operation.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
@@ -106,8 +106,8 @@ not_found! {
     "stream-container-stats", StreamContainerStats, "`stream_container_stats`", "container", "Container";
 }
 
-/// Returns names that no resource has. Some look like ids: full ones, short ones, and hex digits that engines
-/// match as prefixes.
+/// Returns names that no resource has. Some look like full or short ids, others are hex digits, which engines treat as
+/// the prefix of an id.
 fn unknown_names(ctx: &Ctx) -> Vec<String> {
     vec![
         ctx.name(),

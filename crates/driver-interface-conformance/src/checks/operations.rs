@@ -1,4 +1,4 @@
-//! Checks that each declared optional operation works: one small check each. The other areas have the detailed checks.
+//! Checks that each declared optional operation works, with one small check each. The other areas check the details.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Checks of overwriting: nothing of the old content remains.
+//! Checks that an overwritten file contains nothing of its old content.
 
 use driver_interface_types::{ContainerDriver, ContainerId, Operation, WriteFile};
 
@@ -29,10 +29,10 @@ pub(super) const CHECKS: &[Check] = &[
     ]),
 ];
 
-/// A file's content, permissions, and owner.
+/// A version of a file: its content, permissions, and owner, if one is given.
 type Version = (&'static str, u32, Option<(u32, u32)>);
 
-/// Versions of one file, each written over the previous one. Some owners exceed 16 bits and the range of seven
+/// The versions of a file, each of which is written over the previous one. Some owners do not fit into 16 bits or seven
 /// octal digits.
 const VERSIONS: &[Version] = &[
     ("a long first content\n", 0o751, Some((12, 34))),
@@ -42,7 +42,7 @@ const VERSIONS: &[Version] = &[
     ("x", 0o1407, Some((0, 5))),
 ];
 
-/// Asserts that a file matches a version. The container's user owns a file without an explicit owner.
+/// Asserts that a file is as `version` says. Without an explicit owner, it must belong to the container's user.
 async fn assert_version(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
     let (content, mode, owner) = version;
     let (uid, gid) = owner.unwrap_or((0, 0));
@@ -79,7 +79,7 @@ async fn written(ctx: Ctx) -> CheckResult {
         write(&id, "/home/while", version).await?;
         assert_version(&ctx, &id, "/home/while", version).await?;
     }
-    // On a tmpfs, where some engines write through a process that lacks the privilege to change a file's owner.
+    // Some engines write to a tmpfs through a process that may not change the owner of a file, so no owner is given.
     for (content, mode, _) in VERSIONS {
         let own = (*content, *mode, None);
         write(&id, "/tmp/file", &own).await?;

@@ -1,4 +1,4 @@
-//! Checks of pausing and unpausing.
+//! Checks of pausing and unpausing containers.
 
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ async fn processes_frozen(ctx: Ctx) -> CheckResult {
         (began, moved),
     )?;
     ctx.driver().pause_container(&running.id).await?;
-    // Output written just before may not have reached the logs yet.
+    // Output from just before the pause may not be in the logs yet.
     sleep(Duration::from_secs(1)).await;
     let frozen = lines().await?;
     sleep(Duration::from_secs(4)).await;
@@ -147,7 +147,7 @@ async fn already_paused(ctx: Ctx) -> CheckResult {
         ctx.get(&running.id).await?.status,
         ContainerStatus::Paused,
     )?;
-    // A single unpause is enough, even after two pauses.
+    // One call of unpause is enough, even after two calls of pause.
     ctx.driver().unpause_container(&running.id).await?;
     ctx.equal(
         "status",

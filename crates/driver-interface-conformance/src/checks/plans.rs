@@ -145,7 +145,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
     let config = ctx.script("true").operation_key(&key);
     let missing = {
         let mut config = ctx.script("true").pull_policy(PullPolicy::Always);
-        // The image is requested from the target's registry: simulated registries contain every possible image.
+        // This image does not exist. It names the target's registry, because simulated registries have every image.
         let known = ctx.target().registry_image();
         let registry = known.as_ref().map_or("localhost", |image| image.registry());
         config.image = format!("{registry}/{}:1", ctx.name());
@@ -173,7 +173,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
             .await?;
         ctx.equal("images", found.len(), 0)?;
     }
-    // The name and the key are unused, so another config may use them.
+    // The plan has not reserved the name or the key, so another config can use them.
     let created = ctx
         .driver()
         .create_container(&config.clone().env("OTHER", "1"))

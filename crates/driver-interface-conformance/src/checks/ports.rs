@@ -1,4 +1,4 @@
-//! Checks of container ports, reached from the host.
+//! Checks of published container ports, to which a client on the host connects.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -151,7 +151,7 @@ async fn distinct_host_ports(ctx: Ctx) -> CheckResult {
     ctx.ensure("they differ", one != other, (one, other))
 }
 
-/// Connects to a server and returns what it sends, if it is reachable.
+/// Connects to a server and returns the text that it sends. Returns `None` if there is no response.
 async fn read_greeting(address: SocketAddr) -> Option<String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
@@ -162,7 +162,7 @@ async fn read_greeting(address: SocketAddr) -> Option<String> {
     timeout(Duration::from_secs(5), exchange).await.ok().flatten()
 }
 
-/// Retries until the server responds, because it is unavailable between two connections.
+/// Waits until the server responds. It must be retried, because a server may be between two connections.
 async fn expect_reply(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResult {
     let about = format!("a reply of {id} at {address}");
     let reply = ctx
@@ -183,7 +183,7 @@ async fn reachable(ctx: Ctx) -> CheckResult {
         .ready(&ctx.script(&server()).port(PortMapping::new(PORT)))
         .await?;
     expect_reply(&ctx, &running.id, host_address(&ctx, &running.id).await?).await?;
-    // The next run may use another port; the instance reports it.
+    // After a restart, the host port may be another one, which the instance reports.
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
@@ -191,7 +191,7 @@ async fn reachable(ctx: Ctx) -> CheckResult {
     expect_reply(&ctx, &running.id, host_address(&ctx, &running.id).await?).await
 }
 
-/// Reserves a free port. The listener holds it until it is dropped.
+/// Reserves a free port. It stays reserved until the returned listener is dropped.
 async fn free_port() -> CheckResult<(TcpListener, u16)> {
     let broken = |error: std::io::Error| Verdict::Broken(format!("there is no free port: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

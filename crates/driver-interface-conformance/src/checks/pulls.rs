@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::images::usable;
 use crate::{Check, CheckResult, Ctx, Failure, Need, run};
 
-/// How long a pull from a local registry may take.
+/// How long a pull from a registry on this host may take.
 const PULL: Duration = Duration::from_secs(80);
 
 pub(super) const CHECKS: &[Check] = &[
@@ -89,7 +89,7 @@ async fn pull(ctx: Ctx) -> CheckResult {
 }
 
 async fn pull_missing(ctx: Ctx) -> CheckResult {
-    // No registry listens there.
+    // There is no registry at this address.
     let image = ImageRef::new(format!("127.0.0.1:1/{}:does-not-exist", ctx.name()))?;
     let result = pulled(&ctx, &image, PullOptions::default()).await?;
     ctx.refused(
@@ -119,7 +119,7 @@ async fn pull_credentials(ctx: Ctx) -> CheckResult {
     let steps = pulled(&ctx, &image, PullOptions::default().credentials(credentials)).await?;
     match steps {
         Ok(steps) => ctx.equal("number of `Done` items", done(&steps).len(), 1)?,
-        // A registry may not require credentials and still reject ones it does not know.
+        // A registry that requires no credentials may still reject credentials that it does not know.
         Err(error) => ctx.equal("the refusal", error.code(), codes::AUTHENTICATION_FAILED)?,
     }
     let steps = pulled(&ctx, &image, PullOptions::default()).await??;

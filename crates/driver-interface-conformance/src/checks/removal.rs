@@ -1,4 +1,4 @@
-//! Checks of removal.
+//! Checks of removing containers.
 
 use std::time::Duration;
 

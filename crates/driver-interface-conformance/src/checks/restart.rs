@@ -1,4 +1,4 @@
-//! Checks of restarting: a stop and a start in one call.
+//! Checks of restarting containers, which stops and starts a container in one call.
 
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ async fn dropped_then_stopped(ctx: Ctx) -> CheckResult {
         let call = ctx
             .driver()
             .restart_container(&running.id, StopOptions::kill_after(GRACE));
-        // The call may have completed before it was dropped; the stop takes effect in either case.
+        // The call may have completed before it was dropped. In either case, its stop has had an effect.
         drop(timeout(Duration::from_millis(millis), call).await);
         ctx.driver()
             .stop_container(&running.id, StopOptions::kill())

@@ -1,4 +1,4 @@
-//! Checks of security, measured inside the container through `/proc`, not by what the engine reports.
+//! Checks of security options. They read `/proc` inside the container, not what the engine reports.
 
 use driver_interface_types::{ContainerDriver, Guarantee, ImageRef, Operation, Property, SecurityOptions};
 
@@ -76,7 +76,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
 ];
 
-/// Returns the values of these keys in `/proc/self/status`, for a process with these options.
+/// Returns the values of `keys` in `/proc/self/status` of a process with the security options `security`.
 async fn status(ctx: &Ctx, security: SecurityOptions, keys: &[&str]) -> CheckResult<Vec<String>> {
     let (_, printed) = ctx
         .finished(&ctx.program(["cat", "/proc/self/status"]).security(security))
@@ -170,7 +170,7 @@ async fn user(ctx: Ctx) -> CheckResult {
 }
 
 async fn compatible(ctx: Ctx) -> CheckResult {
-    // CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID and NET_BIND_SERVICE.
+    // The bits of CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID and NET_BIND_SERVICE.
     const CAPABILITIES: &str = "00000000000004eb";
     let image = ctx.driver().get_image(&ImageRef::new(ctx.image())?).await?;
     if !image.is_some_and(|image| image.starts_as_root()) {
@@ -234,7 +234,7 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// The mount points of engines' own small files and empty tmpfs mounts, and of kernel file systems.
+/// The mount points that any container may have: files and empty tmpfs mounts of engines, and kernel file systems.
 const KNOWN_MOUNTS: &[&str] = &[
     "/", "/proc", "/sys", "/dev", "/tmp", "/run", "/var/tmp", "/etc/hosts", "/etc/hostname",
     "/etc/resolv.conf", "/etc/mtab", "/run/.containerenv", "/run/secrets", "/run/podman-init",
@@ -250,7 +250,7 @@ async fn process_isolation(ctx: Ctx) -> CheckResult {
         .finished(&ctx.script("sleep 3 & ls /proc | grep -c '^[0-9]' ; wait"))
         .await?;
     let count: usize = logs.trim().parse().unwrap_or(usize::MAX);
-    // An init process, the shell, the sleep, and the two processes of the pipe.
+    // The processes are the shell, the sleep and two processes of the pipe, and possibly an init process.
     ctx.ensure("two to six processes", (2..=6).contains(&count), logs)
 }
 

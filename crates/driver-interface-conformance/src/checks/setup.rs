@@ -1,4 +1,4 @@
-//! Checks of optional config fields, measured inside the container.
+//! Checks of the optional fields of a config, whose effects are measured inside the container.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -108,10 +108,10 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
 ];
 
-/// A config with one optional field, the field's name, and the feature it requires.
+/// A config with one optional field set, the name of that field, and the feature that it requires.
 pub(super) type OptionalField = (ContainerConfig, &'static str, ConfigFeature);
 
-/// Returns every field that requires a feature, each in its own config.
+/// Returns all fields that require a feature, each set in its own config.
 pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
     let plain = || config(ctx);
     let mut seccomp = plain();
@@ -394,7 +394,7 @@ async fn ulimits(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control without ulimits", logs != "123\n456\n", logs)
 }
 
-/// Returns a script that reports whether this many MiB can be written to a file.
+/// Returns a script that prints whether `mib` MiB can be written to the file at `path`.
 fn write(path: &str, mib: u64) -> String {
     format!(
         "dd if=/dev/zero of={path} bs=1M count={mib} 2>/dev/null && echo written || echo refused; rm -f {path}"

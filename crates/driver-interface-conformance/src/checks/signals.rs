@@ -1,4 +1,4 @@
-//! Checks of signals to the main process.
+//! Checks of sending signals to a container's main process.
 
 use std::time::Duration;
 
@@ -48,8 +48,8 @@ async fn terminates(ctx: Ctx) -> CheckResult {
         (Signal::TERM, ContainerStatus::Stopped),
         (Signal::USR1, ContainerStatus::Exited),
     ] {
-        // A process with PID 1 ignores signals without a handler. So the script's handler exits with the code
-        // that a shell would report for the signal.
+        // The process with PID 1 ignores signals that it does not handle. The script therefore handles the signal, and
+        // exits with the code that a shell would report for it.
         let code = signal.exit_code();
         let script = match signal {
             Signal::KILL => IGNORES_STOP_SIGNAL.to_owned(),

@@ -1,4 +1,4 @@
-//! Checks of starting.
+//! Checks of starting containers.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn idempotent(ctx: Ctx) -> CheckResult {
 }
 
 async fn restart_after_exit(ctx: Ctx) -> CheckResult {
-    // The root is read-only, so no file can record the first run. The runs differ in how they are stopped.
+    // The root file system is read-only, so a file cannot distinguish the runs. They differ in how they are stopped.
     let script = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let first = ctx.ready(&ctx.script(script)).await?;
     ctx.driver()

@@ -1,4 +1,4 @@
-//! Checks of stats.
+//! Checks of the resource usage that drivers report.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
 const MIB: u64 = 1024 * 1024;
 
 async fn memory(ctx: Ctx) -> CheckResult {
-    // `tail` buffers its input until the end, and without a newline it releases none of it.
+    // `tail` keeps its input until the end. Without a newline, it cannot discard any of it.
     let holding = "echo ready; (head -c 50331648 /dev/zero; sleep 600) | tail -n 1";
     let idle = ctx.ready(&ctx.script(SERVE).memory(128)).await?;
     let busy = ctx.ready(&ctx.script(holding).memory(128)).await?;
@@ -130,7 +130,7 @@ async fn pids(ctx: Ctx) -> CheckResult {
     let many = ctx.ready(&ctx.script(script).pids(50)).await?;
     let few = ctx.driver().container_stats(&few.id).await?;
     let many = ctx.driver().container_stats(&many.id).await?;
-    // The shell, its child, and perhaps an init process.
+    // The container has the shell, its child, and perhaps an init process.
     ctx.ensure(
         "the container with few processes",
         (1..=4).contains(&few.pids),
@@ -241,7 +241,7 @@ async fn stream_slow(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
     let first = next(&ctx, &mut stream).await?.time;
     tokio::time::sleep(Duration::from_secs(20)).await;
-    // A few samples may have been in transit, but not twenty seconds' worth.
+    // A few old measurements may still have been on their way, but not those of twenty seconds.
     let mut latest = first;
     for _ in 0..4 {
         latest = next(&ctx, &mut stream).await?.time;

@@ -1,4 +1,4 @@
-//! Checks of stopping: gracefully, by force, and never unexpectedly.
+//! Checks of stopping containers: gracefully, by force, and only when requested.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Longer than any driver's minimum grace period, so that a container that exits by itself does so within it.
+/// A grace period that is long enough for every container that exits on the stop signal.
 const GRACE: Duration = Duration::from_secs(20);
 
 async fn graceful(ctx: Ctx) -> CheckResult {
@@ -156,7 +156,7 @@ async fn force_after_grace(ctx: Ctx) -> CheckResult {
 }
 
 async fn force_with_grace(ctx: Ctx) -> CheckResult {
-    // The script takes longer than the default grace period, and exits well within the requested one.
+    // The script exits after the default grace period, but well within the requested one.
     let script = "trap 'sleep 12; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
     let outcome = ctx

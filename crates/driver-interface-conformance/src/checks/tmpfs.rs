@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 async fn over_image_directory(ctx: Ctx) -> CheckResult {
-    // The suite's own image has a file in the first directory.
+    // In the suite's own image, the first directory contains a file, which the mount hides.
     for (target, user) in [("/opt", "1000:1000"), ("/home", "4321")] {
         let script = format!("ls -A {target}; touch {target}/x && echo written");
         let mut config = ctx.script(&script).tmpfs(target, 4);
@@ -36,8 +36,8 @@ async fn over_image_directory(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the mount's mode, owner and options as seen from inside, or `None` if the driver reports the mount as
-/// unsupported.
+/// Returns the mode, owner and options of a mount as a process in the container sees them, or `None` if the driver does
+/// not support the mount.
 async fn actual(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
     let target = mount.target.clone();
     let script = format!("stat -c '%a %u:%g' {target}; grep ' {target} ' /proc/mounts");

@@ -1,4 +1,4 @@
-//! Checks of call arguments: each argument is passed unchanged and affects no other call.
+//! Checks of the arguments of calls: each is passed on unchanged and does not affect other calls.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::Exec]),
 ];
 
-/// Builds an exec that prints its arguments, its variables and then its input.
+/// Builds an exec whose command prints its arguments, environment variables and input.
 fn printing() -> ExecConfig {
     let script = print_values();
     let mut args = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
@@ -108,7 +108,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns names that an intermediate layer may truncate, quote, or mistake for a pattern or an option.
+/// Returns file names that a layer below the driver may truncate, quote, or mistake for a pattern or an option.
 fn unusual_names() -> Vec<String> {
     let names = [
         "  two\nlines\t ", "'q' \"d\" `b` $HOME %s $(id)", "[z]", r"*?{a,b}\n", "größe 日本 🦀 e\u{301}",
@@ -121,14 +121,14 @@ fn unusual_names() -> Vec<String> {
         .collect()
 }
 
-/// Returns each name with the file's content: all strings in the first file, and one string in each other file.
+/// Returns file names with contents. The first file contains all unusual strings, and each other file one of them.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
     unusual_names().into_iter().zip(contents).collect()
 }
 
 async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: bool) -> CheckResult {
-    // The file that `[z]` would match as a pattern.
+    // If `[z]` were used as a pattern, it would match this file.
     write(ctx, id, &format!("{directory}/z"), "another file").await?;
     for (name, content) in named_files() {
         write(ctx, id, &format!("{directory}/{name}"), content).await?;
@@ -156,7 +156,7 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: boo
     Ok(())
 }
 
-/// Asserts that a process sees the files.
+/// Asserts that a process in the container sees the files.
 async fn visible_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResult {
     let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
     let mut args = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();
@@ -178,7 +178,7 @@ async fn visible_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckRe
 
 async fn file_names(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
-    // The root file system, and a tmpfs mount, which engines can only access from inside.
+    // One is on the root file system. The other is on a tmpfs, which engines can only access from inside.
     for (directory, as_stream) in [("/home", true), ("/tmp", false)] {
         round_trip(&ctx, &id, directory, as_stream).await?;
         if ctx.declares(Operation::Exec) {
@@ -218,7 +218,7 @@ async fn options(ctx: Ctx) -> CheckResult {
     log_options_isolated(&ctx, &id).await
 }
 
-/// A script that prints the variable `MARK`, the working directory, the user and the input.
+/// A script that prints the variable `MARK`, the working directory, the user id and the input.
 const SHOW: &str = "echo \"${MARK-unset} $(pwd) $(id -u)\"; cat";
 
 async fn exec_options_isolated(ctx: &Ctx, id: &ContainerId) -> CheckResult {
@@ -239,7 +239,7 @@ async fn exec_options_isolated(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         .stdin("input")
         .output_limit(14)
         .timeout(Duration::from_secs(1));
-    // On a slow engine the command may exceed its timeout; only the calls after it are tested.
+    // On a slow engine, the command may exceed its timeout. Only the following calls matter.
     let output = ctx.driver().exec(id, special).await?;
     ctx.ensure(
         "the previous exec differed",
@@ -301,7 +301,7 @@ async fn log_options_isolated(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         (LogOptions::default().only_stdout(), 3),
         (LogOptions::default(), 4),
     ];
-    // Sequentially, and then concurrently.
+    // The calls run one after the other, and then concurrently.
     for (options, lines) in texts {
         let logs = ctx.driver().get_container_logs(id, options).await?;
         ctx.equal(format!("lines with {options:?}"), logs.lines().count(), lines)?;

@@ -1,4 +1,4 @@
-//! Checks of config values: each value is passed unchanged, regardless of its content and case.
+//! Checks of config values: each is passed on unchanged, whatever it contains.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -79,7 +79,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Strings that an intermediate layer may truncate, trim, split, replace or misinterpret.
+/// Strings that a layer below the driver may truncate, trim, split, replace or misinterpret.
 const TEXTS: &[&str] = &[
     "",
     "\n",
@@ -105,19 +105,19 @@ const TEXTS: &[&str] = &[
     "true",
 ];
 
-/// Returns all of [`TEXTS`], and a long string.
+/// Returns the strings of [`TEXTS`] and a long string.
 pub(super) fn texts() -> Vec<String> {
     let texts = TEXTS.iter().map(|text| (*text).to_owned());
     texts.chain(["long ü ".repeat(2000)]).collect()
 }
 
-/// Returns the [`texts`] as values of `V0`, `V1` and so on.
+/// Returns environment variables `V0`, `V1` and so on, whose values are the [`texts`].
 pub(super) fn variables() -> BTreeMap<String, String> {
     let texts = texts().into_iter().enumerate();
     texts.map(|(number, text)| (format!("V{number}"), text)).collect()
 }
 
-/// Returns a script that prints its arguments in brackets, and then the [`variables`] in braces.
+/// Returns a script that prints its arguments in brackets, followed by the [`variables`] in braces.
 pub(super) fn print_values() -> String {
     let mut script = r#"printf '[%s]' "$@""#.to_owned();
     for number in 0..texts().len() {
@@ -126,14 +126,14 @@ pub(super) fn print_values() -> String {
     script
 }
 
-/// Returns the output of [`print_values`] for these arguments.
+/// Returns the output that [`print_values`] must have with the arguments `args`.
 pub(super) fn printed_values(args: &[String]) -> String {
     let args = args.iter().map(|word| format!("[{word}]"));
     args.chain(texts().iter().map(|text| format!("{{{text}}}")))
         .collect()
 }
 
-/// Asserts that two strings are equal. The message shows where they differ, because they may be long.
+/// Asserts that two strings are equal. As they may be long, the message shows only where they differ.
 pub(super) fn same_text(ctx: &Ctx, about: &str, actual: &str, expected: &str) -> CheckResult {
     let same = actual
         .bytes()
@@ -181,19 +181,19 @@ async fn command(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Keys that an intermediate layer may misinterpret.
+/// Label keys that a layer below the driver may misinterpret.
 const KEYS: &[&str] = &[
     "with blank", " around ", "größe", "a.b/c-d_e", "Upper", "upper", "UPPER", "it's", "\"quoted\"", "$HOME",
     "*", r"back\slash", "[a]", "a,b", "a:b", "-", "0", "null",
 ];
 
-/// Returns labels with each of the [`texts`] as a value, and with each of the [`KEYS`].
+/// Returns labels whose values include all [`texts`] and whose keys include all [`KEYS`].
 fn unusual_labels() -> BTreeMap<String, String> {
     let keys = KEYS.iter().map(|key| ((*key).to_owned(), format!("of {key}")));
     keys.chain(variables()).collect()
 }
 
-/// Returns labels with the same keys, but with values that are truncated, trimmed or lower-cased.
+/// Returns the same label keys as [`unusual_labels`], but with truncated, trimmed or lower-cased values.
 fn cut_labels() -> BTreeMap<String, String> {
     let cut = |(key, value): (String, String)| {
         let left = value.lines().next().unwrap_or_default().trim().to_lowercase();
@@ -203,8 +203,8 @@ fn cut_labels() -> BTreeMap<String, String> {
     unusual_labels().into_iter().map(cut).collect()
 }
 
-/// Given two objects, one with these labels and one with the [`cut_labels`], returns filters that match only the
-/// first: all labels together, and some labels that differ, each by itself.
+/// Returns filters that match a resource with `labels`, but not one with the [`cut_labels`]: a filter for each of some
+/// labels that differ, and one for all labels together.
 fn selecting_filters(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let alone = ["V2", "V3", "V7", "V18", "Upper"];
     let alone = alone.iter().filter_map(|key| {
@@ -384,7 +384,7 @@ async fn paths(ctx: Ctx) -> CheckResult {
         .program(["sh", "-c", script, "sh", &outer, &inner, directory])
         .security(volume_user(&ctx))
         .working_dir(directory)
-        // In any order, the outer mount does not hide the inner one.
+        // Whatever the order of the mounts, the outer one must not hide the inner one.
         .mount(VolumeMount::volume(&second, &inner))
         .mount(VolumeMount::volume(&first, &outer))
         .tmpfs(directory, 8);
@@ -462,7 +462,7 @@ async fn extra_hosts(ctx: Ctx) -> CheckResult {
 
 async fn large_limits(ctx: Ctx) -> CheckResult {
     const MIB: u64 = 1024 * 1024;
-    // More bytes than fit in 32 bits, and more processes than fit in 16 bits.
+    // The memory limit does not fit into 32 bits, and the process limit does not fit into 16 bits.
     let limits = ResourceLimits::default()
         .cpu(0.123)
         .memory(4097)
@@ -494,7 +494,7 @@ async fn large_ulimits(ctx: Ctx) -> CheckResult {
     let config = ctx
         .script("cat /proc/self/limits")
         .ulimit("fsize", 5 << 30, 6 << 30)
-        // Podman adds an open-files limit if a config sets only other limits, and not every host permits that.
+        // If a config sets other limits, Podman adds one for open files, which not every host permits.
         .ulimit("nofile", 512, 1024);
     let (_, logs) = ctx.finished(&config).await?;
     let line = logs.lines().find(|line| line.starts_with("Max file size"));

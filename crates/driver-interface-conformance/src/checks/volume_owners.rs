@@ -39,19 +39,19 @@ pub(super) const CHECKS: &[Check] = &[
     .config(&[ConfigFeature::VolumeOwner]),
 ];
 
-/// An owner that is neither root nor the default user.
+/// The owner of volumes in these checks, who is neither root nor the default user.
 const OTHER: VolumeOwner = VolumeOwner::new(4321, 1234);
 
-/// A directory of the test image that belongs to root.
+/// A directory that belongs to root in the test image.
 const DIRECTORY: &str = "/home";
 
-/// Returns the options of a user on a writable root file system, because some drivers reject writable mounts in a
-/// container whose root is read-only.
+/// Returns security options for this user and a writable root file system: some drivers reject writable mounts in a
+/// container with a read-only root.
 fn options(user: VolumeOwner) -> SecurityOptions {
     SecurityOptions::default().user(user.to_string()).read_only(false)
 }
 
-/// Builds the config of a script of this user with the volume at `/data`.
+/// Builds the config of a container that runs `script` as this user, with the volume mounted at `/data`.
 fn with_volume(ctx: &Ctx, user: VolumeOwner, volume: &VolumeId, script: &str) -> ContainerConfig {
     ctx.script(script)
         .security(options(user))

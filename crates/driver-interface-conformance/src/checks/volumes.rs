@@ -58,14 +58,14 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
 ];
 
-/// Returns options for root without capabilities on a writable root file system, which can write to the
+/// Returns security options for root without capabilities and a writable root file system. Such a user can write to the
 /// directories of any image.
 pub(super) fn writable() -> SecurityOptions {
     SecurityOptions::default().user("0:0").read_only(false)
 }
 
-/// Returns options for a user who can write to a new volume: the default user, or root if the engine chooses the
-/// owner. Some drivers reject writable mounts in a container whose root is read-only.
+/// Returns security options for a user who can write to a new volume: the default user, or root if the engine
+/// determines the owner. The root is writable, because some drivers reject writable mounts otherwise.
 pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     match ctx.declares(ConfigFeature::VolumeOwner) {
         true => SecurityOptions::default().read_only(false),
@@ -73,7 +73,7 @@ pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     }
 }
 
-/// Builds the config of a script with the volume at `/data`.
+/// Builds the config of a container that runs `script`, with the volume mounted at `/data`.
 fn with_volume(ctx: &Ctx, volume: &str, script: &str) -> driver_interface_types::ContainerConfig {
     ctx.script(script)
         .security(volume_user(ctx))
@@ -140,7 +140,7 @@ async fn outlive_containers(ctx: Ctx) -> CheckResult {
         .finished(&with_volume(&ctx, &volume.name, "cat /data/file"))
         .await?;
     ctx.equal("data read by the second container", logs, "hello\n".to_owned())?;
-    // The file does not exist without the volume.
+    // Control: without the volume, there is no such file.
     let (control, _) = ctx
         .finished(&ctx.script("cat /data/file").security(volume_user(&ctx)))
         .await?;

@@ -1,4 +1,4 @@
-//! Checks of waiting for a container's exit: the result matches the instance and is never lost.
+//! Checks of waiting for a container's exit: the result agrees with the instance and is never lost.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::WaitContainer]),
 ];
 
-/// A script that exits with 7 on `SIGTERM`.
+/// A script that prints `ready`, and exits with 7 on `SIGTERM`.
 const EXITS_WITH_7: &str = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
 pub(super) fn waiting(ctx: &Ctx, id: &ContainerId) -> JoinHandle<driver_interface_types::Result<ExitInfo>> {
@@ -154,7 +154,7 @@ async fn before_start(ctx: Ctx) -> CheckResult {
 }
 
 async fn second_run(ctx: Ctx) -> CheckResult {
-    // The first run exits with 4 and leaves a mark; the second finds it and exits with 6.
+    // The first run creates a file and exits with 4. The second run finds that file and exits with 6.
     let script = "[ -e /home/mark ] && sleep 3 && exit 6; touch /home/mark; exit 4";
     let config = ctx.script(script).security(super::volumes::writable());
     let (exited, _) = ctx.finished(&config).await?;

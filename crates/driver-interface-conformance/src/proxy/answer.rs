@@ -1,4 +1,4 @@
-//! Fabricated HTTP responses.
+//! Responses that the proxy makes up.
 
 use std::fmt;
 use std::io;
@@ -34,7 +34,7 @@ enum Body {
 }
 
 impl Answer {
-    /// Creates a response with this HTTP status and no body.
+    /// Creates a response with the HTTP status `status` and no body.
     pub fn new(status: u16) -> Self {
         Self {
             status,
@@ -44,7 +44,7 @@ impl Answer {
         }
     }
 
-    /// Creates a response from raw bytes, without adding a header.
+    /// Creates a response that consists of exactly these bytes, including its header.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             body: Body::Raw(bytes.into()),
@@ -61,27 +61,27 @@ impl Answer {
     }
 
     driver_interface_types::setters! {
-        /// Adds a header. `Content-Length` may differ from the actual length.
+        /// Adds a header field. A `Content-Length` need not be the actual length.
         header(self, name: &str, value: &str) { self.headers.push((name.to_owned(), value.to_owned())); }
-        /// Sets the body and its `Content-Length`.
+        /// Sets the body and a matching `Content-Length`.
         body(self, body: impl Into<Bytes>) { self.body = Body::Whole(body.into()); }
     }
 
-    /// Sets a JSON body.
+    /// Sets `body` as a JSON body.
     #[must_use]
     pub fn json(self, body: &serde_json::Value) -> Self {
         self.header("Content-Type", "application/json")
             .body(body.to_string())
     }
 
-    /// Sets a chunked body with these chunks.
+    /// Sets a chunked body that consists of `chunks`.
     #[must_use]
     pub fn chunks(mut self, chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
         self.body = Body::Chunks(chunks.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Sets an endless chunked body: the chunk `first`, then the chunk `again` repeatedly.
+    /// Sets an endless chunked body: the chunk `first`, followed by the chunk `again` repeatedly.
     #[must_use]
     pub fn endless(mut self, first: impl Into<Bytes>, again: impl Into<Bytes>) -> Self {
         self.body = Body::Endless {
@@ -91,14 +91,14 @@ impl Answer {
         self
     }
 
-    /// Sets how the connection ends after the response. By default, the connection is closed.
+    /// Sets how the connection ends after the response. By default, it is closed.
     #[must_use]
     pub fn then(mut self, then: Break) -> Self {
         self.then = then;
         self
     }
 
-    /// Returns whether the end of the response is delimited.
+    /// Returns whether the receiver can tell where the response ends while the connection is open.
     pub(super) fn is_delimited(&self) -> bool {
         matches!(self.body, Body::Whole(_) | Body::Chunks(_))
     }
@@ -107,7 +107,7 @@ impl Answer {
         self.then
     }
 
-    /// Sends the response. If the response is endless, sends until the receiver disconnects.
+    /// Sends the response. An endless response is sent until the receiver disconnects.
     pub(super) async fn send(&self, to: &Stream, without_body: bool) -> io::Result<()> {
         if let Body::Raw(bytes) = &self.body {
             return to.write_all(bytes).await;
@@ -147,7 +147,7 @@ impl Answer {
         match &self.body {
             Body::EndlessHead => return head,
             Body::Chunks(_) | Body::Endless { .. } => head.push_str("Transfer-Encoding: chunked\r\n"),
-            // A response that upgrades the connection has no length.
+            // A response with status 101 upgrades the connection, so it has no length.
             Body::Whole(bytes) if !says_length && self.status != 101 => {
                 head.push_str(&format!("Content-Length: {}\r\n", bytes.len()));
             }
@@ -158,7 +158,7 @@ impl Answer {
     }
 }
 
-/// Sends a chunk. Skips an empty chunk, which would end the body.
+/// Sends a chunk, unless it is empty: an empty chunk would end the body.
 async fn send_chunk(to: &Stream, chunk: &Bytes) -> io::Result<()> {
     if chunk.is_empty() {
         return Ok(());

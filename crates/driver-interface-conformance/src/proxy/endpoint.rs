@@ -1,4 +1,4 @@
-//! The socket at which a proxy listens, and its faults.
+//! The socket on which a proxy listens, and the faults of this socket.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::relay::{Relay, serve};
 use super::stream::Stream;
 
-/// The state of the socket at which a proxy listens. Existing connections are not affected.
+/// The state of the socket on which a proxy listens. It does not affect existing connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -23,9 +23,9 @@ pub enum Endpoint {
     Removed,
     /// A regular file is in the socket's place; on TCP, connections are refused.
     NotASocket,
-    /// Another socket is in the socket's place, as after an engine restart; on TCP, at the same port.
+    /// Another socket has taken its place, as after a restart of the engine. On TCP, it has the same port.
     Replaced,
-    /// The socket exists, but connections are accepted and never served.
+    /// The socket exists and accepts connections, but they are never served.
     Unresponsive,
 }
 
@@ -42,10 +42,10 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A request for a new state of the socket, and the callback for its completion.
+/// A requested state of the socket, and the function to call with the result of the change.
 pub(super) type Command = (Endpoint, Box<dyn FnOnce(io::Result<()>) + Send>);
 
-/// The address at which a proxy listens.
+/// The address on which a proxy listens.
 #[derive(Clone, Debug)]
 pub(super) enum Address {
     Unix(PathBuf),
@@ -70,7 +70,7 @@ impl Listener {
     pub(super) async fn bind(address: &Address) -> io::Result<Self> {
         match address {
             Address::Unix(path) => {
-                // A stale socket file may exist. If it cannot be removed, binding reports the reason.
+                // A stale socket file may exist. If it cannot be removed, binding fails with the reason.
                 let _ = std::fs::remove_file(path);
                 UnixListener::bind(path).map(Self::Unix)
             }
@@ -93,7 +93,7 @@ impl Listener {
     }
 }
 
-/// Accepts connections until the command channel is closed.
+/// Accepts connections, and executes commands until their channel is closed.
 pub(super) async fn listen(
     listener: Listener,
     address: Address,
@@ -132,7 +132,7 @@ async fn accept(listener: Option<&Listener>) -> io::Result<Stream> {
 async fn change(listener: &mut Option<Listener>, address: &Address, condition: Endpoint) -> io::Result<()> {
     match condition {
         Endpoint::Listening | Endpoint::Unresponsive if listener.is_some() => return Ok(()),
-        // The socket file outlives its listener.
+        // Dropping the listener does not remove the socket file.
         Endpoint::Refused if listener.is_some() => {
             *listener = None;
             return Ok(());

@@ -1,4 +1,4 @@
-//! The backend of a proxy: an engine, or a script in its place.
+//! What a proxy forwards requests to: an engine, or a script in place of an engine.
 
 use std::fmt;
 use std::io;
@@ -12,17 +12,17 @@ use super::http::{Inlet, Piece, Splitter};
 use super::stream::Stream;
 use super::{Answer, Break};
 
-/// A request as passed to a script.
+/// A request for a script to respond to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
-    /// `GET`, `POST` and so on.
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The path, without the query.
+    /// The path of the request, without the query.
     pub path: String,
-    /// The query string; empty without one.
+    /// The query string, which is empty if there is none.
     pub query: String,
-    /// The whole body.
+    /// The whole body of the request.
     pub body: Bytes,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Parses `unix:///path`, `tcp://host:port` or `http://host:port`.
+    /// Parses the URI of an engine: `unix:///path`, `tcp://host:port` or `http://host:port`.
     pub(super) fn parse(uri: &str) -> io::Result<Self> {
         match uri.split_once("://") {
             Some(("unix", path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
@@ -67,7 +67,7 @@ impl Engine {
     }
 }
 
-/// Responds to requests until the connection ends.
+/// Responds to the requests on a connection with `script`, until the connection ends.
 async fn play(script: &Script, stream: &Stream) -> io::Result<()> {
     let mut inlet = Inlet::new(stream);
     while let Some(head) = inlet.head().await? {
@@ -94,7 +94,7 @@ async fn play(script: &Script, stream: &Stream) -> io::Result<()> {
                 break;
             }
             Break::HalfClose => stream.finish(),
-            // Another request may follow if the response is delimited.
+            // After a delimited response, another request may follow.
             Break::Fin if answer.is_delimited() => {}
             Break::Fin | Break::Reset => break,
         }

@@ -5,45 +5,45 @@ use std::time::Duration;
 
 use super::{Answer, Endpoint};
 
-/// A fault in a request, in its response, or in the stream that follows.
+/// A fault in a request, in the response to it, or in the byte stream that follows.
 ///
-/// Displays as a short phrase: `cut (RST) in chunk 2`.
+/// It displays as a short phrase, such as `cut (RST) in chunk 2`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Waits for this duration each time this stage is reached.
+    /// Waits for this duration each time the connection reaches this stage.
     Delay(Stage, Duration),
     /// Limits the transfer to this number of bytes per second in each direction.
     Throttle(u64),
     /// Suspends the transfer once, in the response's body.
     Pause {
-        /// The number of body bytes transferred before the pause.
+        /// The number of bytes of the body that are transferred before the pause.
         after: u64,
         /// The duration of the pause.
         time: Duration,
     },
     /// Breaks the connection at this place.
     Break(Position, Break),
-    /// Closes the write side towards the engine as soon as the engine has the whole request.
+    /// Closes the connection to the engine for writing as soon as the engine has the whole request.
     CloseWrite,
-    /// Responds in the engine's place.
+    /// Sends this response to the driver in place of the engine's.
     Answer(When, Answer),
-    /// Forwards the engine's response with this HTTP status instead.
+    /// Forwards the engine's response, but with this HTTP status.
     Status(u16),
-    /// Adds a header with a value of this many bytes to the engine's response.
+    /// Adds a header field whose value has this many bytes to the engine's response.
     HugeHeader(usize),
-    /// Forwards the engine's response with this number added to its `Content-Length`.
+    /// Forwards the engine's response, but with this number added to its `Content-Length`.
     Length(i64),
-    /// Forwards the engine's response with the second number added to the length of a chunk. The first number is
-    /// the chunk's index, counted from 0.
+    /// Forwards the engine's response, but with the second number added to the length of one chunk. The first number is
+    /// the index of that chunk, counted from 0.
     ChunkLength(usize, u64),
-    /// Changes this field in the header of a Docker frame. Frames are counted from 0.
+    /// Changes this field in the header of the Docker frame with this index, counted from 0.
     Frame(usize, FrameField),
-    /// Puts the listening socket into this state, and then forwards the request.
+    /// Puts the proxy's listening socket into this state, and then forwards the request.
     Endpoint(Endpoint),
 }
 
-/// The stage at which to wait.
+/// The stage of a request at which the proxy waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
@@ -51,39 +51,39 @@ pub enum Stage {
     BeforeRequest,
     /// Before the proxy sends the response to the driver.
     BeforeResponse,
-    /// Before each chunk of the response. If the body is not chunked, before each piece as it arrives.
+    /// Before the proxy sends each chunk of the response or, if the body is not chunked, each part of it that arrives.
     EachChunk,
 }
 
-/// The place at which a connection breaks. All counts start at 0.
+/// The place at which a connection breaks. Chunks and frames are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
-    /// After the proxy has received the request's header. The engine sees none of it.
+    /// After the proxy has received the request's header, of which the engine gets nothing.
     BeforeRequest,
     /// After the engine has received this many bytes of the request's body.
     InRequest(u64),
     /// After the engine has received the whole request.
     AfterRequest,
-    /// After the engine has responded. The driver sees none of the response.
+    /// After the engine has responded, but before the driver gets any of the response.
     BeforeResponse,
-    /// In the middle of the response header.
+    /// In the middle of the response's header.
     InHead,
-    /// After the response header.
+    /// After the response's header.
     AfterHead,
-    /// In the middle of a chunk's size line.
+    /// In the middle of the line that gives the size of this chunk.
     InChunkHead(usize),
-    /// In the middle of a chunk, or of the part of the chunk that arrived first.
+    /// In the middle of this chunk, or of the part of it that arrives first.
     InChunk(usize),
-    /// After a chunk.
+    /// After this chunk.
     AfterChunk(usize),
-    /// Before the last chunk, which ends the body.
+    /// Before the empty chunk that ends the body.
     BeforeLastChunk,
-    /// In the middle of a Docker frame's header.
+    /// In the middle of the header of this Docker frame.
     InFrameHead(usize),
-    /// In the middle of a Docker frame's content.
+    /// In the middle of the content of this Docker frame.
     InFrame(usize),
-    /// After a Docker frame.
+    /// After this Docker frame.
     AfterFrame(usize),
     /// After this many bytes of the response's body, or of the stream that follows it.
     AfterBytes(u64),
@@ -91,7 +91,7 @@ pub enum Position {
     After(Duration),
 }
 
-/// How a connection ends.
+/// How the proxy breaks a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Break {
@@ -99,29 +99,29 @@ pub enum Break {
     Fin,
     /// The connection is reset, as by a host that has lost the connection's state.
     Reset,
-    /// The connection stays open, but without further data in either direction. The engine is not notified.
+    /// The connection stays open, but no more data passes in either direction. The engine does not notice.
     Silence,
-    /// The connection is closed towards the driver; data from the driver still reaches the engine.
+    /// The driver sees the end of the connection, but its data still reaches the engine.
     HalfClose,
 }
 
-/// Whether the engine acts on a request to which the proxy responds.
+/// Whether the engine receives a request to which the proxy responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
     /// The engine never receives the request.
     Instead,
-    /// The engine has responded, and the proxy discards its response.
+    /// The engine has received the request and responded; the proxy discards its response.
     AfterEffect,
 }
 
-/// A field in the header of a Docker frame.
+/// A change of one field in the header of a Docker frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameField {
-    /// The stream number: 1 is stdout, 2 is stderr.
+    /// Sets the stream number: 1 is stdout, 2 is stderr.
     Stream(u8),
-    /// The length of the content in bytes.
+    /// Sets the length of the content, in bytes.
     Length(u32),
 }
 

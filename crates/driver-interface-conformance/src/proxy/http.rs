@@ -6,10 +6,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::stream::Stream;
 
-/// The maximum length of a header.
+/// The maximum length of a message's header, in bytes.
 const MAX_HEAD: usize = 1024 * 1024;
 
-/// The incoming bytes of one peer, including those received but not yet consumed.
+/// The bytes that arrive from one peer, including those that were received but not yet used.
 #[derive(Debug)]
 pub(super) struct Inlet<'a> {
     stream: &'a Stream,
@@ -24,7 +24,7 @@ impl<'a> Inlet<'a> {
         }
     }
 
-    /// Receives more bytes; returns `false` at the end of the stream. Cancel safe.
+    /// Receives more bytes. Returns `false` at the end of the stream. Cancel safe.
     pub(super) async fn fill(&mut self) -> io::Result<bool> {
         let mut received = vec![0; 64 * 1024];
         let count = self.stream.read(&mut received).await?;
@@ -37,12 +37,12 @@ impl<'a> Inlet<'a> {
         self.buffer.len()
     }
 
-    /// Takes the bytes received but not yet consumed.
+    /// Returns the bytes that were received but not yet used, and marks them as used.
     pub(super) fn take(&mut self) -> Bytes {
         self.buffer.split().freeze()
     }
 
-    /// Reads the next header; returns `None` if the stream ended before it.
+    /// Reads the header of the next message. Returns `None` if the stream ends before it begins.
     pub(super) async fn head(&mut self) -> io::Result<Option<Head>> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
@@ -62,7 +62,7 @@ impl<'a> Inlet<'a> {
     }
 }
 
-/// The part of a message before its body, as it was sent.
+/// The header of a message: everything before the body, as it was sent.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     bytes: Bytes,
@@ -81,8 +81,8 @@ impl Head {
         String::from_utf8_lossy(&self.bytes)
     }
 
-    /// Returns the first two words of the first line: method and target of a request, or protocol and status of a
-    /// response.
+    /// Returns the first two words of the first line: the method and target of a request, or the protocol and status of
+    /// a response.
     pub(super) fn words(&self) -> (String, String) {
         let text = self.text();
         let line = text.lines().next().unwrap_or_default();
@@ -103,7 +103,7 @@ impl Head {
         })
     }
 
-    /// Returns the header without the fields of these names.
+    /// Returns the header without the fields that have one of these names.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let text = self.text();
         let kept = text.split_inclusive("\r\n").filter(|line| {
@@ -113,7 +113,7 @@ impl Head {
         Self::new(Bytes::from(kept.collect::<String>()))
     }
 
-    /// Returns the header with a field added after the first line.
+    /// Returns the header with a field added after its first line.
     pub(super) fn with(&self, name: &str, value: &str) -> Self {
         let text = self.text();
         let (first, rest) = text.split_once("\r\n").unwrap_or_default();
@@ -127,12 +127,12 @@ impl Head {
         Self::new(Bytes::from(format!("HTTP/1.1 {status} Replaced\r\n{rest}")))
     }
 
-    /// Returns the framing of the request body.
+    /// Returns how the body of a request with this header is delimited.
     pub(super) fn request_body(&self) -> Framing {
         self.delimited().unwrap_or(Framing::Empty)
     }
 
-    /// Returns the framing of a response body, given the response header and the request method.
+    /// Returns how the body of a response with this header is delimited. `method` is the method of the request.
     pub(super) fn answer_body(&self, method: &str) -> Framing {
         match self.status() {
             101 => Framing::Upgraded,
@@ -158,31 +158,31 @@ impl Head {
     }
 }
 
-/// How a body is delimited.
+/// How the body of a message is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body.
     Empty,
     /// The body has this many bytes.
     Length(u64),
-    /// The body is chunked; the last chunk is empty.
+    /// The body consists of chunks. An empty chunk ends it.
     Chunked,
-    /// The body ends with the connection.
+    /// The body ends when the connection ends.
     UntilClose,
-    /// The connection has become a pair of byte streams.
+    /// There is no body: the connection has become a pair of byte streams.
     Upgraded,
 }
 
-/// A part of a body as transmitted. The concatenation of all pieces is the transmitted body.
+/// A part of a body as transmitted. All pieces together are exactly the transmitted body.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// The size line of a chunk.
+    /// The line that gives the size of a chunk.
     ChunkHead(Bytes),
-    /// Content.
+    /// Content of the body.
     Data(Bytes),
-    /// The line break after a chunk.
+    /// The line break after the content of a chunk.
     ChunkTail(Bytes),
-    /// The last chunk, which ends the body, with its trailers.
+    /// The empty chunk that ends the body, including trailers.
     LastChunk(Bytes),
 }
 
@@ -196,7 +196,7 @@ impl Piece {
     }
 }
 
-/// A parser that splits a body into pieces as it arrives.
+/// Splits a body into pieces as its bytes arrive.
 #[derive(Debug)]
 pub(super) struct Splitter {
     framing: Framing,
@@ -222,8 +222,8 @@ impl Splitter {
         Self { framing, state }
     }
 
-    /// Returns the next piece, or `None` at the body's end. Returns an error if the stream ends before the body
-    /// does. Cancel safe.
+    /// Returns the next piece, or `None` at the end of the body. Fails if the stream ends before the body does. Cancel
+    /// safe.
     pub(super) async fn next(&mut self, inlet: &mut Inlet<'_>) -> io::Result<Option<Piece>> {
         loop {
             if matches!(self.state, State::Done) {
@@ -278,7 +278,7 @@ impl Splitter {
                     self.state = State::Data(size);
                     return Ok(Some(Piece::ChunkHead(buffer.split_to(end).freeze())));
                 }
-                // Without trailers, the empty line follows immediately.
+                // If there are no trailers, the empty line follows immediately.
                 let rest = buffer.get(end..).unwrap_or_default();
                 let trailers = if rest.starts_with(b"\r\n") {
                     Some(2)
@@ -301,7 +301,7 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// Returns the end of the first match.
+/// Returns the position after the first occurrence of `condition` in `text`.
 fn find(text: &[u8], condition: &[u8]) -> Option<usize> {
     text.windows(condition.len())
         .position(|window| window == condition)

@@ -1,11 +1,11 @@
-//! Randomized fault plans: one fault, drawn from a seed, for one of an operation's requests.
+//! Random fault plans: a seed determines a fault and the request of an operation that it is injected into.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Position, Rule, Stage, When};
 
-/// A fault in one request of an operation.
+/// A fault, and the request of an operation that it is injected into.
 ///
 /// A run without faults records the operation's requests ([`FaultProxy::take_exchanges`]). The plan picks one
 /// of them and a fault that applies to such a request and its response. The same seed and requests give the
@@ -25,7 +25,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan; returns `None` if there are no requests. `max_wait` is the deadline of the driver's
+    /// Draws a plan for one of `requests`; returns `None` if there are none. `max_wait` is the deadline of the driver's
     /// calls; delays are chosen around it.
     pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
         let mut dice = Rng(seed);
@@ -43,8 +43,8 @@ impl Plan {
         })
     }
 
-    /// Returns the rule that injects the fault. The proxy must not have received a request since it was
-    /// cleared.
+    /// Returns the rule that injects the fault. The proxy must not have received a request since it was last
+    /// [cleared](super::FaultProxy::clear).
     pub fn rule(&self) -> Rule {
         Rule::any().skip(self.index).times(1).fault(self.fault.clone())
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Removes the ids from a path, because they differ from run to run.
+/// Replaces the ids in a path, because they differ from run to run.
 fn shorten(path: &str) -> String {
     let parts = path.split('/').map(|part| {
         let is_id = part.len() >= 32 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -75,7 +75,7 @@ fn shorten(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Returns the applicable faults, grouped by kind. All kinds are equally likely.
+/// Returns the faults that can be injected into a request, grouped by kind. All groups are equally likely to be drawn.
 fn families(request: &Exchange, max_wait: Duration, dice: &mut Rng) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
@@ -128,7 +128,7 @@ fn positions_in_body(
     max_wait: Duration,
     dice: &mut Rng,
 ) -> Vec<Position> {
-    // In these cases, the end of the connection is the end of the body.
+    // In these cases, the driver cannot distinguish a break from the end of the body.
     if framing == Framing::UntilClose || !has_body {
         return Vec::new();
     }
@@ -163,7 +163,7 @@ fn has_frames(request: &Exchange) -> bool {
 
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
-/// Builds a refusal whose body is empty or could not come from the engine.
+/// Builds a refusal with an HTTP status and with a body that the engine could not have sent, or none.
 fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
@@ -176,8 +176,8 @@ fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     }
 }
 
-/// Builds a refusal of a request that the engine never received. Excludes "not found" for a `HEAD`: without a body,
-/// it is indistinguishable from the engine's own response.
+/// Builds a refusal of a request that the engine never gets. A `HEAD` is not refused with "not found": without a body,
+/// the driver cannot tell that from the engine's own response.
 fn refusal(method: &str, dice: &mut Rng) -> Answer {
     let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
     let status = if method == "HEAD" && status == 404 {
@@ -188,7 +188,7 @@ fn refusal(method: &str, dice: &mut Rng) -> Answer {
     unexpected_body(status, dice)
 }
 
-/// Builds a failure response to send after the engine has acted.
+/// Builds a server error that is sent after the engine has acted on the request.
 fn failure(dice: &mut Rng) -> Answer {
     let status = dice.pick(&[500, 502, 503, 504], 500);
     if dice.below(4) == 0 {
@@ -197,7 +197,7 @@ fn failure(dice: &mut Rng) -> Answer {
     unexpected_body(status, dice)
 }
 
-/// Returns faults in which the driver gets a success response that is not the engine's.
+/// Returns faults that give the driver a success response that the engine has not sent.
 fn spurious_successes(framing: Framing) -> Vec<Fault> {
     let page = Answer::new(200).header("Content-Type", "text/html").body(HTML);
     let mut all = vec![
@@ -206,7 +206,7 @@ fn spurious_successes(framing: Framing) -> Vec<Fault> {
     ];
     match framing {
         Framing::Upgraded => all.push(Fault::Status(200)),
-        // For a response without a body, this would be correct.
+        // This would be a correct response to a request whose response has no body.
         Framing::Empty => return all,
         _ => all.push(Fault::Answer(When::Instead, Answer::new(204))),
     }
@@ -246,7 +246,7 @@ fn lengths(framing: Framing, has_body: bool, dice: &mut Rng) -> Vec<Fault> {
 
 fn slow(request: &Exchange, framing: Framing, max_wait: Duration, dice: &mut Rng) -> Vec<Fault> {
     let time = max_wait.mul_f64(dice.share() * 2.0);
-    // The response takes up to twice the maximum wait: a stream that makes progress may take that long.
+    // The response takes at most twice `max_wait`: a stream that makes progress may take that long.
     let rate = (request.bytes + 1_000) as f64
         / max_wait
             .mul_f64(0.1 + dice.share() * 1.9)
@@ -281,7 +281,7 @@ fn frames(request: &Exchange, has_body: bool) -> Vec<Fault> {
     ]
 }
 
-/// A SplitMix64 generator: a seed gives the same numbers in every version.
+/// A SplitMix64 random number generator, which never changes: a seed always gives the same numbers.
 struct Rng(u64);
 
 impl Rng {
@@ -298,7 +298,7 @@ impl Rng {
         usize::try_from(number).unwrap_or_default()
     }
 
-    /// Returns a number from 0 to 1.
+    /// Returns a random number from 0 to 1.
     fn share(&mut self) -> f64 {
         self.below(1000) as f64 / 1000.0
     }

@@ -1,4 +1,4 @@
-//! Relays requests to the engine and responses to the driver, and applies faults.
+//! Forwarding of requests to the engine and of responses to the driver, with faults.
 
 use std::io;
 use std::pin::pin;
@@ -17,19 +17,19 @@ use super::shape::{Pace, Shape};
 use super::stream::Stream;
 use super::{Break, Endpoint, Exchange, Fault, Position, Stage, When};
 
-/// How long the proxy waits for the rest of a discarded response.
+/// How long the proxy waits for the rest of a response that it discards.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// The maximum length of a body that is resent with another length.
+/// The maximum length of a body that is sent again with another length, in bytes.
 const MAX_REWRITTEN: usize = 64 * 1024 * 1024;
 
-/// The state shared by the connections of a proxy.
+/// The state that the connections of a proxy share.
 #[derive(Debug)]
 pub(super) struct Relay {
     engine: Engine,
     rules: Mutex<Vec<Injected>>,
     exchanges: Mutex<Vec<Exchange>>,
-    /// The counter and kind of the last `break_all`. When this changes, receivers close their connection.
+    /// The number of calls of `cut_all`, and how the last one breaks connections. A change breaks all open connections.
     cuts: watch::Sender<(u64, Break)>,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -67,13 +67,13 @@ impl Relay {
         rules.iter().find(|rule| rule.takes(method, path)).cloned()
     }
 
-    /// Requests a new state of the socket; the callback runs when the change is complete.
+    /// Requests a new state of the listening socket. `done` is called with the result of the change.
     pub(super) fn request_endpoint(
         &self,
         endpoint: Endpoint,
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) {
-        // Without a listener, there is no reply.
+        // If the listener has ended, `done` is never called.
         let _ = self.commands.send((endpoint, Box::new(done)));
     }
 
@@ -90,7 +90,7 @@ impl Relay {
     }
 }
 
-/// The state of a connection after an exchange.
+/// What follows on a connection after an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// Another request may follow.
@@ -98,7 +98,7 @@ enum Next {
     Close(Break),
 }
 
-/// Serves one connection to its end.
+/// Serves a connection from a driver until it ends.
 pub(super) async fn serve(relay: Arc<Relay>, client: Stream) {
     let mut cuts = relay.cuts.subscribe();
     cuts.mark_unchanged();
@@ -109,7 +109,7 @@ pub(super) async fn serve(relay: Arc<Relay>, client: Stream) {
             changed = cuts.changed() => {
                 let how = cuts.borrow().1;
                 match (changed, how) {
-                    // The engine must not notice, so its connection is kept open.
+                    // The engine must not notice the break, so its connection is kept open.
                     (Ok(()), Break::Silence) => {
                         client.ignore().await;
                         Break::Fin
@@ -135,13 +135,13 @@ async fn converse(relay: &Relay, client: &Stream) -> Break {
         match exchange(relay, client, &mut inlet, &mut engine).await {
             Ok(Next::Request) => {}
             Ok(Next::Close(how)) => return how,
-            // One peer has disconnected or does not speak HTTP; the other one sees a close.
+            // One side has disconnected or does not speak HTTP. The other side's connection is closed.
             Err(_) => return Break::Fin,
         }
     }
 }
 
-/// Waits until the engine closes an idle connection.
+/// Waits until the engine closes a connection on which no request is in progress.
 async fn closed(engine: Option<&Stream>) {
     match engine {
         Some(engine) => drop(engine.read(&mut [0]).await),
@@ -206,7 +206,7 @@ async fn exchange(
     exchange.carry(engine, head, inlet).await
 }
 
-/// A request being relayed.
+/// A request that is being forwarded, and its response.
 struct Transfer<'a> {
     relay: &'a Relay,
     client: &'a Stream,
@@ -226,7 +226,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Breaks the connection, as far as possible while both peers are still connected.
+    /// Breaks the connection in the way `how`, as far as that must happen while both peers are still connected.
     async fn broken(&self, how: Break) -> io::Result<Next> {
         match how {
             Break::Silence => self.client.ignore().await,
@@ -253,7 +253,7 @@ impl<'a> Transfer<'a> {
                     biased;
                     how = &mut up, if !progress.up_ended() => match how? {
                         Some(how) => break how,
-                        // Only the response continues.
+                        // From here on, only the response is forwarded.
                         None => progress.end_up(),
                     },
                     next = &mut down, if !progress.down_ended() => match next? {
@@ -262,7 +262,7 @@ impl<'a> Transfer<'a> {
                             progress.end_down();
                         }
                         Carried::Broken(how) => break how,
-                        // The driver may have more to send on the upgraded connection.
+                        // The driver may still send data on the upgraded connection.
                         Carried::Upgraded => progress.end_down(),
                         Carried::Whole => {
                             let again = progress.is_sent() && !progress.is_last();
@@ -279,7 +279,7 @@ impl<'a> Transfer<'a> {
         self.broken(how).await
     }
 
-    /// Breaks the connection at the time that the fault gives, if any.
+    /// Waits for the time at which the fault breaks the connection, and returns how; forever if the fault gives none.
     async fn timer(&self, progress: &Progress) -> Break {
         let Some(Fault::Break(Position::After(time), how)) = self.fault() else {
             return std::future::pending().await;
@@ -290,7 +290,7 @@ impl<'a> Transfer<'a> {
         *how
     }
 
-    /// Sends the request and, once the connection has been upgraded, everything that follows.
+    /// Forwards the request to the engine and, once the connection is upgraded, everything that the driver sends.
     async fn request(
         &self,
         engine: &Stream,
@@ -316,7 +316,7 @@ impl<'a> Transfer<'a> {
                 }
             }
             passed += piece.bytes().len() as u64;
-            // An engine that has already responded need not read the rest.
+            // This fails if the engine has closed the connection after its response. It need not read the rest.
             if pace.send(engine, piece.bytes()).await.is_err() {
                 return Ok(None);
             }
@@ -337,8 +337,8 @@ impl<'a> Transfer<'a> {
         Ok(None)
     }
 
-    /// Detects when the driver disconnects and, once the connection has been upgraded, forwards the driver's
-    /// data.
+    /// Waits until the driver disconnects. Once the connection is upgraded, forwards the data from the driver
+    /// meanwhile.
     async fn input(
         &self,
         engine: &Stream,
@@ -461,14 +461,14 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Reads and discards a response so that the engine completes it.
+/// Reads and discards a response, so that the engine can complete it.
 async fn drain(framing: Framing, inlet: &mut Inlet<'_>) {
     if framing == Framing::Upgraded {
         return;
     }
     let mut body = Splitter::new(framing);
     let rest = async { while let Ok(Some(_)) = body.next(inlet).await {} };
-    // The request behind an endless response took effect long ago.
+    // If the response is endless, its request took effect long ago, so a timeout is harmless.
     let _ = timeout(DRAIN, rest).await;
 }
 
@@ -478,7 +478,7 @@ enum Carried {
     Broken(Break),
 }
 
-/// The progress of an exchange.
+/// How far an exchange has got.
 #[derive(Debug, Default)]
 struct Progress {
     sent: Notify,

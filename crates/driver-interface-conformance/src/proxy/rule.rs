@@ -1,4 +1,4 @@
-//! Rules that assign faults to requests.
+//! Rules that determine into which requests a fault is injected.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Fault;
 
-/// A set of requests and the fault injected into them.
+/// A fault, and the requests into which it is injected.
 ///
 /// ```
 /// use driver_interface_conformance::proxy::{Break, Fault, Position, Rule};
@@ -26,8 +26,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Matches requests by method and path, without the query: `POST */containers/*/start`. `*` matches any
-    /// text, including any method. A pattern without a space matches the path alone.
+    /// Creates a rule for the requests whose method and path, without the query, match a pattern like `POST */start`.
+    /// `*` matches any text, including any method. A pattern without a space is compared with the path alone.
     pub fn on(pattern: &str) -> Self {
         Self {
             pattern: pattern.to_owned(),
@@ -37,17 +37,17 @@ impl Rule {
         }
     }
 
-    /// Matches every request.
+    /// Creates a rule for every request.
     pub fn any() -> Self {
         Self::on("*")
     }
 
     driver_interface_types::setters! {
-        /// Forwards this many matching requests unchanged first.
+        /// Makes the rule forward this many matching requests unchanged before it applies.
         skip(self, count: usize) { self.skip = count; }
         /// Limits the rule to this many requests. By default, it applies to all matching requests.
         times(self, count: usize) { self.times = Some(count); }
-        /// Sets the fault. Without one, the rule only counts requests and shields them from later rules.
+        /// Sets the fault. A rule without a fault only counts its requests, and no later rule applies to them.
         fault(self, fault: Fault) { self.fault = Some(fault); }
     }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A handle to an injected rule, with its usage counts.
+/// A rule that was added to a proxy, and how often it was used.
 #[derive(Clone, Debug)]
 pub struct Injected(Arc<State>);
 
@@ -95,13 +95,13 @@ impl Injected {
         self.0.matched.load(Ordering::SeqCst)
     }
 
-    /// Returns how often the fault was applied. A request counts as matched but not as hit if its connection
-    /// never reaches the fault's place. A test whose rule was never hit has tested nothing and should fail.
+    /// Returns how often the fault was injected. A request is not counted if its connection never reached the place of
+    /// the fault. A test should fail if this is 0, because it has tested nothing.
     pub fn hits(&self) -> usize {
         self.0.hits.load(Ordering::SeqCst)
     }
 
-    /// Returns whether the rule applies to this request. Each call counts.
+    /// Returns whether the rule applies to this request, which is counted if it matches.
     pub(super) fn takes(&self, method: &str, path: &str) -> bool {
         let rule = &self.0.rule;
         if !rule.matches(method, path) {

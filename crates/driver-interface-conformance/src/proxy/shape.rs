@@ -11,14 +11,14 @@ use super::rule::Injected;
 use super::stream::Stream;
 use super::{Break, Fault, FrameField, Position, Stage};
 
-/// The length of a Docker frame's header: one byte for the stream, three zero bytes, and four bytes for the
-/// length. The content follows.
+/// The length of a Docker frame's header: one byte for the stream, three zero bytes, and four bytes for the length of
+/// the content, which follows the header.
 const FRAME_HEAD: u64 = 8;
 
 pub(super) struct Shape<'a> {
     client: &'a Stream,
     claim: Option<&'a Injected>,
-    /// The number of content bytes seen.
+    /// The number of content bytes that were sent.
     passed: u64,
     chunk: usize,
     in_chunk: bool,
@@ -56,7 +56,7 @@ impl<'a> Shape<'a> {
         self.pace.send(self.client, bytes).await
     }
 
-    /// Sends the header. Returns how to break the connection, or `None` if it stays intact.
+    /// Sends the header. Returns how the fault breaks the connection here, or `None` if it does not.
     pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
@@ -84,10 +84,10 @@ impl<'a> Shape<'a> {
         self.send(changed.bytes()).await.map(|()| None)
     }
 
-    /// Sends a piece of the body. Returns how to break the connection, or `None` if it stays intact.
+    /// Sends a piece of the body. Returns how the fault breaks the connection here, or `None` if it does not.
     pub(super) async fn pass(&mut self, piece: Piece) -> io::Result<Option<Break>> {
         if let Some(how) = self.breaks_at(&piece) {
-            // Pieces that arrive whole are cut in half.
+            // Only half of a piece is sent if the connection breaks in the middle of it.
             let half = piece.bytes().len() / 2;
             let sent = match piece {
                 Piece::LastChunk(_) => 0,
@@ -121,7 +121,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Returns how the connection breaks in this piece, if the kind of piece alone decides that.
+    /// Returns how the fault breaks the connection in this piece, if the kind and number of the piece determine that.
     fn breaks_at(&self, piece: &Piece) -> Option<Break> {
         let Some(Fault::Break(position, how)) = self.fault() else {
             return None;
@@ -167,7 +167,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Sends content up to the fault's place, which may become known only as frames arrive.
+    /// Sends content up to the place of the fault, which in a stream of frames becomes known only as frames arrive.
     async fn data(&mut self, bytes: Bytes) -> io::Result<Option<Break>> {
         let mut bytes = BytesMut::from(&bytes[..]);
         while !bytes.is_empty() {
@@ -194,8 +194,8 @@ impl<'a> Shape<'a> {
         Ok(None)
     }
 
-    /// Returns how many bytes can be handled in one step. A step ends at the latest where a frame's header
-    /// or content ends, or at the fault's place.
+    /// Returns the number of bytes that can be sent in one step. A step ends at the end of a frame's header or content,
+    /// or at the place of the fault, if that comes first.
     fn step(&self, available: usize) -> usize {
         let mut end = self.passed.saturating_add(available as u64);
         let target = match self.fault() {
@@ -224,7 +224,7 @@ impl<'a> Shape<'a> {
         )
     }
 
-    /// Returns the offset of a place in the content, as soon as it is known.
+    /// Returns the offset in the content at which the connection breaks; `None` while it is not known.
     fn offset(&self, position: Position) -> Option<u64> {
         let frames = &self.frames;
         match position {
@@ -238,7 +238,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Changes the header of a frame, of which these bytes may hold only a part.
+    /// Changes the frame header field that the fault gives. `bytes` may contain only a part of that header.
     fn change(&self, bytes: &mut BytesMut) {
         let Some(Fault::Frame(frame, field)) = self.fault() else {
             return;
@@ -263,21 +263,21 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The boundaries of Docker frames in the content.
+/// The position of the current Docker frame in the content.
 #[derive(Debug, Default)]
 struct Frames {
     index: usize,
     start: u64,
     head: Vec<u8>,
-    /// The length of the content; known once the header is complete.
+    /// The length of the frame's content; `None` until the frame's header is complete.
     length: Option<u64>,
-    /// The end of the part being received.
+    /// The end of the frame's header or content, whichever is being received.
     next: u64,
     seen: u64,
 }
 
 impl Frames {
-    /// Processes bytes of a tracked stream, at most up to `next`.
+    /// Tracks the frame boundaries in `bytes`, which must not extend beyond `next`.
     fn see(&mut self, bytes: &[u8]) {
         self.seen += bytes.len() as u64;
         if self.length.is_none() {
@@ -299,7 +299,7 @@ impl Frames {
     }
 }
 
-/// A rate limiter for sending bytes.
+/// Sends bytes at a limited rate.
 pub(super) struct Pace {
     rate: Option<u64>,
     due: Instant,
@@ -307,7 +307,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Creates the limiter for a fault; unlimited unless the fault is a throttle.
+    /// Creates the limiter for a fault. Only a fault that throttles the transfer limits the rate.
     pub(super) fn of(fault: Option<&Fault>) -> Self {
         let now = Instant::now();
         Self {
@@ -328,16 +328,16 @@ impl Pace {
         let Some(rate) = self.rate else {
             return to.write_all(bytes).await;
         };
-        // Twenty portions per second.
+        // The bytes are sent in portions, of which there are twenty per second.
         let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
         for part in bytes.chunks(portion) {
             let micros = (part.len() as u64)
                 .saturating_mul(1_000_000)
                 .div_ceil(rate.max(1));
-            // Timer delays are compensated, because otherwise many small pieces would be slower than the rate. Idle
-            // time is not compensated.
+            // Delays of the timer are compensated; otherwise, many small pieces would be slower than the rate. Time in
+            // which nothing was sent is not compensated.
             self.due += self.woke.elapsed() + Duration::from_micros(micros);
-            // Sleeps first, so that the last portion is not sent early.
+            // Sleep before sending, so that the last portion is not sent too early.
             sleep_until(self.due).await;
             self.woke = Instant::now();
             to.write_all(part).await?;

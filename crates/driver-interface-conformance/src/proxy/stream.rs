@@ -1,4 +1,4 @@
-//! One end of a connection: bytes in both directions, and control over how it closes.
+//! One end of a connection, with control over how it is closed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,7 +19,7 @@ use tokio::net::{TcpStream, UnixStream};
 pub(super) struct Stream {
     socket: Socket,
     resettable: bool,
-    /// Whether the first byte in the kernel was already delivered.
+    /// Whether the first byte in the kernel was already returned by [`read`](Self::read).
     holds_last: AtomicBool,
     reset: AtomicBool,
 }
@@ -38,7 +38,7 @@ impl From<UnixStream> for Stream {
 
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Self {
-        // This only affects speed.
+        // If this fails, the proxy is only slower.
         let _ = socket.set_nodelay(true);
         Self::new(Socket::Tcp(socket))
     }
@@ -54,18 +54,18 @@ impl Stream {
         }
     }
 
-    /// Makes the stream able to [reset](Self::reset) its peer at any time after the first byte arrived.
+    /// Makes it possible to [reset](Self::reset) the connection at any time after the first byte has arrived.
     pub(super) fn resettable(mut self) -> Self {
         self.resettable = matches!(self.socket, Socket::Unix(_));
         self
     }
 
-    /// Reads the available bytes, at least one; 0 means that the peer sends no more.
+    /// Reads the available bytes, but waits for at least one. Returns 0 if the peer sends no more.
     pub(super) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let ready = self.ready(Interest::READABLE).await?;
             match self.try_io(Interest::READABLE, || self.receive(buffer)) {
-                // The retained byte hides the end of the stream behind it.
+                // The byte that is left in the kernel hides the end of the stream after it.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.resettable && ready.is_read_closed() {
                         return Ok(0);
@@ -99,7 +99,7 @@ impl Stream {
         Ok(count)
     }
 
-    /// Removes this many available bytes from the kernel.
+    /// Removes `count` bytes that are available from the kernel.
     fn discard(&self, count: usize) -> io::Result<()> {
         let mut rest = vec![0; count];
         let mut rest = rest.as_mut_slice();
@@ -129,13 +129,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Closes the write side; the peer can still send.
+    /// Closes the connection for writing. The peer can still send.
     pub(super) fn finish(&self) {
-        // This fails if the peer has disconnected, which then needs no end of stream.
+        // This fails if the peer has disconnected. It needs no end of the stream anymore.
         let _ = shutdown(self, Shutdown::Write);
     }
 
-    /// Discards the peer's data until it has closed its end, or on TCP until it sends no more.
+    /// Discards what the peer sends, until it has closed its end or, on TCP, until it sends no more.
     pub(super) async fn ignore(&self) {
         let mut discarded = vec![0; 16 * 1024];
         while matches!(self.read(&mut discarded).await, Ok(1..)) {}
@@ -147,7 +147,7 @@ impl Stream {
                 Ok(ready) if !ready.is_write_closed() => {}
                 _ => return,
             }
-            // Clears the write readiness, so that the next event is the close.
+            // This clears the write readiness, so that the next event is the close.
             let _ = self.try_io::<()>(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
         }
     }
@@ -190,7 +190,7 @@ impl Drop for Stream {
         if self.reset.load(Ordering::Relaxed) {
             return;
         }
-        // Unread data would turn a clean end into a reset.
+        // Data that was not read would turn a clean close into a reset.
         let mut rest = vec![0; 16 * 1024];
         while matches!(recv(&*self, &mut rest[..], RecvFlags::DONTWAIT), Ok((1.., _))) {}
     }

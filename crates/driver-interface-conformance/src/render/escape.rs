@@ -1,11 +1,11 @@
-//! Escaping of untrusted text.
+//! Escaping of text from drivers and engines, which may contain anything.
 
 use std::fmt::Write;
 
-/// The maximum length of text shown on one line.
+/// The maximum number of characters shown of a text on one line.
 const LONGEST: usize = 600;
 
-/// Formats text on one line, with control and direction-changing characters escaped.
+/// Formats a text on one line. Control characters and characters that change the text direction are escaped.
 pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().take(LONGEST) {
@@ -29,10 +29,10 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The maximum length of multi-line text.
+/// The maximum number of characters shown of a text with several lines.
 const LONGEST_TEXT: usize = 10_000;
 
-/// Escapes text for HTML text or a quoted HTML attribute. Line breaks are kept; other control characters are
+/// Escapes a text for use in HTML, also in a quoted attribute. Line breaks are kept; other control characters are
 /// escaped.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -54,9 +54,8 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
-/// Escapes text for a cell of a Markdown table or a line of Markdown text. Only markup is escaped, so that the
-/// source stays readable: a backslash before a letter, as in `\xff`, and an underscore within a word are not
-/// markup.
+/// Escapes a text for a cell of a Markdown table or a line of Markdown. Only markup is escaped, so that the source
+/// stays readable: a backslash before a letter, as in `\xff`, and an underscore within a word are not markup.
 pub(super) fn markdown(text: &str) -> String {
     let text = line(text);
     let mut out = String::with_capacity(text.len());
@@ -82,8 +81,8 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
-/// Escapes text for Markdown in which backticks mark code, as in doc comments. Only characters that would end a
-/// table cell or begin HTML are escaped.
+/// Escapes a Markdown text in which backticks mark code, such as a doc comment. Only characters that would end a table
+/// cell or begin HTML are escaped.
 pub(super) fn markdown_sentence(text: &str) -> String {
     line(text)
         .replace('&', "&amp;")
@@ -91,7 +90,7 @@ pub(super) fn markdown_sentence(text: &str) -> String {
         .replace('|', "\\|")
 }
 
-/// Replaces characters that XML 1.0 does not allow with U+FFFD.
+/// Replaces the characters that XML 1.0 does not allow with U+FFFD.
 pub(super) fn xml(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -134,7 +133,7 @@ mod tests {
         assert_eq!(markdown(r#"got b"\xff\xfe\n""#), r#"got b"\xff\xfe\n""#);
         assert_eq!(markdown("declares real_processes"), "declares real_processes");
         assert_eq!(markdown("\u{1b}[1m"), r"\u{1b}\[1m");
-        // A backslash in the text must not consume the next character's escape.
+        // A backslash in the text must not escape the backslash that the function adds.
         assert_eq!(markdown(r"a\|b \\ _x_ \"), r"a\\\|b \\\ \_x\_ \\");
     }
 

@@ -1,7 +1,7 @@
-//! A self-contained HTML page for browsers, build artifacts, or print.
+//! The report as a self-contained HTML page.
 //!
-//! The page is fully readable without scripts. The script filters the checks and stores the light or dark theme. It
-//! works on the visible page, so the page embeds no extra data.
+//! The page is complete without its script. The script filters the checks and remembers the light or dark theme. It
+//! works on the elements of the page, so the page embeds no extra data.
 
 use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -34,12 +34,12 @@ struct Page<'a> {
     headings: Vec<String>,
 }
 
-/// Returns the one-word CSS class of an outcome, which the script uses.
+/// Returns the CSS class of an outcome, which is one word. The script uses it.
 fn class(outcome: Outcome) -> String {
     outcome.as_str().replace(' ', "-")
 }
 
-/// Returns the CSS class for the tone of a check.
+/// Returns the CSS class for the colour of a check.
 fn tone(check: &CheckReport) -> &'static str {
     tone_class(Tone::of_check(check))
 }
@@ -53,14 +53,14 @@ fn tone_class(tone: Tone) -> &'static str {
     }
 }
 
-/// Returns the counts: passed checks first, then from worst to best.
+/// Returns the number of checks with each outcome that occurs: passed first, followed by the others from worst to best.
 fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
     let mut counts = summary.counts();
     counts.sort_by_key(|(outcome, _)| *outcome != Outcome::Passed);
     counts
 }
 
-/// Formats counts: `12 passed, 2 skipped`.
+/// Formats the numbers of checks, as in `12 passed, 2 skipped`.
 fn words(summary: &Summary) -> String {
     let counts = counts(summary).into_iter();
     let counts = counts.map(|(outcome, count)| format!("{count} {outcome}"));
@@ -191,7 +191,7 @@ impl Page<'_> {
         out.write_str("</ul>\n</section>\n")
     }
 
-    /// Writes the filters. Controls that need the script are hidden until the script runs.
+    /// Writes the controls that filter the checks. They are hidden unless the script runs.
     fn filters(&self, out: &mut String) -> Result {
         let all = self.report.summary();
         out.write_str(
@@ -245,7 +245,7 @@ impl Page<'_> {
         )
     }
 
-    /// Writes one area. It starts expanded if it contains findings.
+    /// Writes the checks of one area. The area is expanded if it contains findings.
     fn area(&self, out: &mut String, area: &AreaRow<'_>, rows: &[&CheckRow<'_>]) -> Result {
         let mut checks = area.cells.iter().flatten();
         let open = if checks.any(|check| check.outcome.is_problem()) {
@@ -349,7 +349,7 @@ impl Page<'_> {
         out.write_str("</tr>\n")
     }
 
-    /// Writes the result of one driver in one check.
+    /// Writes the result of one check of one driver.
     fn found(&self, out: &mut String, driver: &DriverReport, check: &CheckReport) -> Result {
         writeln!(
             out,
@@ -403,7 +403,7 @@ impl Page<'_> {
     }
 }
 
-/// Renders the backticks in the suite's own sentences as code.
+/// Renders a sentence of the suite, in which backticks mark code.
 fn code(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(index, part)| {
         let part = escape(part);

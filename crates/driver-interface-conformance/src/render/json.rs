@@ -1,10 +1,10 @@
-//! JSON for other programs: the report, plus the verdict on each driver.
+//! The report as JSON for other programs, with the verdict on each driver.
 
 use serde::Serialize;
 
 use crate::{DriverReport, DriverVerdict, NotRun, Report};
 
-/// A report with its verdicts, which are derived from the other fields.
+/// A report with the verdicts, which follow from its other fields.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonReport<'a> {

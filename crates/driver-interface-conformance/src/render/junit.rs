@@ -1,4 +1,4 @@
-//! JUnit XML for build servers: one suite for each area of each driver.
+//! The report as JUnit XML for build servers, with one suite for each area of each driver.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Markdown: the matrix in the documentation, generated from reports only.
+//! The report as Markdown, for the documentation.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use super::matrix;
 use super::pretty::times;
 use crate::{Check, Level, Outcome, Report, SUITE_VERSION};
 
-/// Renders the report as Markdown: the area matrix, what each driver declares, then every check that did not pass on
-/// all drivers with its reasons.
+/// Renders the report as Markdown: the matrix of areas, the capabilities that each driver declares, and every check
+/// that did not pass on all drivers, with the reasons.
 pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -146,7 +146,7 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-/// Renders the rules of these checks as a page.
+/// Renders a page with the rules of `checks`.
 pub fn rules(checks: &[Check]) -> String {
     let rows = checks
         .iter()
@@ -158,8 +158,8 @@ pub fn rules(checks: &[Check]) -> String {
     )
 }
 
-/// Writes which capabilities each driver declares, in a form that another page can copy. Omits the bounds, because
-/// those depend on the machine.
+/// Writes a table of the capabilities that each driver declares. Another page can copy it. The bounds are omitted,
+/// because they depend on the machine.
 fn capabilities(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(out, "\n## Capabilities\n\n<!-- capabilities -->")?;
     head(out, report, "capability")?;

@@ -1,16 +1,16 @@
-//! The matrices of areas by drivers and of checks by drivers.
+//! The tables of results by area and driver, and by check and driver.
 
 use super::style::Tone;
 use crate::report::MINOR;
 use crate::{CheckReport, DriverReport, Outcome};
 
-/// One row of the area matrix: the results of each driver.
+/// A row of the table by area: the area's checks, for each driver.
 pub(super) struct AreaRow<'a> {
     pub(super) area: &'a str,
     pub(super) cells: Vec<Vec<&'a CheckReport>>,
 }
 
-/// Returns the areas, in the order of the catalogue.
+/// Returns the rows of the table by area, in the order of the catalogue.
 pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
     let mut names: Vec<&str> = Vec::new();
     for check in drivers.iter().flat_map(|driver| &driver.checks) {
@@ -36,7 +36,7 @@ pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
         .collect()
 }
 
-/// One check over all drivers; `None` for a driver whose run does not include it.
+/// A row of the table by check. The result is `None` for a driver whose run does not include the check.
 pub(super) struct CheckRow<'a> {
     pub(super) first: &'a CheckReport,
     pub(super) cells: Vec<Option<&'a CheckReport>>,
@@ -50,7 +50,7 @@ impl CheckRow<'_> {
     }
 }
 
-/// Returns every check, in the order of the catalogue.
+/// Returns the rows of the table by check, in the order of the catalogue.
 pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
     let mut rows: Vec<CheckRow<'_>> = Vec::new();
     for check in drivers.iter().flat_map(|driver| &driver.checks) {
@@ -62,7 +62,7 @@ pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
     rows
 }
 
-/// Returns the symbols for a check, from worst to best, and their meanings.
+/// Returns the symbols of results, from worst to best, each with its meaning.
 fn marks() -> Vec<(char, &'static str)> {
     let mut outcomes = Outcome::ALL;
     outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.severity()));
@@ -79,7 +79,7 @@ fn marks() -> Vec<(char, &'static str)> {
     marks
 }
 
-/// Formats a cell: `14`, `12 · 2 –`, `11 · 1 ✘ · 2 –`.
+/// Formats the results of several checks for a table cell, as in `14`, `12 · 2 –` or `11 · 1 ✘ · 2 –`.
 pub(super) fn cell(checks: &[&CheckReport]) -> String {
     if checks.is_empty() {
         return String::new();
@@ -98,7 +98,7 @@ pub(super) fn cell(checks: &[&CheckReport]) -> String {
     parts.join(" · ")
 }
 
-/// Returns the tone of the worst result.
+/// Returns the tone of the worst of several results.
 pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     let worst = [Tone::Bad, Tone::Warn]
         .into_iter()
@@ -110,7 +110,7 @@ pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     worst.or(outcome.map(Tone::of)).unwrap_or(Tone::Quiet)
 }
 
-/// Returns the legend for the symbols that occur: passed first, then from worst to best.
+/// Returns the legend of the symbols that occur: passed first, followed by the others from worst to best.
 pub(super) fn legend(drivers: &[DriverReport]) -> String {
     legend_of(|mark| {
         let mut checks = drivers.iter().flat_map(|driver| &driver.checks);
@@ -118,7 +118,7 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
     })
 }
 
-/// Explains the symbols that `shown` selects, starting with the symbol of a passed check.
+/// Returns the legend of those symbols for which `shown` returns `true`, starting with that of a passed check.
 pub(super) fn legend_of(shown: impl Fn(char) -> bool) -> String {
     let mut marks = marks();
     marks.sort_by_key(|(mark, _)| *mark != Outcome::Passed.symbol());
@@ -130,7 +130,7 @@ pub(super) fn legend_of(shown: impl Fn(char) -> bool) -> String {
     parts.join(", ")
 }
 
-/// Returns the drivers' column headings: short ones if they are unambiguous, such as `podman.sock`.
+/// Returns the column headings of the drivers. They are short, such as `podman.sock`, if that is unambiguous.
 pub(super) fn headings(drivers: &[DriverReport]) -> Vec<String> {
     let short = |uri: &str| {
         uri.trim_end_matches(':')

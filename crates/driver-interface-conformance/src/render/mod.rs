@@ -1,5 +1,5 @@
-//! Renderers that turn reports into text, for people and for other programs. Text from drivers is untrusted:
-//! every renderer escapes what its format cannot represent.
+//! Renderers that turn a report into text, for people and for other programs. Text from drivers is untrusted, so every
+//! renderer escapes what has a special meaning in its format.
 
 mod escape;
 mod html;
@@ -28,7 +28,7 @@ pub use self_test::self_test;
 
 use crate::{CheckReport, DriverReport, Report};
 
-/// Builds the command that reruns one check from a template with `{uri}`, `{id}` and `{seed}`.
+/// Returns the command that reruns `check`: the template `command` with values for `{uri}`, `{id}` and `{seed}`.
 fn again(command: &str, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
     let seed = check.seed().unwrap_or(report.seed);
     command

@@ -1,4 +1,4 @@
-//! Renders the report for a terminal.
+//! The report as text for a terminal.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use super::matrix;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Level, Outcome, Report};
 
-/// A renderer for the terminal: failures first, then the matrix, then the checks that were not run, then a
-/// summary line.
+/// Renders a report for a terminal: failures first, followed by the matrix, the checks that were not run, and a summary
+/// line.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Pretty {
@@ -18,16 +18,16 @@ pub struct Pretty {
     pub again: Option<String>,
 }
 
-/// The width of the text after a field's name, chosen so that it fits on every terminal.
+/// The width of a field's text, without the name of the field. It fits on every terminal.
 const WIDTH: usize = 78 - 12;
 
-/// The width of a step's time column; continuation lines are indented by it.
+/// The width of the column with the times of steps. Continuation lines are indented by this width.
 const STEP_HANG: usize = 10;
 
-/// The maximum number of checks named per reason.
+/// The maximum number of checks that are named for each reason.
 const NAMED: usize = 3;
 
-/// The checks that were skipped or not run for the same reason.
+/// Checks that were skipped or not run for the same reason.
 struct Group<'a> {
     reason: &'a str,
     drivers: Vec<&'a str>,
@@ -35,12 +35,12 @@ struct Group<'a> {
 }
 
 impl Pretty {
-    /// Creates a renderer with or without colours.
+    /// Creates a renderer, which uses ANSI colours if `color` is set.
     pub fn new(color: bool) -> Self {
         Self { color, again: None }
     }
 
-    /// Sets the command that reruns a single check, with the placeholders `{uri}`, `{id}` and `{seed}`.
+    /// Sets the command that reruns a single check. It has the placeholders `{uri}`, `{id}` and `{seed}`.
     #[must_use]
     pub fn again(mut self, command: impl Into<String>) -> Self {
         self.again = Some(command.into());
@@ -55,7 +55,7 @@ impl Pretty {
         out
     }
 
-    /// Renders the problem of one check, as in the full report.
+    /// Renders the problem of a single check, in the same form as in a full report.
     #[cfg(feature = "harness")]
     pub(crate) fn one(&self, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
         let mut out = String::new();
@@ -142,7 +142,7 @@ impl Pretty {
         if let Some(rationale) = &check.rationale {
             field("because", rationale, None, 0)?;
         }
-        // The message of an expired deviation is more informative than the failure.
+        // If a deviation has expired, the message says so. The failure alone would not.
         if check.failure.is_none() || check.deviation.is_some() {
             let message = check.message.as_deref().unwrap_or("none");
             field("message", message, Some(Tone::Bad), 0)?;
@@ -170,7 +170,7 @@ impl Pretty {
             field(name, &text, None, STEP_HANG)?;
         }
         if let Some(again) = &self.again {
-            // Not wrapped, so that it can be copied.
+            // The command is not wrapped, so that it can be copied.
             let command = super::again(again, report, driver, check);
             writeln!(out, "  {}  {}", style.dim("again   "), line(&command))?;
         }
@@ -211,7 +211,7 @@ impl Pretty {
                 cells.chain([length(heading)]).max().unwrap_or(0)
             })
             .collect();
-        // Padded before colouring, because the colour codes have no width.
+        // Text is padded before it gets its colour, because colour codes have no width.
         let padded = |column: usize, text: &str| {
             let width = widths.get(column).copied().unwrap_or(0);
             let last = column + 1 == widths.len();
@@ -256,7 +256,7 @@ impl Pretty {
         Ok(())
     }
 
-    /// Writes the reasons for an outcome: each reason once, with its drivers and checks.
+    /// Writes the reasons why checks have this outcome. Each reason is written once, with its drivers and checks.
     fn grouped(&self, out: &mut String, report: &Report, outcome: Outcome, title: &str) -> std::fmt::Result {
         let style = self.style();
         let mut groups: Vec<Group<'_>> = Vec::new();
@@ -347,7 +347,7 @@ impl Pretty {
     }
 }
 
-/// Wraps text at spaces. All lines but the first are indented by `hang`. A word that is too long gets its own line.
+/// Wraps text at spaces, indenting all lines but the first by `hang`. A word that is too long gets its own line.
 fn wrapped(text: &str, hang: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(' ') {
@@ -362,7 +362,7 @@ fn wrapped(text: &str, hang: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// Formats the outcomes of a check in a repeated run: `2 failed (seed 43, 47), 8 passed`.
+/// Formats the outcomes of a check in a repeated run, as in `2 failed (seed 43, 47), 8 passed`.
 pub(super) fn times(check: &CheckReport) -> String {
     let mut groups: Vec<(Outcome, Vec<u64>)> = Vec::new();
     for time in &check.repetitions {
@@ -384,7 +384,7 @@ pub(super) fn times(check: &CheckReport) -> String {
     groups.collect::<Vec<_>>().join(", ")
 }
 
-/// Renders checks as a list: id, level, requirements, and rule.
+/// Renders a list of checks: the id, the level, the requirements and the rule of each.
 pub fn catalogue(checks: &[Check], color: bool) -> String {
     let style = Style::new(color);
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);

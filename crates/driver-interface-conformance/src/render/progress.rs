@@ -1,4 +1,4 @@
-//! Progress output during a run.
+//! Output of the progress while the suite runs.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,8 @@ use super::matrix::legend_of;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
-/// An observer that prints a line for each area when its last check is finished, and on a terminal a live line
-/// with the running checks.
+/// An observer that prints a line for each area when the area's last check has finished. On a terminal, it also shows a
+/// line with the running checks, which it updates.
 pub struct Progress {
     style: Style,
     live: bool,
@@ -37,11 +37,11 @@ struct Area {
     done: Vec<CheckReport>,
 }
 
-/// The maximum length of the live line: what a narrow terminal shows without wrapping.
+/// The maximum length of the line with the running checks, so that it also fits on a narrow terminal.
 const LIVE_WIDTH: usize = 78;
 
 impl Progress {
-    /// Creates an observer that prints to `out`, with colours and a live line if the terminal allows.
+    /// Creates an observer that prints to `out`. `color` enables colours; `live` enables the updated line.
     pub fn new(out: Box<dyn Write + Send>, color: bool, live: bool) -> Self {
         let state = State {
             out,
@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Runs `work`, which prints. Ignores write errors, which must not stop a run.
+    /// Runs `work`, which prints something. Write errors are ignored, because they must not stop a run.
     fn with(&self, work: impl FnOnce(&mut State) -> std::io::Result<()>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = work(&mut state);
@@ -119,8 +119,8 @@ impl Progress {
     }
 }
 
-/// Formats the declared capabilities: `53 of 55 capabilities; not: disk_limit, host_network`. Checks of undeclared
-/// capabilities will be skipped.
+/// Formats the capabilities that a driver declares, as in `53 of 55 capabilities; not: disk_limit, host_network`. The
+/// checks of the undeclared ones will be skipped.
 fn declared(driver: &DriverReport) -> String {
     let declared = &driver.capabilities;
     let missing: Vec<String> = Capability::all()

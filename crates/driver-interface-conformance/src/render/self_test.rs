@@ -1,4 +1,4 @@
-//! Renders the self-test for a terminal.
+//! The result of the self-test as text for a terminal.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,8 +8,8 @@ use super::style::Style;
 use crate::self_test::SelfTest;
 use crate::{SUITE_VERSION, areas};
 
-/// Renders the self-test as text: each check with the faults it detects, then the undetected faults, then the
-/// checks that could not be tried, then a summary line.
+/// Renders the result of the self-test: each check with the faults it detects, the undetected faults, the checks that
+/// could not be tried, and a summary line.
 pub fn self_test(found: &SelfTest, color: bool) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.

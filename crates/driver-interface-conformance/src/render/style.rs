@@ -1,8 +1,8 @@
-//! Styles with or without colours.
+//! Terminal styles, which have no effect if colours are off.
 
 use crate::{CheckReport, DriverVerdict, Outcome};
 
-/// The visual tone of an outcome.
+/// The tone in which a result is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -21,7 +21,7 @@ impl Tone {
         }
     }
 
-    /// Returns the tone of a check. A failed check whose level is not MUST gets a milder tone.
+    /// Returns the tone of a check's result. A failed check whose level is not MUST gets a milder tone.
     pub(super) fn of_check(check: &CheckReport) -> Self {
         if check.is_minor() {
             Self::Warn
@@ -91,9 +91,9 @@ impl Style {
     }
 }
 
-/// Formats a duration: `0.35 s`, `21.7 s`.
+/// Formats a duration in seconds, as in `0.35 s` or `21.7 s`.
 pub(super) fn seconds(millis: u64) -> String {
-    // The durations of checks are far too short for a float to lose milliseconds.
+    // Checks take far too little time for a float to lose milliseconds.
     #[allow(clippy::cast_precision_loss)]
     let seconds = millis as f64 / 1000.0;
     if seconds < 10.0 {

@@ -1,4 +1,4 @@
-//! Tests of the renderers on a report that covers every feature, including hostile text.
+//! Tests of the renderers, with a report that uses every feature and contains hostile text.
 
 use driver_interface_types::Operation;
 
@@ -142,7 +142,7 @@ fn legend_explains_every_symbol_used() {
     );
 }
 
-/// Builds the report of a driver that passes every check that can run without an image.
+/// Returns the report on a driver that passes every check that needs no image.
 fn without_image() -> Report {
     let mut report = Report::new(7, false);
     let outcomes = [
@@ -263,7 +263,7 @@ fn hostile_text_does_not_break_markdown_tables() {
     );
 }
 
-/// Returns the tags of a page and the names of their attributes, which untrusted text must not change.
+/// Returns the tags of an HTML page and the names of their attributes. Untrusted text must not change them.
 fn skeleton(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut rest = page;
@@ -276,7 +276,7 @@ fn skeleton(page: &str) -> Vec<String> {
     tags
 }
 
-/// Returns the report with all driver text replaced by harmless text.
+/// Returns the report with harmless text in place of all text from drivers.
 fn harmless(report: &Report) -> Report {
     let text = json(report).unwrap();
     let hostile = serde_json::to_string(HOSTILE).unwrap();
@@ -298,7 +298,7 @@ fn hostile_text_does_not_change_page_markup() {
             check.statement.push_str(HOSTILE);
         }
     }
-    // An unpaired backtick would start code, which is the renderer's own markup.
+    // The renderer turns a backtick into code markup, so an unpaired one in untrusted text would change the page.
     let markup = |report: &Report| {
         let page = html(report, Some("run {uri} {id} {seed}"))
             .replace("<code>", "")

@@ -1,8 +1,8 @@
-//! The self-test of the suite: drivers with one injected fault each, and the checks that must detect it.
+//! The self-test of the suite: it injects one fault into a driver and runs the checks that must detect it.
 //!
-//! A check that cannot fail proves nothing. Each check has at least one [`Fault`] that it must detect; several
-//! checks may share a fault. [`self_test`] injects the faults into a driver that passes and verifies that the
-//! checks fail.
+//! A check that cannot fail proves nothing, so each check has at least one [`Fault`] that it must detect. Several
+//! checks may share a fault. [`self_test`] injects the faults into a driver that passes the checks, and verifies that
+//! the checks fail.
 
 mod faults;
 mod mutation;
@@ -25,9 +25,9 @@ use crate::{
 
 /// A fault that can be injected into a driver.
 pub struct Fault {
-    /// The name, such as `start-again-fails`.
+    /// The name of the fault, such as `start-again-fails`.
     pub name: &'static str,
-    /// A description of the fault, in one sentence.
+    /// A description of what the driver does wrong, in one sentence.
     pub statement: &'static str,
     /// The ids of the checks that must detect the fault.
     pub detected_by: &'static [&'static str],
@@ -68,19 +68,19 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// A target with an injected fault.
+/// A target whose drivers have an injected fault.
 pub struct FaultyTarget {
     target: Arc<dyn Target>,
     fault: &'static Fault,
     memory: Memory,
     namespaces: Mutex<Vec<Namespace>>,
-    /// The namespace requested for the first driver: the run's own, so that two runs on one engine do not
-    /// collide.
+    /// The namespace that was requested for the first driver. It is the namespace of the run, which keeps runs on one
+    /// engine apart.
     first: OnceLock<Namespace>,
 }
 
 impl FaultyTarget {
-    /// Wraps a target and injects this fault into all its drivers.
+    /// Wraps a target and injects `fault` into all of its drivers.
     pub fn new(target: Arc<dyn Target>, fault: &'static Fault) -> Self {
         let memory = Memory::default();
         Self {
@@ -102,10 +102,10 @@ impl FaultyTarget {
         mutation(driver, self.fault.mutations, self.memory.clone())
     }
 
-    /// Removes the resources that drivers with this fault could not remove themselves.
+    /// Removes the resources that drivers with the fault have left behind.
     async fn clean_up(&self) {
         let used = std::mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner));
-        // Leftover resources are expected from a faulty driver.
+        // A faulty driver is expected to leave resources behind, so the result does not matter.
         let _ = sweep::sweep(Arc::clone(&self.target), &used).await;
     }
 }
@@ -159,7 +159,7 @@ impl Target for FaultyTarget {
     }
 }
 
-/// The result of a check with an injected fault.
+/// The result of running one check with one injected fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -169,7 +169,7 @@ pub struct Attempt {
     pub check: &'static str,
     /// The outcome of the check.
     pub outcome: Outcome,
-    /// The check's message.
+    /// The message in the check's report.
     pub message: String,
 }
 
@@ -184,19 +184,19 @@ impl Attempt {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelfTest {
-    /// The checks under test.
+    /// The checks that the self-test covers.
     pub checks: Vec<Check>,
-    /// Each fault with each check that must detect it.
+    /// The result of each fault with each check that must detect it.
     pub attempts: Vec<Attempt>,
-    /// Checks that did not pass without a fault and detected no fault, with the reason why they did not pass. The
-    /// self-test is inconclusive for them.
+    /// Checks that did not pass without a fault and detected none, with the reason why they did not pass. The self-test
+    /// has no result for them.
     pub not_run: Vec<(&'static str, String)>,
-    /// Faults that were not tried, or not with each of their checks, because the run was cancelled.
+    /// Faults that were not tried with all of their checks, because the run was cancelled.
     pub not_tried: Vec<&'static str>,
 }
 
 impl SelfTest {
-    /// Returns the faults that a check has detected.
+    /// Returns the names of the faults that the check has detected.
     pub fn faults_detected_by(&self, check: &str) -> Vec<&'static str> {
         let mut detected_by = Vec::new();
         for attempt in &self.attempts {
@@ -207,7 +207,7 @@ impl SelfTest {
         detected_by
     }
 
-    /// Iterates over the attempts whose check did not detect the fault on any target.
+    /// Returns the attempts whose check has not detected the fault on any target.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
         let is_detected = |fault, check| {
             let mut attempts = self.attempts.iter();
@@ -218,11 +218,11 @@ impl SelfTest {
             .filter(move |attempt| !is_detected(attempt.fault, attempt.check))
     }
 
-    /// Returns whether every check with a tried fault is proven, and there is at least one such check. A proven
-    /// check has detected at least one fault and missed none. A check that could not be tried is not a failure;
-    /// [`unproven`](Self::unproven) returns the reason.
+    /// Returns whether the self-test succeeded: at least one fault was detected, no check missed a fault that was
+    /// injected for it, and every check was tested. Checks that did not pass without a fault are ignored;
+    /// [`unproven`](Self::unproven) lists them with the reason.
     pub fn is_proof(&self) -> bool {
-        // An inconclusive attempt on an overloaded host does not count against a check's other faults.
+        // If an overloaded host made an attempt inconclusive, the other faults that the check has detected are enough.
         let counts = |attempt: &Attempt| {
             attempt.outcome != Outcome::Error || self.faults_detected_by(attempt.check).is_empty()
         };
@@ -236,8 +236,8 @@ impl SelfTest {
         !tried && self.not_run.iter().any(|(id, _)| *id == check)
     }
 
-    /// Returns the checks without a result and the reasons: the check did not run or was inconclusive, or no fault
-    /// for it exists or was tried.
+    /// Returns the checks without a result, each with the reason: the check did not run or was inconclusive, or no
+    /// fault for it exists or was tried.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
         let reported = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
@@ -258,7 +258,7 @@ impl SelfTest {
         unproven.map(|check| (check.id, reason(check.id))).collect()
     }
 
-    /// Returns whether a fault exists for a check and was not tried.
+    /// Returns whether there is a fault for the check that was not tried.
     fn is_waiting(&self, check: &str) -> bool {
         let mut waiting = Fault::all()
             .into_iter()
@@ -266,7 +266,7 @@ impl SelfTest {
         waiting.any(|fault| fault.detected_by.contains(&check))
     }
 
-    /// Merges the results from another target.
+    /// Adds the results of the self-test on another target.
     pub fn extend(&mut self, other: Self) {
         for check in other.checks {
             if !self.checks.iter().any(|known| known.id == check.id) {
@@ -279,12 +279,11 @@ impl SelfTest {
     }
 }
 
-/// Injects each fault into the drivers of a target that passes the checks, and verifies that the corresponding
-/// checks detect it. `options` select the checks; the seed and the image in `options` are used. If the cancellation
-/// in `options` stops the run, no further fault is tried.
+/// Injects faults into the drivers of a target, and verifies that the checks detect the faults. `options` contains the
+/// checks, the seed and the image to use. If its cancellation stops the run, no further fault is tried.
 ///
-/// A fault is only tried on a check that passes without it. The exception is a skipped check, if the fault
-/// makes it apply to the driver.
+/// A fault is only tried on a check that passes without it, or on a skipped check that the fault makes applicable to
+/// the driver.
 ///
 /// # Errors
 /// The same as [`run`](fn@crate::run). Attempts in progress with other faults are cleaned up first.
@@ -317,7 +316,7 @@ pub async fn self_test(
         let checks: Vec<Check> = fault.detected_by.iter().filter_map(|id| usable(id)).collect();
         (fault, checks)
     });
-    // Faults whose checks run alone are tried alone.
+    // If a check must run alone, so must its faults.
     let (together, alone): (Vec<_>, Vec<_>) = trials
         .filter(|(_, checks)| !checks.is_empty())
         .partition(|(_, checks)| checks.iter().all(|check| check.isolation == Isolation::Parallel));
@@ -354,7 +353,7 @@ pub async fn self_test(
             }
             found.attempts.extend(checks.iter().filter_map(|check| {
                 let seen = completed(check)?;
-                // A skipped check that no fault makes applicable gives no result.
+                // If a check is skipped both with and without the fault, there is no result.
                 let is_conclusive = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
                 is_conclusive.then(|| Attempt {
                     fault: fault.name,
@@ -380,7 +379,7 @@ async fn mutated(
     options: &Options,
 ) -> std::result::Result<DriverReport, RunError> {
     let faulty_target = Arc::new(FaultyTarget::new(target, fault));
-    // Several faults are already tried concurrently.
+    // Several faults are tried at the same time, so each of them runs one check at a time.
     let options = options.clone().jobs(1);
     let report = run_checks(
         checks,

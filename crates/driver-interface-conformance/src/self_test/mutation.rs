@@ -1,4 +1,4 @@
-//! A driver with one injected fault.
+//! Drivers with an injected fault.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use futures_util::future::BoxFuture;
 
-/// The inner driver, and the state that a faulty driver keeps across the calls to its target.
+/// The driver that a faulty driver wraps, and the state that all drivers of its target share.
 #[derive(Clone, Debug)]
 pub(super) struct Inside {
     pub(super) driver: Arc<dyn ContainerDriver>,
@@ -18,18 +18,18 @@ pub(super) struct Inside {
 }
 
 impl Inside {
-    /// Returns a number unique to this driver.
+    /// Returns a number that no other driver has.
     pub(super) fn number(&self) -> usize {
         Arc::as_ptr(&self.driver).cast::<()>() as usize
     }
 }
 
-/// The state shared by all drivers of a faulty target.
+/// The entries that the drivers of a faulty target record. All of these drivers share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<String>>>);
 
 impl Memory {
-    /// Records an entry and returns how often it was recorded before.
+    /// Records an entry. Returns how often the same entry was recorded before.
     pub(super) fn note(&self, entry: &str) -> usize {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.iter().filter(|recorded| *recorded == entry).count();
@@ -37,20 +37,20 @@ impl Memory {
         before
     }
 
-    /// Returns the remainder of the latest entry with this prefix.
+    /// Returns what follows `prefix` in the latest entry that starts with it, or `None` if no entry does.
     pub(super) fn latest(&self, prefix: &str) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ends = all.iter().filter_map(|recorded| recorded.strip_prefix(prefix));
         ends.next_back().map(str::to_owned)
     }
 
-    /// Returns how often an entry was recorded.
+    /// Returns how often the entry was recorded.
     pub(super) fn count(&self, entry: &str) -> usize {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|recorded| *recorded == entry).count()
     }
 
-    /// Returns whether an entry was recorded.
+    /// Returns whether the entry was recorded.
     pub(super) fn has(&self, entry: &str) -> bool {
         self.count(entry) > 0
     }
@@ -59,21 +59,21 @@ impl Memory {
 macro_rules! mutation {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $output:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// A fault injected into a driver.
+        /// A change of a driver's behaviour, which is a part of a fault.
         pub(super) enum Mutation {
-            /// Changes the config from which containers are created and planned.
+            /// Changes each config from which a container is created or a creation is planned.
             Config(fn(&mut ContainerConfig)),
-            /// Changes the containers that any call returns.
+            /// Changes every container that a call returns.
             Instance(fn(&mut ContainerInstance)),
-            /// Changes the commands to run.
+            /// Changes the configs of commands that are run.
             Command(fn(&mut ExecConfig)),
-            /// Changes the output of commands.
+            /// Changes the output of commands that have exited.
             Output(fn(&mut ExecOutput)),
-            /// Changes the declared capabilities.
+            /// Changes the capabilities that the driver declares.
             Capabilities(fn(&mut Capabilities)),
-            /// Changes the errors of all calls.
+            /// Changes the error of every call that fails.
             Error(fn(DriverError) -> DriverError),
-            /// Makes every driver use the run's namespace with this suffix, regardless of the requested one.
+            /// Connects every driver to the run's namespace with this suffix, instead of the requested namespace.
             Namespace(&'static str),
             $(
                 #[doc = concat!("Replaces `", stringify!($operation), "`.")]
@@ -107,19 +107,19 @@ macro_rules! mutation {
 
 with_operations!(mutation);
 
-/// A driver that replaces whole operations.
+/// A driver in which functions replace whole operations.
 struct Hooked {
     inside: Inside,
     mutations: &'static [Mutation],
 }
 
-/// A driver that changes arguments and results.
+/// A driver that changes the arguments and results of calls.
 struct Changed {
     driver: Arc<dyn ContainerDriver>,
     mutations: &'static [Mutation],
 }
 
-/// Wraps a driver and injects these faults.
+/// Wraps a driver so that it has the faults `mutations`.
 pub(super) fn mutation(
     driver: Arc<dyn ContainerDriver>,
     mutations: &'static [Mutation],

@@ -1,10 +1,10 @@
-//! Trivial programs: waiting, succeeding, failing.
+//! Simulated commands that only wait, succeed or fail, such as `sleep` and `true`.
 
 use std::time::Duration;
 
 use crate::process::MockProcess;
 
-/// Sleeps until it is killed by a signal.
+/// Sleeps until a signal ends the process.
 pub(crate) async fn idle(_: MockProcess) -> u8 {
     std::future::pending().await
 }
@@ -17,7 +17,7 @@ pub(crate) async fn fail(_: MockProcess) -> u8 {
     1
 }
 
-/// Sleeps for the sum of its arguments, each in seconds unless it has a unit.
+/// Sleeps for the sum of its arguments. Each argument is a number of seconds, or has a unit.
 pub(crate) async fn sleep(process: MockProcess) -> u8 {
     let mut total = Duration::ZERO;
     for arg in process.args().iter().skip(1) {
@@ -34,7 +34,7 @@ pub(crate) async fn sleep(process: MockProcess) -> u8 {
         return 1;
     }
     if total == Duration::MAX {
-        // A paused clock would jump to a timer when nothing else is running.
+        // A paused clock would jump to the end of the sleep when nothing else is running.
         return std::future::pending().await;
     }
     process.sleep(total).await;
@@ -59,7 +59,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds * unit).ok()
 }
 
-/// Sleeps for a number of microseconds.
+/// Sleeps for the number of microseconds that its argument gives.
 pub(crate) async fn usleep(process: MockProcess) -> u8 {
     let micros = process
         .args()

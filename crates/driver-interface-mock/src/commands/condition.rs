@@ -1,4 +1,4 @@
-//! `test` and `[`.
+//! The simulated commands `test` and `[`.
 
 use crate::fs::{Access, Node};
 use crate::process::MockProcess;
@@ -21,7 +21,7 @@ pub(crate) async fn test(process: MockProcess) -> u8 {
     let verdict = match words.as_slice() {
         [] => Ok(false),
         [word] => Ok(!word.is_empty()),
-        // Of three words, the middle one takes precedence if it is a binary operator, even if the others look like
+        // If there are three words and the middle one is a binary operator, it is one even if the other words look like
         // operators.
         [left, operator, right] if is_binary(operator) => reader.compare(left, operator, right),
         _ => reader.any(),

@@ -1,10 +1,10 @@
-//! `dd`.
+//! The simulated command `dd`.
 
 use super::filters::{CHUNK, cost};
 use super::options::count;
 use crate::process::MockProcess;
 
-/// Copies blocks: `if=`, `of=`, `bs=`, `count=`. A block counts as memory usage while it is copied.
+/// Copies blocks from `if=` to `of=`. Uses as much memory as the block size, `bs=`.
 pub(crate) async fn dd(process: MockProcess) -> u8 {
     let (mut input, mut output) = (process.stdin.clone(), process.stdout.clone());
     let (mut block, mut blocks, mut quiet) = (512_u64, u64::MAX, false);

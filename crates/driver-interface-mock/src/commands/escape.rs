@@ -1,7 +1,7 @@
-//! Backslash escapes as in `printf` and `echo -e`.
+//! Backslash escapes, as in `printf` and `echo -e`.
 
-/// Replaces backslash escapes. If `zero_first` is set, octal numbers may have a leading zero in addition to their
-/// three digits, as in `%b` and `echo -e`. Returns the bytes, and whether the text ended early at a `\c`.
+/// Replaces backslash escapes in `text`. With `zero_first`, an octal number may have a leading zero before its three
+/// digits, as in `%b` and `echo -e`. Returns the bytes, and whether a `\c` ended the text early.
 pub(crate) fn unescape(text: &str, zero_first: bool) -> (Vec<u8>, bool) {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -55,7 +55,7 @@ pub(crate) fn unescape(text: &str, zero_first: bool) -> (Vec<u8>, bool) {
     (out, false)
 }
 
-/// Parses a number of up to `longest` digits. Returns the number and how many digits it had.
+/// Parses a number of up to `longest` digits at the start of `text`. Returns the number and its digit count.
 fn number(text: &[u8], radix: u32, longest: usize) -> (u8, usize) {
     let digits: Vec<u32> = text
         .iter()

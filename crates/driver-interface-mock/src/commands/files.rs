@@ -1,4 +1,4 @@
-//! Programs for files and directories.
+//! Simulated file and directory commands, such as `ls`.
 
 use super::options::Line;
 use super::owners::{new_mode, permissions};
@@ -235,7 +235,7 @@ fn copy(process: &MockProcess, source: &str, target: &str, remove: bool) -> Resu
         .files
         .meta(&from)
         .map_or(Meta::FILE.mode, |meta| meta.mode);
-    // If the file belongs to another user, it keeps its own permissions.
+    // If another user owns the target, this fails, and the target keeps its permissions.
     let _ = process
         .files
         .change(&process.path(target), |meta| meta.mode = mode);

@@ -1,21 +1,21 @@
-//! Programs that forward all of their input or a part of it.
+//! Simulated commands that print all or a part of their input, such as `cat` and `tail`.
 
 use std::time::Duration;
 
 use super::options::{Line, count};
 use crate::process::{Input, MockProcess, Output};
 
-/// The maximum number of bytes per read.
+/// The maximum number of bytes that a command reads at once.
 pub(super) const CHUNK: usize = 64 * 1024;
-/// The interval at which a followed file is checked.
+/// The interval at which `tail -f` checks the file.
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
-/// Returns the CPU time for processing a number of bytes: a gigabyte takes a second.
+/// Returns the CPU time that a command uses to process this many bytes: a second for a gigabyte.
 pub(super) fn cost(bytes: usize) -> Duration {
     Duration::from_nanos(bytes as u64)
 }
 
-/// Opens the inputs that a command line names, or standard input if it names none.
+/// Opens the files `names`, or standard input if there are none. Returns the named inputs and the exit code.
 pub(super) async fn inputs(process: &MockProcess, names: &[String]) -> (Vec<(String, Input)>, u8) {
     if names.is_empty() {
         return (vec![(String::new(), process.stdin.clone())], 0);
@@ -95,7 +95,7 @@ pub(crate) async fn head(process: MockProcess) -> u8 {
     status
 }
 
-/// Prints the end of the input. Buffers everything since the last line feed, so `tail /dev/zero` runs out of memory.
+/// Prints the end of each input. Buffers the whole input as memory usage, so `tail /dev/zero` runs out of memory.
 pub(crate) async fn tail(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "n:c:fFqs:").await else {
         return 1;
@@ -156,7 +156,7 @@ fn start_of_tail(data: &[u8], limit: usize, in_bytes: bool, from_start: bool) ->
     }
 }
 
-/// Prints what is appended to a file, forever.
+/// Prints what is appended to the last of the files `names`. Never returns.
 async fn follow(process: &MockProcess, names: &[String]) {
     let path = names.last().map(|name| process.path(name)).unwrap_or_default();
     let length = || process.read_path(&path).map_or(0, |data| data.len());

@@ -1,9 +1,9 @@
-//! `printf`.
+//! The simulated command `printf`.
 
 use super::escape::unescape;
 use crate::process::MockProcess;
 
-/// One directive: flags, width, precision and conversion.
+/// One conversion of a format, such as `%-5s`: flags, width, precision and type.
 #[derive(Default)]
 struct Directive {
     left: bool,
@@ -14,7 +14,7 @@ struct Directive {
     kind: char,
 }
 
-/// The maximum field width.
+/// The maximum width of a field, in characters.
 const MAX_WIDTH: usize = 16 << 20;
 
 pub(crate) async fn printf(process: MockProcess) -> u8 {
@@ -37,7 +37,7 @@ pub(crate) async fn printf(process: MockProcess) -> u8 {
     loop {
         let before = printer.args.len();
         printer.print(format);
-        // The format is reused for the remaining arguments, unless it consumes none.
+        // The format is used again for the remaining arguments, unless it has consumed none.
         if printer.done || printer.args.is_empty() || printer.args.len() == before {
             break;
         }
@@ -90,7 +90,7 @@ impl<'a> Printer<'a> {
         self.done |= cut;
     }
 
-    /// Processes one directive. Returns the text after it.
+    /// Prints one conversion, for which `text` starts after the `%`. Returns the text after the conversion.
     fn directive<'f>(&mut self, text: &'f str) -> &'f str {
         let mut directive = Directive::default();
         let mut chars = text.char_indices().peekable();

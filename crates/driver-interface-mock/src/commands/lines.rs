@@ -1,11 +1,11 @@
-//! Programs that work line by line.
+//! Simulated commands that process their input line by line, such as `grep`.
 
 use super::filters::{CHUNK, cost, inputs};
 use super::options::Line;
 use super::regex::Pattern;
 use crate::process::MockProcess;
 
-/// Searches lines for a pattern. Unsupported patterns are rejected rather than misinterpreted.
+/// Prints the lines that match a pattern. Rejects patterns that the simulation does not support.
 pub(crate) async fn grep(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "qcvioFEnhHs").await else {
         return 2;
@@ -108,7 +108,7 @@ pub(crate) async fn tr(process: MockProcess) -> u8 {
     }
 }
 
-/// Returns the bytes of a set such as `a-z`, `\n` or `[:upper:]`.
+/// Returns the bytes of a set in the notation of `tr`, such as `a-z`, `\n` or `[:upper:]`.
 fn byte_set(text: &str) -> Vec<u8> {
     let class = |range: std::ops::RangeInclusive<u8>| range.collect::<Vec<u8>>();
     match text {
@@ -182,7 +182,7 @@ pub(crate) async fn cut(process: MockProcess) -> u8 {
     status
 }
 
-/// Returns whether a list such as `1,3-5,7-` contains a number.
+/// Returns whether `number` is in a list such as `1,3-5,7-`.
 fn in_list(list: &str, number: usize) -> bool {
     list.split(',').any(|part| match part.split_once('-') {
         None => part.parse() == Ok(number),

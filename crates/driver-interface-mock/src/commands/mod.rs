@@ -1,4 +1,4 @@
-//! The programs of the simulated containers. Their output and exit codes are those of busybox.
+//! The commands that simulated containers can run. Their output and exit codes are those of busybox.
 
 mod basic;
 mod condition;
@@ -24,10 +24,10 @@ use crate::engine::IDLE;
 use crate::process::{CommandTable, MockProcess};
 use crate::shell;
 
-/// A program that the shell runs without a separate process.
+/// A command that the shell runs in its own process.
 pub(crate) type BuiltinCommand = fn(MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
 
-/// Returns the program of this name if it needs no separate process.
+/// Returns the command with this name if the shell runs it in its own process.
 pub(crate) fn builtin_command(name: &str) -> Option<BuiltinCommand> {
     Some(match name {
         "echo" => |process| Box::pin(text::echo(process)),
@@ -47,7 +47,7 @@ macro_rules! table {
     }};
 }
 
-/// Returns the programs that every container has.
+/// Returns the commands that every container has.
 pub(crate) fn stock_commands() -> CommandTable {
     table! {
         IDLE => basic::idle,

@@ -1,4 +1,4 @@
-//! Programs that resolve names. Nothing is sent anywhere: a name that resolves counts as reachable.
+//! Simulated commands that resolve host names. They send nothing: a host whose name resolves counts as reachable.
 
 use crate::process::MockProcess;
 

@@ -1,4 +1,4 @@
-//! Command-line parsing: flags first, then operands.
+//! Parsing of command lines into flags and operands.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Parses a command line. `known` lists the flags, with a `:` after each flag that takes a value. Reports an
-    /// unknown flag and returns `None`.
+    /// Parses the command line of `process`. `known` lists the flags, with a `:` after each flag that takes a value.
+    /// For an unknown flag, prints an error and returns `None`.
     pub(super) async fn parse(process: &MockProcess, known: &str) -> Option<Self> {
         let args = process.args().get(1..).unwrap_or_default();
         match parse(args, known) {
@@ -76,7 +76,7 @@ fn parse(args: &[String], known: &str) -> Result<Line, String> {
     Ok(line)
 }
 
-/// Parses a count with the suffixes of `head`, `tail` and `dd`.
+/// Parses a number with a size suffix, as `head`, `tail` and `dd` accept it. Returns `None` if it is invalid.
 pub(super) fn count(text: &str) -> Option<u64> {
     let (digits, factor) = match text.char_indices().last()? {
         (at, 'b') => (text.get(..at)?, 512),

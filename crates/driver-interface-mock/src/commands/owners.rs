@@ -1,10 +1,10 @@
-//! Programs for owners, permissions, file status and links.
+//! Simulated commands for owners, permissions, file status and links, such as `chmod`.
 
 use super::options::Line;
 use crate::fs::{Errno, Meta, Node};
 use crate::process::MockProcess;
 
-/// Formats a mode as `rwxr-xr-x`.
+/// Returns the permissions `mode` in the format `rwxr-xr-x`.
 pub(super) fn permissions(mode: u32) -> String {
     let bit = |shift: u32, shown: char| if mode >> shift & 1 == 1 { shown } else { '-' };
     let mut text: String = (0..9)
@@ -26,7 +26,7 @@ pub(super) fn permissions(mode: u32) -> String {
     text
 }
 
-/// Sets permissions, given in octal digits or as in `u+x,go-w`.
+/// Sets the permissions of files, given in octal digits or as in `u+x,go-w`.
 pub(crate) async fn chmod(process: MockProcess) -> u8 {
     change(process, |requested, meta, _| {
         meta.mode = new_mode(requested, meta.mode).ok_or(Refused::Unclear)?;
@@ -35,7 +35,7 @@ pub(crate) async fn chmod(process: MockProcess) -> u8 {
     .await
 }
 
-/// Sets owners, given as numbers or as `root`.
+/// Sets the owners of files, given as numbers or as `root`.
 pub(crate) async fn chown(process: MockProcess) -> u8 {
     change(process, |requested, meta, may_give| {
         let (user, group) = requested
@@ -69,13 +69,13 @@ pub(crate) async fn chown(process: MockProcess) -> u8 {
     .await
 }
 
-/// The reason why a file was left unchanged.
+/// The reason why `chmod` or `chown` left a file unchanged.
 enum Refused {
     Unclear,
     NotPermitted,
 }
 
-/// Changes files as the command line requests. The last argument of `apply` is whether the user may change owners.
+/// Calls `apply` for each file, with the first operand, the metadata, and whether the user may change owners.
 async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;
@@ -150,7 +150,7 @@ pub(super) fn new_mode(requested: &str, old: u32) -> Option<u32> {
     Some(mode)
 }
 
-/// Prints the status of files: with `-c` in the given format, otherwise name and size.
+/// Prints the status of files: in the format given by `-c`, otherwise the name and size.
 pub(crate) async fn stat(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "c:tL").await else {
         return 1;

@@ -3,7 +3,7 @@
 
 use crate::shell::glob::set_fits;
 
-/// A pattern.
+/// A parsed pattern of `grep`.
 pub(super) struct Pattern {
     alternatives: Vec<Branch>,
     any_case: bool,
@@ -28,7 +28,7 @@ enum One {
 }
 
 impl Pattern {
-    /// Parses a pattern, or returns `None` if part of it is not supported.
+    /// Parses `text` as a regular expression, or as a plain string if `fixed`. Returns `None` for unsupported syntax.
     pub(super) fn parse(text: &str, fixed: bool, extended: bool, any_case: bool) -> Option<Self> {
         let text = if any_case {
             text.to_lowercase()
@@ -53,7 +53,7 @@ impl Pattern {
         })
     }
 
-    /// Returns whether a line contains a match.
+    /// Returns whether the pattern matches a part of `line`.
     pub(super) fn fits(&self, line: &str) -> bool {
         let chars: Vec<char> = if self.any_case {
             line.to_lowercase()
@@ -140,7 +140,7 @@ impl Branch {
     }
 
     fn fits(&self, line: &[char]) -> bool {
-        // Tracks all positions at which the items so far can end. Without backtracking, no pattern is slow.
+        // Tracks all positions at which the items so far can end, instead of backtracking, which can be slow.
         let mut ends: Vec<bool> = (0..=line.len()).map(|at| at == 0 || !self.at_start).collect();
         for item in &self.items {
             let mut next = vec![false; line.len() + 1];
@@ -155,7 +155,7 @@ impl Branch {
                     .and_then(|before| ends.get(before))
                     .copied()
                     .unwrap_or(false);
-                // An item that matched at least once may match again.
+                // An item that may repeat and has matched once may match again.
                 carried = step && (from_before || (carried && item.many));
                 let skipped = item.least == 0 && ends.get(at).copied().unwrap_or(false);
                 *slot = carried || skipped;

@@ -1,4 +1,4 @@
-//! Programs about the system and its processes.
+//! Simulated commands about the system and its processes, such as `date` and `kill`.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -66,7 +66,7 @@ pub(crate) async fn uname(process: MockProcess) -> u8 {
     process.answer(text).await
 }
 
-/// Prints the engine's time: `+%s`, `+%s%N`, `+%N`, or RFC 3339.
+/// Prints the engine's time in the format `+%s`, `+%s%N` or `+%N`, by default as RFC 3339.
 pub(crate) async fn date(process: MockProcess) -> u8 {
     let now = process.host.clock.now();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(crate) async fn date(process: MockProcess) -> u8 {
     process.answer(format!("{text}\n")).await
 }
 
-/// Prints the environment, or runs a program with additional variables.
+/// Prints the environment, or runs a program with additional environment variables.
 pub(crate) async fn env(mut process: MockProcess) -> u8 {
     let mut rest = process.args().get(1..).unwrap_or_default().to_vec();
     if rest.first().is_some_and(|arg| arg == "-i" || arg == "-") {
@@ -102,7 +102,7 @@ pub(crate) async fn env(mut process: MockProcess) -> u8 {
     run_instead(process, rest, "env").await
 }
 
-/// Replaces the program of the process.
+/// Runs the program that `words` give in this process. `name` is the command whose name errors mention.
 async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
     let program = words.first().cloned().unwrap_or_default();
     match process.launcher().load_as_script(&program, &words) {
@@ -122,7 +122,7 @@ async fn cannot_execute(process: &MockProcess, name: &str, program: &str, proble
     problem.exit_code()
 }
 
-/// Runs a program as if in its own session; the simulation has no sessions.
+/// Runs a program like `setsid`, but in the same session: the simulation has no sessions.
 pub(crate) async fn setsid(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default().to_vec();
     run_instead(process, words, "setsid").await
@@ -134,7 +134,7 @@ pub(crate) async fn nohup(process: MockProcess) -> u8 {
     run_instead(process, words, "nohup").await
 }
 
-/// Prints the path of the terminal on standard input, if there is one.
+/// Prints the path of the terminal on standard input, or that there is none.
 pub(crate) async fn tty(process: MockProcess) -> u8 {
     let there = process.stdin.is_terminal();
     process
@@ -143,7 +143,7 @@ pub(crate) async fn tty(process: MockProcess) -> u8 {
     u8::from(!there)
 }
 
-/// Prints the terminal's size with `size`, and sets the modes in [`Modes`]. Accepts all other settings and ignores
+/// Prints the terminal's size for `size`, and changes the modes in [`Modes`]. Accepts all other settings, but ignores
 /// them.
 pub(crate) async fn stty(process: MockProcess) -> u8 {
     let Some(terminal) = process.terminal.clone().filter(|_| process.stdin.is_terminal()) else {
@@ -214,7 +214,7 @@ pub(crate) async fn ps(process: MockProcess) -> u8 {
     process.answer(text).await
 }
 
-/// Sends a signal to processes by id. With `-l`, lists signals.
+/// Sends a signal to the processes with the given ids. With `-l`, lists the signals.
 pub(crate) async fn kill(process: MockProcess) -> u8 {
     let mut args = process.args().get(1..).unwrap_or_default().to_vec();
     let mut signal = Some(Signal::Term);
@@ -256,7 +256,7 @@ pub(crate) async fn kill(process: MockProcess) -> u8 {
             status = 1;
         }
     }
-    // A signal that a process sends to itself must take effect before the next command runs.
+    // If the signal is for this process, it must take effect before the next command runs.
     tokio::task::yield_now().await;
     status
 }
@@ -281,7 +281,7 @@ async fn list_signals(process: &MockProcess, of: Option<&String>) -> u8 {
     process.answer(text).await
 }
 
-/// Runs a program and terminates it after a time, with `TERM` or the signal given by `-s`.
+/// Runs a program and, after the given time, sends it `TERM` or the signal given by `-s`.
 pub(crate) async fn timeout(process: MockProcess) -> u8 {
     let mut args = process.args().get(1..).unwrap_or_default().to_vec();
     let mut signal = Signal::Term;
@@ -316,7 +316,7 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
         Err(_) => {
             entry.send(signal);
             let exit = run.await;
-            // `timeout` shares a process with the program, so a signal that ends the program ends both.
+            // Really, `timeout` and the program share a process, so a signal that ends one ends both.
             if let Some(signal) = exit.signal {
                 process.entry.send(signal);
                 tokio::task::yield_now().await;
@@ -326,7 +326,7 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
     }
 }
 
-/// Prints a ulimit: the soft limit, or with `-H` the hard limit.
+/// Prints a limit of the process: the soft limit or, with `-H`, the hard limit.
 pub(crate) async fn ulimit(process: MockProcess) -> u8 {
     const NAMES: [(char, &str); 8] = [
         ('n', "nofile"),

@@ -1,9 +1,9 @@
-//! Programs that print text.
+//! Simulated commands that print text, such as `echo`.
 
 use super::escape::unescape;
 use crate::process::MockProcess;
 
-/// The number of bytes per write.
+/// The number of bytes that a command with much output writes at once.
 const CHUNK: usize = 8 * 1024;
 
 pub(crate) async fn echo(process: MockProcess) -> u8 {
@@ -65,7 +65,7 @@ pub(crate) async fn dirname(process: MockProcess) -> u8 {
     process.answer(format!("{directory}\n")).await
 }
 
-/// Prints a line repeatedly, until its output is closed.
+/// Prints a line repeatedly until its output is closed.
 pub(crate) async fn yes(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default();
     let line = format!(

@@ -1,10 +1,10 @@
-//! Responses of the simulated engine, used as the sources of errors.
+//! Simulated responses of the engine, which errors carry as their source.
 
 use std::fmt;
 
 use crate::profile::Kind;
 
-/// A refusal of the engine. For mock-docker, its message has Docker's wording.
+/// A refusal by the engine. For mock-docker, its message has Docker's wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NameTaken { name: String, by: String },
@@ -25,7 +25,7 @@ pub(crate) enum Refusal {
     BadArchive(&'static str),
 }
 
-/// A response of the engine, as the source of an error.
+/// A response of the engine that an error carries as its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EngineAnswer {
     status: Option<u16>,

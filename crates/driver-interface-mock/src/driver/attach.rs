@@ -1,4 +1,4 @@
-//! Inspecting volumes and networks, and attaching containers to networks.
+//! Inspecting volumes and networks, and connecting containers to networks.
 
 use driver_interface_errors::{NetworkConnectError, NetworkNotFoundError, Result};
 use driver_interface_types::{
@@ -102,7 +102,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Returns the full ids of a network and a container of this namespace.
+    /// Returns the full ids of `network` and `container`. Fails unless both exist in this driver's namespace.
     fn both(
         &self,
         state: &State,

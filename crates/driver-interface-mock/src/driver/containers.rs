@@ -21,7 +21,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Starts a container that is not running.
+    /// Starts a container, unless it is already running.
     pub(super) fn start_now(&self, id: &ContainerId) -> Result<StartOutcome> {
         let engine = &self.core.engine;
         let mut state = engine.state();
@@ -177,7 +177,7 @@ fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError
         .into()
 }
 
-/// Returns the message, the hint and the engine's refusal for a problem.
+/// Returns the message, hint and engine refusal of the error that reports `problem`.
 pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
     match problem {
         StartProblem::NoSuchProgram(program) => (

@@ -1,4 +1,4 @@
-//! The driver trait, forwarded to the implementation of each operation.
+//! The implementation of the driver trait. Each method forwards to a method in another module.
 
 #![deny(clippy::missing_trait_methods)]
 

@@ -1,4 +1,4 @@
-//! Creating containers: the config is checked as a whole, then the container is created in one step.
+//! Creating containers: the driver first checks the whole config, and then creates the container in one step.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || self.check(config), work).await
     }
 
-    /// Performs the checks that need no engine.
+    /// Checks the config as far as that is possible without the engine.
     fn check(&self, config: &ContainerConfig) -> Result<()> {
         let violations = self.violations(config);
         if !violations.is_empty() {
@@ -58,7 +58,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Returns the violations in the config.
+    /// Returns the violations of the validation rules in the config, including the rule of this kind of driver.
     pub(super) fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
             Ok(()) => Vec::new(),
@@ -79,7 +79,7 @@ impl<K: Kind> MockDriver<K> {
         violations
     }
 
-    /// Returns the enforcement of limits and security options in a simulated container.
+    /// Reports how a simulated container enforces the limits and security options of `config`.
     pub(super) fn enforcement(config: &ContainerConfig) -> EnforcementReport {
         let mut report = Self::guarantees();
         if config.resources.disk.is_none() {
@@ -88,7 +88,7 @@ impl<K: Kind> MockDriver<K> {
         report
     }
 
-    /// Returns the container that an earlier creation with this key created.
+    /// Returns the container that an earlier call with this key created, or `None` if there is none.
     fn created_before(
         &self,
         state: &State,
@@ -103,7 +103,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(container.instance())
     }
 
-    /// Creates the container atomically.
+    /// Atomically creates the container, or returns the one that an earlier call with this key created.
     fn commit(
         &self,
         config: &ContainerConfig,
@@ -206,7 +206,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(())
     }
 
-    /// Returns the owner of the driver's resources.
+    /// Returns the ownership that resources created by this driver get.
     pub(super) fn ownership(&self) -> Ownership {
         let options = &self.core.options;
         let owner = format!("{}.{}.{:x}", K::PROFILE.name, std::process::id(), options.seed);
@@ -226,7 +226,7 @@ fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     entrypoint.iter().chain(command).cloned().collect()
 }
 
-/// Returns the config with the image's values filled in where it has none.
+/// Returns the config with the image's value in place of each setting that the config does not have.
 pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
     let mut full = config.clone();
     full.stop_signal = full.stop_signal.or(image.stop_signal);
@@ -254,7 +254,7 @@ fn resolver_file(config: &ContainerConfig) -> String {
         .collect()
 }
 
-/// Returns a summary of a config, without secrets.
+/// Returns a summary of a config for the recorded call. It contains no secrets.
 pub(super) fn summary_of(config: &ContainerConfig) -> String {
     let program = config
         .command

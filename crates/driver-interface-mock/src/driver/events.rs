@@ -1,4 +1,4 @@
-//! Events as a stream.
+//! The stream of container events.
 
 use driver_interface_errors::{ConfigurationError, Result};
 use driver_interface_types::{Event, EventFilter, EventKind, EventStream, Namespace};
@@ -11,7 +11,7 @@ use crate::engine::Position;
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// A reader of the events, and its position.
+/// A reader of the engine's events, and its position.
 struct Reader {
     engine: MockEngine,
     namespace: Namespace,
@@ -60,7 +60,7 @@ impl<K: Kind> MockDriver<K> {
 }
 
 impl Reader {
-    /// Returns the next event that matches, or `None` once the engine is reset.
+    /// Returns the next event that matches the filter, or `None` once the engine is reset.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let found = {

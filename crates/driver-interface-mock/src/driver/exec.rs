@@ -1,4 +1,4 @@
-//! Commands in running containers: waiting for them, and detached exec.
+//! Running commands in containers: with their output, or detached.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::engine::{Exec, ExecProblem, ExecRequest, State};
 use crate::process::{Client, Input, Output, Terminal};
 use crate::profile::Kind;
 
-/// The kept part of one output stream.
+/// One output stream of a command, of which at most a given number of bytes is kept.
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
     ended: bool,
@@ -97,7 +97,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Starts a command in a container of this namespace.
+    /// Starts a command in the container `id`, which must belong to this driver's namespace.
     pub(super) fn start_command(
         &self,
         state: &mut State,
@@ -125,7 +125,7 @@ impl Kept {
         }
     }
 
-    /// Waits for the next chunk or the end of the output.
+    /// Waits for the next chunk and keeps it, or notes the end of the output.
     async fn take(&mut self) {
         match self.chunks.recv().await {
             Some(chunk) => self.bytes.push(&chunk),
@@ -133,7 +133,7 @@ impl Kept {
         }
     }
 
-    /// Takes the chunks that have already arrived.
+    /// Keeps the chunks that have already arrived.
     fn drain(&mut self) {
         while let Ok(chunk) = self.chunks.try_recv() {
             self.bytes.push(&chunk);
@@ -141,7 +141,7 @@ impl Kept {
     }
 }
 
-/// Returns the recorded call for a command: its program, without arguments or values.
+/// Returns the recorded call for a command. Its summary contains the program's name, but no arguments or values.
 pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfig) -> Call {
     let program = config.argv.first().map_or("", String::as_str);
     let program = program.rsplit('/').next().unwrap_or(program);
@@ -153,7 +153,7 @@ pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfi
     Call::new(operation).on(id).summary(summary)
 }
 
-/// Returns the exec request. If the config has a terminal, the terminal replaces the input and the error stream.
+/// Returns the exec request for `config`. With `terminal`, input comes from the terminal, and errors go to `stdout`.
 pub(super) fn request(
     config: &ExecConfig,
     terminal: Option<Arc<Terminal>>,

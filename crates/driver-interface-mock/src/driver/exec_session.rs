@@ -19,10 +19,10 @@ use crate::engine::Exec;
 use crate::process::{Client, Input, Output, Terminal, pipe};
 use crate::profile::Kind;
 
-/// The maximum amount of buffered input.
+/// The maximum number of input bytes that are buffered.
 const BUFFER: usize = 64 * 1024;
 
-/// The output of a command.
+/// A reader of one output stream of a command.
 struct Reader {
     chunks: mpsc::Receiver<Bytes>,
     rest: Bytes,
@@ -52,7 +52,7 @@ impl<K: Kind> MockDriver<K> {
             let keys = if has_terminal {
                 Keys::Terminal(screen)
             } else {
-                // Nothing is echoed without a terminal, and this sender would keep the output open.
+                // Without a terminal, nothing is echoed, and this sender would keep the output open.
                 drop(screen);
                 Keys::Pipe(sink)
             };
@@ -79,16 +79,16 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// The destination of a session's input.
+/// The destination of an exec session's input.
 enum Keys {
     /// A pipe that the command reads.
     Pipe(Option<Output>),
-    /// The command's terminal, which echoes the input to this client.
+    /// The command's terminal, and the client to which the terminal echoes the input.
     Terminal(Client),
 }
 
 impl Keys {
-    /// Forwards a chunk. Returns whether there may still be a reader.
+    /// Writes `bytes` to the destination. Returns `false` if nothing can read the input any more.
     async fn pass(&self, bytes: &[u8], exec: &Exec) -> bool {
         match self {
             Self::Pipe(Some(sink)) => sink.write(bytes).await.is_ok(),
@@ -107,14 +107,14 @@ impl Keys {
     }
 }
 
-/// Waits for the exit of a command without keeping it alive before that.
+/// Waits until a command has exited. The weak reference does not keep the command alive until then.
 async fn ended(exec: &Weak<Exec>) {
     if let Some(exec) = exec.upgrade() {
         exec.wait().await;
     }
 }
 
-/// Forwards the session's input until it ends or the command exits.
+/// Forwards the session's input to the command until the input ends or the command exits.
 async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
     let mut piece = vec![0; BUFFER];
     let pass = async {
@@ -137,7 +137,7 @@ async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
     }
 }
 
-/// Sends the whole input, followed by its end.
+/// Sends `bytes` as the whole input of the command, followed by the end of input.
 async fn type_all(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
     let pass = async {
         if let Some(exec) = exec.upgrade()

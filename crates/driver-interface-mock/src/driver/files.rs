@@ -1,4 +1,4 @@
-//! Files of containers: reading and writing them, and copying archives.
+//! Files of containers: reading and writing them, and copying them as archives.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl<K: Kind> MockDriver<K> {
             .summary(format!("{path}, {length} bytes"));
         let checked = validate_write_file(&file);
         let work = async {
-            // Check for write access before the content is read, and once more afterwards.
+            // This check comes before the content is read. It is repeated afterwards, because reading takes time.
             self.files(id)?;
             let content = all_of(file.content.into_stream()).await?;
             if content.len() as u64 != length {
@@ -117,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
             }
             let archive = all_of(archive).await?.freeze();
             let (files, _) = self.files(id)?;
-            // Files unpacked before a failure are kept.
+            // If this fails, the files that were already unpacked are kept.
             unpack(&files, at, &archive).map_err(|problem| {
                 let error = match problem.errno {
                     Some(errno) => failed(&problem.path, errno),
@@ -149,7 +149,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Returns a container's files as the engine sees them, and the owner of new files.
+    /// Returns a container's files as root sees them, and the owner of files created in it.
     fn files(&self, id: &ContainerId) -> Result<(FileSystem, FileOwner)> {
         let mut state = self.core.engine.state();
         let container = state
@@ -161,7 +161,7 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the owner of files that a user creates; root if the user is given by name.
+/// Returns the owner of files that `user` creates, given as `UID` or `UID:GID`. Returns root if a name is given.
 fn owner_of(user: &str) -> FileOwner {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     match (uid.parse(), gid.parse()) {
@@ -184,7 +184,7 @@ async fn all_of(mut stream: ByteStream) -> Result<BytesMut> {
     Ok(all)
 }
 
-/// Returns the error for a call that changed nothing.
+/// Returns the error of a file operation that changed nothing.
 fn refused(path: &str, kind: FileSystemErrorKind, message: String) -> FileSystemError {
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
 }

@@ -16,7 +16,7 @@ use crate::fs::{Tree, read_tar};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
-    /// Ensures that the engine has an image, according to the config's pull policy.
+    /// Pulls an image if the config's pull policy requires it. Fails if the image is missing and must not be pulled.
     pub(super) async fn ensure_image(&self, image: &ImageRef, config: &ContainerConfig) -> Result<()> {
         let is_there = self.core.engine.state().images.get(image).is_some();
         match config.pull_policy {
@@ -27,7 +27,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Pulls an image, which takes as long as any other operation.
+    /// Pulls an image with simulated latency.
     async fn pull(&self, image: &ImageRef) -> Result<()> {
         self.simulate_latency(Duration::ZERO).await;
         let mut state = self.core.engine.state();
@@ -131,7 +131,7 @@ pub(super) fn no_such_image<K: Kind>(image: &ImageRef) -> DriverError {
         .into()
 }
 
-/// Returns the whole content of an archive.
+/// Reads an archive stream to its end and returns its content.
 async fn collected(mut archive: TarStream) -> Result<Bytes> {
     let mut all = BytesMut::new();
     while let Some(piece) = archive.next().await {

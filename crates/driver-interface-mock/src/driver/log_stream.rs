@@ -1,4 +1,4 @@
-//! Logs as a stream.
+//! The stream of a container's log.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::engine::{Changes, LogSelection, LogStore, Next, Phase};
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// A reader of a container's logs.
+/// A reader of a container's log.
 struct Reader {
     engine: MockEngine,
     id: ContainerId,
@@ -24,16 +24,16 @@ struct Reader {
     selection: LogSelection,
     timestamps: bool,
     position: u64,
-    /// The position before which the reader stops.
+    /// The line number at which the reader stops.
     before: u64,
-    /// The number of the run after which the reader stops, counted from 1.
+    /// The last run whose lines are read, counted from 1.
     run: usize,
     live: Option<Live>,
-    /// The rest of a line that is too long for one chunk.
+    /// The chunks of the current line that are not returned yet.
     rest: Option<LogChunkSplitter>,
 }
 
-/// The changes that a reader waits for.
+/// The notifications that a following reader waits for.
 struct Live {
     changed: watch::Receiver<Changes>,
     arrived: watch::Receiver<u64>,
@@ -96,7 +96,7 @@ impl Reader {
             if let Some(chunk) = self.rest.as_mut().and_then(Iterator::next) {
                 return Some(Ok(chunk));
             }
-            // The end is checked first, so that no line written before it is missed.
+            // `is_over` is called before the log is read, so that no line written in between is missed.
             let over = self.live.is_none() || self.is_over();
             match self
                 .logs
@@ -126,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// Returns whether the log is complete: the run is over, the container was removed, or `until` has passed.
+    /// Returns whether no more lines can follow: the run has ended, the container was removed, or `until` has passed.
     fn is_over(&self) -> bool {
         if self
             .selection
@@ -145,7 +145,7 @@ impl Reader {
         }
     }
 
-    /// Waits for a line, a change of the container, or `until`.
+    /// Waits for a new line, a change of the container's state, or the time `until`.
     async fn change(&mut self) {
         let time_left = self.selection.until.map(|until| {
             let left = until.duration_since(self.engine.now());

@@ -1,4 +1,4 @@
-//! Logs: reading the existing ones, or following them to the end.
+//! Reading a container's log, with or without following it to the end of the run.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl<K: Kind> MockDriver<K> {
         })
     }
 
-    /// Waits until the container is removed or its run exits: the current run or, if there is none, the next.
+    /// Waits until the container is removed or its run has ended: the current run or, if there is none, the next.
     async fn until_its_end(&self, followed: &mut Followed) -> Result<()> {
         let mut followed_run = None;
         loop {

@@ -1,4 +1,4 @@
-//! The drivers: the trait implemented over the simulated engine, shared by both kinds.
+//! The mock drivers. Both kinds share one implementation over the simulated engine.
 
 mod answer;
 mod attach;
@@ -54,7 +54,7 @@ pub type MockDockerDriver = MockDriver<Docker>;
 /// writable mounts: they are rejected with `ConfigurationError` at `volumes[n].readOnly`.
 pub type MockLocalDriver = MockDriver<Local>;
 
-/// A simulated driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. Clones share one driver.
+/// A mock driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. Clones share one driver.
 pub struct MockDriver<K> {
     core: Arc<Core>,
     kind: PhantomData<K>,
@@ -76,13 +76,13 @@ struct Core {
     recorder: Recorder,
     faults: Faults,
     rng: Mutex<StdRng>,
-    /// The initial seed of the generator. It differs between drivers of one engine, so that no two generate the
-    /// same keys.
+    /// The initial seed of `rng`. It differs between the drivers of an engine, so that no two drivers generate the same
+    /// keys.
     rng_seed: u64,
     connected_at: Instant,
 }
 
-/// The deadline of a call that follows logs.
+/// The time that a call that follows logs gets in addition to the normal deadline.
 const FOLLOW_DEADLINE: Duration = Duration::from_secs(3600);
 
 impl<K: Kind> MockDriver<K> {
@@ -91,7 +91,7 @@ impl<K: Kind> MockDriver<K> {
         Self::builder().build()
     }
 
-    /// Returns a builder.
+    /// Returns a builder for a driver.
     pub fn builder() -> MockBuilder<K> {
         MockBuilder::new()
     }
@@ -118,7 +118,7 @@ impl<K: Kind> MockDriver<K> {
         &self.core.engine
     }
 
-    /// Returns the calls received, in the order in which they began, including those in progress.
+    /// Returns the calls that the driver has received, including those in progress, in the order in which they began.
     pub fn calls(&self) -> Vec<RecordedCall> {
         self.core.recorder.all()
     }
@@ -146,11 +146,11 @@ impl<K: Kind> MockDriver<K> {
         &self.core.options.namespace
     }
 
-    /// Runs one operation: records the call, waits for its latency, applies scripted faults and the deadline,
-    /// requires a reachable engine, and adds the operation to errors.
+    /// Runs one operation: records the call, simulates its latency, applies scripted faults and the deadline, requires
+    /// a reachable engine, and adds the driver and the operation to an error.
     ///
-    /// `check` first validates the input, which takes no time. The work starts after the latency, so dropping the
-    /// call earlier has no effect.
+    /// `check` validates the input first, which takes no time. `work` starts after the latency, so dropping the future
+    /// before that has no effect.
     async fn call<T>(
         &self,
         call: Call,
@@ -213,7 +213,7 @@ impl<K: Kind> MockDriver<K> {
         };
         let time = own.saturating_add(delay);
         if time.is_zero() {
-            // Yield even without latency: a caller that polls must not keep containers from running.
+            // Yield even without latency, so that a caller that polls in a loop lets the containers run.
             tokio::task::yield_now().await;
         } else {
             sleep(time).await;
@@ -227,12 +227,12 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Returns a string of hex digits that is unique to this driver.
+    /// Returns a random string of 16 hex digits. The drivers of an engine generate different strings.
     fn random_text(&self) -> String {
         format!("{:016x}", lock(&self.core.rng).random::<u64>())
     }
 
-    /// Returns the capabilities of a mock. Its limits hold because simulated processes cannot evade them.
+    /// Returns the capabilities of a mock. Its limits count as enforced: simulated processes cannot evade them.
     fn declared() -> Capabilities {
         let mut can = Capabilities::minimal();
         can.operations.extend(Operation::ALL);
@@ -269,13 +269,13 @@ fn unreachable_engine(reason: &str) -> DriverError {
         .into()
 }
 
-/// The record of a call, and its time limits.
+/// The data to record about a call, and the call's time limits.
 struct Call {
     operation: Operation,
     target: Option<String>,
     summary: String,
     extra_time: Duration,
-    /// Whether the deadline applies only until the work begins.
+    /// Whether the deadline ends when the work begins, so that the work itself may take any time.
     unbounded: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Dry runs of a creation.
+//! Planning the creation of a container without creating it.
 
 use driver_interface_errors::Result;
 use driver_interface_types::{
@@ -30,7 +30,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Returns the config with defaults filled in, as far as they are known without pulling the image.
+    /// Returns the config with its defaults filled in, including those of the image if it is present.
     fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
         let mut full = config.clone();
         full.init.get_or_insert(true);
@@ -42,7 +42,7 @@ impl<K: Kind> MockDriver<K> {
         full
     }
 
-    /// Returns the violations that need no engine, each with its path.
+    /// Returns the reasons to refuse the config that do not depend on the state of the engine.
     fn refused(&self, config: &ContainerConfig) -> Vec<Warning> {
         let violations = self.violations(config).into_iter();
         let mut found: Vec<Warning> = violations
@@ -66,14 +66,15 @@ impl<K: Kind> MockDriver<K> {
         found
     }
 
-    /// Returns the problems with the current state of the engine.
+    /// Returns the reasons why the engine, in its current state, cannot create this container: the name is taken, or a
+    /// volume, network or image does not exist.
     fn missing(&self, config: &ContainerConfig) -> Vec<Warning> {
         let state = self.core.engine.state();
         let mut found = Vec::new();
         if let Some(name) = &config.name
             && let Some(holder) = state.containers.named(name)
         {
-            // A container with the same key is the requested one.
+            // If the holder was created with the same key, the creation would return it.
             let key = holder.labels.get(label::OPERATION);
             let repeats = config.operation_key.is_some() && config.operation_key.as_ref() == key;
             if !repeats {

@@ -1,4 +1,4 @@
-//! Pulling images, step by step.
+//! Pulling images with progress reports.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::Operation;
 use crate::engine::PullRefusal;
 use crate::profile::Kind;
 
-/// The progress that a pull reports: layer, step, and bytes done.
+/// The progress reports of a pull: layer, status, and bytes done.
 const STEPS: [(&str, &str, Option<u64>); 6] = [
     ("5a1d0c6f3e27", "Pulling fs layer", None),
     ("c0ffee0badd1", "Pulling fs layer", None),
@@ -117,7 +117,7 @@ impl<K: Kind> Pull<K> {
     }
 }
 
-/// Converts a registry's refusal to the error of a pull.
+/// Converts a registry's refusal to the error that the pull returns.
 pub(super) fn pull_refused<K: Kind>(image: &ImageRef, refusal: PullRefusal) -> DriverError {
     match refusal {
         PullRefusal::Missing => no_such_image::<K>(image),

@@ -1,4 +1,4 @@
-//! Volumes and networks.
+//! Creating, listing and removing volumes and networks.
 
 use driver_interface_errors::{
     Effect, Hint, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError, Result,
@@ -183,7 +183,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Removes nothing: a simulated session network disappears with its last container.
+    /// Removes nothing and returns 0: a simulated session network disappears with its last container.
     pub(super) async fn drop_idle_networks(&self) -> Result<usize> {
         self.call(Call::new(Operation::RemoveIdleNetworks), || Ok(()), async {
             Ok(0)

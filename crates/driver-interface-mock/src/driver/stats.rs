@@ -1,4 +1,4 @@
-//! Resource usage of containers.
+//! Resource usage of containers, once or as a stream.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::engine::Changes;
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// The interval between measurements.
+/// The interval between two measurements.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The memory that every process uses without declaring it, such as its code and stack.
+/// The memory that is counted for each process in addition to what it declares, such as its code and stack.
 const PROCESS_BYTES: u64 = 384 * 1024;
 
-/// One run of a container that is measured periodically.
+/// Measures one run of a container periodically.
 struct Meter {
     engine: MockEngine,
     id: ContainerId,
@@ -75,7 +75,7 @@ impl<K: Kind> MockDriver<K> {
 }
 
 impl Meter {
-    /// Returns the next measurement, or `None` once the run is over.
+    /// Returns the next measurement, or `None` once the run has ended.
     async fn next(&mut self) -> Option<ContainerStats> {
         loop {
             tokio::select! {
@@ -102,7 +102,7 @@ impl Meter {
         run.is_some_and(|run| run.number == self.run)
     }
 
-    /// Takes a measurement. The CPU share covers the time since the last one.
+    /// Returns the usage, or `None` once the run has ended. The CPU share is that since the last measurement.
     fn measure(&mut self) -> Option<ContainerStats> {
         let state = self.engine.state();
         let container = state.containers.get(&self.id)?;
@@ -122,7 +122,7 @@ impl Meter {
             stats.cpu_cores = used.as_secs_f64() / passed.as_secs_f64();
         }
         if container.ip_address().is_some() {
-            // Nothing is sent over simulated networks.
+            // Simulated networks transmit nothing.
             (stats.network_received_bytes, stats.network_sent_bytes) = (Some(0), Some(0));
         }
         self.before = stats.clone();

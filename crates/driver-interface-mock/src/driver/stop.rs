@@ -1,4 +1,4 @@
-//! Stopping containers: sending the signal, waiting and, if requested, killing.
+//! Stopping containers: the driver sends the stop signal, waits, and kills the container if that was requested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::engine::{Changes, Container, Run};
 use crate::process::{Entry, Signal};
 use crate::profile::Kind;
 
-/// The exit code of a main process that was killed.
+/// The exit code of a main process that `KILL` ended.
 const KILLED: i64 = 137;
 
-/// The run to be stopped.
+/// The run of a container that a call stops.
 struct Target {
     id: ContainerId,
     number: u64,
@@ -39,7 +39,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Stops the current run and starts a new one.
+    /// Stops the current run, if there is one, and starts a new one.
     pub(super) async fn restart(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         let grace = grace_of::<K>(options);
         let how = if options.force { "force" } else { "graceful" };
@@ -77,7 +77,7 @@ impl<K: Kind> MockDriver<K> {
         self.over(&mut target).await.map(|()| StopOutcome::Killed)
     }
 
-    /// Returns how the stopped container exited; another call may have killed it.
+    /// Returns the outcome of a stop after which the container exited. Another call may have killed it meanwhile.
     fn outcome(&self, id: &ContainerId) -> StopOutcome {
         let state = self.core.engine.state();
         let container = state.containers.get(id).and_then(Container::instance);
@@ -87,7 +87,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Unpauses a paused run so that it can handle the signal.
+    /// Unpauses the run if it is paused, so that it can handle the signal.
     fn thaw(&self, target: &Target) {
         let mut state = self.core.engine.state();
         let state = &mut *state;
@@ -117,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
         }))
     }
 
-    /// Waits until every reader sees the exit. By then, another caller may have restarted the container.
+    /// Waits until the run has ended and readers see that. Another caller may already have restarted the container.
     async fn over(&self, target: &mut Target) -> Result<()> {
         loop {
             {
@@ -136,7 +136,7 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the grace period of a stop: the caller's, or the default of a graceful stop.
+/// Returns the caller's timeout or, without one, 0 for a forced stop and the default for a graceful stop.
 fn grace_of<K: Kind>(options: StopOptions) -> Duration {
     let default = if options.force {
         Duration::ZERO

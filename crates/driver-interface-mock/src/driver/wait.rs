@@ -1,4 +1,4 @@
-//! Waiting for a container's exit, sending signals, and pausing.
+//! Waiting for a container's exit, sending signals to it, and pausing it.
 
 use driver_interface_errors::{
     ContainerNotRunningError, DriverError, Result, UnsupportedError, WaitTimeoutError,
@@ -110,7 +110,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Pauses or unpauses a container. Returns whether its state changed.
+    /// Pauses the container if `yes` is set, otherwise unpauses it. Returns whether the container's state changed.
     fn freeze(&self, id: &ContainerId, yes: bool) -> Result<bool> {
         let mut state = self.core.engine.state();
         let container = state

@@ -1,4 +1,4 @@
-//! The addresses of containers on simulated networks.
+//! Allocation of container addresses on simulated networks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use crate::sync::lock;
 
-/// The range of the last byte of the addresses that containers get.
+/// The values of the last byte of a container's address.
 const HOSTS: std::ops::RangeInclusive<u8> = 2..=254;
 
-/// The networks on which containers have had addresses.
+/// The subnets of all networks on which a container has had an address.
 #[derive(Debug, Default)]
 pub(super) struct Subnets(BTreeMap<String, Subnet>);
 
@@ -21,7 +21,7 @@ struct Subnet {
 
 type Taken = Arc<Mutex<BTreeSet<u8>>>;
 
-/// An address of a running container. Dropping it frees the address.
+/// An address of a running container. Dropping the value frees the address.
 #[derive(Debug)]
 pub(crate) struct Address {
     ip: Ipv4Addr,
@@ -29,7 +29,7 @@ pub(crate) struct Address {
 }
 
 impl Subnets {
-    /// Allocates an unused address on a network.
+    /// Allocates an unused address on `network`.
     pub(super) fn take(&mut self, network: &str) -> Address {
         let next = u16::try_from(self.0.len()).unwrap_or(u16::MAX).saturating_add(1);
         let subnet = self.0.entry(network.to_owned()).or_insert_with(|| Subnet {

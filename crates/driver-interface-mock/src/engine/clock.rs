@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The engine's wall clock: a fixed start plus tokio's time, so it stops when tokio's clock is paused.
+/// The engine's wall clock: a start time plus the time passed on tokio's clock. A paused tokio clock stops it, too.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     epoch: SystemTime,
@@ -10,8 +10,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts the clock now, at the given time. By default, that is the real time, truncated to the wire format's
-    /// precision.
+    /// Creates a clock that shows the time `epoch` now. Without `epoch`, it shows the real time, truncated to the
+    /// precision of the wire format.
     pub(crate) fn starting_at(epoch: Option<SystemTime>) -> Self {
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -7,7 +7,7 @@ use driver_interface_types::ContainerId;
 
 use super::state::Container;
 
-/// All containers. Names and labels are fixed at creation: only creations and removals change the indexes.
+/// All containers. A container's name and labels never change, so only creations and removals update the indexes.
 #[derive(Debug, Default)]
 pub(crate) struct Containers {
     by_id: BTreeMap<ContainerId, Container>,
@@ -27,13 +27,13 @@ impl Containers {
         self.by_id.get_mut(id)
     }
 
-    /// Returns the container with exactly this name.
+    /// Returns the container whose name is exactly `name`.
     pub(crate) fn named(&self, name: &str) -> Option<&Container> {
         self.by_id.get(self.by_name.get(name)?)
     }
 
-    /// Returns the containers that have all of these labels, in the order of their creation. Only containers with
-    /// the rarest of the labels are checked.
+    /// Returns the containers that have all `required` labels, in the order of their creation. Checks only the
+    /// containers with the rarest of these labels.
     pub(crate) fn labelled(&self, required: &[(&str, &str)]) -> Vec<&Container> {
         let carriers = |(key, value): &(&str, &str)| self.by_label.get(*key)?.get(*value);
         let sets: Option<Vec<&InOrder>> = required.iter().map(carriers).collect();
@@ -47,7 +47,7 @@ impl Containers {
         found.filter(has_all).collect()
     }
 
-    /// Returns all containers, by id.
+    /// Returns all containers, sorted by id.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Container> {
         self.by_id.values()
     }
@@ -56,7 +56,7 @@ impl Containers {
         self.by_id.len()
     }
 
-    /// Adds a container whose id and name are not in use.
+    /// Adds a container. The caller ensures that no other container has its id or name.
     pub(crate) fn insert(&mut self, container: Container) {
         let id = &container.id;
         self.by_name.insert(container.name.clone(), id.clone());

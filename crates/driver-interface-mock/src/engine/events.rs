@@ -9,16 +9,16 @@ use tokio::sync::watch;
 
 use super::state::Container;
 
-/// The maximum number of events kept. Older ones are discarded, as in a real engine.
+/// The maximum number of events kept. Older events are discarded, as in a real engine.
 const KEPT: usize = 1024;
-/// The prefix of this engine's cursors, followed by the event's number.
+/// The prefix of an event's cursor. The event's number follows it.
 const CURSOR_PREFIX: &str = "mock-";
 
-/// The events of an engine, numbered from 0.
+/// The latest events of an engine. All events are numbered from 0.
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
     kept: VecDeque<Record>,
-    /// The number of events before the oldest one kept.
+    /// The number of discarded events, which is the number of the oldest event kept.
     dropped: u64,
     arrived: watch::Sender<u64>,
 }
@@ -26,16 +26,16 @@ pub(crate) struct EventLog {
 #[derive(Debug)]
 struct Record {
     event: Event,
-    /// The namespace of the container; `None` for unmanaged containers.
+    /// The namespace of the event's container; `None` for an unmanaged container.
     namespace: Option<String>,
 }
 
-/// The position of a reader of the events.
+/// The position of a reader: the number of the next event to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position(u64);
 
 impl Position {
-    /// Returns the position after the event of a cursor, or `None` if the cursor is not from a mock driver.
+    /// Returns the position after the event that has this cursor, or `None` if the cursor is not from a mock driver.
     pub(crate) fn after(cursor: &EventCursor) -> Option<Self> {
         let number = cursor.as_str().strip_prefix(CURSOR_PREFIX)?;
         number.parse::<u64>().ok()?.checked_add(1).map(Self)
@@ -47,7 +47,7 @@ impl Position {
 }
 
 impl EventLog {
-    /// Records an event of a container.
+    /// Records an event of the kind `kind` for a container.
     pub(crate) fn emit(
         &mut self,
         container: &Container,
@@ -84,18 +84,18 @@ impl EventLog {
         self.dropped + self.kept.len() as u64
     }
 
-    /// Returns whether a position is valid.
+    /// Returns whether a position is valid, that is, not after the next event to be recorded.
     pub(crate) fn has(&self, position: Position) -> bool {
         position.0 <= self.end()
     }
 
-    /// Returns the position of the next event.
+    /// Returns the position of the next event to be recorded.
     pub(crate) fn now(&self) -> Position {
         Position(self.end())
     }
 
-    /// Returns the position of the first event at or after a time. If older events may have been discarded,
-    /// returns a position before the first one kept.
+    /// Returns the position of the first event at or after `time`. If discarded events may also have been at or after
+    /// `time`, returns position 0, so that the reader gets a gap if events were discarded.
     pub(crate) fn at(&self, time: SystemTime) -> Position {
         let earlier = self.kept.iter().take_while(|record| record.event.time < time);
         match earlier.count() as u64 {
@@ -104,13 +104,13 @@ impl EventLog {
         }
     }
 
-    /// Returns a receiver that is notified of new events.
+    /// Returns a receiver that is notified when an event is recorded.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.arrived.subscribe()
     }
 
-    /// Returns the next event of a namespace at or after a position, and the position after that event. If events
-    /// were discarded, returns a gap first.
+    /// Returns the next event of `namespace` at or after position `from`, and the position at which to continue.
+    /// Returns a gap first if events at or after `from` were discarded.
     pub(crate) fn next(
         &self,
         from: Position,

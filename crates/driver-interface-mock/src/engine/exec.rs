@@ -1,4 +1,4 @@
-//! Commands in running containers.
+//! Commands that are run in running containers.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::process::{
 };
 use crate::sync::lock;
 
-/// The command to run, and where its streams go.
+/// A command to run, and its input and outputs.
 pub(crate) struct ExecRequest {
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
@@ -26,11 +26,11 @@ pub(crate) struct ExecRequest {
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     pub(crate) terminal: Option<Arc<Terminal>>,
-    /// Whether starting the command emits an event. Health checks emit none.
+    /// Whether the start of the command emits an event. The commands of health checks emit none.
     pub(crate) reported: bool,
 }
 
-/// The reason why a command was not run.
+/// The reason why a command was not started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExecProblem {
     NotRunning,
@@ -50,7 +50,7 @@ pub(crate) struct Exec {
     detached: bool,
 }
 
-/// The record that is kept of a command.
+/// The start time and the outcome of a command, which the engine keeps after the command has exited.
 #[derive(Clone, Debug)]
 pub(crate) struct ExecRecord {
     started_at: SystemTime,
@@ -68,11 +68,11 @@ impl ExecRecord {
 }
 
 impl Exec {
-    /// Waits for the command to exit.
+    /// Waits until the command has exited, and returns its outcome.
     pub(crate) async fn wait(&self) -> ExecOutcome {
         let mut outcome = self.record.outcome.clone();
         let ended = outcome.wait_for(Option::is_some).await;
-        // The task is lost only if the container's runtime shuts down.
+        // There is no outcome only if the container's runtime has shut down before the task could record it.
         ended
             .ok()
             .and_then(|outcome| *outcome)
@@ -89,7 +89,7 @@ impl Exec {
         self.host.signal_exec(self.entry.pid, signal);
     }
 
-    /// Resizes the command's terminal. Returns `false` if there is no terminal.
+    /// Resizes the command's terminal. Returns `false` if the command has no terminal.
     pub(crate) fn resize(&self, size: driver_interface_types::TtySize) -> bool {
         let Some(terminal) = &self.terminal else {
             return false;
@@ -99,8 +99,8 @@ impl Exec {
         true
     }
 
-    /// Types input on the command's terminal, if it has one. Signals from keys reach every process that the command
-    /// has started.
+    /// Types `bytes` on the command's terminal, if it has one; `screen` gets the echo. Keys such as Ctrl-C send signals
+    /// to the command and every process that it has started.
     pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client) {
         if let Some(terminal) = &self.terminal {
             terminal
@@ -109,14 +109,14 @@ impl Exec {
         }
     }
 
-    /// Types end of file on the command's terminal, if it has one.
+    /// Types end of file on the command's terminal, if it has one; `screen` gets the echo.
     pub(crate) async fn type_end(&self, screen: &Client) {
         if let Some(terminal) = &self.terminal {
             terminal.end(screen).await;
         }
     }
 
-    /// Types the whole input and end of file, if there is input.
+    /// Types `input` followed by end of file on the command's terminal, if there are both.
     pub(crate) async fn type_all(&self, input: Option<&[u8]>, screen: Client) {
         if let Some(input) = input {
             self.type_in(input, &screen).await;
@@ -131,7 +131,7 @@ impl Exec {
         }
     }
 
-    /// Detaches the command.
+    /// Detaches the command, so that it keeps running when this value is dropped. Returns its record.
     pub(crate) fn detach(mut self) -> ExecRecord {
         self.detached = true;
         self.record.clone()
@@ -147,7 +147,7 @@ impl Drop for Exec {
 }
 
 impl MockEngine {
-    /// Starts a command in a running container. The caller holds the state's lock, so this is atomic.
+    /// Starts a command in a running container. The caller holds the lock of `state`, so this is atomic.
     pub(crate) fn start_exec(
         &self,
         state: &mut State,
@@ -232,7 +232,7 @@ impl MockEngine {
     }
 }
 
-/// Runs a command until it exits. On timeout, kills it and every process it has started.
+/// Runs a command until it exits. If it exceeds `limit`, kills it and every process it has started, and returns `true`.
 async fn run_within(
     host: &Arc<Host>,
     entry: &Arc<Entry>,

@@ -1,4 +1,4 @@
-//! Health checks: running the test periodically, and evaluating the results.
+//! Health checks: running a container's test periodically, and evaluating the results.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use super::{ExecRequest, MockEngine, Shared};
 use crate::process::{Client, Input, Output};
 use crate::sync::lock;
 
-/// The maximum number of bytes kept of a test's output.
+/// The maximum number of bytes kept of the output of one test.
 const KEPT_OUTPUT: usize = 4096;
 
-/// The result of one test.
+/// The result of running a health check's test once.
 struct Finding {
     passed: bool,
     output: String,
 }
 
 impl MockEngine {
-    /// Starts the health checks of a container's run, if it has any.
+    /// Starts a task that checks the health of run `run`. Returns `None` if the container has no health check.
     pub(super) fn start_checks(
         &self,
         id: &ContainerId,
@@ -48,7 +48,7 @@ impl MockEngine {
         Some(task.abort_handle())
     }
 
-    /// Runs the test once. Returns `None` while the container is paused.
+    /// Runs the test once. Returns `None` if the container is paused or run `run` has ended.
     async fn test(&self, id: &ContainerId, run: u64, check: &HealthCheck) -> Option<Finding> {
         let (output, mut chunks) = Client::new(None);
         let argv = match &check.test {
@@ -119,7 +119,7 @@ fn keep(chunk: &[u8], kept: &mut Vec<u8>) {
     kept.extend(chunk.iter().take(room));
 }
 
-/// Adds a result to a container's health.
+/// Updates a container's health with the result of a test, and emits an event if the status changed.
 fn note(shared: &Shared, id: &ContainerId, run: u64, check: &HealthCheck, finding: Finding) {
     let now = shared.clock.now();
     let mut state = lock(&shared.state);

@@ -5,30 +5,30 @@ use driver_interface_types::{HealthCheck, ImageInfo, ImageRef, Namespace, Regist
 
 use crate::fs::{Tree, open_directories, stock_root};
 
-/// The default program of stock images: it sleeps until it is signalled.
+/// The program that stock images run by default. It sleeps until it is signalled.
 pub(crate) const IDLE: &str = "idle";
 
-/// Words in a repository or tag that mark an image as nonexistent.
+/// Words in a repository or tag that make a pull of the image fail as nonexistent.
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
-/// The word that marks a repository that denies access.
+/// The start of a repository component that makes every pull fail with a denial of access.
 const DENIED_WORD: &str = "denied";
-/// The word that marks a repository that requires credentials.
+/// The start of a repository component that makes a pull without credentials fail with a denial of access.
 const PRIVATE_WORD: &str = "private";
-/// The secret that every registry rejects.
+/// The password or token that every registry rejects.
 const WRONG_SECRET: &str = "wrong";
 
-/// The images of the engine and of its registries.
+/// The images that the engine has, and those that it can pull.
 #[derive(Debug)]
 pub(crate) struct Images {
     local: BTreeMap<String, Image>,
-    /// The images that can be pulled. `None`: all images except those whose name marks them as nonexistent.
+    /// The names of the images that can be pulled. If `None`, all can be pulled except those marked as nonexistent.
     registry: Option<BTreeSet<String>>,
     next: u64,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    /// Identifies the image, regardless of its name.
+    /// The number of the image. The names of one image share it.
     pub(crate) number: u64,
     /// The name under which the image was added.
     pub(crate) reference: ImageRef,
@@ -52,7 +52,7 @@ pub(crate) struct Image {
     pub(crate) root: Tree,
 }
 
-/// A registry's refusal of a pull.
+/// The reason why a registry refuses a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PullRefusal {
     Missing,
@@ -61,7 +61,7 @@ pub(crate) enum PullRefusal {
 }
 
 impl Images {
-    /// Returns the images of a new engine: `busybox` and `alpine`.
+    /// Returns the images that a new engine has: `busybox` and `alpine`.
     pub(crate) fn stock() -> Self {
         let mut images = Self {
             local: BTreeMap::new(),
@@ -84,12 +84,12 @@ impl Images {
         self.local.values()
     }
 
-    /// Adds an image with the stock files and the idle command.
+    /// Adds an image with the files and the default program of stock images, replacing any image of that name.
     pub(crate) fn add_stock(&mut self, reference: &ImageRef) {
         self.add(reference, None, vec![IDLE.to_owned()], stock_root());
     }
 
-    /// Adds an imported root file system, replacing any image of that name.
+    /// Adds an image with the imported root file system `root`, replacing any image of that name.
     pub(crate) fn import(&mut self, reference: &ImageRef, importer: Namespace, mut root: Tree) {
         for directory in ["dev", "proc", "sys", "tmp", "etc"] {
             root.mkdir_all(directory);
@@ -124,7 +124,7 @@ impl Images {
         }
     }
 
-    /// Returns information about an image.
+    /// Returns information about an image, or `None` if the engine does not have it.
     pub(crate) fn info(&self, reference: &ImageRef) -> Option<ImageInfo> {
         let image = self.get(reference)?;
         let same = self.local.values().filter(|other| other.number == image.number);
@@ -145,7 +145,7 @@ impl Images {
         Some(info)
     }
 
-    /// Returns information about every image that has a name, ordered by its first name.
+    /// Returns information about every image, each once, ordered by the image's first name.
     pub(crate) fn infos(&self) -> Vec<ImageInfo> {
         let mut seen = BTreeSet::new();
         let first = self.local.values().filter(|image| seen.insert(image.number));
@@ -164,7 +164,7 @@ impl Images {
             .insert(reference.canonical());
     }
 
-    /// Pulls an image from its registry. An image that is present is kept, unless it was imported.
+    /// Pulls an image from its registry. If the engine already has the image, it is kept, unless it was imported.
     pub(crate) fn pull(
         &mut self,
         reference: &ImageRef,
@@ -177,7 +177,7 @@ impl Images {
         Ok(())
     }
 
-    /// Returns the registry's refusal of a pull, if any.
+    /// Returns an error if the registry would refuse to let this image be pulled with these credentials.
     pub(crate) fn check(
         &self,
         reference: &ImageRef,
@@ -235,7 +235,7 @@ fn are_wrong(credentials: &RegistryCredentials) -> bool {
 }
 
 impl Image {
-    /// Creates an image that consists of files only.
+    /// Creates an image that has files, but no command and no settings.
     pub(crate) fn new(reference: ImageRef, root: Tree) -> Self {
         Self {
             number: 0,
@@ -257,7 +257,7 @@ impl Image {
         }
     }
 
-    /// Returns the image's own digest, or a digest derived from its name and number.
+    /// Returns the digest of the image's configuration, or one derived from its name and number if there is none.
     fn digest(&self) -> String {
         if let Some(digest) = &self.digest {
             return digest.clone();

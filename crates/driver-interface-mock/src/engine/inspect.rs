@@ -1,4 +1,4 @@
-//! The test interface of the engine, which bypasses the drivers.
+//! The test interface of the engine: functions that inspect and change it without a driver.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use super::{LogStore, MockEngine};
 use crate::fs::SharedTree;
 use crate::sync::lock;
 
-/// A container, volume or network on the engine, managed or not.
+/// A container, volume or network on the engine, whether or not a driver manages it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineObject {
-    /// The id; for a volume, its name.
+    /// The id of the resource. A volume's id is its name.
     pub id: String,
-    /// The name.
+    /// The name of the resource.
     pub name: String,
-    /// The labels, including those of the drivers.
+    /// The labels, including those that drivers add.
     pub labels: BTreeMap<String, String>,
     /// The status of a container; `None` for other resources.
     pub status: Option<ContainerStatus>,
@@ -39,7 +39,7 @@ impl EngineObject {
 }
 
 impl MockEngine {
-    /// Returns all containers, by id.
+    /// Returns all containers, sorted by id.
     pub fn containers(&self) -> Vec<EngineObject> {
         let state = self.state();
         let all = state.containers.values().map(|container| EngineObject {
@@ -51,7 +51,7 @@ impl MockEngine {
         all.collect()
     }
 
-    /// Returns all volumes, by name.
+    /// Returns all volumes, sorted by name.
     pub fn volumes(&self) -> Vec<EngineObject> {
         let state = self.state();
         let all = state.volumes.values().map(|record| EngineObject {
@@ -63,7 +63,7 @@ impl MockEngine {
         all.collect()
     }
 
-    /// Returns all networks except the engine's own, by id.
+    /// Returns all networks except the engine's own, sorted by id.
     pub fn networks(&self) -> Vec<EngineObject> {
         let state = self.state();
         let all = state.networks.values().map(|record| EngineObject {
@@ -75,7 +75,7 @@ impl MockEngine {
         all.collect()
     }
 
-    /// Returns the engine's images, under the names with which they were added.
+    /// Returns the names of the engine's images, as given when the images were added.
     pub fn images(&self) -> Vec<ImageRef> {
         self.state()
             .images
@@ -167,8 +167,8 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Sets the result of the image's health check for a container; healthy by default. Returns whether the
-    /// container exists.
+    /// Sets whether the image's health check passes in a container; it does by default. Returns whether the container
+    /// exists.
     pub fn set_container_healthy(&self, id: &ContainerId, healthy: bool) -> bool {
         let mut state = self.state();
         let container = state.containers.get_mut(id);
@@ -190,11 +190,12 @@ impl MockEngine {
         self.state().down = None;
     }
 
-    /// Resets the engine to its initial state, with only the stock images and those added by builders. Ids restart.
+    /// Resets the engine to its initial state, in which it has only the stock images and those that builders added. Ids
+    /// start over.
     pub fn reset(&self) {
         let fresh = self.fresh_state();
         let old = std::mem::replace(&mut *lock(&self.shared().state), fresh);
-        // Dropping the runs only affects processes, but should not happen while others wait for the state.
+        // Dropping the old state kills the processes of its runs, which should not happen while the lock is held.
         drop(old);
     }
 }

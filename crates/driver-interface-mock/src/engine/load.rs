@@ -1,4 +1,4 @@
-//! Images from an archive in the format of `docker save`.
+//! Reading images from an archive in the format of `docker save`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::Image;
 use crate::fs::{Entries, EntryKind, Tree, absolute, apply_layer};
 
-/// A description of the problem with an archive.
+/// A description of what is wrong with an archive.
 type Problem = String;
 
-/// Returns the images of an archive, each with its names.
+/// Returns the images in an archive, each with its names. Images without a name are skipped.
 pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>, Problem> {
     let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
     for entry in Entries::new(archive) {
@@ -23,7 +23,7 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
             EntryKind::File(data) => {
                 files.insert(name, data);
             }
-            // In older archives, layers can be links to those of other images.
+            // In older archives, a layer can be a link to the same layer of another image.
             EntryKind::Link(target) => {
                 let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
                 if let Some(data) = files.get(&absolute(&format!("/{directory}"), &target)).cloned() {
@@ -76,7 +76,7 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
     Ok(found)
 }
 
-/// Returns the hex digits in the name of a configuration: `<hex>.json` or `blobs/sha256/<hex>`.
+/// Returns the digest in the name of an image configuration, if any: `<hex>.json` or `blobs/sha256/<hex>`.
 fn digest_of(config_name: &str) -> Option<String> {
     let name = config_name.rsplit('/').next()?;
     let digits = name.strip_suffix(".json").unwrap_or(name);
@@ -90,7 +90,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// Returns an image with the settings of its configuration.
+/// Returns the image with the settings of its configuration `config`.
 fn described(mut image: Image, config: &Value) -> Image {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     image.created_at = text(config.get("created")).and_then(|time| humantime::parse_rfc3339(&time).ok());

@@ -14,7 +14,7 @@ use crate::sync::lock;
 /// rotates logs.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
-/// The requested lines of a container.
+/// Selects lines of a container's log by stream and time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogSelection {
     pub(crate) stdout: bool,
@@ -28,7 +28,7 @@ impl LogSelection {
         let selected = match line.stream {
             LogSource::Stdout => self.stdout,
             LogSource::Stderr => self.stderr,
-            // A terminal has a single stream, whichever streams are requested.
+            // A terminal has a single stream, which is always selected.
             LogSource::Tty => true,
         };
         selected
@@ -37,19 +37,19 @@ impl LogSelection {
     }
 }
 
-/// The result of reading at a position.
+/// The result of reading the log at a position.
 #[derive(Debug)]
 pub(crate) enum Next {
     Line {
         time: SystemTime,
         stream: LogSource,
         bytes: Bytes,
-        /// The position at which to continue.
+        /// The position after this line, at which to continue.
         then: u64,
     },
-    /// No requested line up to this position.
+    /// There is no selected line before position `then`.
     Nothing { then: u64 },
-    /// The line is no longer kept.
+    /// The lines at this position were discarded.
     Lost,
 }
 
@@ -58,14 +58,14 @@ pub(crate) enum Next {
 pub(crate) struct LogStore {
     clock: Clock,
     lines: Mutex<Lines>,
-    /// The number of the next line.
+    /// The number of the next line to be written.
     arrived: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Lines {
     kept: VecDeque<Line>,
-    /// The number of lines before the oldest one kept.
+    /// The number of discarded lines, which is the number of the oldest line kept.
     dropped: u64,
     bytes: usize,
     partial: [Vec<u8>; 3],
@@ -89,7 +89,7 @@ impl LogStore {
         }
     }
 
-    /// Adds output. A line becomes readable once it is complete, as in real engines.
+    /// Adds output of a stream. A line becomes readable once it is complete, as in real engines.
     pub(crate) fn write(&self, stream: LogSource, bytes: &[u8]) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
@@ -110,24 +110,24 @@ impl LogStore {
             .send_if_modified(|seen| std::mem::replace(seen, end) != end);
     }
 
-    /// Begins a run, to which all further output belongs.
+    /// Begins a new run. All further output belongs to it.
     pub(crate) fn begin_run(&self) {
         let mut lines = lock(&self.lines);
         let first = lines.end();
         lines.runs.push(first);
     }
 
-    /// Returns how many runs have begun.
+    /// Returns the number of runs that have begun.
     pub(crate) fn runs(&self) -> usize {
         lock(&self.lines).runs.len()
     }
 
-    /// Returns a receiver that is notified of new lines.
+    /// Returns a receiver that is notified when a line is added.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.arrived.subscribe()
     }
 
-    /// Returns the number of the first of the last `count` requested lines.
+    /// Returns the number of the first of the last `count` lines that `selection` selects.
     pub(crate) fn tail(&self, selection: &LogSelection, count: u64) -> u64 {
         let lines = lock(&self.lines);
         let own = lines.kept.iter().enumerate().rev();
@@ -140,8 +140,8 @@ impl LogStore {
         }
     }
 
-    /// Returns the first requested line at or after `from`, before `before` and no later than in run `run`, and the
-    /// next position.
+    /// Returns the first line that `selection` selects at or after position `from`, but before position `before` and
+    /// before the end of run `run`, and the position at which to continue.
     pub(crate) fn next(&self, from: u64, before: u64, run: usize, selection: &LogSelection) -> Next {
         let lines = lock(&self.lines);
         let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);
@@ -164,7 +164,7 @@ impl LogStore {
         }
     }
 
-    /// Ends both streams. An unfinished line becomes complete.
+    /// Completes the unfinished lines of all streams at the end of a run.
     pub(crate) fn end_of_run(&self) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
@@ -178,13 +178,13 @@ impl LogStore {
         self.notify_readers(&lines);
     }
 
-    /// Returns the number of the next line.
+    /// Returns the number of the next line to be written.
     pub(crate) fn position(&self) -> u64 {
         lock(&self.lines).end()
     }
 
-    /// Returns the requested lines: of the lines before `now_at` only the requested tail, and all lines from
-    /// `now_at` on.
+    /// Returns the lines that `options` selects. The limit `options.tail` only applies to the lines before number
+    /// `now_at`; all lines from there on are returned.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> String {
         let lines = lock(&self.lines);
         let selected = LogSelection {

@@ -1,4 +1,4 @@
-//! The simulated engine: its resources and processes, and the test interface that bypasses the drivers.
+//! The simulated engine: its resources and processes, and the test interface that needs no driver.
 
 mod addresses;
 mod clock;
@@ -57,11 +57,11 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     clock: Clock,
     setup: Mutex<Setup>,
-    /// The number of drivers created on this engine.
+    /// The number of drivers that were created on this engine.
     drivers: AtomicU64,
 }
 
-/// The state that a reset restores.
+/// The settings from which a reset restores the engine.
 struct Setup {
     seed: u64,
     commands: CommandTable,
@@ -75,13 +75,13 @@ impl MockEngine {
         Self::with_seed(0)
     }
 
-    /// Creates an engine whose ids are derived from this seed.
+    /// Creates an engine that derives its ids from `seed`.
     pub fn with_seed(seed: u64) -> Self {
         Self::start(seed, None)
     }
 
-    /// Creates an engine whose clock starts at a fixed time. With tokio's clock paused, the engine's times are the
-    /// same in every run.
+    /// Creates an engine that derives its ids from `seed` and whose clock starts at `time`. With tokio's clock paused,
+    /// the engine's times are the same in every run.
     pub fn with_seed_and_time(seed: u64, time: SystemTime) -> Self {
         Self::start(seed, Some(time))
     }
@@ -101,12 +101,12 @@ impl MockEngine {
         }))
     }
 
-    /// Returns the number of the next driver, starting at 0.
+    /// Returns a number for a new driver, starting at 0.
     pub(crate) fn next_driver(&self) -> u64 {
         self.0.drivers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns the time of the engine's wall clock: its start plus tokio's time since then.
+    /// Returns the time of the engine's wall clock: its start time plus the time passed on tokio's clock.
     pub fn now(&self) -> SystemTime {
         self.0.clock.now()
     }
@@ -161,7 +161,7 @@ impl Default for MockEngine {
 }
 
 impl fmt::Debug for MockEngine {
-    /// Shows only counts, because container configs may contain secrets.
+    /// Prints only the number of resources, because container configs may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         f.debug_struct("MockEngine")

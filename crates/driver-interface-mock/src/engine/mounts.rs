@@ -1,4 +1,4 @@
-//! The mounts of containers.
+//! The mounts of a container's file system.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::fs::{Caller, FileSystem, Meta, Mount, SharedTree, Tree, absolute};
 /// The default size of `/dev/shm`, in MiB.
 const SHM_SIZE_MIB: u64 = 64;
 
-/// Returns the mounts of a run: the root, volumes, host directories, and new tmpfs mounts for this user.
+/// Returns the mounts of a new run: the root, volumes, host directories, and new tmpfs mounts for `user`.
 pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Vec<Mount> {
     let mut mounts = lasting_mounts(state, id);
     let Some(container) = state.containers.get(id) else {
@@ -66,7 +66,7 @@ fn options(mount: &TmpfsMount) -> &'static str {
     }
 }
 
-/// Returns the mounts that a container has even while it is not running.
+/// Returns the mounts whose content survives a run: the root, volumes and host directories.
 fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     let Some(container) = state.containers.get(id) else {
         return Vec::new();
@@ -83,7 +83,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
         let tree = match mount.mount_type() {
             MountType::Bind => state.host_directory(&mount.source),
             _ => {
-                // The volume existed at creation, and cannot be removed while in use.
+                // The volume existed when the container was created, and cannot be removed while in use.
                 let Some(record) = state.volumes.get(&mount.source) else {
                     continue;
                 };
@@ -102,7 +102,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
 }
 
 impl State {
-    /// Returns a container's files as root sees them, whether or not the container is running.
+    /// Returns the files of a container, running or not, as root sees them. `None`: there is no such container.
     pub(crate) fn files_of(&mut self, id: &ContainerId) -> Option<FileSystem> {
         let container = self.containers.get(id)?;
         if let Some(run) = container.run() {

@@ -1,4 +1,4 @@
-//! Name resolution between containers.
+//! Resolution of host names in containers.
 
 use driver_interface_types::{ContainerId, NetworkMode};
 
@@ -6,7 +6,7 @@ use super::Shared;
 use super::state::{Container, State};
 use crate::sync::lock;
 
-/// Returns the address to which a container resolves a name.
+/// Returns the address that `name` has in the container `asking`, or `None` if the name cannot be resolved.
 pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> Option<String> {
     let state = lock(&shared.state);
     let container = state.containers.get(asking)?;
@@ -24,7 +24,7 @@ pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> O
     found.ip_address().map(|address| address.to_string())
 }
 
-/// Returns whether a container can resolve a peer by this name, on a shared network.
+/// Returns whether `asking` and `peer` share a network on which `name` is a name of `peer`.
 fn is_called(state: &State, asking: &Container, peer: &Container, name: &str) -> bool {
     let own_name = peer.name == name;
     let both_on_sessions = asking.config.network == NetworkMode::Default

@@ -1,4 +1,4 @@
-//! Ports published on the simulated host.
+//! Publishing ports of containers on the simulated host.
 
 use std::net::IpAddr;
 
@@ -7,10 +7,10 @@ use driver_interface_types::{ContainerId, Protocol, PublishedPort};
 use super::run::StartProblem;
 use super::state::State;
 
-/// The ports that are allocated if none is requested.
+/// The host ports that are allocated if the config requests no particular port.
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 49_153..=65_535;
 
-/// Returns the host ports of a container that is being started.
+/// Returns the published ports of a container that is being started. Fails if a requested host port is in use.
 pub(super) fn ports_of(state: &State, id: &ContainerId) -> Result<Vec<PublishedPort>, StartProblem> {
     let Some(container) = state.containers.get(id) else {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Running containers: from a config to a simulated kernel with a main process, up to its exit.
+//! Running containers: starting the main process on a simulated kernel, and reporting its exit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) enum StartProblem {
 }
 
 impl MockEngine {
-    /// Starts a container that is not running. The caller holds the state's lock, so this is atomic.
+    /// Starts a container that is not running. The caller holds the lock of `state`, so this is atomic.
     pub(crate) fn start_run(&self, state: &mut State, id: &ContainerId) -> Result<(), StartProblem> {
         let its_network = state.containers.get(id).map(network_of);
         let Some(container) = state.containers.get(id) else {
@@ -69,7 +69,7 @@ impl MockEngine {
             self.clock().clone(),
             (Arc::downgrade(self.shared()), id.clone()),
         ));
-        // The first process of a kernel never exceeds the process limit.
+        // The first process of a kernel cannot exceed the process limit, so this never fails.
         let Ok(main) = host.spawn(None, &program) else {
             return Ok(());
         };
@@ -120,7 +120,7 @@ impl MockEngine {
             exit: None,
         };
         tokio::spawn(async move {
-            // Moves the whole value into the task, so that it is dropped with the task.
+            // Move the whole value into the task, so that it is dropped with the task.
             let mut ending = ending;
             ending.exit = Some(run_main(&host, &main, command, process).await);
         });
@@ -128,9 +128,8 @@ impl MockEngine {
     }
 }
 
-/// Loads the program of a container or an exec. If the program is missing or not executable, loading fails before
-/// anything runs. If only the kernel cannot run the program, the process exits immediately, with a message from the
-/// init process or the runtime.
+/// Loads the program of a container or an exec. Fails if the program is missing or not executable. If the program is
+/// found but cannot be run, returns a program that prints the message of the init process or the runtime and exits.
 pub(super) fn launch(
     launcher: &Launcher<'_>,
     words: &[String],
@@ -177,7 +176,7 @@ async fn run_main(
     host.supervise(main, command.run(process)).await
 }
 
-/// Reports the end of a run to the engine on drop, even if the runtime drops the run's task.
+/// Reports the exit of a run to the engine when dropped, and thus even if the runtime drops the run's task.
 struct Ending {
     engine: std::sync::Weak<super::Shared>,
     id: ContainerId,
@@ -205,7 +204,7 @@ impl Drop for Ending {
     }
 }
 
-/// Returns the network on which a container gets an address. Each session has its own network.
+/// Returns the network on which a container gets its address, if it has any. Each session has its own network.
 pub(crate) fn network_of(container: &Container) -> Option<String> {
     match &container.config.network {
         NetworkMode::None => None,
@@ -227,7 +226,7 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
     env
 }
 
-/// Resolves a user: numbers are used directly, names are resolved in the image's `/etc/passwd` and `/etc/group`.
+/// Returns the user that `text` gives as `USER[:GROUP]`. The image's `/etc/passwd` and `/etc/group` define the names.
 pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {

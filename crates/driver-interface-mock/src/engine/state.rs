@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub(crate) containers: Containers,
     pub(crate) volumes: BTreeMap<String, VolumeRecord>,
     pub(crate) networks: BTreeMap<NetworkId, NetworkRecord>,
-    /// The directories of the simulated host that containers have mounted.
+    /// The directories of the simulated host that containers have mounted, by path.
     pub(crate) host_directories: BTreeMap<String, SharedTree>,
     pub(crate) images: Images,
     pub(crate) events: EventLog,
@@ -48,10 +48,10 @@ pub(crate) struct Container {
     pub(crate) labels: Labels,
     pub(crate) created_at: SystemTime,
     pub(crate) image: u64,
-    /// The networks that the container is attached to, in addition to its session's network.
+    /// The named networks that the container is attached to, without its session's network.
     pub(crate) networks: Vec<Attachment>,
     pub(crate) command: Vec<String>,
-    /// The image's environment.
+    /// The environment variables that the image sets.
     pub(crate) env: BTreeMap<String, String>,
     /// The directory in which the container's processes start.
     pub(crate) working_dir: String,
@@ -62,20 +62,20 @@ pub(crate) struct Container {
     pub(crate) phase: Phase,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) healthy: bool,
-    /// The health check results of the container's last run.
+    /// The health check results of the container's last run; `None` if it has no health check.
     pub(crate) health: Option<ContainerHealth>,
-    /// The changes of the container's runs. Once the sender is dropped, receivers know that the container was removed.
+    /// Announces changes of the container. Once the sender is dropped, receivers know that the container was removed.
     pub(crate) changed: watch::Sender<Changes>,
 }
 
-/// The changes of a container's runs so far. Receivers keep them after the container is removed.
+/// The changes of a container so far. Receivers can still read them after the container was removed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// Counts every change, so that no two runs have the same number.
+    /// The number of changes, which also numbers the runs.
     pub(crate) count: u64,
-    /// How many runs have ended.
+    /// The number of runs that have ended.
     pub(crate) ends: u64,
-    /// How the last completed run exited.
+    /// How the last run that has ended exited; `None` before the first exit.
     pub(crate) exit: Option<ExitInfo>,
 }
 
@@ -100,9 +100,9 @@ pub(crate) struct Run {
     pub(crate) host: Arc<Host>,
     pub(crate) main: Arc<crate::process::Entry>,
     pub(crate) address: Option<Address>,
-    /// The detached commands.
+    /// The records of the detached commands.
     pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
-    /// The ports published on the host.
+    /// The ports that the run has published on the host.
     pub(crate) ports: Vec<PublishedPort>,
     /// The task that runs the container's health checks.
     pub(crate) checks: Option<AbortHandle>,
@@ -146,14 +146,14 @@ impl State {
         }
     }
 
-    /// Generates an id that is unique on the engine: 64 hex digits.
+    /// Generates an id of 64 random hex digits.
     pub(crate) fn new_id(&mut self) -> String {
         (0..4)
             .map(|_| format!("{:016x}", self.rng.random::<u64>()))
             .collect()
     }
 
-    /// Returns a creation time that is later than every earlier creation time.
+    /// Returns the current time, or a later time if that is needed to be later than every earlier creation time.
     pub(crate) fn creation_time(&mut self, clock: &Clock) -> SystemTime {
         let now = clock.now();
         let time = self
@@ -163,19 +163,19 @@ impl State {
         time
     }
 
-    /// Finds a container of a namespace by its full id.
+    /// Returns the container of `namespace` with the full id `id`.
     pub(crate) fn container(&self, namespace: &Namespace, id: &ContainerId) -> Option<&Container> {
         let found = self.containers.get(id);
         found.filter(|container| belongs(&container.labels, namespace))
     }
 
-    /// Finds a container of a namespace by its name.
+    /// Returns the container of `namespace` with the name `name`.
     pub(crate) fn named(&self, namespace: &Namespace, name: &str) -> Option<&Container> {
         let found = self.containers.named(name);
         found.filter(|container| belongs(&container.labels, namespace))
     }
 
-    /// Returns the containers of a namespace with these labels, in the order of their creation.
+    /// Returns the containers of `namespace` that have all of `labels`, in the order of their creation.
     pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
         let required = [&selector(namespace), labels].concat();
         self.containers.labelled(&required)
@@ -187,13 +187,13 @@ impl State {
             .filter(|record| belongs(&record.labels, namespace))
     }
 
-    /// Finds a network of a namespace by its full id.
+    /// Returns the network of `namespace` with the full id `id`.
     pub(crate) fn network(&self, namespace: &Namespace, id: &NetworkId) -> Option<&NetworkRecord> {
         self.own_networks(namespace)
             .find(|record| record.network.id == *id)
     }
 
-    /// Finds the network that a config names, by its full id or its name.
+    /// Returns the network of `namespace` whose full id or, if there is none, whose name is `text`.
     pub(crate) fn named_network(&self, namespace: &Namespace, text: &str) -> Option<&NetworkRecord> {
         let by_id = self
             .own_networks(namespace)
@@ -219,7 +219,7 @@ impl State {
         Arc::clone(directory)
     }
 
-    /// Allocates an unused address on a network.
+    /// Allocates an unused address on `network`.
     pub(crate) fn address_on(&mut self, network: &str) -> Address {
         self.subnets.take(network)
     }
@@ -249,12 +249,12 @@ impl Container {
         }
     }
 
-    /// Returns the user of the container's main process.
+    /// Returns the user of the container's main process as the config gives it; `0` by default.
     pub(crate) fn user(&self) -> &str {
         self.config.security.user.as_deref().unwrap_or("0")
     }
 
-    /// Returns the container's host name.
+    /// Returns the container's host name: the config's or, by default, the first 12 characters of the id.
     pub(crate) fn hostname(&self) -> String {
         let own = || self.id.as_str().chars().take(12).collect();
         self.config.hostname.clone().unwrap_or_else(own)
@@ -285,7 +285,7 @@ impl Container {
         });
     }
 
-    /// Ends the current run, including every process that is still running in it.
+    /// Ends the current run: completes its log, kills its processes and emits events.
     pub(crate) fn end_run(&mut self, exit: ExitInfo, events: &mut EventLog) {
         self.logs.end_of_run();
         let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.oom_killed == Some(true));
@@ -296,12 +296,12 @@ impl Container {
         events.emit(self, EventKind::Stopped, Some(code), time);
     }
 
-    /// Wakes all waiting tasks so that they check again.
+    /// Wakes the tasks that wait for a change of this container.
     pub(crate) fn notify(&self) {
         self.changed.send_modify(|changes| changes.count += 1);
     }
 
-    /// Returns the instance that readers see, or `None` for an unmanaged container.
+    /// Returns the container as drivers report it, or `None` if it is unmanaged.
     pub(crate) fn instance(&self) -> Option<ContainerInstance> {
         let session = session_of(&self.labels)?;
         let image = self.config.image.as_str();
@@ -324,7 +324,7 @@ impl Container {
     }
 }
 
-/// Creates the engine's record of a volume, which belongs to root unless an owner is given.
+/// Creates the engine's record of a volume. The volume belongs to root unless `owner` is given.
 pub(crate) fn new_volume(
     id: VolumeId,
     labels: Labels,
@@ -348,7 +348,7 @@ pub(crate) fn new_volume(
     }
 }
 
-/// Creates the engine's record of a network.
+/// Creates the engine's record of a network that was created at the time `at`.
 pub(crate) fn new_network(
     id: NetworkId,
     name: &str,

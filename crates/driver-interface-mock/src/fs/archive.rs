@@ -1,4 +1,4 @@
-//! Tar archives, entry by entry.
+//! Reading tar archives entry by entry, and unpacking and creating them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use driver_interface_types::tar::{BLOCK, TarKind, TarPart, TarReader};
@@ -8,7 +8,7 @@ use super::{Errno, FileSystem, Meta, Node, absolute};
 const BROKEN: &str = "archive/tar: invalid tar header";
 const CUT: &str = "unexpected EOF";
 
-/// An entry of an archive.
+/// An entry of a tar archive.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -21,13 +21,13 @@ pub(crate) enum EntryKind {
     Directory,
     File(Bytes),
     Link(String),
-    /// A hard link to an earlier entry.
+    /// A hard link to the earlier entry with this name.
     SameAs(String),
     /// A device or a pipe.
     Other,
 }
 
-/// An iterator over the entries of an uncompressed archive, which ends at the first error.
+/// Iterates over the entries of an uncompressed tar archive. The iterator ends after the first error.
 pub(crate) struct Entries {
     reader: TarReader,
     count: usize,
@@ -47,14 +47,14 @@ impl Entries {
 
     fn read(&mut self) -> Result<Option<Entry>, &'static str> {
         let Some(TarPart::Entry(entry)) = self.reader.next().map_err(|_| BROKEN)? else {
-            // An archive of only padding is empty; anything shorter than a block is invalid.
+            // An archive that contains only padding is valid and empty. One that is shorter than a block is invalid.
             let whole = self.reader.is_complete() && (self.reader.is_at_end() || self.count > 0);
             return if whole { Ok(None) } else { Err(CUT) };
         };
         self.count += 1;
         let data = match entry.size {
             0 => Bytes::new(),
-            // The whole archive is available, so the content arrives in one piece.
+            // The reader has the whole archive, so it returns an entry's content in one chunk.
             size => match self.reader.next().map_err(|_| BROKEN)? {
                 Some(TarPart::Data(data)) if data.len() as u64 == size => data,
                 _ => return Err(CUT),
@@ -101,7 +101,7 @@ pub(crate) struct UnpackProblem {
     pub(crate) text: &'static str,
 }
 
-/// Unpacks an archive into a directory. Names and links that leave it are resolved inside the container.
+/// Unpacks an archive into `directory`. Paths and links that lead out of `directory` stay inside the container.
 pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Result<(), UnpackProblem> {
     for entry in Entries::new(archive) {
         let entry = entry.map_err(|text| UnpackProblem {
@@ -144,7 +144,7 @@ pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Re
     Ok(())
 }
 
-/// Creates an archive of the file or directory at a path, under a name. The chunks share the files' memory.
+/// Returns an archive of the file or directory at `path`, with the entry name `name`. File contents are not copied.
 pub(crate) fn pack(files: &FileSystem, path: &str, name: &str) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     pack_into(&mut pieces, files, path, name, true);
@@ -178,7 +178,7 @@ fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str
     }
 }
 
-/// The shared content of a file.
+/// The content of a file, shared with the file system, as the owner of a chunk.
 pub(crate) struct SharedFile(pub(crate) std::sync::Arc<Vec<u8>>);
 
 impl AsRef<[u8]> for SharedFile {
@@ -187,7 +187,7 @@ impl AsRef<[u8]> for SharedFile {
     }
 }
 
-/// Returns the header of an entry, preceded by the extra entries that long names need.
+/// Returns the header of an entry. If its names are long, the extra entries that they require come first.
 fn header(name: &str, kind: u8, size: u64, meta: Meta, link: &str) -> Bytes {
     let mut out = BytesMut::new();
     for (long, mark) in [(name, b'L'), (link, b'K')] {

@@ -70,7 +70,7 @@ impl From<Errno> for io::Error {
 impl From<Errno> for FileSystemErrorKind {
     fn from(errno: Errno) -> Self {
         match errno {
-            // `std` has no stable name for this kind.
+            // `std`'s name for this error is not stable yet.
             Errno::TooManyLinks => Self::FilesystemLoop,
             errno => io::Error::from(errno).kind().into(),
         }

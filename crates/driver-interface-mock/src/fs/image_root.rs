@@ -1,12 +1,12 @@
 use super::Tree;
 
-/// Returns the world-writable directories of a typical image.
+/// Returns the directories that every user may write to in a typical image.
 pub(crate) fn open_directories() -> &'static [&'static str] {
     &["tmp", "var/tmp", "dev/shm"]
 }
 
-/// Returns the root file system of a stock image. It has the files of a small Linux image except for programs,
-/// which the command table provides.
+/// Returns the root file system of a stock image. It has the files of a small Linux image, but no programs, which come
+/// from the command table.
 pub(crate) fn stock_root() -> Tree {
     let mut root = Tree::default();
     for directory in [

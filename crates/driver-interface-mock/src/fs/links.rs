@@ -1,15 +1,15 @@
-//! Symbolic links, which are always resolved inside the container.
+//! Resolution of symbolic links, which always lead to paths inside the container.
 
 use std::collections::VecDeque;
 
 use super::{Errno, FileSystem, Meta, Node};
 use crate::sync::lock;
 
-/// The maximum number of links in one path.
+/// The maximum number of links that are followed for one path.
 const MOST_LINKS: u32 = 40;
 
 impl FileSystem {
-    /// Resolves the links in a path. A link in the last component is only resolved on request.
+    /// Returns `path` with its links resolved. A link as the last component is resolved only if `follow_last` is set.
     pub(super) fn resolve(&self, path: &str, follow_last: bool) -> Result<String, Errno> {
         if !self.mounts.iter().any(|mount| lock(&mount.tree).has_links()) {
             return Ok(path.to_owned());
@@ -20,7 +20,7 @@ impl FileSystem {
         while let Some(part) = rest.pop_front() {
             match part.as_str() {
                 "" | "." => continue,
-                // The parent of the root is the root.
+                // The parent of the root is the root itself.
                 ".." => {
                     let above = done.rfind('/').unwrap_or(0);
                     done.truncate(above);
@@ -49,13 +49,13 @@ impl FileSystem {
         Ok(if done.is_empty() { "/".to_owned() } else { done })
     }
 
-    /// Returns the node at a path that has no links in its directories. The node itself may be a link.
+    /// Returns the node at a path whose directories are not links. The node itself may be a link.
     pub(crate) fn plain_node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.below(path).ok()?;
         lock(&mount.tree).node(&rest)
     }
 
-    /// Returns the target and metadata of the link at a path, or `None` if it is not a link.
+    /// Returns the target and the metadata of the link at `path`, or `None` if there is no link.
     pub(crate) fn link(&self, path: &str) -> Option<(String, Meta)> {
         let path = self.resolve(path, false).ok()?;
         let (mount, rest) = self.below(&path).ok()?;
@@ -69,7 +69,7 @@ impl FileSystem {
         }
     }
 
-    /// Returns the target of the link at a path, or `None` if it is not a link.
+    /// Returns the target of the link at `path`, or `None` if there is no link.
     pub(crate) fn link_target(&self, path: &str) -> Option<String> {
         self.link(path).map(|(target, _)| target)
     }

@@ -3,16 +3,16 @@
 pub(crate) struct Meta {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// The permissions as used by `chmod`.
+    /// The permission bits, as `chmod` sets them.
     pub(crate) mode: u32,
 }
 
-/// The user who accesses a file.
+/// The user for whom a file operation is performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// The user's capabilities, as a bit mask by number.
+    /// The user's capabilities. Bit n stands for the capability with number n.
     pub(crate) capabilities: u64,
 }
 
@@ -21,7 +21,7 @@ const DAC_OVERRIDE: u64 = 1 << 1;
 /// The capability to perform operations reserved for a file's owner.
 const FOWNER: u64 = 1 << 3;
 
-/// The kind of access.
+/// A kind of access to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read = 4,
@@ -30,21 +30,21 @@ pub(crate) enum Access {
 }
 
 impl Meta {
-    /// A world-writable directory.
+    /// The metadata of a world-writable directory that root owns.
     pub(crate) const SHARED: Self = Self {
         uid: 0,
         gid: 0,
         mode: 0o1777,
     };
 
-    /// A directory owned by root.
+    /// The metadata of a directory that only its owner, root, may write to.
     pub(crate) const DIRECTORY: Self = Self {
         uid: 0,
         gid: 0,
         mode: 0o755,
     };
 
-    /// A file owned by root.
+    /// The metadata of a file that only its owner, root, may write to.
     pub(crate) const FILE: Self = Self {
         uid: 0,
         gid: 0,
@@ -64,19 +64,19 @@ impl Meta {
 }
 
 impl Caller {
-    /// The caller for operations of the engine itself.
+    /// The caller for operations that the engine itself performs.
     pub(crate) const ROOT: Self = Self {
         uid: 0,
         gid: 0,
         capabilities: u64::MAX,
     };
 
-    /// Returns whether the caller may change a file's permissions.
+    /// Returns whether the caller may change the permissions of a file with this metadata.
     pub(super) fn may_change(self, meta: Meta) -> bool {
         self.uid == meta.uid || self.capabilities & FOWNER != 0
     }
 
-    /// Returns the metadata with the caller as the owner, for files that it creates.
+    /// Returns `meta` with the caller as the owner, for a file that the caller creates.
     pub(crate) fn owning(self, meta: Meta) -> Meta {
         Meta {
             uid: self.uid,

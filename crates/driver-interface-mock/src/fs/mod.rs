@@ -1,4 +1,4 @@
-//! A container's file system: trees in memory, mounted on top of one another.
+//! The file system of a container: directory trees in memory, each mounted at a path.
 
 mod archive;
 mod errno;
@@ -22,21 +22,21 @@ use crate::sync::lock;
 /// The maximum length of a file name, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// A tree mounted at a path.
+/// A directory tree that is mounted at a path.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount {
-    /// The path of the mount point, absolute and normalized; `/` for the root.
+    /// The absolute and normalized path of the mount point; `/` for the root.
     pub(crate) target: String,
     pub(crate) tree: SharedTree,
     pub(crate) read_only: bool,
-    /// Further options in the format of `/proc/mounts`: empty, or each preceded by a comma.
+    /// Further mount options in the format of `/proc/mounts`: empty, or each preceded by a comma.
     pub(crate) options: &'static str,
 }
 
-/// The file system as seen by the processes of a container.
+/// The mounts of a container, as seen by one user.
 #[derive(Clone, Debug)]
 pub(crate) struct FileSystem {
-    /// Sorted by descending length of the target, so that the first match is the topmost mount.
+    /// The mounts with the longest target first, so that the first mount that contains a path is the topmost.
     mounts: Arc<[Mount]>,
     caller: Caller,
 }
@@ -65,7 +65,7 @@ impl FileSystem {
         }
     }
 
-    /// Returns the same file system as seen by another user.
+    /// Returns the same mounts as seen by the user `caller`.
     pub(crate) fn as_caller(&self, caller: Caller) -> Self {
         Self {
             mounts: Arc::clone(&self.mounts),
@@ -73,7 +73,7 @@ impl FileSystem {
         }
     }
 
-    /// Returns a path with its links resolved, whether or not it exists.
+    /// Returns `path` with its links resolved. There need not be a file at the path.
     pub(crate) fn resolve_links(&self, path: &str) -> Result<String, Errno> {
         if path.split('/').any(|name| name.len() > LONGEST_NAME) {
             return Err(Errno::NameTooLong);
@@ -81,13 +81,13 @@ impl FileSystem {
         self.resolve(path, true)
     }
 
-    /// Returns the node at a path, following links.
+    /// Returns the node at `path`, following links, or `None` if nothing is there.
     pub(crate) fn node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.at(path).ok()?;
         lock(&mount.tree).node(&rest)
     }
 
-    /// Returns the metadata of the file at a path.
+    /// Returns the metadata of the node at `path`, following links, or `None` if nothing is there.
     pub(crate) fn meta(&self, path: &str) -> Option<Meta> {
         let (mount, rest) = self.at(path).ok()?;
         let tree = lock(&mount.tree);
@@ -107,7 +107,7 @@ impl FileSystem {
         lock(&mount.tree).list(&rest)
     }
 
-    /// Opens a file for writing, creating it if necessary.
+    /// Creates the file at `path` if it is missing, truncates it on request, and returns its tree and path there.
     pub(crate) fn create(&self, path: &str, truncate: bool) -> Result<(SharedTree, String), Errno> {
         let (mount, rest) = self.writable(path)?;
         let mut tree = lock(&mount.tree);
@@ -131,7 +131,7 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Creates a symbolic link.
+    /// Creates a symbolic link at `path` to `target`.
     pub(crate) fn make_link(&self, path: &str, target: &str) -> Result<(), Errno> {
         let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
@@ -145,7 +145,7 @@ impl FileSystem {
         )
     }
 
-    /// Changes the permissions or the owner of the file at a path.
+    /// Changes the metadata of the file at `path` with the function `change`, if the user may do that.
     pub(crate) fn change(&self, path: &str, change: impl FnOnce(&mut Meta)) -> Result<(), Errno> {
         let (mount, rest) = self.at(path)?;
         let mut tree = lock(&mount.tree);
@@ -173,7 +173,7 @@ impl FileSystem {
         lock(&mount.tree).remove(&rest, recursive)
     }
 
-    /// Puts a node at a path, replacing any existing one. Fails if exactly one of the two is a directory.
+    /// Puts a node at `path`, replacing any existing node. Fails if only one of the two nodes is a directory.
     pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
@@ -189,7 +189,7 @@ impl FileSystem {
         tree.insert(&rest, node, meta)
     }
 
-    /// Returns all mounts, the root first.
+    /// Returns all mounts, starting with the root.
     pub(crate) fn mounts(&self) -> impl Iterator<Item = &Mount> {
         self.mounts.iter().rev()
     }
@@ -198,18 +198,18 @@ impl FileSystem {
         self.writable(path).is_ok()
     }
 
-    /// Returns whether a path lies on a read-only mount.
+    /// Returns whether `path` is on a read-only mount.
     pub(crate) fn is_read_only(&self, path: &str) -> bool {
         self.at(path).is_ok_and(|(mount, _)| mount.read_only)
     }
 
-    /// Returns the reason why a path does not exist.
+    /// Returns the error for a path at which there is no file.
     pub(crate) fn absence(&self, path: &str) -> Errno {
         let missing = |(mount, rest): (&Mount, String)| lock(&mount.tree).missing(&rest);
         self.at(path).map_or_else(|errno| errno, missing)
     }
 
-    /// Returns whether the user has a kind of access to the file at a path.
+    /// Returns whether the user may access the file at `path` in this way.
     pub(crate) fn may(&self, path: &str, access: Access) -> bool {
         self.meta(path)
             .is_some_and(|meta| meta.allows(self.caller, access))
@@ -223,7 +223,7 @@ impl FileSystem {
         }
     }
 
-    /// Returns the location of a path in a writable directory, without following the last component.
+    /// Returns the mount of `path` and the path in it, without following the last link. The directory must be writable.
     fn own_location(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;
@@ -240,7 +240,7 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// Returns the location of a path if the existing file, or otherwise its directory, is writable.
+    /// Returns the mount of `path` and the path in it. The file, or the directory of a new file, must be writable.
     fn writable(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let (mount, rest) = self.at(path)?;
         let tree = lock(&mount.tree);
@@ -258,13 +258,13 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// Returns the location of a path, following links.
+    /// Returns the mount of `path` and the path in it, following links.
     fn at(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, true)?;
         self.below(&path)
     }
 
-    /// Returns the location of a path without links.
+    /// Returns the mount of `path`, which must not contain links, and the path in it.
     fn below(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let found = self
             .mounts
@@ -274,7 +274,7 @@ impl FileSystem {
     }
 }
 
-/// Returns the rest of a path below a directory, or `None` if the path is not below that directory.
+/// Returns `path` relative to `directory`, or `None` if it is not below that directory.
 fn rest_of(path: &str, directory: &str) -> Option<String> {
     let rest = path.strip_prefix(directory.trim_end_matches('/'))?;
     if rest.is_empty() {
@@ -283,7 +283,7 @@ fn rest_of(path: &str, directory: &str) -> Option<String> {
     rest.strip_prefix('/').map(str::to_owned)
 }
 
-/// Makes a path absolute and normalizes it: no `.`, `..` or double slash.
+/// Returns `path` as an absolute path, relative to `cwd`, and without `.`, `..` and double slashes.
 pub(crate) fn absolute(cwd: &str, path: &str) -> String {
     let base = if path.starts_with('/') { "" } else { cwd };
     let mut parts: Vec<&str> = Vec::new();

@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::archive::{Entries, EntryKind};
 use super::{Meta, Node, Tree};
 
-/// Unpacks an uncompressed tar archive into a tree, replacing existing files. Skips devices, which the simulation
-/// does not need.
+/// Unpacks an uncompressed tar archive into a tree, replacing existing files. Skips devices and pipes, which the
+/// simulation does not need.
 pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
     for entry in Entries::new(archive) {
         let entry = entry?;
@@ -34,7 +34,7 @@ pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static 
             }
             EntryKind::Other => continue,
         };
-        // A layer's entry replaces a directory at its path.
+        // An entry of an image layer also replaces a directory at the same path.
         let _ = tree.remove(location, true);
         tree.insert(location, node, entry.meta)
             .map_err(|_| "the archive has a file and a directory at the same path")?;
@@ -42,7 +42,7 @@ pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static 
     Ok(())
 }
 
-/// Applies an image layer. Its whiteout markers delete files of the tree and are then removed.
+/// Unpacks an image layer into a tree, and deletes the files that the layer's whiteout markers name.
 pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
     const DELETED: &str = ".wh.";
     const EMPTIED: &str = ".wh..wh..opq";
@@ -64,7 +64,7 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
 }
 
 impl Tree {
-    /// Makes directories world-writable, unless they have explicit permissions.
+    /// Makes those of `directories` world-writable that exist and have no explicit permissions.
     pub(crate) fn open(&mut self, directories: &[&str]) {
         for directory in directories {
             if matches!(self.node(directory), Some(Node::Dir)) && !self.has_meta(directory) {

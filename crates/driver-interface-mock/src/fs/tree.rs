@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Errno, Meta};
 
-/// A tree that several containers may mount.
+/// A tree that can be mounted in several containers.
 pub(crate) type SharedTree = Arc<Mutex<Tree>>;
 
 /// One file system: an image's root, a volume or a tmpfs. Its paths are relative and contain no `.` or `..`; its
@@ -11,9 +11,9 @@ pub(crate) type SharedTree = Arc<Mutex<Tree>>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
-    /// Metadata by path. A node without an entry has the defaults of its kind, owned by root.
+    /// Metadata by path. A node without an entry has the default metadata of its kind, with root as the owner.
     metas: BTreeMap<String, Meta>,
-    /// Whether the tree has ever contained a link.
+    /// Whether the tree has ever contained a symbolic link.
     has_links: bool,
     used: u64,
     capacity: Option<u64>,
@@ -22,9 +22,9 @@ pub(crate) struct Tree {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Dir,
-    /// Copy-on-write, so that a container costs no memory for its image's files.
+    /// A file. Its content is shared until written, so that a container costs no memory for its image's files.
     File(Arc<Vec<u8>>),
-    /// A symbolic link with its target.
+    /// A symbolic link to this target.
     Link(String),
 }
 
@@ -76,8 +76,8 @@ impl Tree {
         self.has_links
     }
 
-    /// Puts a node into a directory, replacing an existing file or link. If there is no space for the new node, the
-    /// existing file or link is kept.
+    /// Puts a node at `path`, replacing an existing file or link. If there is no space for the new node, fails and
+    /// keeps the existing one.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         self.check_parent(path)?;
         let length = |node: Option<&Node>| match node {
@@ -99,13 +99,13 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes every node whose file name matches.
+    /// Removes every node whose file name is `unwanted`.
     pub(super) fn forget_names(&mut self, unwanted: impl Fn(&str) -> bool) {
         self.nodes
             .retain(|path, _| !unwanted(path.rsplit('/').next().unwrap_or_default()));
     }
 
-    /// Returns the total size of the tree's files in bytes.
+    /// Returns the total size of the tree's files, in bytes.
     pub(crate) fn size(&self) -> u64 {
         let sizes = self.nodes.values().map(|node| match node {
             Node::File(data) => data.len() as u64,
@@ -114,7 +114,7 @@ impl Tree {
         sizes.sum()
     }
 
-    /// Creates a file if it does not exist, and truncates it on request.
+    /// Creates the file at `path` if it is missing. Otherwise, truncates it if `truncate` is set.
     pub(crate) fn create(&mut self, path: &str, truncate: bool) -> Result<(), Errno> {
         match self.node(path) {
             Some(Node::Dir) => Err(Errno::IsADirectory),
@@ -134,8 +134,8 @@ impl Tree {
         }
     }
 
-    /// Writes at an offset, or at the end if there is none. Returns the offset after the written data. Writes to a
-    /// file that was removed while open are discarded.
+    /// Writes `bytes` to a file, at `offset` or, if it is `None`, at the end. Returns the offset after the written
+    /// bytes. If the file was removed while open, discards the bytes.
     pub(crate) fn write(&mut self, path: &str, offset: Option<u64>, bytes: &[u8]) -> Result<u64, Errno> {
         let Some(Node::File(data)) = self.nodes.get_mut(path) else {
             return Ok(offset.unwrap_or_default().saturating_add(bytes.len() as u64));
@@ -170,7 +170,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Creates a directory and its parents. Existing files are kept.
+    /// Creates a directory and its missing parents. Nodes that exist are kept.
     pub(crate) fn mkdir_all(&mut self, path: &str) {
         let mut at = String::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -182,7 +182,7 @@ impl Tree {
         }
     }
 
-    /// Adds a file and its parent directories, for images.
+    /// Adds a file to the tree of an image, and creates its parent directories.
     pub(crate) fn put(&mut self, path: &str, data: Vec<u8>) {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.mkdir_all(parent);
@@ -190,7 +190,7 @@ impl Tree {
         self.nodes.insert(path.to_owned(), Node::File(Arc::new(data)));
     }
 
-    /// Removes a file, or a directory with everything below it.
+    /// Removes a file or a directory. Removes a directory with content only if `recursive` is set.
     pub(crate) fn remove(&mut self, path: &str, recursive: bool) -> Result<(), Errno> {
         match self.node(path) {
             None => return Err(self.missing(path)),
@@ -213,7 +213,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the names in a directory, sorted.
+    /// Returns the sorted names of the nodes in a directory.
     pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Errno> {
         match self.node(path) {
             Some(Node::Dir) => {}
@@ -241,8 +241,8 @@ impl Tree {
         }
     }
 
-    /// Returns the error for a missing path: a path through a file fails differently from one through a missing
-    /// directory.
+    /// Returns the error for a path that does not exist: `NotADirectory` if the path leads through a file, otherwise
+    /// `NotFound`.
     pub(super) fn missing(&self, path: &str) -> Errno {
         let through_file = path.match_indices('/').any(|(at, _)| {
             path.get(..at)

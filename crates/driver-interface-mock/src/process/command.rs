@@ -35,11 +35,11 @@ where
     }
 }
 
-/// The available programs by name. Clones share the table until one is modified.
+/// The programs that containers can run, by name. Clones share the table until one of them is modified.
 #[derive(Clone, Default)]
 pub(crate) struct CommandTable(Arc<BTreeMap<String, Arc<dyn MockCommand>>>);
 
-/// The usual program directories. Every program of the table exists in each of them.
+/// The directories in which containers find every program of the table.
 const PROGRAM_DIRECTORIES: [&str; 6] = [
     "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/",
 ];
@@ -53,14 +53,14 @@ impl CommandTable {
         Arc::make_mut(&mut self.0).insert(name.to_owned(), command);
     }
 
-    /// Returns whether a path is in one of the usual program directories.
+    /// Returns whether `path` is in one of the usual program directories.
     pub(crate) fn stands_for(path: &str) -> bool {
         PROGRAM_DIRECTORIES
             .iter()
             .any(|directory| path.starts_with(directory))
     }
 
-    /// Finds a program by its name, or by its path in one of the usual program directories.
+    /// Returns the program with this name, or with this path in one of the usual program directories.
     pub(crate) fn find(&self, program: &str) -> Option<Arc<dyn MockCommand>> {
         let name = PROGRAM_DIRECTORIES
             .iter()

@@ -11,7 +11,7 @@ use crate::sync::lock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) code: u8,
-    /// The signal that ended the process, if any. A code above 128 does not imply a signal.
+    /// The signal that ended the process, if any. An exit code above 128 does not imply a signal.
     pub(crate) signal: Option<Signal>,
 }
 
@@ -28,26 +28,26 @@ impl Exit {
     }
 }
 
-/// A process as other processes see it: they can signal it and wait for it.
+/// The part of a process that other processes use: they send signals to it and wait for its exit.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
-    /// The user id, which decides which users may signal the process.
+    /// The user id. Signals from processes with another user id are refused unless they are privileged.
     pub(crate) uid: u32,
-    /// The first process of the exec that this process descends from; `None` for descendants of the main process.
+    /// The process id of the first process of the exec that this process belongs to; `None` outside of execs.
     pub(crate) exec: Option<u32>,
     out_of_memory: AtomicBool,
-    /// Whether default signal actions do nothing, as for a container's first process. `KILL` and `STOP` still take
-    /// effect.
+    /// Whether signals without an explicit action have no effect, as for a container's first process. `KILL` and `STOP`
+    /// take effect nonetheless.
     protected: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
     fatal: watch::Sender<Option<Signal>>,
-    /// Whether the process was killed, which also ends a paused process.
+    /// Whether `KILL` was sent to the process. It ends even a paused process.
     killed: watch::Sender<bool>,
-    /// Whether the process is stopped: from `STOP` until `CONT`.
+    /// Whether the process is stopped, which lasts from `STOP` until `CONT`.
     stopped: watch::Sender<bool>,
     exit: watch::Sender<Option<Exit>>,
 }
@@ -59,12 +59,12 @@ struct Signals {
 }
 
 impl Entry {
-    /// Creates the first process of a container.
+    /// Creates a process without a parent, as the first process of a container.
     pub(crate) fn first(pid: u32, uid: u32, name: &str) -> Self {
         Self::new(pid, uid, None, name)
     }
 
-    /// Creates a child of another process.
+    /// Creates a child of `parent`. It inherits the signals that `parent` ignores.
     pub(crate) fn child(pid: u32, parent: &Self, name: &str) -> Self {
         Self::new(pid, parent.uid, Some(parent), name)
     }
@@ -94,7 +94,7 @@ impl Entry {
         }
     }
 
-    /// Creates the first process of an exec.
+    /// Creates a process without a parent, as the first process of an exec.
     pub(crate) fn of_exec(pid: u32, uid: u32, name: &str) -> Self {
         Self {
             exec: Some(pid),
@@ -106,7 +106,7 @@ impl Entry {
         self.protected.store(true, Ordering::Relaxed);
     }
 
-    /// Kills the process because of its memory usage.
+    /// Kills the process because the container exceeded its memory limit.
     pub(crate) fn kill_for_memory(&self) {
         self.out_of_memory.store(true, Ordering::Relaxed);
         self.send(Signal::Kill);
@@ -124,7 +124,7 @@ impl Entry {
         name.clone_into(&mut lock(&self.name));
     }
 
-    /// Delivers a signal.
+    /// Delivers a signal to the process, according to its action for the signal.
     pub(crate) fn send(&self, signal: Signal) {
         let mut signals = lock(&self.signals);
         let action = signals.actions.get(&signal).copied().unwrap_or_default();
@@ -170,7 +170,7 @@ impl Entry {
         lock(&self.signals).actions.get(&signal) == Some(&SignalAction::Ignore)
     }
 
-    /// Resets the signal actions for a new program in the same process: nothing is caught.
+    /// Resets the actions of caught signals for a new program in the same process. Ignored signals stay ignored.
     pub(crate) fn reset_caught(&self) {
         let mut signals = lock(&self.signals);
         signals
@@ -183,12 +183,12 @@ impl Entry {
         lock(&self.signals).pending.pop_front()
     }
 
-    /// Returns the signal that will be taken next.
+    /// Returns the signal that [`take_signal`](Self::take_signal) returns next, or `None` if there is none.
     pub(crate) fn first_signal(&self) -> Option<Signal> {
         lock(&self.signals).pending.front().copied()
     }
 
-    /// Waits until a caught signal can be [taken](Self::take_signal).
+    /// Waits until [`take_signal`](Self::take_signal) has a signal to return.
     pub(crate) async fn signal_arrived(&self) {
         loop {
             if !lock(&self.signals).pending.is_empty() {
@@ -198,10 +198,10 @@ impl Entry {
         }
     }
 
-    /// Waits for a signal that ends the process.
+    /// Waits until the process gets a signal that ends it, and returns that signal.
     pub(crate) async fn fatal(&self) -> Signal {
         let mut fatal = self.fatal.subscribe();
-        // The sender outlives this borrow, so the wait only ends with a signal.
+        // The sender outlives this borrow, so the wait ends only with a signal.
         fatal
             .wait_for(Option::is_some)
             .await
@@ -210,13 +210,13 @@ impl Entry {
             .unwrap_or(Signal::Kill)
     }
 
-    /// Waits until the process is killed.
+    /// Waits until `KILL` is sent to the process.
     pub(crate) async fn killed(&self) {
-        // The sender outlives this borrow, so the wait only ends when the process is killed.
+        // The sender outlives this borrow, so the wait ends only when the process is killed.
         let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
     }
 
-    /// Returns a receiver for whether the process is stopped.
+    /// Returns a receiver of whether the process is stopped.
     pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.subscribe()
     }
@@ -229,7 +229,7 @@ impl Entry {
         self.exit.send_replace(Some(exit));
     }
 
-    /// Waits until the process has exited.
+    /// Waits until the process has exited, and returns how it exited.
     pub(crate) async fn ended(&self) -> Exit {
         let mut exit = self.exit.subscribe();
         exit.wait_for(Option::is_some)

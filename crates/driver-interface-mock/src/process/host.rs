@@ -24,15 +24,15 @@ pub(crate) struct Host {
     pub(crate) security: SecurityOptions,
     pub(crate) clock: Clock,
     pub(crate) ulimits: Vec<Ulimit>,
-    /// Whether there is an init process, so that the main process is not the first process.
+    /// Whether the container has an init process. If so, the main process is not the first process.
     has_init: bool,
-    /// The engine and the container's id, for everything outside this kernel.
+    /// The engine and the container's id. They give access to everything outside this kernel.
     location: (Weak<Shared>, ContainerId),
     table: Mutex<Table>,
     frozen: watch::Sender<bool>,
 }
 
-/// The user of a container's processes.
+/// The user that a process runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) uid: u32,
@@ -41,7 +41,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Returns the user as a caller of file operations, in a container with these options.
+    /// Returns the user as the caller of file operations in a container with these security options.
     pub(crate) fn caller(&self, security: &SecurityOptions) -> Caller {
         Caller {
             uid: self.uid,
@@ -59,17 +59,17 @@ struct Table {
     cpu: BTreeMap<u32, Duration>,
     out_of_memory: bool,
     closed: bool,
-    /// The execs that were killed. Processes that they still start are killed too.
+    /// The execs that were killed. A process that an exec in this set starts is killed at once.
     killed_execs: BTreeSet<u32>,
-    /// The execs of which a process was killed because of its memory usage.
+    /// The execs in which a process was killed because of its memory usage.
     oom_killed_execs: BTreeSet<u32>,
     period: Instant,
     used_in_period: Duration,
 }
 
-/// The period of the CPU limit.
+/// The length of a period of the CPU limit. In each period, the container may use its share of CPU time.
 const CPU_PERIOD: Duration = Duration::from_millis(100);
-/// The main process's id if there is an init process. The init process has id 1, and the runtime used ids 2 to 6.
+/// The main process's id in a container with an init process, which has id 1. The runtime has used ids 2 to 6.
 const MAIN_PID: u32 = 7;
 
 impl Host {
@@ -111,7 +111,7 @@ impl Host {
         }
     }
 
-    /// Creates a process. The init process counts towards the limit, as in a real container.
+    /// Creates a child of `parent`, or the main process if it is `None`. The init process counts towards the limit.
     pub(crate) fn spawn(&self, parent: Option<&Entry>, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
         if parent.is_some() {
@@ -122,14 +122,14 @@ impl Host {
             || Entry::first(pid, self.user.uid, name),
             |parent| Entry::child(pid, parent, name),
         );
-        // The first process of a container receives only signals that it catches.
+        // A container's first process receives only signals that it catches.
         if entry.pid == 1 {
             entry.protect();
         }
         Ok(table.add(entry))
     }
 
-    /// Creates the first process of an exec.
+    /// Creates the first process of an exec, which runs as `user`.
     pub(crate) fn spawn_exec(&self, user: &User, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
         self.check_room(&table)?;
@@ -144,7 +144,7 @@ impl Host {
         Ok(())
     }
 
-    /// Kills an exec with all its descendants, including those that have detached from their parents.
+    /// Kills all processes of an exec, including those that have detached from their parents.
     pub(crate) fn kill_exec(&self, exec: u32) {
         let mut table = lock(&self.table);
         table.killed_execs.insert(exec);
@@ -153,7 +153,7 @@ impl Host {
         }
     }
 
-    /// Sends a signal to every process of an exec, as its terminal does.
+    /// Sends a signal to every process of an exec, as the keys of a terminal do.
     pub(crate) fn signal_exec(&self, exec: u32, signal: Signal) {
         let table = lock(&self.table);
         for entry in table.live.values().filter(|entry| entry.exec == Some(exec)) {
@@ -166,13 +166,13 @@ impl Host {
         lock(&self.table).oom_killed_execs.contains(&exec)
     }
 
-    /// Returns whether the run is over.
+    /// Returns whether the container's run has ended.
     pub(crate) fn is_over(&self) -> bool {
         lock(&self.table).closed
     }
 
-    /// Runs a process's body until it returns or a signal ends it. The process is removed afterwards, even if
-    /// the future is dropped.
+    /// Runs `body`, the program of the process `entry`, until it returns or a signal ends the process. The process is
+    /// removed afterwards, even if the future is dropped.
     pub(crate) async fn supervise(&self, entry: &Arc<Entry>, body: impl Future<Output = u8>) -> Exit {
         let mut reaper = Reaper {
             host: self,
@@ -187,7 +187,7 @@ impl Host {
         reaper.exit
     }
 
-    /// Waits for a signal that ends a process. While the process is stopped, only `KILL` does.
+    /// Waits until a signal ends the process. While the process is stopped, only `KILL` ends it.
     async fn fatal(&self, entry: &Entry) -> Signal {
         let mut still = self.still(entry);
         loop {
@@ -202,7 +202,7 @@ impl Host {
         }
     }
 
-    /// Polls a body, except while its process is stopped. Timers keep running meanwhile, as for real processes.
+    /// Polls `body`, except while its process is stopped. As in real processes, timers run on meanwhile.
     async fn while_moving(&self, entry: &Entry, body: impl Future<Output = u8>) -> u8 {
         let mut body = std::pin::pin!(body);
         let mut still = self.still(entry);
@@ -223,7 +223,7 @@ impl Host {
         }
     }
 
-    /// Pauses or unpauses all processes.
+    /// Pauses all processes if `yes` is set, otherwise unpauses them.
     pub(crate) fn freeze(&self, yes: bool) {
         self.frozen.send_replace(yes);
     }
@@ -232,7 +232,7 @@ impl Host {
         *self.frozen.borrow()
     }
 
-    /// Resolves a name in the container.
+    /// Returns the address that `name` has in the container, or `None` if it cannot be resolved.
     pub(crate) fn address_of(&self, name: &str) -> Option<String> {
         let (engine, id) = &self.location;
         address_of(&*engine.upgrade()?, id, name)
@@ -246,13 +246,13 @@ impl Host {
         lock(&self.table).live.values().cloned().collect()
     }
 
-    /// Returns whether a process of this user has a capability.
+    /// Returns whether processes of the user `uid` have the capability `name`.
     pub(crate) fn is_capable(&self, uid: u32, name: &str) -> bool {
         effective_capabilities(&self.security, uid) & capability(name) != 0
     }
 
-    /// Sends a signal from one process of the container to another. The first process of a container cannot be
-    /// killed or stopped from within, not even by itself. The init process forwards all other signals.
+    /// Sends a signal from the process `from` to the process `pid`. Processes of a container cannot kill or stop its
+    /// first process, not even that process itself. An init process forwards all other signals to the main process.
     pub(crate) fn kill(&self, from: &Entry, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
         let to = if pid == 1 && self.has_init { MAIN_PID } else { pid };
         let entry = self.find(to).ok_or(Errno::Search)?;
@@ -267,7 +267,7 @@ impl Host {
         Ok(())
     }
 
-    /// Ends every process, as the kernel does when the first process of a container exits.
+    /// Ends every process, as the kernel does when a container's first process exits.
     pub(crate) fn kill_all(&self) {
         let mut table = lock(&self.table);
         table.closed = true;
@@ -276,7 +276,7 @@ impl Host {
         }
     }
 
-    /// Sets the memory usage of a process. If the container exceeds its limit, the process is killed.
+    /// Sets the memory usage of a process. If the container exceeds its memory limit as a result, kills the process.
     pub(crate) fn use_memory(&self, entry: &Entry, bytes: u64) {
         let mut table = lock(&self.table);
         table.memory.insert(entry.pid, bytes);
@@ -292,7 +292,7 @@ impl Host {
         lock(&self.table).out_of_memory
     }
 
-    /// Uses CPU time. This takes the given time, or longer once the container's share of a period is used up.
+    /// Uses CPU time: waits for `time`, and longer if the container has used up its share of the current period.
     pub(crate) async fn use_cpu(&self, entry: &Entry, time: Duration) {
         sleep(time).await;
         let throttled_until = {
@@ -311,18 +311,18 @@ impl Host {
         }
     }
 
-    /// Returns the memory usage that the container's processes have declared.
+    /// Returns the total memory usage that the container's processes have declared, in bytes.
     pub(crate) fn memory_used(&self) -> u64 {
         lock(&self.table).memory.values().sum()
     }
 
-    /// Returns the CPU time used by the container's processes, including exited ones.
+    /// Returns the CPU time that the container's processes have used, including exited processes.
     pub(crate) fn cpu_used(&self) -> Duration {
         lock(&self.table).cpu.values().sum()
     }
 }
 
-/// Whether a process is stopped, because its container is paused or it received a stop signal.
+/// Whether a process is halted: because its container is paused, or because it received a stop signal.
 struct Still {
     frozen: watch::Receiver<bool>,
     stopped: watch::Receiver<bool>,
@@ -335,7 +335,7 @@ impl Still {
 
     async fn until(&mut self, still: bool) {
         while self.now() != still {
-            // The senders outlive the process, so neither wait fails.
+            // The senders outlive the process, so neither wait can fail.
             tokio::select! {
                 _ = self.frozen.changed() => {}
                 _ = self.stopped.changed() => {}

@@ -10,18 +10,18 @@ use crate::engine::LogStore;
 use crate::fs::{Errno, SharedTree};
 use crate::sync::lock;
 
-/// How many chunks a pipe buffers before its writer waits.
+/// The number of chunks that a pipe buffers. Further writes wait.
 const PIPE_CHUNKS: usize = 16;
-/// The number of bytes that the C library reads from a pipe per call.
+/// The number of bytes that programs read from a pipe at once through the C library.
 const STDIO_BLOCK: u64 = 4096;
-/// The maximum chunk read from an endless source.
+/// The maximum number of bytes that a read of an endless source returns.
 const CHUNK: usize = 64 * 1024;
 
-/// The destination of a process's output.
+/// Where a process writes its output.
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
     Null,
-    /// `/dev/full`.
+    /// `/dev/full`, to which every write fails.
     Full,
     Log(Arc<LogStore>, LogSource),
     File(FileOutput),
@@ -29,16 +29,16 @@ pub(crate) enum Output {
     Client(Client),
 }
 
-/// A reader outside of the container. Once it stops reading, the output is dropped.
+/// The connection to a reader outside of the container. Once the reader stops reading, output to it is discarded.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     chunks: mpsc::Sender<Bytes>,
-    /// The terminal that the reader is connected to, if any.
+    /// The terminal through which the output goes to the reader, if any.
     terminal: Option<Arc<Terminal>>,
 }
 
 impl Client {
-    /// Creates a connection to a reader. Writers wait while the reader is behind.
+    /// Creates a connection to a reader. A write waits while too many chunks have not been read.
     pub(crate) fn new(terminal: Option<Arc<Terminal>>) -> (Self, mpsc::Receiver<Bytes>) {
         let (chunks, receiver) = mpsc::channel(PIPE_CHUNKS);
         (Self { chunks, terminal }, receiver)
@@ -60,7 +60,7 @@ impl Client {
     }
 }
 
-/// Converts line feeds as a terminal does.
+/// Converts line feeds to carriage return and line feed, as a terminal does.
 pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(bytes.len());
     for byte in bytes {
@@ -76,7 +76,7 @@ pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct FileOutput {
     tree: SharedTree,
     path: String,
-    /// The position in the file, shared by all processes that inherited the output. `None` in append mode.
+    /// The write position in the file, which processes that inherit the output share. `None` in append mode.
     offset: Option<Arc<AtomicU64>>,
 }
 
@@ -91,7 +91,7 @@ impl FileOutput {
 }
 
 impl Output {
-    /// Returns whether it is a terminal.
+    /// Returns whether the output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
             Self::Log(_, stream) => *stream == LogSource::Tty,
@@ -137,7 +137,7 @@ impl Output {
     }
 }
 
-/// The source of a process's input. Clones share the source, so each byte is read once.
+/// Where a process reads its input. Clones share the source, so only one of them gets each byte.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Null,
@@ -150,18 +150,18 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
-    /// How much of the buffer was read.
+    /// The number of bytes of `buffer` that were already read.
     taken: usize,
     pipe: Option<mpsc::Receiver<Bytes>>,
 }
 
-/// Creates the input of a terminal and its sender. An empty chunk means end of file.
+/// Creates the input of a terminal, and the sender of what is typed. An empty chunk means end of file.
 pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
     let (keys, receiver) = mpsc::channel(PIPE_CHUNKS);
     (keys, Input::Terminal(Reader::of(receiver)))
 }
 
-/// Creates a pipe. Writers wait while the pipe is full, and fail if it has no readers. Readers see end of file once
+/// Creates a pipe. Writes wait while the pipe is full, and fail once it has no readers. Reads return end of file once
 /// it has no writers.
 pub(crate) fn pipe() -> (Output, Input) {
     let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);
@@ -178,7 +178,7 @@ impl Input {
         Self::Stream(Arc::new(Mutex::new(reader)))
     }
 
-    /// Returns whether it is a terminal.
+    /// Returns whether the input is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Terminal(_))
     }
@@ -187,7 +187,7 @@ impl Input {
         Self::Random(Arc::new(StdMutex::new(seed | 1)))
     }
 
-    /// Reads up to `max` bytes. Returns no bytes at the end of the input.
+    /// Reads up to `max` bytes. An empty result means the end of the input.
     pub(crate) async fn read(&self, max: usize) -> Vec<u8> {
         match self {
             Self::Null => Vec::new(),
@@ -205,7 +205,7 @@ impl Input {
         }
     }
 
-    /// Discards the unused rest of the last block that a program has read from a pipe or terminal.
+    /// Discards the rest of the block that a program has read from a pipe or terminal but used only `used` bytes of.
     pub(crate) async fn drop_block(&self, used: u64) {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return;
@@ -221,8 +221,8 @@ impl Input {
         }
     }
 
-    /// Reads up to and including the next line feed, or the rest of the input. Returns no bytes at the end of the
-    /// input.
+    /// Reads up to and including the next line feed, or the rest of the input if there is none. An empty result means
+    /// the end of the input.
     pub(crate) async fn read_line(&self) -> Vec<u8> {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return Vec::new();
@@ -267,7 +267,7 @@ impl Reader {
         match pipe.recv().await {
             Some(chunk) if chunk.is_empty() => false,
             Some(chunk) => {
-                // Remove read bytes only now, so that reading line by line does not move the rest each time.
+                // Removes read bytes only now, so that reading line by line does not move the rest each time.
                 self.buffer.drain(..self.taken);
                 self.taken = 0;
                 self.buffer.extend_from_slice(&chunk);
@@ -281,7 +281,7 @@ impl Reader {
     }
 }
 
-/// Returns the next byte of a xorshift generator.
+/// Returns the next byte of a xorshift random number generator.
 fn next_random(state: &mut u64) -> u8 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

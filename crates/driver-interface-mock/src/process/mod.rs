@@ -1,4 +1,4 @@
-//! Simulated processes: what a program in a container can see and do.
+//! Simulated processes, and what their programs can see and do.
 
 mod command;
 mod entry;
@@ -27,7 +27,7 @@ pub(crate) use terminal::{Modes, Terminal};
 
 use crate::fs::{Errno, FileSystem, absolute};
 
-/// A simulated process, as its program sees it: arguments, environment, streams, files, signals, time.
+/// A simulated process, as its program sees it: with arguments, environment, streams, files, signals and time.
 ///
 /// Clones are cheap and share one process.
 #[derive(Clone)]
@@ -44,12 +44,12 @@ pub struct MockProcess {
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    /// The CPU time, in microseconds, that was used but for which the process has not slept yet, because timers
-    /// have a resolution of a millisecond.
+    /// The CPU time in microseconds that the process has used but not yet slept for, because timers have a resolution
+    /// of a millisecond.
     unslept_cpu: Arc<AtomicU64>,
 }
 
-/// The minimum CPU time to sleep at a time; less is accumulated.
+/// The minimum time to sleep for used CPU time. Shorter times are accumulated.
 const MIN_CPU_SLEEP: Duration = Duration::from_millis(1);
 
 impl MockProcess {
@@ -78,7 +78,7 @@ impl MockProcess {
         }
     }
 
-    /// Creates a child process with the same streams.
+    /// Creates a child process with the same streams and the arguments `args`.
     pub(crate) fn fork(&self, args: Vec<String>) -> Result<Self, Errno> {
         let name = args.first().map_or("sh", String::as_str);
         let entry = self.host.spawn(Some(&self.entry), name)?;
@@ -110,7 +110,7 @@ impl MockProcess {
         &self.args
     }
 
-    /// Returns the value of an environment variable.
+    /// Returns the value of an environment variable, or `None` if it is unset.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
     }
@@ -136,18 +136,18 @@ impl MockProcess {
         Ok(self.stderr.write(text.as_ref()).await?)
     }
 
-    /// Reads the next line of the process's standard input, including the line feed. Returns `None` at the end.
+    /// Reads a line of the process's standard input, including its line feed. Returns `None` at the end of the input.
     pub async fn read_line(&self) -> Option<String> {
         let line = self.stdin.read_line().await;
         (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
     }
 
-    /// Sleeps for a duration.
+    /// Sleeps for `time`.
     pub async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 
-    /// Uses CPU time. This takes the given time, or longer if the container's CPU limit is exceeded.
+    /// Uses CPU time. This takes `time`, or longer if the container's CPU limit is exceeded.
     pub async fn work(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let unslept_cpu = Duration::from_micros(
@@ -161,13 +161,13 @@ impl MockProcess {
         }
     }
 
-    /// Sets the process's memory usage in bytes. If the container's processes together exceed its memory limit,
+    /// Sets the process's memory usage in bytes. If the processes of the container together exceed its memory limit,
     /// this process is killed.
     pub fn use_memory(&self, bytes: u64) {
         self.host.use_memory(&self.entry, bytes);
     }
 
-    /// Sets the action for a signal. [`Signal::Kill`] always ends the process.
+    /// Sets the action for a signal. [`Signal::Kill`] ends the process regardless of its action.
     pub fn on_signal(&self, signal: Signal, action: SignalAction) {
         self.entry.set_action(signal, action);
     }
@@ -190,7 +190,7 @@ impl MockProcess {
         Ok(self.files.read(&self.path(path))?.to_vec())
     }
 
-    /// Creates a file with this content, replacing any existing content.
+    /// Writes `content` to a file. Creates the file if it is missing, and replaces existing content.
     ///
     /// # Errors
     /// If the directory does not exist, the file system is read-only or full, or the user lacks permission.
@@ -200,7 +200,7 @@ impl MockProcess {
         Ok(())
     }
 
-    /// Returns a path as an absolute path.
+    /// Returns `path` as an absolute path, relative to the process's working directory.
     pub(crate) fn path(&self, path: &str) -> String {
         absolute(&self.cwd, path)
     }
@@ -210,7 +210,7 @@ impl MockProcess {
         let _ = self.stderr.write(format!("{text}\n").as_bytes()).await;
     }
 
-    /// Prints the bytes and returns the exit code.
+    /// Writes the bytes to standard output. Returns 0, or the exit code for a failed write.
     pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> u8 {
         match self.stdout.write(bytes.as_ref()).await {
             Ok(()) => 0,
@@ -218,9 +218,9 @@ impl MockProcess {
         }
     }
 
-    /// Handles a failed write: a broken pipe ends the program, unless the program handles the signal.
+    /// Returns the exit code after a failed write. If the cause is a broken pipe, first sends `PIPE` to the process.
     pub(crate) async fn write_failed(&self, errno: Errno) -> u8 {
-        // Builtins report errors under the shell's name.
+        // Builtins report errors under the name of the shell.
         let name = self.args.first().map_or("sh", String::as_str);
         let name = if crate::commands::builtin_command(name).is_some() {
             "sh"

@@ -1,4 +1,4 @@
-//! Opening files, including those that the kernel generates.
+//! Opening files for a process, including those that the kernel generates, such as `/proc/self/status`.
 
 use driver_interface_types::SecurityOptions;
 
@@ -6,7 +6,7 @@ use super::{FileOutput, Input, MockProcess, Output};
 use crate::fs::{Errno, Node};
 
 impl MockProcess {
-    /// Opens a file for reading.
+    /// Opens the file at `path` for reading.
     pub(crate) fn open_input(&self, path: &str) -> Result<Input, Errno> {
         let path = self.path(path);
         match path.as_str() {
@@ -18,7 +18,7 @@ impl MockProcess {
         }
     }
 
-    /// Opens a file for writing.
+    /// Opens the file at `path` for writing. Truncates it unless `append` is set.
     pub(crate) fn open_output(&self, path: &str, append: bool) -> Result<Output, Errno> {
         let path = self.path(path);
         match path.as_str() {
@@ -34,7 +34,7 @@ impl MockProcess {
         }
     }
 
-    /// Returns the content of a file by its absolute path.
+    /// Returns the content of the file at an absolute path.
     pub(crate) fn read_path(&self, path: &str) -> Result<Vec<u8>, Errno> {
         if let Some(text) = self.kernel_file(path) {
             return Ok(text.into_bytes());
@@ -74,7 +74,7 @@ impl MockProcess {
         }
     }
 
-    /// Returns `/proc/self/status`, with user, capabilities and seccomp filters from the container's config.
+    /// Returns the content of `/proc/self/status` for this user and the security options of the config.
     fn proc_status(&self) -> String {
         let (security, (uid, gid)) = (&self.host.security, self.user());
         let bounding = capability_mask(security);
@@ -103,7 +103,7 @@ impl MockProcess {
     }
 }
 
-/// The capabilities in order of their numbers.
+/// The names of the capabilities, in the order of their numbers.
 const CAPABILITIES: [&str; 41] = [
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
     "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
@@ -112,15 +112,15 @@ const CAPABILITIES: [&str; 41] = [
     "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON",
     "BPF", "CHECKPOINT_RESTORE",
 ];
-/// The capabilities that engines grant a container by default.
+/// The capabilities that engines grant a container by default, as a bit mask.
 const DEFAULT_MASK: u64 = 0xa804_25fb;
 
-/// Returns the capabilities of a process of this user with these options, as a bit mask.
+/// Returns the capabilities that a process of the user `uid` has with these security options, as a bit mask.
 pub(super) fn effective_capabilities(security: &SecurityOptions, uid: u32) -> u64 {
     if uid == 0 { capability_mask(security) } else { 0 }
 }
 
-/// Returns the bit of a capability, by its name without `CAP_`.
+/// Returns the bit of the capability `name`, which is given without `CAP_`.
 pub(super) fn capability(name: &str) -> u64 {
     let at = CAPABILITIES.iter().position(|known| *known == name);
     at.map_or(0, |at| 1 << at)

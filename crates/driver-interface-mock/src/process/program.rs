@@ -1,4 +1,4 @@
-//! Finding the program of a command line: locations, permissions, scripts and their interpreters.
+//! Finding the program of a command line: search path, permissions, scripts and their interpreters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::{CommandTable, MockCommand};
 use crate::fs::{Access, FileSystem, Node, absolute};
 
-/// The search path if the environment has none.
+/// The value that is used if the environment has no `PATH`.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The beginning of a script with an interpreter.
+/// The first bytes of a script that names its interpreter.
 const SHEBANG: &[u8] = b"#!";
-/// How much of a script's first line the kernel reads.
+/// The number of bytes that the kernel reads of a script's first line, after `#!`.
 const LONGEST_SHEBANG: usize = 255;
-/// The maximum number of nested interpreters that are scripts themselves.
+/// The maximum number of interpreters that are scripts with an interpreter themselves.
 const MOST_INTERPRETERS: u32 = 4;
 
-/// The reason why a program cannot be run, in Linux's wording.
+/// The reason why a program cannot be run. Its message has Linux's wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaunchError {
     NotFound,
@@ -37,13 +37,13 @@ impl fmt::Display for LaunchError {
 }
 
 impl LaunchError {
-    /// Returns the exit code of a shell that could not run the program.
+    /// Returns the exit code of a shell command whose program cannot be run for this reason.
     pub(crate) fn exit_code(self) -> u8 {
         if self == Self::NotFound { 127 } else { 126 }
     }
 }
 
-/// A program and its arguments. For a script, the interpreter's arguments precede the command's.
+/// A program and its arguments. For a script, it is the interpreter, and the script's path is among the arguments.
 pub(crate) struct Program {
     pub(crate) command: Arc<dyn MockCommand>,
     pub(crate) argv: Vec<String>,
@@ -53,22 +53,21 @@ pub(crate) struct Program {
 #[derive(Clone)]
 pub(crate) enum Located {
     Command(Arc<dyn MockCommand>),
-    /// A script file, by the path under which it is run.
+    /// A script file, with the path under which it was found.
     File(String),
 }
 
-/// Finds programs as a process sees them. The command table provides the programs in the usual directories; other
-/// programs are files.
+/// Finds programs for a process. Programs in the usual directories come from the command table; all others are files.
 pub(crate) struct Launcher<'a> {
     pub(crate) commands: &'a CommandTable,
     pub(crate) files: &'a FileSystem,
     pub(crate) cwd: &'a str,
-    /// The `PATH` of the environment.
+    /// The value of the variable `PATH`.
     pub(crate) path: Option<&'a str>,
 }
 
 impl Launcher<'_> {
-    /// Locates the program that a word names.
+    /// Finds the program that the first word of a command line names: by its path, or in the directories of `PATH`.
     pub(crate) fn locate(&self, word: &str) -> Result<Located, LaunchError> {
         if word.is_empty() {
             return Err(LaunchError::NotFound);
@@ -81,7 +80,7 @@ impl Launcher<'_> {
             .map(|directory| if directory.is_empty() { "." } else { directory })
             .map(|directory| format!("{}/{word}", directory.trim_end_matches('/')))
             .collect();
-        // The table's programs are in all usual directories, so a script in any of them takes precedence.
+        // The table's programs are in all usual directories, so a script in any directory takes precedence over them.
         if let Some(script) = paths.iter().find(|path| self.is_script(path)) {
             return Ok(Located::File(script.clone()));
         }
@@ -105,7 +104,7 @@ impl Launcher<'_> {
             return Ok(Located::Command(command));
         }
         match self.files.node(&location) {
-            // Programs of an image that are not in the table cannot be simulated.
+            // An image's own programs that are not in the table cannot be simulated.
             Some(Node::File(_)) if CommandTable::stands_for(&location) => Err(LaunchError::NotFound),
             Some(Node::File(_)) if self.may_execute(&location) => Ok(Located::File(path.to_owned())),
             Some(Node::File(_) | Node::Dir) => Err(LaunchError::Denied),
@@ -120,7 +119,7 @@ impl Launcher<'_> {
         has_shebang && self.may_execute(&location)
     }
 
-    /// Returns whether the user may execute a file. Not even root may execute a file without any execute permission.
+    /// Returns whether the user may execute a file. Even root needs at least one execute permission on the file.
     fn may_execute(&self, location: &str) -> bool {
         let executable = self
             .files
@@ -129,7 +128,7 @@ impl Launcher<'_> {
         executable && self.files.may(location, Access::Execute)
     }
 
-    /// Loads a located program. A script is replaced by its interpreter with the script's path as an argument.
+    /// Loads a located program. For a script, loads its interpreter, with the script's path as an argument.
     pub(crate) fn load(&self, located: Located, words: &[String]) -> Result<Program, LaunchError> {
         let (mut located, mut argv) = (located, words.to_vec());
         for _ in 0..=MOST_INTERPRETERS {
@@ -141,13 +140,13 @@ impl Launcher<'_> {
             let rest = argv.into_iter().skip(1);
             let start = [Some(interpreter.clone()), argument, Some(path)];
             argv = start.into_iter().flatten().chain(rest).collect();
-            // The kernel does not search `PATH`.
+            // The kernel does not search `PATH` for an interpreter.
             located = self.at(&interpreter)?;
         }
         Err(LaunchError::TooManyLinks)
     }
 
-    /// Returns the interpreter that the first line of a script names, and its only argument.
+    /// Returns the interpreter in the first line of a script, and the rest of that line as its only argument, if any.
     fn interpreter_of(&self, path: &str) -> Result<(String, Option<String>), LaunchError> {
         let Some(Node::File(data)) = self.files.node(&absolute(self.cwd, path)) else {
             return Err(LaunchError::NotFound);
@@ -167,7 +166,7 @@ impl Launcher<'_> {
         ))
     }
 
-    /// Loads a program as the C library's `execvp` does: a file in an unknown format is run as a shell script.
+    /// Loads the program `word` like the C library's `execvp`: a file without a known format is run as a shell script.
     pub(crate) fn load_as_script(&self, word: &str, words: &[String]) -> Result<Program, LaunchError> {
         let located = self.locate(word)?;
         match (self.load(located.clone(), words), located) {

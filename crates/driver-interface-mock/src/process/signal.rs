@@ -12,7 +12,7 @@ pub enum Signal {
     Quit = 3,
     /// Illegal instruction.
     Ill = 4,
-    /// Trap of a debugger.
+    /// Breakpoint of a debugger.
     Trap = 5,
     /// Abort.
     Abrt = 6,
@@ -30,7 +30,7 @@ pub enum Signal {
     Usr2 = 12,
     /// Write to a pipe without readers.
     Pipe = 13,
-    /// Timer.
+    /// Timer expired.
     Alrm = 14,
     /// Request to terminate, as sent by a stop.
     Term = 15,
@@ -38,7 +38,7 @@ pub enum Signal {
     Stkflt = 16,
     /// A child has exited. Ignored unless caught.
     Chld = 17,
-    /// Continue. Ignored unless caught.
+    /// Continue a stopped process. Ignored unless caught.
     Cont = 18,
     /// Stop until [`Cont`](Self::Cont). Cannot be caught or ignored.
     Stop = 19,
@@ -52,11 +52,11 @@ pub enum Signal {
     Urg = 23,
     /// CPU time limit exceeded.
     Xcpu = 24,
-    /// File size limit exceeded.
+    /// Maximum file size exceeded.
     Xfsz = 25,
-    /// CPU time timer.
+    /// CPU time timer expired.
     Vtalrm = 26,
-    /// Profiling timer.
+    /// Profiling timer expired.
     Prof = 27,
     /// The window was resized. Ignored unless caught.
     Winch = 28,
@@ -68,15 +68,15 @@ pub enum Signal {
     Sys = 31,
 }
 
-/// The action of a process for a signal.
+/// What a process does when it receives a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignalAction {
-    /// Ends the process, or does nothing for signals that are ignored unless caught.
+    /// Ends or stops the process, or does nothing if the signal is ignored unless caught.
     #[default]
     Default,
-    /// Does nothing. Child processes inherit this.
+    /// Does nothing. Child processes inherit this action.
     Ignore,
-    /// Passes the signal to [`MockProcess::next_signal`](crate::MockProcess::next_signal).
+    /// The process receives the signal with [`MockProcess::next_signal`](crate::MockProcess::next_signal).
     Catch,
 }
 
@@ -116,7 +116,7 @@ impl Signal {
         Self::Sys,
     ];
 
-    /// Converts a signal of the interface. Real-time signals are not supported.
+    /// Converts a signal of the driver interface. Returns `None` for a real-time signal, which is not supported.
     pub(crate) fn of(signal: driver_interface_types::Signal) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -128,7 +128,7 @@ impl Signal {
         self as u8
     }
 
-    /// Returns the exit code of a process that this signal ended.
+    /// Returns the exit code of a process that this signal has ended.
     pub fn exit_code(self) -> u8 {
         128 + self.number()
     }
@@ -170,7 +170,7 @@ impl Signal {
         }
     }
 
-    /// Finds a signal by its name (with or without `SIG`, in any case) or number.
+    /// Returns the signal with this name (with or without `SIG`, in any case) or number, or `None` if there is none.
     ///
     /// ```
     /// use driver_interface_mock::Signal;
@@ -187,18 +187,18 @@ impl Signal {
             .find(|signal| signal.name() == name || signal.number().to_string() == text)
     }
 
-    /// Returns whether the signal is ignored by default.
+    /// Returns whether the signal has no effect unless it is caught.
     pub(crate) fn is_harmless(self) -> bool {
         matches!(self, Self::Chld | Self::Cont | Self::Urg | Self::Winch)
     }
 
-    /// Returns whether the signal stops the process by default.
+    /// Returns whether the signal stops a process by default.
     pub(crate) fn is_stop(self) -> bool {
         matches!(self, Self::Stop | Self::Tstp | Self::Ttin | Self::Ttou)
     }
 
-    /// Returns the message that a shell prints about a child ended by this signal. Some signals are too common to
-    /// be reported.
+    /// Returns the message that a shell prints about a child that this signal has ended. `None` for signals that shells
+    /// do not report because they are too common.
     pub(crate) fn description(self) -> Option<&'static str> {
         match self {
             Self::Hup => Some("Hangup"),

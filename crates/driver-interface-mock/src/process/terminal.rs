@@ -1,4 +1,4 @@
-//! Terminals: processing of typed input like Linux's line discipline.
+//! Terminals, which process typed input like Linux's line discipline.
 
 use std::sync::Mutex;
 
@@ -18,14 +18,14 @@ const ERASE_WORD: u8 = 0x17;
 const SUSPEND: u8 = 0x1a;
 const QUIT: u8 = 0x1c;
 const ERASE: u8 = 0x7f;
-/// The maximum length of a line. The rest of a longer line is dropped, except for the line end.
+/// The maximum number of bytes in a line. Further bytes are dropped, except for the line feed.
 const LONGEST_LINE: usize = 4095;
 
-/// The terminal of a process and its children.
+/// The terminal of a process and its descendants.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     state: Mutex<State>,
-    /// Held as long as the terminal exists, so that a program waiting for input sees no hangup.
+    /// A sender of typed input. It exists as long as the terminal, so that programs never see a hangup.
     keys: mpsc::Sender<Bytes>,
     input: Input,
 }
@@ -34,22 +34,22 @@ pub(crate) struct Terminal {
 struct State {
     size: TtySize,
     modes: Modes,
-    /// The line being typed.
+    /// The line that is being typed and that programs cannot read yet.
     line: Vec<u8>,
 }
 
-/// The modes that `stty` changes.
+/// The modes of a terminal that `stty` can change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Modes {
-    /// Whether typed input is echoed.
+    /// Whether typed input is echoed to the client.
     pub(crate) echo: bool,
-    /// Whether lines are edited, and can be read only once they are complete.
+    /// Whether a line can be edited, and becomes readable only once it is complete.
     pub(crate) canonical: bool,
     /// Whether keys such as Ctrl-C send signals.
     pub(crate) signals: bool,
-    /// Whether carriage returns are read as line feeds.
+    /// Whether a carriage return is read as a line feed.
     pub(crate) maps_returns: bool,
-    /// Whether line feeds are written with a carriage return.
+    /// Whether a line feed in the output becomes a carriage return and a line feed.
     pub(crate) processes_output: bool,
 }
 
@@ -61,7 +61,7 @@ impl Modes {
         maps_returns: true,
         processes_output: true,
     };
-    /// No processing of bytes. `stty raw` leaves the echo mode unchanged.
+    /// The modes in which bytes are not processed. The echo mode is not used: `stty raw` leaves it unchanged.
     pub(crate) const RAW: Self = Self {
         echo: true,
         canonical: false,
@@ -71,11 +71,11 @@ impl Modes {
     };
 }
 
-/// The effects of typed input.
+/// The effects of typing some input.
 #[derive(Debug, Default)]
 struct Typed {
     shown: Vec<u8>,
-    /// The chunks that readers get. An empty chunk means end of file.
+    /// The chunks that programs can now read. An empty chunk means end of file.
     read: Vec<Bytes>,
     signals: Vec<Signal>,
 }
@@ -95,7 +95,7 @@ impl Terminal {
         }
     }
 
-    /// Returns the input of processes on this terminal.
+    /// Returns the input for processes on this terminal.
     pub(crate) fn input(&self) -> Input {
         self.input.clone()
     }
@@ -116,19 +116,19 @@ impl Terminal {
         change(&mut lock(&self.state).modes);
     }
 
-    /// Types input: echoes it, sends the signals of its keys, and passes it to readers. Waits while earlier input
-    /// has not been read.
+    /// Types `bytes`: writes their echo to `screen`, calls `signal` for keys such as Ctrl-C, and passes the input to
+    /// programs. Waits while too much earlier input is unread.
     pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client, signal: impl Fn(Signal)) {
         let typed = lock(&self.state).take(bytes);
         screen.write(&typed.shown).await;
         typed.signals.into_iter().for_each(signal);
         for piece in typed.read {
-            // The terminal itself holds a receiver, so the channel is open.
+            // The terminal itself holds a receiver, so the channel stays open.
             let _ = self.keys.send(piece).await;
         }
     }
 
-    /// Types end of file. In the middle of a line, the first end of file only flushes what was typed so far.
+    /// Types end of file. In the middle of a line, types it twice, because the first one only flushes the line.
     pub(crate) async fn end(&self, screen: &Client) {
         let in_line = !lock(&self.state).line.is_empty();
         let keys: &[u8] = if in_line {
@@ -166,7 +166,7 @@ impl State {
             _ => None,
         };
         if let Some(signal) = signal.filter(|_| self.modes.signals) {
-            // Discards what was typed and not yet read or echoed.
+            // Discards what was typed but not yet read or echoed.
             self.line.clear();
             typed.shown.clear();
             show(key, &mut typed.shown);
@@ -224,7 +224,7 @@ impl State {
     }
 }
 
-/// Echoes a key as terminals do: control characters as `^` and a letter.
+/// Adds the echo of a key to `shown`. As on real terminals, control characters are shown as `^` and a letter.
 fn show(key: u8, shown: &mut Vec<u8>) {
     match key {
         b'\t' | b'\n' => shown.push(key),
@@ -237,7 +237,7 @@ fn show(key: u8, shown: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// Returns the echo, the lines read and the signals sent for this input.
+    /// Returns the echo, the lines read and the signals sent after typing `bytes` on a new terminal.
     fn typed(bytes: &[u8]) -> (String, Vec<String>, Vec<Signal>) {
         let mut state = State {
             size: TtySize::default(),

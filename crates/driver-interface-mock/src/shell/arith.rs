@@ -1,22 +1,22 @@
-//! `$((…))`: 64-bit integers with the operators of C.
+//! Arithmetic expansion, `$((…))`: 64-bit integers with the operators of C.
 
-/// The reason why an expression has no value.
+/// The reason why an arithmetic expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ArithError {
     Syntax,
     DivideByZero,
 }
 
-/// The variables that an expression reads and sets.
+/// Access to the variables that an arithmetic expression reads and sets.
 pub(crate) trait Variables {
     fn get(&self, name: &str) -> String;
     fn set(&mut self, name: &str, value: i64);
 }
 
-/// The maximum nesting depth of an expression.
+/// The maximum nesting depth of an arithmetic expression.
 const MAX_DEPTH: usize = 60;
 
-/// The binary operators by ascending precedence. Longer operators come before their own prefixes.
+/// The binary operators, by ascending precedence. In each list, an operator comes before its own prefixes.
 const LEVELS: [&[&str]; 10] = [
     &["||"],
     &["&&"],
@@ -30,7 +30,7 @@ const LEVELS: [&[&str]; 10] = [
     &["*", "/", "%"],
 ];
 const ASSIGNMENTS: [&str; 11] = ["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="];
-/// The operators, ordered so that the longest match is found first.
+/// All operators. Longer ones come first, so that the longest match is found first.
 const OPERATORS: [&str; 35] = [
     "<<=", ">>=", "||", "&&", "==", "!=", "<=", ">=", "<<", ">>", "++", "--", "+=", "-=", "*=", "/=", "%=",
     "&=", "|=", "^=", "=", "|", "^", "&", "<", ">", "+", "-", "*", "/", "%", "!", "~", "?", ":",
@@ -58,8 +58,8 @@ struct Reader<'a> {
     rest: &'a str,
     variables: &'a mut dyn Variables,
     depth: usize,
-    /// Whether assignments are skipped, because the value is unused, as in the branch of `?:`, `&&` or `||` that is
-    /// not taken.
+    /// Whether assignments are skipped because the result is unused, as in the part of `?:`, `&&` or `||` that is not
+    /// evaluated.
     skipping: bool,
 }
 
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Parses a number in C notation.
+/// Parses an integer in C notation. Returns `None` if it is invalid.
 fn number(digits: &str) -> Option<i64> {
     let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hex) => (16, hex),

@@ -1,35 +1,35 @@
-//! The syntax tree of a script.
+//! The syntax tree of a shell script.
 
 use std::sync::Arc;
 
-/// A sequence of commands.
+/// A list of commands that are run one after the other.
 pub(crate) type List = Arc<[Item]>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
     pub(crate) command: Command,
-    /// Whether the command ended in `&`.
+    /// Whether the command ended in `&`, that is, runs in the background.
     pub(crate) background: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     Simple(Simple),
-    /// Two or more commands, where the output of each is the input of the next.
+    /// Two or more commands. The output of each command is the input of the next one.
     Pipeline(Vec<Command>),
     Not(Box<Command>),
-    /// Commands joined by `&&` and `||`, evaluated from left to right.
+    /// Commands joined by `&&` and `||`, which are run from left to right.
     Chain(Box<Command>, Vec<(Join, Command)>),
     Compound(Compound, Vec<Redirect>),
     Function(String, Arc<Command>),
 }
 
-/// The condition for running a command of a chain.
+/// The condition on which a command of a chain is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Join {
-    /// `&&`: if the preceding part succeeded.
+    /// `&&`: the command is run if the chain before it succeeded.
     And,
-    /// `||`: if the preceding part failed.
+    /// `||`: the command is run if the chain before it failed.
     Or,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Compound {
         condition: List,
         body: List,
     },
-    /// A `for` loop. Without words, the loop iterates over the arguments.
+    /// A `for` loop over words. Without words, the loop iterates over the script's arguments.
     For {
         variable: String,
         words: Option<Vec<Word>>,
@@ -76,24 +76,24 @@ pub(crate) enum Target {
     Read(Word),
     Write(Word),
     Append(Word),
-    /// `2>&1`: a duplicate of another descriptor.
+    /// `2>&1`: a duplicate of this file descriptor.
     Same(u8),
     Close,
-    /// A here-document.
+    /// A here-document with this text.
     Text(Word),
 }
 
-/// A word before expansion.
+/// A word as written in the script, before expansion.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Word(pub(crate) Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Part {
-    /// Text as written, in which `*`, `?` and `[` are special.
+    /// Text without quotes, in which `*`, `?` and `[` are special.
     Plain(String),
-    /// Text quoted in any way, in which nothing is special.
+    /// Text with any kind of quotes, in which no character is special.
     Quoted(String),
-    /// Parts in double quotes, which are expanded but not split.
+    /// Parts in double quotes. They are expanded, but the result is not split into fields.
     Double(Vec<Part>),
     Parameter(Parameter),
     Arithmetic(Word),
@@ -106,18 +106,18 @@ pub(crate) struct Parameter {
     pub(crate) form: Form,
 }
 
-/// The operation of a `${…}` on the value.
+/// The operation that a `${…}` performs on the parameter's value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Form {
     Plain,
     Length,
-    /// `-`, `=`, `?` or `+`; with `colon`, an empty value counts as unset.
+    /// `-`, `=`, `?` or `+`. If `colon` is set, an empty value counts as unset.
     Instead {
         operator: char,
         colon: bool,
         word: Word,
     },
-    /// `#`, `##`, `%` or `%%`: removes a prefix or suffix that matches a pattern.
+    /// `#`, `##`, `%` or `%%`: removes the prefix or suffix that matches a pattern.
     Cut {
         suffix: bool,
         longest: bool,
@@ -126,7 +126,7 @@ pub(crate) enum Form {
 }
 
 impl Word {
-    /// Returns the text of a word in which nothing is expanded or quoted.
+    /// Returns the text of a word that has neither quotes nor expansions, or `None` for any other word.
     pub(crate) fn plain(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Part::Plain(text)] => Some(text),

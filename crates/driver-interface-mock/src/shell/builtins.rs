@@ -1,4 +1,4 @@
-//! The builtins of the shell.
+//! The shell's builtin commands.
 
 use super::state::{Run, Running, Shell, Stop};
 use super::traps::Trap;
@@ -85,7 +85,7 @@ impl Shell {
     async fn run_shared(&mut self, command: BuiltinCommand, words: &[String]) -> Run {
         let mut process = self.as_process(words);
         if words.first().is_some_and(|name| name == "kill") {
-            // Jobs only exist in the shell; a process only knows process ids.
+            // Only the shell knows its jobs, so job numbers become process ids.
             process.args = words.iter().map(|word| self.job_text(word)).collect();
         }
         self.status = command(process).await;
@@ -218,7 +218,7 @@ impl Shell {
         }
     }
 
-    /// Implements `type` and `command -v`: describes what a name refers to.
+    /// Implements `type` and `command -v`: prints what each name refers to, in words if `in_words` is set.
     async fn describe(&mut self, names: &[String], in_words: bool) -> u8 {
         let mut status = 0;
         for name in names {

@@ -1,4 +1,4 @@
-//! Parsing of compound commands.
+//! Parsing of compound commands, such as `if` and `while`.
 
 use super::ast::{Command, Compound, List};
 use super::parser::{ParseError, Parsed, Parser, unknown};

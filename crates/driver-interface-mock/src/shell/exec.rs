@@ -1,4 +1,4 @@
-//! Executing commands.
+//! Running the commands of a script.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::ast::{Command, Compound, Item, Join, List, Simple, Word};
 use super::glob;
 use super::state::{Run, Running, Shell, Stop};
 
-/// The CPU time of a builtin.
+/// The CPU time that a builtin uses.
 const BUILTIN_COST: Duration = Duration::from_micros(2);
-/// The maximum nesting depth of commands and functions during execution.
+/// The maximum nesting depth of running commands and functions.
 const MAX_DEPTH: u32 = 64;
 
 impl Shell {
@@ -25,7 +25,7 @@ impl Shell {
         })
     }
 
-    /// Runs a command, and then the traps of signals received meanwhile.
+    /// Runs a command, followed by the traps of the signals that were received meanwhile.
     pub(super) fn run<'a>(&'a mut self, command: &'a Command) -> Running<'a> {
         Box::pin(async move {
             self.depth += 1;
@@ -76,7 +76,7 @@ impl Shell {
     }
 
     async fn run_chain(&mut self, first: &Command, rest: &[(Join, Command)]) -> Run {
-        // Only the last command determines the status of the chain. The others may fail.
+        // With `set -e`, only the last command of the chain can end the shell. The others may fail.
         self.run_tested(first).await?;
         for (index, (join, command)) in rest.iter().enumerate() {
             if (*join == Join::And) != (self.status == 0) {
@@ -161,7 +161,7 @@ impl Shell {
     async fn run_loop(&mut self, until: bool, condition: &List, body: &List) -> Run {
         let mut status = 0;
         loop {
-            // Even a loop whose condition and body do nothing takes time.
+            // A loop whose condition and body do nothing must take time, too.
             self.process.work(BUILTIN_COST).await;
             match self.test_list(condition).await {
                 Ok(holds) if holds != until => {}
@@ -211,11 +211,11 @@ impl Shell {
         Ok(())
     }
 
-    /// Runs the last command of the process: a program replaces the shell.
+    /// Runs a command that is the last one of this process. If it is a program, it replaces the shell.
     pub(super) async fn run_last(mut self, command: &Command) -> u8 {
         // The exit code is `$?`, regardless of the reason for stopping.
         let _ = match command {
-            // A shell with traps must stay to run them.
+            // A shell with traps is not replaced, because it must run them.
             Command::Simple(simple) if self.traps.is_empty() => {
                 self.process.work(BUILTIN_COST).await;
                 match self.run_simple_as(simple, true).await {
@@ -236,7 +236,7 @@ impl Shell {
         Box::pin(async move {
             let words = self.expand_all(&simple.words).await?;
             let Some(name) = words.first().cloned() else {
-                // The status of a command substitution in an assignment is the status of the assignment.
+                // If the assignments contain a command substitution, its status becomes the status of the command.
                 self.status = 0;
                 return self.run_assignments(simple).await;
             };
@@ -315,7 +315,7 @@ impl Shell {
     }
 }
 
-/// Returns whether a loop ends after this result of its body. An error is a `Stop` for an enclosing loop.
+/// Returns whether a loop ends after its body returned `result`. An error is a `Stop` for an enclosing construct.
 fn leaves_loop(result: Run) -> Result<bool, Stop> {
     match result {
         Ok(()) | Err(Stop::Continue(0 | 1)) => Ok(false),

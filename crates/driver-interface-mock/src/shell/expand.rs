@@ -1,4 +1,4 @@
-//! Expansion of words: parameters, substitutions, fields and file names.
+//! Expansion of words: parameters, command substitution, field splitting and file name patterns.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,20 +9,20 @@ use super::glob::{self, Symbol};
 use super::state::{Shell, Stop};
 use crate::fs::Node;
 
-/// An expanded part of a word.
+/// The result of expanding a part of a word.
 enum Piece {
-    /// Text that is not split. If quoted, it is not a pattern either.
+    /// Text that is not split into fields. `true` means quoted: no character in it is special in a pattern.
     Text(String, bool),
-    /// Text that is split at the separators.
+    /// Text that is split into fields at the characters of `IFS`.
     Split(String),
-    /// The end of a field, as between the arguments of `"$@"`.
+    /// The end of a field, as between two arguments in `"$@"`.
     Break,
 }
 
 type Pieces = Result<Vec<Piece>, Stop>;
 
 impl Shell {
-    /// Expands words into fields, including file names.
+    /// Expands words into fields. A field that is a pattern is replaced by the names of the files it matches.
     pub(super) async fn expand_all(&mut self, words: &[Word]) -> Result<Vec<String>, Stop> {
         let mut fields = Vec::new();
         for word in words {
@@ -34,7 +34,7 @@ impl Shell {
         Ok(fields)
     }
 
-    /// Expands a word into a single string.
+    /// Expands a word into a single string, without splitting it.
     pub(super) async fn expand_text(&mut self, word: &Word) -> Result<String, Stop> {
         let pieces = self.pieces(&word.0, false).await?;
         Ok(pieces
@@ -46,7 +46,7 @@ impl Shell {
             .collect())
     }
 
-    /// Expands a word into a pattern.
+    /// Expands a word into a pattern, in which quoted characters are literal.
     pub(super) async fn expand_pattern(&mut self, word: &Word) -> Result<Vec<Symbol>, Stop> {
         let pieces = self.pieces(&word.0, false).await?;
         let mut symbols = Vec::new();
@@ -174,7 +174,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Returns a value, or an empty string for an unset variable. With `set -u`, an unset variable ends the shell.
+    /// Returns `value`, or an empty string if it is `None`. With `set -u`, ends the shell if it is `None`.
     async fn needed(&mut self, name: &str, value: Option<String>) -> Result<String, Stop> {
         match value {
             Some(value) => Ok(value),
@@ -220,7 +220,7 @@ impl Shell {
         fields
     }
 
-    /// Adds a field, or the files that match it as a pattern.
+    /// Adds a field to `fields` or, if it is a pattern that matches files, the names of these files.
     fn push_field(&self, field: Vec<Symbol>, fields: &mut Vec<String>) {
         if glob::is_pattern(&field) && !self.options.noglob {
             let files = self.files_like(&field);
@@ -271,7 +271,7 @@ impl Shell {
         found
     }
 
-    /// Returns whether a path is a directory, for `cd` and tests.
+    /// Returns whether there is a directory at `path`.
     pub(super) fn is_directory(&self, path: &str) -> bool {
         matches!(self.process.node(path), Some(Node::Dir))
     }
@@ -296,7 +296,7 @@ fn result_piece(text: String, quoted: bool) -> Piece {
     }
 }
 
-/// Removes a prefix or suffix that matches a pattern.
+/// Removes the shortest or longest prefix or suffix of `value` that matches `pattern`.
 fn cut(value: &str, pattern: &[Symbol], suffix: bool, longest: bool) -> String {
     let chars: Vec<char> = value.chars().collect();
     let length = chars.len();

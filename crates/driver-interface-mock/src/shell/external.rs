@@ -1,4 +1,4 @@
-//! Running external programs.
+//! Running programs that are not builtins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::state::{Run, Running, Shell, Stop};
 use crate::process::{LaunchError, Launcher, MockProcess, Program};
 
-/// The CPU time of starting a program.
+/// The CPU time that it takes to start a program.
 const SPAWN_COST: Duration = Duration::from_millis(1);
 
 impl Shell {
-    /// Runs a program: as a child, or in place of the shell if it is the last command.
+    /// Runs a program in a child process or, if `last` is set, in place of the shell.
     pub(super) fn run_external<'a>(
         &'a mut self,
         words: Vec<String>,
@@ -50,7 +50,7 @@ impl Shell {
         })
     }
 
-    /// Implements `exec`: the program replaces the shell, and no further trap runs.
+    /// Implements `exec`: the program replaces the shell, whose traps are not run any more.
     pub(super) async fn exec(&mut self, words: &[String]) -> Run {
         let Some(name) = words.first() else {
             self.status = 0;
@@ -69,7 +69,7 @@ impl Shell {
         Err(Stop::Exit)
     }
 
-    /// Returns this shell's process with another program.
+    /// Prepares the shell's process to run another program with the arguments `words`, and returns it.
     fn replaced(
         &mut self,
         words: Vec<String>,
@@ -90,7 +90,7 @@ impl Shell {
         self.launcher().load_as_script(name, words)
     }
 
-    /// Returns the launcher of the shell's process, with the shell's own `PATH`.
+    /// Returns the launcher of the shell's process, with the shell's current value of `PATH`.
     pub(super) fn launcher(&self) -> Launcher<'_> {
         let path = self.variables.get("PATH");
         Launcher {
@@ -99,7 +99,7 @@ impl Shell {
         }
     }
 
-    /// Reports why a program cannot be run.
+    /// Prints why the program `name` cannot be run, and sets `$?`.
     async fn cannot_run(&mut self, name: &str, location: &str, problem: LaunchError) {
         let reason = match problem {
             LaunchError::NotFound => "not found".to_owned(),

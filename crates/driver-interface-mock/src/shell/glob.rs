@@ -1,11 +1,11 @@
-//! Patterns: `*`, `?` and `[…]`.
+//! Shell patterns with `*`, `?` and `[…]`.
 
-/// A character, and whether it is literal.
+/// A character of a pattern, and whether it is literal, that is, not special.
 pub(crate) type Symbol = (char, bool);
 
-/// Returns whether a pattern matches a whole string.
+/// Returns whether `pattern` matches the whole `text`.
 pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
-    // Where to continue if a `*` must match one more character. Backtracking never goes back past the last `*`.
+    // `star` is where to continue if the last `*` must match one more character. Earlier ones need not be tried again.
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -40,7 +40,7 @@ pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
         .all(|symbol| *symbol == ('*', false))
 }
 
-/// Returns where the pattern continues if its item at `p` matches a character.
+/// Returns the position in `pattern` after its item at `p` if that item matches the character `c`, otherwise `None`.
 fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
     match *pattern.get(p)? {
         ('?', false) => Some(p + 1),
@@ -53,8 +53,8 @@ fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
     }
 }
 
-/// Returns whether a set contains a character, and the length of the set. Returns `None` if there is no closing
-/// `]`, so that this is not a set.
+/// Returns whether the set, given without its `[`, contains the character `c`, and the length of the set. Returns
+/// `None` if there is no closing `]`, so that the `[` does not begin a set.
 pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
     let negated = matches!(set.first(), Some(('!' | '^', false)));
     let mut at = usize::from(negated);
@@ -79,7 +79,7 @@ pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
     }
 }
 
-/// Returns whether a pattern contains special characters.
+/// Returns whether a string contains a character that is special in patterns.
 pub(crate) fn is_pattern(symbols: &[Symbol]) -> bool {
     symbols
         .iter()

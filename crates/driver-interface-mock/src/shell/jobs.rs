@@ -1,4 +1,4 @@
-//! Subprocesses of the shell: subshells, pipelines, jobs.
+//! Child processes of the shell: subshells, pipelines and background jobs.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use super::ast::{Command, List};
 use super::state::{Run, Running, Shell, Stop};
 use crate::process::{Entry, Exit, Input, MockProcess, Output, Signal, SignalAction, pipe};
 
-/// The maximum number of bytes per read of a substituted command's output.
+/// The maximum number of bytes that are read at once from a substituted command.
 const CHUNK: usize = 64 * 1024;
 
 impl Shell {
-    /// Forks a child process that continues with a copy of this shell.
+    /// Creates a child process, and returns a copy of this shell that runs in it.
     pub(super) async fn fork(&mut self) -> Result<Self, Stop> {
         match self.process.fork(vec![self.name.clone()]) {
             Ok(process) => Ok(self.subshell(process)),
@@ -32,7 +32,7 @@ impl Shell {
         })
     }
 
-    /// Sets the shell's status to a child's exit code. Prints a message if a signal ended the child.
+    /// Sets `$?` to the exit code of a child. If a signal ended the child, prints a message.
     pub(super) async fn note_exit(&mut self, exit: Exit) {
         self.status = exit.code;
         if let Some(description) = exit.signal.and_then(Signal::description) {
@@ -83,7 +83,7 @@ impl Shell {
         })
     }
 
-    /// Expands `$(…)`: returns the output of a list without trailing line feeds.
+    /// Implements `$(…)`: runs `list` and returns its output without trailing line feeds.
     pub(super) async fn substitute(&mut self, list: &List) -> Result<String, Stop> {
         let mut child = self.fork().await?;
         let (output, input) = pipe();
@@ -107,7 +107,7 @@ impl Shell {
         Ok(text.trim_end_matches('\n').to_owned())
     }
 
-    /// Waits for jobs. A signal with a trap ends the wait.
+    /// Waits for the jobs `pids`, or for all jobs if it is empty. A signal that has a trap ends the wait.
     pub(super) async fn wait_for(&mut self, pids: &[u32]) -> Run {
         let required: Vec<Arc<Entry>> = if pids.is_empty() {
             self.jobs.clone()
@@ -148,7 +148,7 @@ impl Shell {
     }
 }
 
-/// Runs a command as a separate process.
+/// Runs a command in the process of the shell `child`, and returns that process.
 fn spawn(child: Shell, command: Command) -> Arc<Entry> {
     let (host, entry) = (Arc::clone(&child.process.host), Arc::clone(&child.process.entry));
     let process = Arc::clone(&entry);
@@ -157,14 +157,14 @@ fn spawn(child: Shell, command: Command) -> Arc<Entry> {
 }
 
 impl Shell {
-    /// Returns the shell's process as a builtin sees it: the same process with other arguments.
+    /// Returns the shell's process with the arguments `args`, as builtins need it.
     pub(super) fn as_process(&self, args: &[String]) -> MockProcess {
         let mut process = self.process.clone();
         process.args = args.into();
         process
     }
 
-    /// Returns the output of the shell itself.
+    /// Returns the standard output of the shell.
     pub(super) fn stdout(&self) -> &Output {
         &self.process.stdout
     }

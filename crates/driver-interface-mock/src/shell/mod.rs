@@ -1,4 +1,4 @@
-//! A small shell: the subset of busybox's `sh` that test scripts use, run on simulated processes.
+//! A small shell that runs on simulated processes. It implements the subset of busybox's `sh` that test scripts use.
 
 mod arith;
 mod ast;

@@ -1,4 +1,4 @@
-//! Builtins that set variables, arguments, options and the current directory.
+//! Builtins that set variables, arguments, options and the working directory.
 
 use super::state::{Shell, Stop};
 use crate::fs::absolute;
@@ -72,7 +72,7 @@ impl Shell {
         Ok(0)
     }
 
-    /// Processes an argument `name=value` or `name`. Returns the name.
+    /// Assigns a variable if `argument` is `name=value`; an argument without `=` is only a name. Returns the name.
     async fn assign_argument(&mut self, argument: &str) -> Result<String, Stop> {
         match argument.split_once('=') {
             Some((name, value)) => {

@@ -1,21 +1,21 @@
-//! The parser of scripts.
+//! The parser of shell scripts.
 
 use std::sync::Arc;
 
 use super::ast::{Command, Item, Join, List, Simple, Word};
 
-/// The reason why a script cannot be run.
+/// The reason why a script cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ParseError {
     /// A syntax error, in busybox's wording.
     Syntax(String),
-    /// Valid shell syntax that this shell does not support.
+    /// A construct of the shell language that this shell does not support.
     Unknown(String),
 }
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
 
-/// The maximum nesting depth of commands and expansions, so that no script can overflow the stack.
+/// The maximum nesting depth in a script. It prevents scripts from overflowing the stack.
 pub(super) const MAX_DEPTH: usize = 60;
 
 const RESERVED: [&str; 16] = [
@@ -75,7 +75,7 @@ impl Parser {
         fits
     }
 
-    /// Runs a nested parse, unless the nesting is too deep.
+    /// Calls `parse` for a nested construct. Fails if the nesting is too deep.
     pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
             return unknown(format!("commands nested more than {MAX_DEPTH} deep"));
@@ -107,7 +107,7 @@ impl Parser {
         }
     }
 
-    /// Skips blanks, comments and line continuations, but no line feed.
+    /// Skips blanks, comments and line continuations, but not line feeds.
     pub(super) fn blanks(&mut self) {
         loop {
             match (self.peek(), self.peek_at(1)) {
@@ -123,7 +123,7 @@ impl Parser {
         }
     }
 
-    /// Skips to the next command: blanks and line feeds.
+    /// Skips everything before the next command: blanks, comments and line feeds.
     pub(super) fn blank_lines(&mut self) {
         self.blanks();
         while self.peek() == Some('\n') {
@@ -132,7 +132,7 @@ impl Parser {
         }
     }
 
-    /// Returns the next word if it is reserved.
+    /// Returns the next word if it is a reserved word, otherwise `None`. Does not consume it.
     pub(super) fn reserved(&self) -> Option<&'static str> {
         let ends = |length: usize| {
             self.peek_at(length)
@@ -171,7 +171,7 @@ impl Parser {
         Err(self.expected(word))
     }
 
-    /// Returns the error for an unexpected token.
+    /// Returns the error for an unexpected token in a place where `word` was expected.
     pub(super) fn expected(&self, word: &str) -> ParseError {
         match self.unexpected() {
             ParseError::Syntax(message) => ParseError::Syntax(format!("{message} (expecting \"{word}\")")),
@@ -199,7 +199,7 @@ impl Parser {
         }
     }
 
-    /// Parses a non-empty list and the word that must follow it.
+    /// Parses a list, which must not be empty. At the end of the script, the error names the expected word `end`.
     pub(super) fn body(&mut self, end: &str) -> Parsed<List> {
         let list = self.nested(Self::list)?;
         match (list.is_empty(), self.peek()) {
@@ -297,7 +297,7 @@ impl Parser {
         Ok(Command::Function(name, Arc::new(body)))
     }
 
-    /// Parses a name: letters, digits and `_`, not starting with a digit.
+    /// Parses a name of letters, digits and `_` that does not start with a digit. Returns `None` if there is none.
     pub(super) fn name(&mut self) -> Option<String> {
         let first = self.peek().filter(|c| c.is_ascii_alphabetic() || *c == '_')?;
         let mut name = String::from(first);
@@ -331,7 +331,7 @@ mod tests {
 
     use super::*;
 
-    /// Fragments of scripts, so that random scripts get past the first character.
+    /// Generates fragments of scripts. Their combinations get further in the parser than random text.
     fn piece() -> impl Strategy<Value = String> {
         let words = [
             "if", "then", "else", "fi", "while", "do", "done", "for", "in", "case", "esac", "{", "}", "(",

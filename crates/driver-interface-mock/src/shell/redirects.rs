@@ -4,7 +4,7 @@ use super::ast::{Part, Redirect, Target, Word};
 use super::parser::{Parsed, Parser, syntax, unknown};
 
 impl Parser {
-    /// Parses a redirection, if one comes next.
+    /// Parses a redirection, if there is one at this position, and adds it to `into`. Returns whether there was one.
     pub(super) fn redirect(&mut self, into: &mut Vec<Redirect>) -> Parsed<bool> {
         self.blanks();
         let start = self.at;
@@ -89,7 +89,7 @@ impl Parser {
         }
     }
 
-    /// Removes a here-document's lines from the text. They start after the line that announces it.
+    /// Parses a here-document's delimiter, and removes its lines, which start on the next line, from the script.
     fn document(&mut self, strip_tabs: bool) -> Parsed<Target> {
         self.blanks();
         let Some(name) = self.word()? else {

@@ -7,30 +7,30 @@ use super::parser::{ParseError, parse};
 use super::traps::Trap;
 use crate::process::{Entry, MockProcess};
 
-/// A running shell: its state between two commands.
+/// The state of a running shell.
 pub(super) struct Shell {
-    /// The shell's own process, with the streams and directory of the next command.
+    /// The shell's own process, with the streams and working directory that the next command gets.
     pub(super) process: MockProcess,
     pub(super) name: String,
     pub(super) args: Vec<String>,
     pub(super) variables: BTreeMap<String, Variable>,
-    /// The variables that running functions must restore, innermost last.
+    /// For each running function, the variables to restore when it returns, innermost function last.
     pub(super) locals: Vec<Vec<(String, Option<Variable>)>>,
     pub(super) functions: BTreeMap<String, Arc<Command>>,
     pub(super) traps: BTreeMap<Trap, String>,
-    /// Whether the shell ends on `INT` if there is no trap for `INT`.
+    /// Whether `INT` ends the shell if there is no trap for it.
     pub(super) takes_interrupts: bool,
     pub(super) jobs: Vec<Arc<Entry>>,
     pub(super) last_job: Option<u32>,
-    /// `$$`: the process id of the main shell, in subshells too.
+    /// `$$`: the process id of the main shell, which is the same in its subshells.
     pub(super) shell_pid: u32,
     /// `$?`: the exit code of the last command.
     pub(super) status: u8,
     pub(super) options: Options,
-    /// How many conditions the command is part of. Inside a condition, a failure does not end the shell.
+    /// How many conditions the running command is part of. In a condition, a failure does not end the shell.
     pub(super) tested: u32,
     pub(super) depth: u32,
-    /// How many loops the command is in, within the current function.
+    /// How many loops of the current function the running command is in.
     pub(super) loops: u32,
 }
 
@@ -50,22 +50,22 @@ pub(super) struct Options {
     pub(super) pipefail: bool,
 }
 
-/// The reason why the following command is not run.
+/// The reason why the commands that follow are not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// Leaves this many loops.
+    /// `break`: leaves this many loops.
     Break(u32),
-    /// Continues with the next iteration of the loop this many levels up.
+    /// `continue`: begins the next iteration of the loop that is this many levels up.
     Continue(u32),
-    /// Returns from the function.
+    /// `return`: returns from the running function.
     Return,
-    /// Ends the shell, with `$?` as its exit code.
+    /// The shell ends, with `$?` as its exit code.
     Exit,
 }
 
 pub(super) type Run = Result<(), Stop>;
 
-/// A running command. Boxed, because commands nest and stacks are small.
+/// A future that runs a command. It is boxed, because commands nest and stacks are small.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Run> + Send + 'a>>;
 
 impl Shell {
@@ -112,7 +112,7 @@ impl Shell {
         }
     }
 
-    /// Returns a copy that runs as another process. It only inherits the traps that ignore a signal.
+    /// Returns a copy of the shell for another process. Of the traps, the copy has only those that ignore a signal.
     pub(super) fn subshell(&self, process: MockProcess) -> Self {
         let ignored = self.traps.iter().filter(|(_, action)| action.is_empty());
         Self {
@@ -155,7 +155,7 @@ impl Shell {
         self.leave().await
     }
 
-    /// Runs the script given by `-c`. If its last command is a program, the program replaces the shell.
+    /// Runs the script `text` given by `-c`. If its last command is a program, the program replaces the shell.
     pub(super) async fn run_text(mut self, text: &str) -> u8 {
         let Some(list) = self.parsed(text).await else {
             return self.leave().await;
@@ -169,13 +169,13 @@ impl Shell {
         self.run_last(&last.command).await
     }
 
-    /// Runs a list as a whole process, followed by its exit trap.
+    /// Runs a list and the exit trap, and returns the exit code of the process.
     pub(super) async fn run_to_end(mut self, list: List) -> u8 {
         let _ = self.run_list(&list).await;
         self.leave().await
     }
 
-    /// Parses a script. If that fails, reports the error.
+    /// Parses a script. If that fails, prints the error and returns `None`.
     pub(super) async fn parsed(&mut self, script: &str) -> Option<List> {
         let error = match parse(script) {
             Ok(list) => return Some(list),
@@ -194,7 +194,7 @@ impl Shell {
         None
     }
 
-    /// Prints an error message of the shell.
+    /// Prints an error message that begins with the shell's name.
     pub(super) async fn complain(&self, message: &str) {
         self.process.say(format!("{}: {message}", self.name)).await;
     }

@@ -1,11 +1,11 @@
-//! Applying redirections.
+//! Applying redirections to the shell's streams.
 
 use super::ast::{Redirect, Target};
 use super::state::{Shell, Stop};
 use crate::fs::Errno;
 use crate::process::{Input, Output};
 
-/// The streams before a redirection.
+/// The shell's streams from before a redirection, to be restored after it.
 pub(super) struct Streams {
     stdin: Input,
     stdout: Output,
@@ -13,8 +13,8 @@ pub(super) struct Streams {
 }
 
 impl Shell {
-    /// Applies redirections and returns the previous streams. If a file cannot be opened, reports the error and
-    /// returns `None`.
+    /// Applies redirections and returns the previous streams. If a file cannot be opened, prints the error and returns
+    /// `None`.
     pub(super) async fn redirect(&mut self, redirects: &[Redirect]) -> Result<Option<Streams>, Stop> {
         let process = &self.process;
         let saved = Streams {
@@ -87,7 +87,7 @@ impl Shell {
     }
 }
 
-/// Returns an error's message. The shell has its own wording for missing files.
+/// Returns the message for an error. If the file is missing, this is `missing`, the shell's own wording.
 fn reason(errno: Errno, missing: &str) -> String {
     match errno {
         Errno::NotFound | Errno::NotADirectory => missing.to_owned(),

@@ -3,7 +3,7 @@
 use super::state::{Run, Shell, Stop};
 use crate::process::{Signal, SignalAction};
 
-/// The event that a trap handles.
+/// What triggers a trap: a signal, or the exit of the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trap {
     Exit,
@@ -20,7 +20,7 @@ impl Trap {
 }
 
 impl Shell {
-    /// Sets a trap. Without an action, the signal regains its previous effect.
+    /// Sets the action of a trap. Without `action`, removes the trap, and its signal regains its previous effect.
     pub(super) fn set_trap(&mut self, trap: Trap, action: Option<&str>) {
         if let Trap::Signal(signal) = trap {
             let does = match action {
@@ -37,7 +37,7 @@ impl Shell {
         };
     }
 
-    /// Runs the traps of the signals received.
+    /// Runs the traps of the signals that the shell has received.
     pub(super) async fn run_traps(&mut self) -> Run {
         while let Some(signal) = self.process.entry.take_signal() {
             match self.traps.get(&Trap::Signal(signal)).cloned() {
@@ -55,7 +55,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Makes `INT` end the script after the current command, as in ash.
+    /// Makes `INT` end the shell after the current command, as in ash.
     pub(super) fn take_interrupts(&mut self) {
         self.takes_interrupts = true;
         if !self.process.entry.ignores(Signal::Int) {
@@ -63,7 +63,7 @@ impl Shell {
         }
     }
 
-    /// Ends the shell with `INT`. If the shell is the first process, which the signal does not end, it exits instead.
+    /// Ends the shell with `INT`. If the shell is the first process, which `INT` does not end, it exits instead.
     async fn interrupt(&mut self) -> Run {
         self.process.on_signal(Signal::Int, SignalAction::Default);
         self.process.entry.send(Signal::Int);
@@ -73,7 +73,7 @@ impl Shell {
         Err(Stop::Exit)
     }
 
-    /// Ends the shell: runs the exit trap and returns the exit code.
+    /// Runs the exit trap and returns the exit code of the shell.
     pub(super) async fn leave(&mut self) -> u8 {
         if let Some(action) = self.traps.remove(&Trap::Exit) {
             let status = self.status;

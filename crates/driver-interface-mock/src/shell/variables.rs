@@ -1,10 +1,10 @@
-//! Variables and parameters.
+//! Variables and parameters of the shell.
 
 use super::arith::Variables;
 use super::state::{Run, Shell, Stop, Variable};
 
 impl Shell {
-    /// Returns the value of a variable or parameter, or `None` if it is unset.
+    /// Returns the value of the variable or parameter `name`, or `None` if it is unset.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         match name {
             "?" => Some(self.status.to_string()),
@@ -34,7 +34,7 @@ impl Shell {
             .collect()
     }
 
-    /// Sets a variable. If it is read-only, the shell ends.
+    /// Sets a variable. If the variable is read-only, prints an error and ends the shell.
     pub(super) async fn assign(&mut self, name: &str, value: String) -> Run {
         let variable = self.variables.entry(name.to_owned()).or_default();
         if variable.read_only {
@@ -46,7 +46,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Sets and exports variables for one command. Returns their previous state.
+    /// Sets and exports variables for one command. Returns the previous variables, for [`put_back`](Self::put_back).
     pub(super) async fn assign_for_a_while(
         &mut self,
         assignments: Vec<(String, String)>,
@@ -72,7 +72,7 @@ impl Shell {
         }
     }
 
-    /// Returns the environment of the programs that the shell runs.
+    /// Returns the environment for programs that the shell runs.
     pub(super) fn environment(&self) -> std::collections::BTreeMap<String, String> {
         let exported = self.variables.iter().filter(|(_, variable)| variable.exported);
         exported

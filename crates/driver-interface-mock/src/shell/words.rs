@@ -7,25 +7,25 @@ use crate::commands::unescape;
 /// Where a word ends.
 #[derive(Clone, Copy, PartialEq)]
 enum Until {
-    /// At whitespace or an operator.
+    /// At whitespace or an operator, which are not consumed.
     Word,
     /// At the closing double quote, which is not consumed.
     Quote,
-    /// At the closing brace of `${…}`, which is not consumed, inside double quotes or not.
+    /// At the closing brace of `${…}`, which is not consumed. `quoted` means that the `${…}` is in double quotes.
     Brace { quoted: bool },
     /// At the end of the text.
     End,
 }
 
 impl Parser {
-    /// Parses the next word, if any.
+    /// Parses the next word. Returns `None` if there is no word at this position.
     pub(super) fn word(&mut self) -> Parsed<Option<Word>> {
         let start = self.at;
         let parts = self.parts(Until::Word)?;
         Ok((self.at > start).then_some(Word(parts)))
     }
 
-    /// Parses separate text as if it were in double quotes.
+    /// Parses `text`, which is not part of the script itself, as if it were in double quotes.
     pub(super) fn double_quoted_text(&mut self, text: &str) -> Parsed<Word> {
         self.nested(|outer| {
             let mut inner = Parser::new(text);
@@ -71,7 +71,7 @@ impl Parser {
         Ok(parts)
     }
 
-    /// Parses a backslash. It quotes the next character; in double quotes, only a special one.
+    /// Parses a backslash and the character it quotes. Returns `None` if the backslash is literal.
     fn escape(&mut self, in_quotes: bool, until: Until) -> Option<Part> {
         let next = self.peek_at(1);
         let quotes = match next {
@@ -143,7 +143,7 @@ impl Parser {
         })
     }
 
-    /// Parses a `$` expansion, or returns `None` for a literal dollar sign.
+    /// Parses a `$` expansion. Returns `None` if the dollar sign is literal.
     fn dollar(&mut self, in_quotes: bool) -> Parsed<Option<Part>> {
         let part = match self.peek_at(1) {
             Some('(') if self.peek_at(2) == Some('(') => self.arithmetic()?,
@@ -199,7 +199,7 @@ impl Parser {
         Ok(Part::Quoted(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Parses `$((…))`. Its text is expanded as in double quotes and then evaluated.
+    /// Parses `$((…))`. Its text is expanded like text in double quotes before it is evaluated.
     fn arithmetic(&mut self) -> Parsed<Part> {
         self.at += 3;
         let start = self.at;
@@ -226,7 +226,7 @@ impl Parser {
         Ok(Part::Arithmetic(self.double_quoted_text(&text)?))
     }
 
-    /// Parses the content of `${…}`.
+    /// Parses the content of a `${…}`, up to its closing brace.
     fn braced(&mut self, quoted: bool) -> Parsed<Part> {
         if self.peek() == Some('#') && self.peek_at(1) != Some('}') {
             self.at += 1;
@@ -255,7 +255,7 @@ impl Parser {
                 if longest {
                     self.at += 1;
                 }
-                // Double quotes around the expansion do not quote its pattern.
+                // The pattern is not quoted, even if the whole expansion is in double quotes.
                 let pattern = Word(self.parts(Until::Brace { quoted: false })?);
                 Form::Cut {
                     suffix: end == '%',

@@ -54,8 +54,8 @@ impl ContainerConfig {
         requested.map(|(_, path, feature)| (path, feature)).collect()
     }
 
-    /// Returns an error if the config has an undeclared feature. Drivers call this first, so that no setting is
-    /// silently ignored.
+    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
+    /// that no setting is silently ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the path of the first such setting and the missing capability.

@@ -1,4 +1,4 @@
-//! The rules of Linux capabilities.
+//! The validation rules for Linux capabilities.
 
 use super::text::{nearest, shown};
 use super::{Findings, Verdict, codes, refuse};
@@ -13,15 +13,15 @@ pub(crate) const CAPABILITIES: &[&str] = &[
     "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM",
 ];
 
-/// Capabilities that may be added without an exception, because their effect is limited to the container's own
-/// files and processes. They are those allowed by the "baseline" of the Kubernetes Pod Security Standards. All
-/// other capabilities require an exception.
+/// Capabilities that may be added without an exception in the policy, because their effect is limited to the
+/// container's own files and processes. They are those allowed by the "baseline" of the Kubernetes Pod Security
+/// Standards. All other capabilities require an exception.
 const CONTAINED: &[&str] = &[
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
     "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 ];
 
-/// Describes how a capability affects more than the container.
+/// Describes how the capability `name` affects more than the container, as a phrase for messages.
 fn reach(name: &str) -> &'static str {
     match name {
         "NET_ADMIN" | "NET_RAW" | "NET_BROADCAST" => {
@@ -36,7 +36,7 @@ fn reach(name: &str) -> &'static str {
     }
 }
 
-/// Stands for all capabilities.
+/// The name that stands for all capabilities.
 pub(crate) const ALL_CAPABILITIES: &str = "ALL";
 
 /// Checks the capabilities to drop.
@@ -44,7 +44,7 @@ pub(crate) fn drop(names: &[String], found: &mut Findings<'_>) {
     each(names, found, |_| Ok(()));
 }
 
-/// Checks the capabilities to add, none of which may be dropped by name.
+/// Checks the capabilities to add. None of them may be in `dropped` by its own name.
 pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>) {
     let policy = found.policy;
     each(names, found, |name| {
@@ -71,7 +71,7 @@ pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>
     });
 }
 
-/// Notes the first violation of each name in a list.
+/// Records the first violation of each name: it is unknown, a duplicate, or violates `own_rule`.
 fn each(names: &[String], found: &mut Findings<'_>, own_rule: impl Fn(&str) -> Verdict) {
     let most = CAPABILITIES.len() + 1;
     if names.len() > most {
@@ -93,7 +93,7 @@ fn unlike_earlier(list: &[String], index: usize, name: &str) -> Verdict {
     Ok(())
 }
 
-/// Accepts only the form that this interface uses: upper case, no prefix.
+/// Checks that `name` is a Linux capability in this interface's form: upper case, without the `CAP_` prefix.
 fn known(name: &str) -> Verdict {
     let is_known = |name: &str| name == ALL_CAPABILITIES || CAPABILITIES.contains(&name);
     if is_known(name) {

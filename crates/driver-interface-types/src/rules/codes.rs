@@ -12,7 +12,7 @@ macro_rules! codes {
     ($($(#[doc = $docs:literal])+ $name:ident = $code:literal;)+) => {
         $($(#[doc = $docs])+ pub const $name: &str = $code;)+
 
-        /// All codes, in the order of this page.
+        /// All codes, in the order in which this module defines them.
         pub const ALL: &[&str] = &[$($name),+];
     };
 }
@@ -34,7 +34,7 @@ codes! {
     TOO_LONG = "too-long";
     /// A list or map has too many entries.
     TOO_MANY = "too-many";
-    /// A string contains a character that cannot be passed to the engine: NUL, another control character, `=` or `:`.
+    /// A string contains a character that is not allowed there, such as NUL, another control character, `=` or `:`.
     INVALID_CHARACTER = "invalid-character";
     /// A name contains characters other than letters, digits, `_`, `.` and `-`, or has the wrong length.
     INVALID_NAME = "invalid-name";
@@ -54,7 +54,7 @@ codes! {
     FORBIDDEN_BIND = "forbidden-bind";
     /// An entry of a list occurs more than once, or two mounts have the same target.
     DUPLICATE = "duplicate";
-    /// A network mode would break the container's isolation.
+    /// A network mode or a network driver would break the isolation of containers.
     FORBIDDEN_NETWORK = "forbidden-network";
     /// A network option affects more than its network.
     FORBIDDEN_OPTION = "forbidden-option";
@@ -73,7 +73,7 @@ codes! {
     INVALID_CURSOR = "invalid-cursor";
     /// A path is not a device, or the device would give control over the host.
     FORBIDDEN_DEVICE = "forbidden-device";
-    /// A seccomp or AppArmor profile is invalid, or would disable the filter.
+    /// A seccomp or AppArmor profile is invalid, or would turn seccomp or AppArmor off.
     INVALID_PROFILE = "invalid-profile";
     /// Logs are requested with neither standard output nor standard error.
     NO_STREAM = "no-stream";

@@ -1,4 +1,4 @@
-//! The rules of commands, and rules about several fields.
+//! The validation rules for commands, and those that involve several fields.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn argument(text: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks a command that has no default.
+/// Checks a command that must not be empty, because there is no default program to run.
 pub(crate) fn names_program(words: &[String], found: &mut Findings<'_>) {
     if words.is_empty() {
         found.note("", refuse(codes::EMPTY, "must not be empty: it is the program"));
@@ -75,7 +75,7 @@ pub(crate) fn test(test: &HealthTest, found: &mut Findings<'_>) {
     }
 }
 
-/// Checks that a time of a health check has at least `least` milliseconds.
+/// Returns a rule that a time of a health check is from `least` milliseconds to [`MAX_HEALTH_TIME`].
 pub(crate) fn health_time(least: u64) -> impl Fn(&Duration) -> Verdict {
     move |time| {
         if (Duration::from_millis(least)..=MAX_HEALTH_TIME).contains(time) {
@@ -107,7 +107,7 @@ pub(crate) fn selects_stream(stdout: bool, stderr: bool) -> Verdict {
     refuse(codes::NO_STREAM, message)
 }
 
-/// Checks that events do not start both at a time and after a cursor.
+/// Checks that a filter does not have both `since` and `after`.
 pub(crate) fn one_start(filter: &EventFilter) -> Verdict {
     if filter.since.is_none() || filter.after.is_none() {
         return Ok(());

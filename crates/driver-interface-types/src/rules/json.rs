@@ -1,4 +1,4 @@
-//! The rules that JSON Schema can express, for the types' schemas.
+//! Adds the validation rules that JSON Schema can express to the generated schemas.
 
 use schemars::Schema;
 use serde_json::{Value, json};
@@ -18,17 +18,18 @@ const LABEL_VALUE: &str = "^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$";
 const KEY: &str = "^[^=\\u0000-\\u001f\\u007f-\\u009f]+$";
 const NO_NUL: &str = "^[^\\u0000]*$";
 
-/// The name of a container, volume or network.
+/// Adds the rules for the name of a container, volume or network.
 pub(crate) fn name(schema: &mut Schema) {
     id(ContainerId::MIN_LEN, ContainerId::MAX_LEN, false)(schema);
 }
 
-/// A [`SessionId`] or an operation key.
+/// Adds the rules for a [`SessionId`] or an operation key.
 pub(crate) fn label_value(schema: &mut Schema) {
     id(SessionId::MIN_LEN, SessionId::MAX_LEN, true)(schema);
 }
 
-/// A name of this length. A label value also ends with a letter or digit.
+/// Returns a function that adds the rules for a name of `min` to `max` characters. A label value must also end with a
+/// letter or digit.
 pub(crate) fn id(min: usize, max: usize, is_label_value: bool) -> impl FnMut(&mut Schema) {
     let pattern = if is_label_value { LABEL_VALUE } else { NAME };
     move |schema| {
@@ -50,7 +51,7 @@ pub(crate) fn env(schema: &mut Schema) {
     );
 }
 
-/// Labels or options.
+/// Adds the rules for labels or network options.
 pub(crate) fn map(schema: &mut Schema) {
     let values = text(MAX_VALUE);
     merge(
@@ -84,7 +85,7 @@ pub(crate) fn added(schema: &mut Schema) {
     );
 }
 
-/// A whole number, with its unit as a comment.
+/// Returns a function that adds the bounds of a whole number, and its unit as a comment.
 pub(crate) fn within(Bounds { unit, min, max }: Bounds) -> impl FnMut(&mut Schema) {
     move |schema| {
         merge(schema, json!({ "minimum": min, "maximum": max }));
@@ -94,7 +95,7 @@ pub(crate) fn within(Bounds { unit, min, max }: Bounds) -> impl FnMut(&mut Schem
     }
 }
 
-/// A time of a health check, of at least `min` milliseconds.
+/// Returns a function that adds the bounds of a health check's time, which is at least `min` milliseconds.
 pub(crate) fn health_time(min: u64) -> impl FnMut(&mut Schema) {
     let max = MAX_HEALTH_TIME.as_secs() * 1000;
     move |schema| {
@@ -120,7 +121,7 @@ fn text(max: usize) -> Value {
 fn merge(schema: &mut Schema, more: Value) {
     let mut whole = std::mem::take(schema).to_value();
     merge_values(&mut whole, more);
-    // The merged value is an object, as both parts are.
+    // The merged value is an object, because both merged values are objects.
     *schema = Schema::try_from(whole).unwrap_or_default();
 }
 

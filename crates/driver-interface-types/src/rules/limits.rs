@@ -1,4 +1,4 @@
-//! The bounds of every value, and the reason for each.
+//! The bounds of the values in configs and options, and the reasons for these bounds.
 //!
 //! ```
 //! use driver_interface_types::rules::limits;
@@ -12,37 +12,37 @@ use std::time::Duration;
 
 use super::{Verdict, codes, refuse};
 
-/// The minimum CPU, in cores. Engines convert cores to a quota per 100 ms, and the kernel accepts no quota below 1
-/// ms.
+/// The minimum CPU limit, in cores. Engines convert cores to a quota per 100 ms, and the kernel accepts no quota below
+/// 1 ms.
 pub const MIN_CPU: f64 = 0.01;
-/// The maximum CPU, in cores; 1024 cores are 1.024 × 10¹² nano-CPUs. A driver's own limit may be lower.
+/// The maximum CPU limit, in cores; 1024 cores are 1.024 × 10¹² nano-CPUs. A driver's own limit may be lower.
 pub const MAX_CPU: f64 = 1024.0;
-/// The minimum memory, in MiB: Docker refuses less.
+/// The minimum memory limit, in MiB: Docker refuses less.
 pub const MIN_MEMORY: u64 = 6;
-/// The maximum memory, in MiB: one pebibyte, so that twice as many bytes (memory and swap) still fit into an
+/// The maximum memory limit, in MiB: one pebibyte, so that twice as many bytes (memory and swap) still fit into an
 /// `i64`.
 pub const MAX_MEMORY: u64 = 1 << 30;
-/// The minimum disk space, in MiB.
+/// The minimum disk limit, in MiB.
 pub const MIN_DISK: u64 = 1;
-/// The maximum disk space, in MiB: one pebibyte.
+/// The maximum disk limit, in MiB: one pebibyte.
 pub const MAX_DISK: u64 = 1 << 30;
-/// The minimum number of processes: the main process.
+/// The minimum process limit: the main process.
 pub const MIN_PIDS: u64 = 1;
-/// The maximum number of processes: the kernel's own limit of process ids.
+/// The maximum process limit: the kernel's own limit on process ids.
 pub const MAX_PIDS: u64 = 4_194_304;
 /// The largest numeric user or group id that engines accept.
 pub const MAX_UID: u64 = 2_147_483_647;
-/// The maximum length in bytes of a word of a command, and of a `KEY=value`. The kernel limits one string passed
-/// to a program to 128 KiB, including the terminating NUL.
+/// The maximum length in bytes of a word of a command, or of an environment variable in the form `KEY=value`. The
+/// kernel limits one string passed to a program to 128 KiB, including the terminating NUL.
 pub const MAX_WORD: usize = 128 * 1024 - 1;
-/// The maximum total size in bytes of all words of a command, and likewise of all environment variables. Both
-/// together reach the kernel's usual limit for starting a program.
+/// The maximum total size in bytes of all words of a command, and likewise of all environment variables. Together, the
+/// two reach the kernel's usual limit for starting a program.
 pub const MAX_WORDS_TOTAL: usize = 1024 * 1024;
-/// The maximum length of a key of an environment variable, label or option, in bytes.
+/// The maximum length of the key of an environment variable, label or network option, in bytes.
 pub const MAX_KEY: usize = 256;
-/// The maximum length of a value of a label or option, in bytes.
+/// The maximum length of the value of a label or network option, in bytes.
 pub const MAX_VALUE: usize = 64 * 1024;
-/// The maximum number of labels, and of options.
+/// The maximum number of labels, and of network options.
 pub const MAX_ENTRIES: usize = 256;
 /// The maximum number of mounts.
 pub const MAX_MOUNTS: usize = 64;
@@ -61,16 +61,16 @@ pub const MAX_NAMES: usize = 256;
 pub const MAX_DNS: usize = 3;
 /// The maximum number of devices.
 pub const MAX_DEVICES: usize = 64;
-/// The maximum length of the name of a host on a network.
+/// The maximum length of a network alias, or of the name of an extra host.
 pub const MAX_HOST_NAME: usize = 253;
 /// The maximum length of a container's host name: the kernel's limit without the terminating NUL.
 pub const MAX_HOSTNAME: usize = 63;
 /// The maximum length of a seccomp profile, in bytes.
 pub const MAX_PROFILE: usize = 1024 * 1024;
-/// The maximum value of a health check's times.
+/// The maximum interval, timeout and start period of a health check.
 pub const MAX_HEALTH_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The bounds of a whole number, with the unit for messages.
+/// The bounds of a whole number, and its unit for messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     /// The unit, as in "must be a whole number of MiB"; empty if the number has no unit.
@@ -86,15 +86,15 @@ const fn bounds(unit: &'static str, min: u64, max: u64) -> Bounds {
 pub(crate) const MEMORY: Bounds = bounds("MiB", MIN_MEMORY, MAX_MEMORY);
 pub(crate) const DISK: Bounds = bounds("MiB", MIN_DISK, MAX_DISK);
 pub(crate) const PIDS: Bounds = bounds("processes", MIN_PIDS, MAX_PIDS);
-/// The size of a tmpfs mount or of `/dev/shm`.
+/// The bounds of the size of a tmpfs mount or of `/dev/shm`.
 pub(crate) const TMPFS: Bounds = bounds("MiB", 1, MAX_MEMORY);
-/// Permissions with the set-user-ID, set-group-ID and sticky bits.
+/// The bounds of a file's permissions, including the set-user-ID, set-group-ID and sticky bits.
 pub(crate) const FILE_MODE: Bounds = bounds("", 0, 0o7777);
 pub(crate) const ID: Bounds = bounds("", 0, MAX_UID);
 pub(crate) const PORT: Bounds = bounds("", 1, u16::MAX as u64);
 pub(crate) const COUNT: Bounds = bounds("", 1, u32::MAX as u64);
 
-/// Checks that a number is within the bounds.
+/// Returns a rule that checks that a number is within `bounds`.
 pub(crate) fn within<T: Copy + Into<u64>>(bounds: Bounds) -> impl Fn(&T) -> Verdict {
     move |value| {
         let value: u64 = (*value).into();
@@ -121,7 +121,7 @@ pub(crate) fn cores(cores: &f64) -> Verdict {
     refuse(codes::OUT_OF_RANGE, message)
 }
 
-/// Describes a whole number, as in "must be a whole number of MiB".
+/// Returns a phrase that describes a whole number, such as "a whole number of MiB". `unit` may be empty.
 #[doc(hidden)]
 pub fn whole_number(unit: &str) -> String {
     match unit {

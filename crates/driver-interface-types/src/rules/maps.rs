@@ -1,4 +1,5 @@
-//! The rules of maps: environment variables, labels and options. No message shows a value.
+//! The validation rules for maps: environment variables, labels and network options. Messages do not show the values of
+//! environment variables and labels, which may be secret.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +50,8 @@ pub(crate) fn options(map: &Texts, found: &mut Findings<'_>) {
     each(map, found, option_key, option_value);
 }
 
-/// Network options that affect only the network itself. Other options take over interfaces of the host or the
-/// engine's own network, or break the isolation.
+/// The allowed network options, which affect only the network itself. Other options take over interfaces of the host or
+/// the engine's own network, or break the isolation of containers.
 const NETWORK_OPTIONS: &[(&str, OptionKind)] = &[
     ("com.docker.network.bridge.enable_icc", OptionKind::Bool),
     ("com.docker.network.bridge.enable_ip_masquerade", OptionKind::Bool),
@@ -96,7 +97,7 @@ fn option_value(key: &str, value: &str) -> Verdict {
     }
 }
 
-/// Notes the violations of each key and of each value, under the key.
+/// Checks each key with `key_rule` and each value with `value_rule`, and records the violations at the path of the key.
 fn each(
     map: &Texts,
     found: &mut Findings<'_>,

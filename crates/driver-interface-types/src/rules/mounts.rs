@@ -1,4 +1,4 @@
-//! The rules of mounts.
+//! The validation rules for mounts.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::{MountType, TmpfsMount, VolumeMount};
 /// Directories of a container that belong to the kernel.
 const KERNEL_DIRECTORIES: &[&str] = &["/proc", "/sys", "/dev"];
 
-/// Checks that the targets of volumes and bind mounts are unique.
+/// Checks the number of volume mounts and bind mounts, and that their targets are unique.
 pub(crate) fn unique_mounts(mounts: &[VolumeMount], found: &mut Findings<'_>) {
     found.at_most(MAX_MOUNTS, "mounts", mounts.len());
     unique_targets("volumes", mounts.iter().map(|mount| mount.target.as_str()), found);
 }
 
-/// Checks that the targets of tmpfs mounts are unique.
+/// Checks the number of tmpfs mounts, and that their targets are unique.
 pub(crate) fn unique_tmpfs(mounts: &[TmpfsMount], found: &mut Findings<'_>) {
     found.at_most(MAX_MOUNTS, "tmpfs mounts", mounts.len());
     unique_targets("tmpfs", mounts.iter().map(|mount| mount.target.as_str()), found);
@@ -38,7 +38,7 @@ fn unique_targets<'a>(list: &str, targets: impl Iterator<Item = &'a str>, found:
     }
 }
 
-/// Checks the source of a mount, under the policy for bind mounts.
+/// Checks the source of a mount: the name of a volume, or a host path that the policy allows.
 pub(crate) fn mount_source(mount: &VolumeMount, found: &mut Findings<'_>) {
     let policy = found.policy;
     let verdict = source_of(mount, |path| policy.bind_problem(path));
@@ -101,8 +101,8 @@ pub(crate) fn location_in_container(path: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks the rules for every path: absolute, without `..`, and with only characters that engines do not
-/// change.
+/// Checks that the source or target path of a mount is absolute, without `..`, not too long, and without characters at
+/// which engines split mounts.
 fn clean_path(path: &str) -> Verdict {
     if path.is_empty() {
         return refuse(codes::EMPTY, "must not be empty");

@@ -1,4 +1,4 @@
-//! The rules of single strings: names, images, users, paths.
+//! The validation rules for single strings, such as names, images, users and paths.
 
 use super::codes;
 use super::limits::{MAX_DRIVER_NAME, MAX_HOST_NAME, MAX_HOSTNAME, MAX_PROFILE, MAX_UID, MAX_USER_NAME};
@@ -78,7 +78,7 @@ pub(crate) fn image(text: &str) -> Verdict {
     )
 }
 
-/// Checks the name of an engine plugin: `local`, `bridge`, `vieux/sshfs:latest`.
+/// Checks the name of an engine's driver or runtime, such as `local`, `bridge` or `vieux/sshfs:latest`.
 pub(crate) fn driver_name(text: &str) -> Verdict {
     if text.is_empty() {
         return refuse(
@@ -163,7 +163,7 @@ pub(crate) fn user(text: &str) -> Verdict {
         .try_for_each(|part| user_part(part, text))
 }
 
-/// Checks one side of `user:group`: a number or a name.
+/// Checks one side of `user:group`, which is a number or a name. Messages show `whole`.
 fn user_part(part: &str, whole: &str) -> Verdict {
     if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {
         return match part.parse::<u64>() {

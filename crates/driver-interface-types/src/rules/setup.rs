@@ -1,4 +1,4 @@
-//! The rules of a config's smaller parts: ulimits, ports, names, devices.
+//! The validation rules for ulimits, ports, network names, devices and GPUs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ const HOST_DEVICES: &[&str] = &[
     "/dev/nbd",
 ];
 
-/// Checks the names of ulimits.
+/// Checks that the names of ulimits are known and unique.
 pub(crate) fn ulimits(limits: &[Ulimit], found: &mut Findings<'_>) {
     let mut seen = BTreeSet::new();
     for (index, Ulimit { name, .. }) in limits.iter().enumerate() {
@@ -52,7 +52,7 @@ pub(crate) fn soft_limit(soft: u64, hard: u64) -> Verdict {
     )
 }
 
-/// Checks that no two ports are published at the same host address and port.
+/// Checks the number of ports, and that no two of them are published at the same host address and port.
 pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
     found.at_most(MAX_PORTS, "ports", ports.len());
     let (mut mappings, mut locations) = (BTreeSet::new(), BTreeSet::new());
@@ -74,7 +74,7 @@ pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
     }
 }
 
-/// Checks network aliases.
+/// Checks a list of network aliases.
 pub(crate) fn names(names: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "names", names.len());
     for (index, name) in names.iter().enumerate() {

@@ -26,10 +26,10 @@ fn escaped(text: &str, most: usize) -> String {
     out
 }
 
-/// Returns the candidate of which `text` is probably a misspelling.
+/// Returns the candidate of which `text` is probably a misspelling, or `None` if there is none.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-    // Text that long is not a typo, and the distance is quadratic in the length.
+    // Longer text is not a typo, and the time to compute the edit distance is quadratic in the length.
     let text = Some(text).filter(|text| text.len() <= SHOWN).map(bare)?;
     candidates
         .into_iter()

@@ -1,10 +1,10 @@
-//! Why a container exited before it was ready, according to its exit code and its log.
+//! Determines from a container's exit code and log why the container exited before it was ready.
 
 use driver_interface_errors::Hint;
 
 use crate::{ContainerDriver, ContainerInstance, ExitInfo, LogOptions, Signal};
 
-/// The number of lines and characters that an error includes from the end of the log.
+/// The maximum number of lines, and of characters, that an error includes from the end of the container's log.
 const LINES: usize = 5;
 const LENGTH: usize = 400;
 
@@ -15,7 +15,7 @@ pub(super) struct EarlyExit<'a> {
 }
 
 impl<'a> EarlyExit<'a> {
-    /// Reads the end of the log. If the log cannot be read, only the exit is used.
+    /// Reads the end of the container's log. If the log cannot be read, it counts as empty.
     pub(super) async fn read<D>(driver: &D, container: &ContainerInstance, exit: &'a ExitInfo) -> Self
     where
         D: ContainerDriver + ?Sized,
@@ -42,7 +42,7 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Returns the end of the log on one line, after a separator; empty if the container wrote nothing.
+    /// Returns `; its log ends with: ` and the end of the log on one line; empty if the container wrote nothing.
     pub(super) fn log(&self) -> String {
         let lines: Vec<&str> = self.lines().collect();
         let text = lines.join(" | ");
@@ -53,8 +53,8 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Returns the well-known cause, if any. A program's last output only indicates the cause, so it is used
-    /// only for a hint.
+    /// Returns a hint about the cause of the exit, or `None` if the cause is unknown. A program's last output does not
+    /// prove the cause, so only the hint depends on it.
     pub(super) fn hint(&self) -> Option<Hint> {
         match self.exit.code {
             _ if self.exit.oom_killed == Some(true) => Some(Hint::OutOfMemory),
@@ -74,7 +74,8 @@ impl<'a> EarlyExit<'a> {
     }
 }
 
-/// Maps a line of a failing program's log to a hint: messages of libc, and of programs that switch users.
+/// Returns the hint for a log line with a well-known error message, such as one of libc or of a program that switches
+/// users.
 fn hint_of(line: &str) -> Option<Hint> {
     let line = line.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(phrase));
@@ -131,7 +132,7 @@ mod tests {
         EarlyExit { exit: &exit(1), log }.log()
     }
 
-    /// The last log lines of programs, as written by busybox, nginx, PostgreSQL, Python, the JVM and runc.
+    /// Exit codes, last log lines (of busybox, nginx, PostgreSQL, Python, the JVM and runc), and the expected hints.
     const LAST_WORDS: &[(i64, &str, Hint)] = &[
         (
             1,

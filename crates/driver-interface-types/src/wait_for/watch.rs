@@ -47,7 +47,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         Ok(now)
     }
 
-    /// Waits between two polls, with increasing intervals.
+    /// Waits between two polls. Each wait is longer than the previous one, up to a maximum.
     pub(crate) async fn pause(&self) {
         let pause = {
             let mut observed = self.observed();
@@ -58,8 +58,8 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         sleep(pause).await;
     }
 
-    /// Runs `work`, which polls the container, for no longer than `deadline`. `awaited` is a phrase that follows "had
-    /// not".
+    /// Runs `work`, which polls the container, for no longer than `deadline`. For the error message, `awaited` is a
+    /// phrase that follows "had not".
     pub(crate) async fn within<T>(
         &self,
         deadline: Duration,

@@ -14,7 +14,7 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// Returns the type of the value, for messages. Never returns its content, which may be secret.
+    /// Describes the type of the value, for messages. The value itself may be secret, so it is not included.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for AnyNode {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        // JSON has no non-finite numbers.
+        // JSON has no non-finite numbers, so the value is never replaced by null.
         Ok(Number::from_f64(value).map_or(Node::Null, Node::Number))
     }
 

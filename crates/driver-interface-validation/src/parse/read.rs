@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use super::node::Node;
 
-/// Whole numbers above this cannot be represented exactly as floats.
+/// The largest number up to which a float represents every whole number exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Reads a JSON tree along a JSON Schema, as schemars generates it from a type.
@@ -19,7 +19,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Returns the valid parts of a tree, with placeholders in place of required ones, and all violations.
+    /// Returns the valid parts of a tree, with placeholders for missing or invalid required parts, and all violations.
     pub(super) fn read(node: Node, root: &'a Value) -> (Value, Vec<Violation>) {
         let mut reader = Self {
             root,
@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
         (value, reader.found)
     }
 
-    /// Returns a value as the schema describes it, or `None` after a violation.
+    /// Reads a value as `schema` describes it. Returns `None` if the value is invalid, and records the violation.
     fn value(&mut self, node: Node, schema: &'a Value, path: &str) -> Option<Value> {
         let schema = self.resolve(schema, &node);
         if let Some(choices) = schema["oneOf"].as_array() {
@@ -54,7 +54,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Follows references, and picks the alternative that matches a value, or the last one if none matches.
+    /// Follows references in a schema. Among alternatives, picks the one that matches `node`, or the last one other
+    /// than `null` if none matches.
     fn resolve(&self, schema: &'a Value, node: &Node) -> &'a Value {
         if let Some(reference) = schema["$ref"].as_str() {
             let target = self.root.pointer(reference.trim_start_matches('#'));
@@ -146,7 +147,7 @@ impl<'a> Reader<'a> {
         Value::Array(items.into_iter().enumerate().map(item).collect())
     }
 
-    /// Reads a variant name of an enum.
+    /// Reads the name of an enum's variant.
     fn choice(&mut self, node: Node, choices: &[Value], path: &str) -> Option<Value> {
         let got = match node {
             Node::Text(text) if choices.iter().any(|choice| choice["const"] == *text) => {
@@ -190,7 +191,7 @@ impl<'a> Reader<'a> {
         match (schema["type"].as_str(), schema["format"].as_str()) {
             (Some("string"), Some("ip")) => "::".into(),
             (Some("string"), _) => "".into(),
-            // No rule about another field rejects the largest number.
+            // The largest number violates no rule that compares the field with another field.
             (Some("integer"), _) => largest(schema).into(),
             (Some("array"), _) => Value::Array(Vec::new()),
             _ => {
@@ -218,7 +219,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns whether a schema allows this type.
+/// Returns whether a schema allows values of the type `name`.
 fn is(schema: &Value, name: &str) -> bool {
     match &schema["type"] {
         Value::Array(types) => types.iter().any(|one| one == name),
@@ -226,7 +227,7 @@ fn is(schema: &Value, name: &str) -> bool {
     }
 }
 
-/// Returns the largest number of an integer's type.
+/// Returns the largest number that an integer's type can hold.
 fn largest(schema: &Value) -> u64 {
     match schema["format"].as_str() {
         Some("uint16") => u16::MAX.into(),
@@ -235,7 +236,7 @@ fn largest(schema: &Value) -> u64 {
     }
 }
 
-/// Returns the unit of a whole number, which the comment of its schema states.
+/// Returns the unit of a whole number, which the comment of its schema states; empty if there is none.
 fn unit(schema: &Value) -> &str {
     schema["$comment"]
         .as_str()
@@ -257,7 +258,7 @@ fn expected(schema: &Value) -> String {
     text.to_owned()
 }
 
-/// Returns the form that the schema's format requires, if the text does not have it.
+/// Returns the form that the schema's format requires, or `None` if `text` already has it.
 fn other_form(schema: &Value, text: &str) -> Option<&'static str> {
     match schema["format"].as_str() {
         Some("ip") if text.parse::<IpAddr>().is_err() => Some("an IP address"),

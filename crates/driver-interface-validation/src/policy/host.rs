@@ -20,8 +20,8 @@ const DIRECTORIES: &[&str] = &[
 /// The parent directories of home directories.
 const HOMES: &[&str] = &["/home", "/var/home", "/users"];
 
-/// Directories and files, at any location, in which users' programs keep credentials, and users' engines keep
-/// sockets, images and containers.
+/// Directories and files, at any location, in which users' programs keep credentials, or users' engines keep sockets,
+/// images and containers.
 const PRIVATE: &[&str] = &[
     ".ssh", ".gnupg", ".pki", ".password-store", ".netrc", ".git-credentials", ".pgpass", ".my.cnf",
     ".npmrc", ".yarnrc.yml", ".pypirc", ".gem/credentials", ".cargo/credentials", ".cargo/credentials.toml",
@@ -36,14 +36,14 @@ const PRIVATE: &[&str] = &[
     ".local/share/kwalletd", ".local/share/systemd",
 ];
 
-/// Substrings in the names of sockets that give root access to the host, at any location.
+/// Substrings of the names of engine sockets. Such a socket, at any location, gives root access to the host.
 const ENGINES: &[&str] = &[
     "docker", "podman", "containerd", "crio", "buildkit", "nerdctl", "kubelet", "libvirt", "virtqemud",
     "lxd", "incus",
 ];
 
-/// Describes the danger of a normalised lower-case path. `protected` lists additional directories, which are
-/// treated like those of every host.
+/// Returns why a bind mount of `path` is dangerous, or `None` if it is not. `path` must be normalised and in lower
+/// case. `protected` lists directories to treat like those in `DIRECTORIES`.
 pub(super) fn danger(path: &str, protected: &[String]) -> Option<String> {
     if is_engine_socket(path) {
         return Some("access to an engine's socket gives control over its host".to_owned());
@@ -97,7 +97,7 @@ fn is_home(path: &str) -> bool {
 
 enum Private {
     Inside(&'static str),
-    /// The path ends with the first components of a private path, as `.config` does for `.config/gh`.
+    /// The checked path ends with the first components of a private path, as `.config` does for `.config/gh`.
     Above(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! Call faults that several modules share.
+//! Functions for faulty calls, which several modules of faults use.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::self_test::mutation::Memory;
 
-/// Runs a future in its own task, which continues if the call is dropped.
+/// Runs a future in its own task, so that it continues if the call is dropped.
 pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
@@ -17,7 +17,7 @@ pub(super) async fn detached<T: Send + 'static>(
     joined.unwrap_or_else(|error| Err(InternalError::new(error.to_string()).into()))
 }
 
-/// A guard that runs an action if the call is dropped, but not if it completes.
+/// An action that runs if the call is dropped. [`done`](Self::done) cancels the action when the call has completed.
 pub(super) struct WhenDropped(Option<BoxFuture<'static, ()>>);
 
 impl WhenDropped {
@@ -38,7 +38,7 @@ impl Drop for WhenDropped {
     }
 }
 
-/// Serializes calls with a lock that a dropped call never releases.
+/// Runs a call while it holds the lock `lock`. If the call is dropped, the lock is never released.
 pub(super) async fn serialized<T>(memory: &Memory, lock: &str, call: impl Future<Output = T>) -> T {
     let (acquired, released) = (format!("{lock} acquired"), format!("{lock} released"));
     let before = memory.note(&acquired);

@@ -1,4 +1,4 @@
-//! Faults in declared capabilities.
+//! Faults in the capabilities that a driver declares.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -199,7 +199,7 @@ async fn import_once(inside: &Inside, image: &ImageRef, root: TarStream) -> Resu
 
 macro_rules! only_declared {
     ($($operation:literal $Operation:ident($($argument:pat_param),*) => $check:literal;)*) => {
-        /// Operations that the driver declares but does not support.
+        /// Faults in which the driver declares an operation that it does not support, one for each operation.
         pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
             concat!($operation, "-declared-but-unsupported"),
             concat!("`", $operation, "` is declared but unsupported."),

@@ -1,4 +1,4 @@
-//! Invalid configs that the driver accepts.
+//! Faults in which the driver accepts an invalid config.
 
 use driver_interface_errors::{ContainerCreationError, Effect, ImageNotFoundError, codes};
 use driver_interface_types::{
@@ -211,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Replaces all characters that are not allowed in a name.
+/// Replaces the characters in `name` that a name must not contain.
 fn correct(name: &mut String) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());

@@ -1,4 +1,4 @@
-//! Faults in creation.
+//! Faults in creating containers.
 
 use std::time::{Duration, SystemTime};
 
@@ -185,7 +185,7 @@ async fn also_starts(inside: &Inside, config: &ContainerConfig) -> Result<Contai
 
 async fn returns_latest(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let created = inside.driver.create_container(config).await?;
-    // Long enough for concurrent creations to complete.
+    // This is long enough for all concurrent creations to complete.
     sleep(Duration::from_secs(1)).await;
     let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
     let mut all = inside.driver.list_containers(&own).await?;
@@ -211,7 +211,7 @@ async fn labels_for_creator_only(inside: &Inside, id: &ContainerId) -> Result<Op
     Ok(found)
 }
 
-/// Creates a container, or runs `instead` if the creation fails with this code.
+/// Creates a container. If that fails with the error code `code`, returns the result of `instead`.
 async fn unless(
     inside: &Inside,
     config: &ContainerConfig,

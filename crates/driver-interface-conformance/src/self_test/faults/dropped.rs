@@ -1,4 +1,4 @@
-//! Faults in the cleanup of dropped calls.
+//! Faults in what a driver does after a call was dropped.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -214,7 +214,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Kills the container if the call is dropped.
+/// Returns a guard that kills the container when the call is dropped.
 fn kill_when_dropped(inside: &Inside, id: &ContainerId) -> WhenDropped {
     let (driver, id) = (Arc::clone(&inside.driver), id.clone());
     WhenDropped::then(async move { driver.stop_container(&id, StopOptions::kill()).await })
@@ -247,7 +247,7 @@ async fn reader_stops_container(
     })
 }
 
-/// Waits for one of 20 connections, which are never released.
+/// Takes one of 20 connections, which are never given back. Waits forever if all are taken.
 async fn acquire_connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;

@@ -1,4 +1,4 @@
-//! Faults in errors and in id resolution.
+//! Faults in errors, and in finding the resource that an id refers to.
 
 use std::time::SystemTime;
 
@@ -30,7 +30,7 @@ macro_rules! swallowed {
         $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $requested:expr)?
             => $result:expr $(, $also:literal)*;
     )*) => {
-        /// Operations that succeed for a resource that does not exist.
+        /// Faults in which an operation on a resource that does not exist succeeds, one for each operation.
         pub(super) const SWALLOWED: &[Fault] = &[$(Fault::new(
             concat!($check, "-of-missing-succeeds"),
             concat!("`", stringify!($operation), "` on a missing resource succeeds."),
@@ -43,7 +43,7 @@ macro_rules! swallowed {
             &[concat!("errors/not-found/", $check) $(, $also)*],
         )),*];
 
-        /// The checks of all the operations above.
+        /// The ids of the "not found" checks of these operations.
         const NOT_FOUND: &[&str] = &[$(concat!("errors/not-found/", $check)),*];
     };
 }
@@ -382,7 +382,7 @@ fn as_missing_container(container: &ContainerId, error: DriverError) -> DriverEr
     }
 }
 
-/// Returns the id with this prefix, or the prefix itself if no id has it.
+/// Returns the id of the container whose id starts with `part`. Returns `part` itself if there is none.
 async fn resolve_prefix(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
     let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
     let mut ids = all.into_iter().map(|container| container.id);

@@ -1,4 +1,4 @@
-//! Faults in events.
+//! Faults in container events.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -262,7 +262,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the entry that records which driver created a container.
+/// Returns the entry in the memory that records which driver has created a container.
 fn created_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
     format!("{id} of {:p}", Arc::as_ptr(driver))
 }
@@ -285,7 +285,7 @@ async fn filtered(
     inside.driver.events(&filter).await
 }
 
-/// Returns an event of an unmanaged container after two seconds.
+/// Returns an event of an unmanaged container after a delay of two seconds.
 async fn unmanaged_event() -> Result<Event> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let cursor = EventCursor::new("another")?;

@@ -1,4 +1,4 @@
-//! Faults in commands that run to completion.
+//! Faults in commands whose exit the call waits for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -430,7 +430,7 @@ async fn not_killed(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -
     done.unwrap_or_else(|_| Ok(ExecOutput::new(ExecOutcome::TimedOut, "", "")))
 }
 
-/// Kills a command after its timeout with a second command: `kill`, these arguments, the process id.
+/// Runs a command. After its timeout, kills it with a second command: `kill`, the arguments `args`, the process id.
 async fn killed_by(
     args: &str,
     inside: &Inside,

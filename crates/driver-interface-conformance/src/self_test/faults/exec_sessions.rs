@@ -205,13 +205,13 @@ async fn session(
     Ok(change(inside.driver.exec_stream(id, config).await?))
 }
 
-/// A session's input, with an action that replaces its end.
+/// The input of a session, in which an action replaces closing it.
 struct Input {
     inside: Pin<Box<dyn AsyncWrite + Send>>,
     end: Box<dyn FnMut() -> Poll<std::io::Result<()>> + Send>,
 }
 
-/// Replaces the action at the end of a session's input.
+/// Returns the session with `end` as the action that closing its input performs.
 fn with_end(
     mut session: ExecSession,
     end: impl FnMut() -> Poll<std::io::Result<()>> + Send + 'static,
@@ -241,7 +241,7 @@ impl AsyncWrite for Input {
     }
 }
 
-/// Kills the command when the input of its session ends.
+/// Returns the session with the fault that its command is killed when the input is closed.
 fn killed_at_end(session: ExecSession) -> ExecSession {
     let (session, control) = with_control(session, Flaw::None);
     with_end(session, move || {
@@ -251,15 +251,15 @@ fn killed_at_end(session: ExecSession) -> ExecSession {
     })
 }
 
-/// Reads as fast as possible, regardless of demand.
+/// Reads `from` as fast as possible, even if nothing reads the returned stream.
 fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send {
     let (mut write, read) = tokio::io::duplex(usize::MAX >> 1);
-    // The reader may have stopped.
+    // This fails if the returned stream was dropped.
     tokio::spawn(async move { drop(tokio::io::copy(&mut from, &mut write).await) });
     read
 }
 
-/// A fault in a session's control.
+/// A fault in the control of an exec session.
 #[derive(PartialEq)]
 enum Flaw {
     None,
@@ -276,12 +276,12 @@ struct Control {
     reported: AtomicBool,
 }
 
-/// Injects a fault into a session's control.
+/// Returns the session with the fault `flaw` in its control.
 fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
     with_control(session, flaw).0
 }
 
-/// Injects a fault into a session's control, and also returns the correct control.
+/// Returns the session with the fault `flaw` in its control, and its correct control.
 fn with_control(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
     let correct = Arc::clone(&inside);

@@ -1,4 +1,4 @@
-//! Calls that hang or panic.
+//! Faults in which a call hangs or panics.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerInstance, DriverHealth, Result,

@@ -390,7 +390,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the result, but replaces a refusal.
+/// Returns `result`. If it is a refusal of a file operation, returns the value of `instead`.
 fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if [codes::FILE_SYSTEM_ERROR, codes::UNSUPPORTED_OPERATION].contains(&error.code()) => {
@@ -400,13 +400,13 @@ fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T
     }
 }
 
-/// Expands a path as a glob pattern, for the checks' patterns.
+/// Expands a path as a glob pattern. Only works for the patterns of the checks.
 fn expand_glob(path: &ContainerPath) -> Result<ContainerPath> {
     let expanded = path.as_str().replace("[^a]", "b").replace(['*', '?'], "x");
     Ok(ContainerPath::new(expanded.replace(['[', ']', '\\'], ""))?)
 }
 
-/// Writes the file by unpacking an archive, which replaces any file of the same name.
+/// Writes the file by unpacking an archive, which replaces a symbolic link at the path.
 async fn write_replaces_symlink(
     inside: &Inside,
     id: &ContainerId,
@@ -433,7 +433,7 @@ async fn write_replaces_symlink(
         .await
 }
 
-/// Truncates a stream after this many bytes.
+/// Truncates a stream after `left` bytes.
 fn cut(stream: ByteStream, mut left: usize) -> ByteStream {
     changed(stream, move |mut piece| {
         piece.truncate(left);
@@ -564,7 +564,7 @@ async fn accept_failing_source(
     inside.driver.write_file(id, path, file).await
 }
 
-/// Unpacks an archive with changed headers, but only the entries that `change` keeps.
+/// Unpacks an archive whose entries `change` has changed. An entry for which it returns `false` is omitted.
 async fn copy_in_repacked(
     inside: &Inside,
     id: &ContainerId,
@@ -599,7 +599,7 @@ async fn copy_in_traverses(
     archive: TarStream,
 ) -> Result<()> {
     let archive = archive.read_all(usize::MAX).await?;
-    // The engine rejects invalid archives.
+    // If the archive is invalid, the engine rejects it below.
     drop(unpack_outside_root(&archive, Path::new(directory.as_str())));
     inside
         .driver

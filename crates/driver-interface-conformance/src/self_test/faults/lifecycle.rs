@@ -1,4 +1,4 @@
-//! Faults in starting, stopping, and reported exits.
+//! Faults in starting and stopping containers, and in reporting their exits.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -402,7 +402,7 @@ async fn restarts_failed(inside: &Inside, id: &ContainerId) -> Result<StartOutco
         if let Ok(Some(now)) = driver.get_container(&id).await
             && now.status == ContainerStatus::Exited
         {
-            // The fault hides the result.
+            // The faulty driver does not report the result.
             let _ = driver.start_container(&id).await;
         }
     });

@@ -67,7 +67,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 let mut session = inside.driver.exec_stream(id, config).await?;
                 let mut output = std::mem::replace(&mut session.stdout, Box::pin(empty()));
                 let mut read = Vec::new();
-                // The fault discards the error.
+                // The faulty driver ignores the error.
                 let _ = output.read_to_end(&mut read).await;
                 session.stdout = Box::pin(std::io::Cursor::new(read));
                 Ok(session)

@@ -1,4 +1,4 @@
-//! Faults in lists, health, and ownership.
+//! Faults in lists, in the health of containers, and in the ownership of resources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -368,7 +368,7 @@ async fn with_result(
     Ok(list)
 }
 
-/// Lists containers with another rule for matching labels.
+/// Returns the containers that match the filter, with `fit` as the rule for comparing labels.
 async fn matching_labels(
     inside: &Inside,
     filter: &ContainerFilter,
@@ -454,7 +454,7 @@ async fn created_by_driver(inside: &Inside, filter: &ContainerFilter) -> Result<
     Ok(list)
 }
 
-/// Returns the entry that records which driver created a container.
+/// Returns the entry in the memory that records which driver has created a container.
 fn own(inside: &Inside, id: &ContainerId) -> String {
     format!("{:p} created {id}", Arc::as_ptr(&inside.driver))
 }

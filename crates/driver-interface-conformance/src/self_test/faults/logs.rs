@@ -1,4 +1,4 @@
-//! Faults in logs returned as one string.
+//! Faults in the calls that return logs as one string.
 
 use driver_interface_errors::{ContainerNotFoundError, ContainerNotRunningError};
 use driver_interface_types::{ContainerDriver as _, ContainerId, ContainerStatus, LogOptions, Result};
@@ -213,7 +213,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the logs with each line changed, including its newline.
+/// Returns the logs with each line, including its newline, replaced by the result of `change`.
 async fn lines(
     inside: &Inside,
     id: &ContainerId,
@@ -225,7 +225,7 @@ async fn lines(
     Ok(lines.map(|(number, line)| change(number, line)).collect())
 }
 
-/// Splits a line into the 16 KiB pieces that engines store.
+/// Splits a line into pieces of 16 KiB, as engines store it.
 fn pieces(line: &str) -> Vec<String> {
     let characters: Vec<char> = line.chars().collect();
     characters

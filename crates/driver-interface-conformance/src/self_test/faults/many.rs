@@ -1,4 +1,4 @@
-//! Pagination faults: only the first page is returned, or a page is returned twice.
+//! Faults in reading results page by page: only the first page is returned, or a page is returned twice.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, LogOptions, LogStream,

@@ -1,4 +1,4 @@
-//! All faults, by topic.
+//! All faults of the self-test, with one module for each topic.
 
 mod calls;
 mod capability;

@@ -158,7 +158,7 @@ async fn first_violation_only(inside: &Inside, config: &ContainerConfig) -> Resu
 async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let plan = inside.driver.plan(config).await?;
     if plan.is_accepted() {
-        // The result does not depend on whether this succeeded.
+        // The plan is returned whether or not the creation succeeds.
         let _ = inside.driver.create_container(config).await;
     }
     Ok(plan)

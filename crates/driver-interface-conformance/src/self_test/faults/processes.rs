@@ -1,4 +1,4 @@
-//! Faults in main processes and terminals.
+//! Faults in the main processes of containers, and in terminals.
 
 use driver_interface_types::{ContainerDriver as _, TtySize};
 

@@ -1,4 +1,4 @@
-//! Faults in removal and in concurrent calls.
+//! Faults in removing containers, and in concurrent calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,7 +207,7 @@ async fn records_start(inside: &Inside, id: &ContainerId) -> Result<StartOutcome
     result
 }
 
-/// Returns whether the container is being started, including by a concurrent caller.
+/// Returns whether a call, perhaps of another caller, is starting the container.
 async fn is_starting(inside: &Inside, id: &ContainerId) -> bool {
     sleep(Duration::from_millis(20)).await;
     let latest = inside.memory.latest(&format!("start of {id} "));

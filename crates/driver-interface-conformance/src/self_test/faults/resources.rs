@@ -405,7 +405,7 @@ async fn removed_with_volumes(inside: &Inside, id: &ContainerId, options: Remove
     };
     let its_session = ResourceFilter::default().session(container.session_id);
     for volume in inside.driver.list_volumes(&its_session).await? {
-        // Volumes in use are not removed.
+        // The engine does not remove a volume that is in use, so this may fail.
         let _ = inside.driver.remove_volume(&volume.id).await;
     }
     Ok(())
@@ -537,7 +537,7 @@ fn connection(network: &NetworkId, id: &ContainerId) -> String {
     format!("{id} on {network}")
 }
 
-/// Removes the network of every container that is not running.
+/// Removes idle networks, and records that the containers that are not running have lost their networks.
 async fn remove_networks_of_stopped(inside: &Inside) -> Result<usize> {
     for container in inside.driver.list_containers(&ContainerFilter::default()).await? {
         if container.state != ContainerState::Running {

@@ -1,4 +1,4 @@
-//! Faults in limits and security.
+//! Faults in resource limits and security options.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerId, LogOptions, Result, SecurityOptions, TmpfsMount, VolumeMount,

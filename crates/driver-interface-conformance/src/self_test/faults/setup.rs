@@ -1,4 +1,4 @@
-//! Faults in container setup and published ports.
+//! Faults in setting up containers and in publishing their ports.
 
 use std::net::Ipv4Addr;
 

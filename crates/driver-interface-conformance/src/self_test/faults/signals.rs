@@ -1,4 +1,4 @@
-//! Faults in signals, pauses and restarts.
+//! Faults in sending signals, and in pausing and restarting containers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,7 +202,7 @@ async fn kill_twice(inside: &Inside, id: &ContainerId, signal: Signal) -> Result
     inside.driver.kill_container(id, signal).await
 }
 
-/// Returns the result, but replaces the "not running" refusal with a success.
+/// Returns `result`. If it is the error that the container is not running, returns `instead`.
 fn replace_not_running<T>(result: Result<T>, instead: T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead),
@@ -214,7 +214,7 @@ async fn kill_exited_succeeds(inside: &Inside, id: &ContainerId, signal: Signal)
     replace_not_running(inside.driver.kill_container(id, signal).await, ())
 }
 
-/// Returns the error for a missing container, which even a call that does nothing must return.
+/// Returns an error if there is no such container. A faulty operation that does nothing else calls this function.
 async fn must_exist(inside: &Inside, id: &ContainerId) -> Result<()> {
     inside.driver.is_container_healthy(id).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Faults in stats.
+//! Faults in the resource usage that a driver reports.
 
 use std::time::SystemTime;
 
@@ -141,7 +141,7 @@ async fn totals_reset(inside: &Inside, id: &ContainerId) -> Result<Stats> {
     Ok(stats)
 }
 
-/// Returns the result, but replaces the "not running" error.
+/// Returns `result`. If it is the error that the container is not running, returns the value of `instead`.
 fn replace_not_running<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead()),

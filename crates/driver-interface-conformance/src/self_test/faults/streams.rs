@@ -1,4 +1,4 @@
-//! Stream faults, for streams of any item type.
+//! Functions for faulty streams of any item type.
 
 use std::future::ready;
 use std::task::Poll;
@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::calls::WhenDropped;
 
-/// Changes or omits a stream's items.
+/// Returns the stream with each item replaced by the result of `change`. Items for which it returns `None` are omitted.
 pub(super) fn changed<T: Send + 'static>(
     stream: DriverStream<T>,
     mut change: impl FnMut(T) -> Option<T> + Send + 'static,
@@ -21,7 +21,7 @@ pub(super) fn changed<T: Send + 'static>(
     }))
 }
 
-/// Withholds a stream's items until the stream has ended.
+/// Returns the stream with all of its items delayed until it has ended.
 pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     let all = futures_util::stream::once(stream.collect_all());
     DriverStream::new(all.flat_map(|all: Result<Vec<T>>| {
@@ -33,12 +33,12 @@ pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStre
     }))
 }
 
-/// Makes a stream never end.
+/// Returns the stream with the fault that it never ends.
 pub(super) fn endless<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     DriverStream::new(stream.chain(futures_util::stream::pending()))
 }
 
-/// Reads a stream as fast as possible, regardless of demand.
+/// Returns the stream with the fault that it is read as fast as possible, even if its items are not requested.
 pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> DriverStream<T> {
     let (send, receive) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -51,7 +51,7 @@ pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> Driv
     }))
 }
 
-/// Runs an action if a stream is dropped before its end.
+/// Returns the stream with `dropped` as the action to run if the stream is dropped before its end.
 pub(super) fn until_dropped<T: Send + 'static>(
     stream: DriverStream<T>,
     dropped: WhenDropped,

@@ -400,7 +400,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the value of this call if there is one, otherwise the value of the latest earlier call.
+/// Returns `own`, the value of this call, or the value of the latest earlier call with a value if `own` is `None`.
 fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     match own {
         Some(own) => {
@@ -411,7 +411,7 @@ fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     }
 }
 
-/// Returns the value of the first call.
+/// Returns the value of the first call, which is `own` if no earlier call has recorded one.
 fn first(inside: &Inside, key: &str, own: String) -> String {
     inside.memory.latest(key).unwrap_or_else(|| {
         inside.memory.note(&format!("{key}{own}"));
@@ -453,7 +453,7 @@ async fn keeps_the_end(
     inside.driver.write_file(id, path, file).await
 }
 
-/// The fields of an archive entry that may be changed.
+/// The fields of an archive entry that [`repacked`] can change.
 struct Entry {
     name: String,
     mode: u32,
@@ -461,7 +461,8 @@ struct Entry {
     content: Vec<u8>,
 }
 
-/// Rewrites an archive with changed entries. An invalid archive is unchanged.
+/// Applies `change` to each entry of a tar archive and returns the new archive. An invalid archive is returned
+/// unchanged.
 async fn repacked(archive: TarStream, change: impl Fn(&mut Entry) + Send + Sync) -> Result<TarStream> {
     let archive = archive.read_all(usize::MAX).await?;
     Ok(match repack(&archive, change) {

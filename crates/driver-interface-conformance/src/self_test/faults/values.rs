@@ -476,7 +476,7 @@ fn cut_filter(filter: &ResourceFilter) -> ResourceFilter {
     filter
 }
 
-/// Returns the containers whose labels match the filter's values case-insensitively.
+/// Returns the containers that match the filter, with label values compared case-insensitively.
 async fn labels_ignore_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut any = filter.clone();
     any.labels.clear();
@@ -548,7 +548,7 @@ async fn left_over(inside: &Inside, config: &ContainerConfig, left: Left) -> Res
     inside.driver.create_container(&config).await
 }
 
-/// Returns the key under which logs are recorded: the container's name.
+/// Returns the prefix of the entry in the memory that contains a container's logs. It depends on the container's name.
 async fn key_of_logs(inside: &Inside, id: &ContainerId) -> Result<String> {
     let name = inside.driver.get_container(id).await?.map(|found| found.name);
     Ok(format!("logs {} ", name.unwrap_or_default()))

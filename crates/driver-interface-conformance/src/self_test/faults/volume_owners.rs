@@ -55,7 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Creates a volume with this owner, and reports the configured owner.
+/// Creates a volume that belongs to `owner`, but reports the owner that `config` sets.
 async fn create_with_owner(
     inside: &Inside,
     config: &VolumeConfig,

@@ -1,4 +1,4 @@
-//! Faults in waits.
+//! Faults in waiting for a container's exit.
 
 use std::time::{Duration, SystemTime};
 
@@ -207,7 +207,7 @@ async fn returns_first_exit(inside: &Inside, id: &ContainerId, options: WaitOpti
 
 async fn removed_not_found(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let exit = inside.driver.wait_container(id, options).await?;
-    // A removal follows immediately after the exit, if there is one.
+    // If the container is removed, that follows its exit immediately.
     sleep(Duration::from_millis(500)).await;
     match inside.driver.get_container(id).await? {
         Some(_) => Ok(exit),
