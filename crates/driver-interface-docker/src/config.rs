@@ -3,7 +3,6 @@
 mod address;
 mod context;
 pub(crate) mod credentials;
-mod deadlines;
 mod detect;
 mod docker_file;
 mod tls;
@@ -11,12 +10,10 @@ mod tls;
 use std::path::PathBuf;
 
 use driver_interface_errors::Result;
-use driver_interface_types::Namespace;
+use driver_interface_types::{Deadlines, Namespace};
 use driver_interface_validation::ValidationPolicy;
 
-#[cfg(any(feature = "ssh", feature = "tls"))]
 use crate::wire::Address;
-pub use deadlines::Deadlines;
 pub(crate) use detect::{Accepted, Candidates};
 
 /// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine it connects to and how it works there.
@@ -40,6 +37,7 @@ pub struct DockerConfig {
     pub(crate) policy: ValidationPolicy,
     pub(crate) network: Option<String>,
     pub(crate) credentials: Option<PathBuf>,
+    proxies: bool,
 }
 
 impl DockerConfig {
@@ -94,8 +92,8 @@ impl DockerConfig {
     /// [`tls_directory`](Self::tls_directory) sets the directory in the program.
     ///
     /// **SSH** uses the keys, agent and configuration of the user, and never prompts: a key with a passphrase must be in
-    /// the agent. [`ssh_options`](Self::ssh_options) adds options. The requests share one SSH connection, which ends 30
-    /// seconds after the last one.
+    /// the agent. [`ssh_options`](Self::ssh_options) adds options. Requests share SSH connections, which end
+    /// with the driver.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -111,6 +109,14 @@ impl DockerConfig {
         detect::uri(&detect::Host, uri).map(Self::with)
     }
 
+    /// Returns the proxy variables for the containers of an engine.
+    pub(crate) fn proxy_variables(&self, address: &Address) -> Vec<(String, String)> {
+        match self.proxies {
+            true => docker_file::proxies(&detect::Host, &address.to_string()),
+            false => Vec::new(),
+        }
+    }
+
     fn with(candidates: Candidates) -> Self {
         Self {
             candidates,
@@ -120,6 +126,7 @@ impl DockerConfig {
             policy: ValidationPolicy::default(),
             network: None,
             credentials: docker_file::directory(&detect::Host).map(|directory| directory.join("config.json")),
+            proxies: false,
         }
     }
 
@@ -203,6 +210,9 @@ impl DockerConfig {
         /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is the file
         /// of the `docker` command, so the driver can pull every image that `docker pull` can.
         registry_credentials_file(self, file: impl Into<PathBuf>) { self.credentials = Some(file.into()); }
+        /// Sets whether containers get the variables of the `docker` command's proxy settings, such as `HTTP_PROXY`. A
+        /// variable that a config sets itself is kept. By default they get none.
+        docker_proxies(self, yes: bool) { self.proxies = yes; }
         /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
         /// file and runs no credential helper.
         without_registry_credentials(self) { self.credentials = None; }

@@ -76,6 +76,8 @@ pub(crate) struct Dialect {
     /// up to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not record it for the container.
     pub(crate) late_out_of_memory: Option<Duration>,
 
+    /// Whether the engine reports the progress of a pull. Podman is silent while it copies a layer.
+    pub(crate) reports_pull_progress: bool,
     /// Whether archives contain the files' owners. Podman archives every file as owned by root.
     pub(crate) packs_owners: bool,
     /// Whether the engine's archive API sees tmpfs mounts of a running container. Podman enters the mount
@@ -121,6 +123,7 @@ impl Dialect {
         sends_event_headers_early: true,
         discards_events: true,
         late_out_of_memory: Some(Duration::from_secs(1)),
+        reports_pull_progress: true,
         packs_owners: true,
         archives_tmpfs: false,
         left_out: &[],
@@ -152,6 +155,7 @@ impl Dialect {
         sends_event_headers_early: false,
         discards_events: false,
         late_out_of_memory: None,
+        reports_pull_progress: false,
         packs_owners: false,
         archives_tmpfs: true,
         left_out: &["dev", "proc", "sys"],

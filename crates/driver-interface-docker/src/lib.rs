@@ -7,5 +7,6 @@ mod engine;
 mod translate;
 mod wire;
 
-pub use config::{Deadlines, DockerConfig};
+pub use config::DockerConfig;
 pub use driver::DockerDriver;
+pub use driver_interface_types::Deadlines;

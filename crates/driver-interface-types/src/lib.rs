@@ -4,6 +4,7 @@ mod capability;
 mod capped;
 mod command;
 mod config;
+mod deadlines;
 mod driver;
 mod enforcement;
 mod event;
@@ -53,12 +54,13 @@ mod words;
 
 /// Re-exported so that [`ContainerDriver`] can be implemented without a dependency on `async-trait`.
 pub use async_trait::async_trait;
-/// The byte buffer type in the signatures of [`ContainerDriver`].
+/// Re-exported because it is the byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
 pub use capped::CappedBuffer;
 pub use command::IntoCommand;
 pub use config::ContainerConfig;
+pub use deadlines::Deadlines;
 pub use driver::ContainerDriver;
 pub use driver_interface_errors::{ConfigurationError, DriverError, Result};
 pub use enforcement::{Enforcement, EnforcementReport, Guarantee};
@@ -103,5 +105,5 @@ pub use unpack::{UnpackOptions, Unpacked};
 pub use volume::{Volume, VolumeConfig, VolumeOwner};
 pub use wait_for::WaitFor;
 
-/// The version of the contract that these types implement. Drivers and reports state it.
+/// The version of this crate, which is the version of the driver contract.
 pub const DRIVER_INTERFACE_VERSION: &str = env!("CARGO_PKG_VERSION");

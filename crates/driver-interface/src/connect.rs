@@ -1,9 +1,10 @@
 //! Connecting a driver by URI.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use driver_interface_errors::{ConfigurationError, Result, UnsupportedError};
-use driver_interface_types::{ContainerDriver, Namespace};
+use driver_interface_types::{ContainerDriver, Deadlines, Namespace};
 #[cfg(feature = "validation")]
 use driver_interface_validation::ValidationPolicy;
 
@@ -12,14 +13,30 @@ pub const SCHEMES: &[&str] = &[
     "mock-docker", "mock-local", "docker", "podman", "unix", "tcp", "http", "https", "ssh", "npipe",
 ];
 
-/// Options that apply to every driver.
+/// Options that apply to every driver. They can also be set in the query of the URI, which takes precedence:
+///
+/// | parameter | option |
+/// |---|---|
+/// | `namespace=ci` | [`namespace`](Self::namespace) |
+/// | `connect_deadline=2s`, `read_deadline=1m`, … | a deadline of [`Deadlines`], such as `2s`, `1m 30s` or `500ms` |
+/// | `bind_root=/srv/builds`, possibly several times | a host path that may be mounted |
+/// | `credentials=none`, `credentials=/path/config.json` | [`credentials`](Self::credentials) |
+/// | `proxies=docker` | [`proxies`](Self::proxies) |
 ///
 /// ```
-/// use driver_interface::{ConnectOptions, Namespace};
+/// use std::time::Duration;
 ///
-/// let options = ConnectOptions::default().namespace(Namespace::new("ci")?);
-/// assert_eq!(options.namespace.as_str(), "ci");
-/// # Ok::<(), driver_interface::ConfigurationError>(())
+/// use driver_interface::{ConnectOptions, Deadlines, Namespace};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> driver_interface::Result<()> {
+/// let options = ConnectOptions::default()
+///     .namespace(Namespace::new("ci")?)
+///     .deadlines(Deadlines::default().connect(Duration::from_secs(2)));
+/// # #[cfg(feature = "mock")]
+/// driver_interface::connect_with("mock-docker:?bind_root=/srv/builds", options).await?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -30,14 +47,39 @@ pub struct ConnectOptions {
     /// path may be mounted.
     #[cfg(feature = "validation")]
     pub policy: ValidationPolicy,
+    /// The deadlines of calls. The mocks have none.
+    pub deadlines: Deadlines,
+    /// The registry credentials of pulls that are given none.
+    pub credentials: CredentialSource,
+    /// Whether containers get the variables of the `docker` command's proxy settings, such as `HTTP_PROXY`; `false`
+    /// unless set.
+    pub proxies: bool,
+}
+
+/// The source of registry credentials for pulls that are given none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CredentialSource {
+    /// The credentials of the `docker` command: its `config.json` and the credential helpers named there.
+    #[default]
+    DockerCommand,
+    /// A file in the format of that `config.json`.
+    File(PathBuf),
+    /// None: images are pulled anonymously.
+    None,
 }
 
 impl ConnectOptions {
-    /// Sets the namespace whose resources the driver sees and changes.
-    #[must_use]
-    pub fn namespace(mut self, namespace: Namespace) -> Self {
-        self.namespace = namespace;
-        self
+    driver_interface_types::setters! {
+        /// Sets the namespace whose resources the driver sees and changes.
+        namespace(self, namespace: Namespace) { self.namespace = namespace; }
+        /// Sets the deadlines of calls.
+        deadlines(self, deadlines: Deadlines) { self.deadlines = deadlines; }
+        /// Sets the registry credentials of pulls that are given none.
+        credentials(self, source: CredentialSource) { self.credentials = source; }
+        /// Sets whether containers get the variables of the `docker` command's proxy settings. A variable that a config
+        /// sets itself is kept.
+        proxies(self, yes: bool) { self.proxies = yes; }
     }
 
     /// Sets the host paths that may be mounted, and the Linux capabilities that may be added.
@@ -53,6 +95,46 @@ impl ConnectOptions {
     pub fn policy(mut self, policy: ValidationPolicy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// Applies the query of a URI.
+    fn query(mut self, query: &str) -> Result<Self> {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let invalid = |problem: String| ConfigurationError::single("uri", "invalid-parameter", problem);
+            match name.as_ref() {
+                "namespace" => self.namespace = Namespace::new(value)?,
+                #[cfg(feature = "validation")]
+                "bind_root" => self.policy = self.policy.allow_bind_root(value),
+                "credentials" => {
+                    self.credentials = match value.as_ref() {
+                        "none" => CredentialSource::None,
+                        path if path.starts_with('/') => CredentialSource::File(path.into()),
+                        _ => {
+                            let problem = "`credentials` must be `none` or an absolute path".to_owned();
+                            return Err(invalid(problem).into());
+                        }
+                    };
+                }
+                "proxies" if value == "docker" => self.proxies = true,
+                "proxies" => return Err(invalid("`proxies` must be `docker`".to_owned()).into()),
+                _ => {
+                    let deadline = name.strip_suffix("_deadline");
+                    let Some(deadline) = deadline.and_then(|kind| self.deadlines.by_name(kind)) else {
+                        let known: Vec<String> = ["namespace", "bind_root", "credentials", "proxies"]
+                            .into_iter()
+                            .map(str::to_owned)
+                            .chain(Deadlines::NAMES.iter().map(|name| format!("{name}_deadline")))
+                            .collect();
+                        let problem = format!("{name:?} is not a parameter; known: {}", known.join(", "));
+                        return Err(invalid(problem).into());
+                    };
+                    *deadline = humantime::parse_duration(&value).map_err(|error| {
+                        invalid(format!("`{name}` must be a duration such as `5s`: {error}"))
+                    })?;
+                }
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -98,6 +180,10 @@ pub async fn connect(uri: &str) -> Result<Arc<dyn ContainerDriver>> {
 /// # Cancel safety
 /// Dropping the future has no effect on the engine.
 pub async fn connect_with(uri: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
+    let (uri, options) = match uri.split_once('?') {
+        Some((uri, query)) => (uri, options.query(query)?),
+        None => (uri, options),
+    };
     let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
     match scheme {
         "mock-docker" | "mock-local" => mock(scheme, rest, options),
@@ -147,7 +233,14 @@ async fn engine(uri: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerD
 
     let config = DockerConfig::for_uri(uri)?
         .namespace(options.namespace)
-        .policy(options.policy);
+        .policy(options.policy)
+        .deadlines(options.deadlines)
+        .docker_proxies(options.proxies);
+    let config = match options.credentials {
+        CredentialSource::DockerCommand => config,
+        CredentialSource::File(file) => config.registry_credentials_file(file),
+        CredentialSource::None => config.without_registry_credentials(),
+    };
     Ok(Arc::new(DockerDriver::connect(config).await?))
 }
 
@@ -199,6 +292,32 @@ mod tests {
         let error = not_compiled_in("podman", "docker");
         assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
         assert!(error.to_string().contains("feature `docker`"), "{error}");
+    }
+
+    #[test]
+    fn query_sets_options() {
+        use std::time::Duration;
+
+        let query = "namespace=ci&connect_deadline=2s&bind_root=%2Fsrv%2Fa&bind_root=/srv/b&credentials=none&proxies=docker";
+        let options = ConnectOptions::default().query(query).unwrap();
+        assert_eq!(options.namespace.as_str(), "ci");
+        assert_eq!(options.deadlines.connect, Duration::from_secs(2));
+        assert_eq!(options.credentials, CredentialSource::None);
+        assert!(options.proxies);
+        #[cfg(feature = "validation")]
+        assert_eq!(
+            options.policy,
+            ValidationPolicy::default()
+                .allow_bind_root("/srv/a")
+                .allow_bind_root("/srv/b")
+        );
+        for invalid in [
+            "x=1", "namespace=%20", "connect_deadline=2", "lunch_deadline=2s", "credentials=file",
+            "proxies=1", "Namespace=ci",
+        ] {
+            let error = ConnectOptions::default().query(invalid).unwrap_err();
+            assert_eq!(error.code(), "CONFIGURATION_ERROR", "{invalid}");
+        }
     }
 
     #[cfg(feature = "mock")]

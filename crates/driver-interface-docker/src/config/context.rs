@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::address;
 use super::detect::HostEnvironment;
-use super::docker_file::{self, DockerFile};
+use super::docker_file;
 use super::tls::TlsSettings;
 use crate::wire::Address;
 
@@ -37,7 +37,7 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     };
     let name = match host.var("DOCKER_CONTEXT") {
         Some(name) => name,
-        None => settings(host, &directory.join("config.json")).current_context,
+        None => docker_file::read(host, &directory.join("config.json")).current_context,
     };
     if name.is_empty() || name == "default" {
         return Ok(None);
@@ -66,15 +66,4 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
 
 fn unusable(problem: String) -> DriverError {
     ConfigurationError::single("context", "unknown-context", problem).into()
-}
-
-/// Reads the `docker` command's settings. Like that command, works without them if they cannot be parsed.
-fn settings(host: &dyn HostEnvironment, file: &std::path::Path) -> DockerFile {
-    let Some(text) = host.read(file) else {
-        return DockerFile::default();
-    };
-    DockerFile::parse(&text).unwrap_or_else(|error| {
-        tracing::warn!(file = %file.display(), %error, "the docker command's settings are ignored");
-        DockerFile::default()
-    })
 }

@@ -1,7 +1,7 @@
 //! The `docker` command's `config.json`, read as leniently as that command reads it: keys in any case, null for nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -14,7 +14,18 @@ pub(super) struct DockerFile {
     pub(super) auths: BTreeMap<String, StoredCredentials>,
     pub(super) creds_store: String,
     pub(super) cred_helpers: BTreeMap<String, String>,
+    /// The variables of containers, by the address of the engine or `default`.
+    proxies: BTreeMap<String, Vec<(String, String)>>,
 }
+
+/// The settings of a proxy, and the variables that they become, in both cases as the `docker` command sets them.
+const PROXY_SETTINGS: [(&str, &str); 5] = [
+    ("httpproxy", "HTTP_PROXY"),
+    ("httpsproxy", "HTTPS_PROXY"),
+    ("ftpproxy", "FTP_PROXY"),
+    ("noproxy", "NO_PROXY"),
+    ("allproxy", "ALL_PROXY"),
+];
 
 /// Credentials as `docker login` stores them. Unset ones are empty.
 #[derive(Default, PartialEq, Eq)]
@@ -48,6 +59,13 @@ impl DockerFile {
             (registry, stored)
         });
         let helpers = entries(field(&file, "credhelpers"));
+        let proxies = entries(field(&file, "proxies")).map(|(engine, settings)| {
+            let set = PROXY_SETTINGS.into_iter().flat_map(|(setting, variable)| {
+                let value = string(field(&settings, setting));
+                [variable.to_owned(), variable.to_lowercase()].map(|name| (name, value.clone()))
+            });
+            (engine, set.filter(|(_, value)| !value.is_empty()).collect())
+        });
         Ok(Self {
             current_context: string(field(&file, "currentcontext")),
             auths: auths.collect(),
@@ -55,8 +73,32 @@ impl DockerFile {
             cred_helpers: helpers
                 .map(|(registry, helper)| (registry, string(&helper)))
                 .collect(),
+            proxies: proxies.collect(),
         })
     }
+
+    /// Returns the proxy variables for containers of an engine.
+    fn proxies_of(&self, engine: &str) -> &[(String, String)] {
+        let own = self.proxies.get(engine).or_else(|| self.proxies.get("default"));
+        own.map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// Returns the proxy variables that the `docker` command would set in containers of an engine.
+pub(super) fn proxies(host: &dyn HostEnvironment, engine: &str) -> Vec<(String, String)> {
+    let file = directory(host).map(|directory| directory.join("config.json"));
+    file.map_or_else(Vec::new, |file| read(host, &file).proxies_of(engine).to_vec())
+}
+
+/// Reads the settings. Like the `docker` command, works without them if they cannot be parsed.
+pub(super) fn read(host: &dyn HostEnvironment, file: &Path) -> DockerFile {
+    let Some(text) = host.read(file) else {
+        return DockerFile::default();
+    };
+    DockerFile::parse(&text).unwrap_or_else(|error| {
+        tracing::warn!(file = %file.display(), %error, "the docker command's settings are ignored");
+        DockerFile::default()
+    })
 }
 
 /// Returns the value of a key, whatever its case.
@@ -77,5 +119,41 @@ pub(super) fn directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
     match host.var("DOCKER_CONFIG") {
         Some(directory) => Some(directory.into()),
         None => host.home().map(|home| home.join(".docker")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_those_of_the_engine_or_the_default() {
+        let file = DockerFile::parse(
+            r#"{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":"localhost","httpsProxy":""},
+                "tcp://h:2376":{"AllProxy":"socks5://s"}}}"#,
+        )
+        .unwrap();
+        let names = |engine| {
+            let variables = file.proxies_of(engine).iter();
+            variables
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names("unix:///var/run/docker.sock"),
+            [
+                "HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=localhost", "no_proxy=localhost",
+            ]
+        );
+        assert_eq!(
+            names("tcp://h:2376"),
+            ["ALL_PROXY=socks5://s", "all_proxy=socks5://s"]
+        );
+        assert!(
+            DockerFile::parse(r#"{"proxies":null}"#)
+                .unwrap()
+                .proxies_of("x")
+                .is_empty()
+        );
     }
 }

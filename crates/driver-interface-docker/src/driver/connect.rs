@@ -37,7 +37,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     let (engine, info, features, storage) =
         read(OPERATION, config.deadlines.connect, reach(&config.candidates)).await?;
     let files = HostFiles::of(engine.wire().address(), &storage);
-    let mut policy = config.policy.protect(storage);
+    let mut policy = config.policy.clone().protect(storage);
     if let Address::Unix(socket) = engine.wire().address() {
         policy = policy.protect(socket.to_string_lossy());
     }
@@ -49,6 +49,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         let resolve = |path: &str| std::fs::canonicalize(path).ok()?.to_str().map(str::to_owned);
         policy = policy.with_links_resolved(resolve);
     }
+    let proxies = config.proxy_variables(engine.wire().address());
     let random = || process_owner(unique().get(..8).unwrap_or_default());
     let owner = config.owner.unwrap_or_else(random);
     Ok(Inner {
@@ -61,6 +62,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         files,
         network,
         credentials: config.credentials,
+        proxies,
         connected: Instant::now(),
         keys: KeyLocks::default(),
         starts: KeyLocks::default(),
@@ -77,7 +79,7 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFea
     let dialect = version.dialect();
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
     let engine = Engine::new(&wire, &agreed, dialect);
-    let system = engine.system().await.map_err(unusable)?;
+    let system = engine.features().await.map_err(unusable)?;
     let mut features = EngineFeatures::of(&system, dialect, mounts(engine.wire().address()).as_deref());
     features.keeps_mode = keeps_mode(version.runc());
     let info = EngineInfo::new(dialect.product, version.version, Some(agreed.to_string()));

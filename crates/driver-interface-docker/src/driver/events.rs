@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::inner::Inner;
 use super::task::located;
-use crate::Deadlines;
 use crate::engine::Engine;
 use crate::translate::errors::{self, Operation};
 use crate::translate::event::{EventRecord, Position};
 use crate::wire::{EngineError, ObjectStream};
+use driver_interface_types::Deadlines;
 
 const OPERATION: &str = "events";
 /// The maximum time, as a multiple of the connect deadline, that an engine may be unreachable or send invalid

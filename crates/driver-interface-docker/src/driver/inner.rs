@@ -10,11 +10,11 @@ use driver_interface_validation::ValidationPolicy;
 use super::containers::HostFiles;
 use super::exec::Sessions;
 use super::networks::NetworkUses;
-use crate::Deadlines;
 use crate::engine::Engine;
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
 use crate::wire::EngineError;
+use driver_interface_types::Deadlines;
 
 /// The state shared by all clones of a driver. It holds no record of containers; the engine does.
 pub(super) struct Inner {
@@ -29,6 +29,8 @@ pub(super) struct Inner {
     pub(super) network: String,
     /// The file with registry credentials.
     pub(super) credentials: Option<PathBuf>,
+    /// The variables that containers get unless their config sets them.
+    pub(super) proxies: Vec<(String, String)>,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,
     pub(super) starts: KeyLocks,

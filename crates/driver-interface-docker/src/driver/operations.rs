@@ -196,7 +196,7 @@ impl ContainerDriver for DockerDriver {
 
     async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let work = Arc::clone(&self.inner).import_image(image.clone(), root);
-        change("import_image", self.inner.deadlines.pull, work).await
+        change("import_image", self.inner.deadlines.transfer, work).await
     }
 
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {

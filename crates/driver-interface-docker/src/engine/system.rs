@@ -98,6 +98,44 @@ impl VersionRecord {
     }
 }
 
+/// The relevant part of the response to Podman's own `/info`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PodmanRecord {
+    host: PodmanHost,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PodmanHost {
+    #[serde(deserialize_with = "nullable")]
+    cgroup_version: String,
+    #[serde(deserialize_with = "nullable")]
+    cgroup_controllers: Vec<String>,
+}
+
+impl SystemRecord {
+    /// Corrects Podman's report on limits, which looks for files that only cgroup v1 has. On cgroup v2, the controllers
+    /// say what can be limited.
+    pub(crate) fn correct(&mut self, host: &PodmanHost) {
+        if host.cgroup_version != "v2" {
+            return;
+        }
+        let has = |name: &str| {
+            Some(
+                host.cgroup_controllers
+                    .iter()
+                    .any(|controller| controller == name),
+            )
+        };
+        self.memory_limit = has("memory");
+        // Swap is part of the memory controller.
+        self.swap_limit = has("memory");
+        self.cpu_cfs_quota = has("cpu");
+        self.pids_limit = has("pids");
+    }
+}
+
 /// Requests an engine's version, before an API version is negotiated.
 pub(crate) async fn version(wire: &Wire) -> Result<VersionRecord, EngineError> {
     wire.call(Method::GET, &Query::new("/version"), Payload::Nothing)
@@ -121,5 +159,46 @@ impl super::Engine {
 
     pub(crate) async fn system(&self) -> Result<SystemRecord, EngineError> {
         self.ask(&Query::new("/info")).await?.json()
+    }
+
+    /// Returns the features of the engine, as far as it can tell.
+    pub(crate) async fn features(&self) -> Result<SystemRecord, EngineError> {
+        let mut system = self.system().await?;
+        if self.dialect.libpod {
+            let podman: PodmanRecord = self.ask(&Query::new("/v4.0.0/libpod/info")).await?.json()?;
+            system.correct(&podman.host);
+        }
+        Ok(system)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podman_on_cgroup_v2_limits_what_its_controllers_can() {
+        // What Podman 5.8 reports on a host with cgroup v2.
+        let reported: SystemRecord = serde_json::from_str(
+            r#"{"MemoryLimit":true,"SwapLimit":false,"CpuCfsQuota":false,"PidsLimit":true}"#,
+        )
+        .unwrap();
+        let corrected = |host: &str| {
+            let record: PodmanRecord = serde_json::from_str(host).unwrap();
+            let mut system = reported.clone();
+            system.correct(&record.host);
+            [
+                system.memory_limit, system.swap_limit, system.cpu_cfs_quota, system.pids_limit,
+            ]
+        };
+        let v2 = r#"{"host":{"cgroupVersion":"v2","cgroupControllers":["cpu","io","memory","pids"]}}"#;
+        assert_eq!(corrected(v2), [Some(true); 4]);
+        let rootless = r#"{"host":{"cgroupVersion":"v2","cgroupControllers":["memory","pids"]}}"#;
+        assert_eq!(
+            corrected(rootless),
+            [Some(true), Some(true), Some(false), Some(true)]
+        );
+        let v1 = r#"{"host":{"cgroupVersion":"v1","cgroupControllers":["cpu"]}}"#;
+        assert_eq!(corrected(v1), [Some(true), Some(false), Some(false), Some(true)]);
     }
 }

@@ -29,8 +29,9 @@ pub(crate) struct EngineFeatures {
     pub(crate) keeps_mode: bool,
     /// Whether the engine has an init program to run as the first process.
     pub(crate) init: bool,
-    /// Whether the engine keeps no readable logs by default.
-    pub(crate) logs_off: bool,
+    /// Whether a container needs another log driver than the engine's default: that keeps no logs, or, as Podman's journal,
+    /// may return them late.
+    pub(crate) needs_log_driver: bool,
     /// The runtimes that a config may select.
     pub(crate) runtimes: Vec<String>,
 }
@@ -61,7 +62,11 @@ impl EngineFeatures {
                 .init_commit
                 .as_ref()
                 .is_none_or(|commit| commit.id != "N/A"),
-            logs_off: system.logging_driver == "none",
+            needs_log_driver: match system.logging_driver.as_str() {
+                "none" => true,
+                "journald" => dialect.libpod,
+                _ => false,
+            },
             runtimes: system.runtimes.keys().cloned().collect(),
         }
     }

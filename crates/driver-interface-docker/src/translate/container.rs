@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType as EngineMountType,
-    MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
+    MountType as EngineMountType, MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
 };
 use driver_interface_types::{
     ContainerConfig, Guarantee, MountType, NetworkMode, StopOptions, TmpfsMount, VolumeMount,
@@ -88,6 +88,8 @@ fn host_config(
             .no_new_privileges
             .then(|| vec!["no-new-privileges".to_owned()]),
         privileged: Some(false),
+        // Older engines would show the host's cgroup paths.
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         init: Some(init),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
@@ -102,8 +104,8 @@ fn host_config(
                 .map(|volume| mount(volume, labels))
                 .collect(),
         ),
-        // Use the engine's default, unless that keeps no logs.
-        log_config: features.logs_off.then(|| HostConfigLogConfig {
+        // Use the engine's default, unless it does not return logs reliably.
+        log_config: features.needs_log_driver.then(|| HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
             config: None,
         }),

@@ -1,104 +1,195 @@
 //! Connections over SSH: the system's `ssh` runs `docker system dial-stdio` on the engine's host, as the `docker` command
 //! does. The user's keys, agent, known hosts and `~/.ssh/config` apply.
+//!
+//! Each connection to the engine is a session of a shared SSH connection, the master. A server refuses sessions beyond
+//! ten on a connection, and drops clients at random while ten others are authenticating. Masters are therefore started
+//! one after the other, and each carries few sessions. A master ends with this process: its remote command reads from a
+//! pipe that this process holds.
 
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::SshTarget;
 
-/// How long, in seconds, `ssh` keeps its connection open for the next request.
-const PERSIST: u32 = 30;
-/// How long, in seconds, an idle connection may be silent before `ssh` probes it, and how many probes may fail.
+/// How many sessions a master carries besides its own. Sessions that are closing still count at the server.
+const SESSIONS: usize = 7;
+/// How long, in seconds, `ssh` tries to connect.
+const CONNECT_TIMEOUT: u32 = 30;
+/// How long, in seconds, a connection may be silent before `ssh` probes it, and how many probes may fail.
 const KEEPALIVE: u32 = 15;
 const KEEPALIVE_PROBES: u32 = 3;
 /// The maximum length of `ssh`'s error output that is kept.
 const MAX_ERROR_TEXT: u64 = 4 * 1024;
+/// What a master prints once it is connected.
+const READY: &str = "driver-interface-ready";
 
-/// A host reached by `ssh`. Its requests share one SSH connection where the system's `ssh` can do that.
+/// A host reached by `ssh`.
 #[derive(Debug)]
 pub(super) struct Ssh {
     target: SshTarget,
-    /// Contains the socket by which requests find the shared connection. Only this user can access it.
-    #[cfg(unix)]
+    /// Contains the sockets of the masters. Only this user can access it.
     control: tempfile::TempDir,
+    masters: Mutex<Masters>,
+}
+
+#[derive(Debug, Default)]
+struct Masters {
+    running: Vec<Master>,
+    started: usize,
+}
+
+/// A shared connection. Dropping it ends the connection.
+#[derive(Debug)]
+struct Master {
+    process: Child,
+    /// Its end ends the remote command.
+    _input: ChildStdin,
+    socket: String,
+    free: Arc<Semaphore>,
 }
 
 impl Ssh {
     pub(super) fn new(target: SshTarget) -> io::Result<Self> {
+        // The path of a socket may only have about 100 characters.
+        let place = if cfg!(unix) {
+            "/tmp".into()
+        } else {
+            std::env::temp_dir()
+        };
         Ok(Self {
             target,
-            // The path of a socket may have about 100 characters only.
-            #[cfg(unix)]
-            control: tempfile::Builder::new().prefix("ssh-").tempdir_in("/tmp")?,
+            control: tempfile::Builder::new().prefix("ssh-").tempdir_in(place)?,
+            masters: Mutex::default(),
         })
     }
 
-    pub(super) fn connect(&self) -> io::Result<SshStream> {
-        let mut child = Command::new("ssh")
-            .args(self.arguments())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("`ssh` cannot be run: {error}")))?;
-        match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
-            (Some(input), Some(output), Some(errors)) => Ok(SshStream {
-                input: Some(input),
-                output,
-                process: Process::Running(Some(Box::new((child, errors)))),
-            }),
-            _ => Err(io::Error::other("`ssh` has no standard streams")),
-        }
+    pub(super) async fn connect(self: &Arc<Self>) -> io::Result<SshStream> {
+        let shared = if cfg!(unix) {
+            // A task of its own, because a caller that is not polled for a while must not hold up the others.
+            let ssh = Arc::clone(self);
+            let session = tokio::spawn(async move { ssh.session().await });
+            Some(session.await.map_err(io::Error::other)??)
+        } else {
+            None
+        };
+        let socket = shared.as_ref().map(|(socket, _)| socket.as_str());
+        let arguments = self.arguments(false, socket, &self.dial());
+        let (child, input, output, errors) = spawn(arguments)?;
+        Ok(SshStream {
+            input: Some(input),
+            output,
+            process: Process::Running(Some(Box::new((child, errors)))),
+            _session: shared.map(|(_, session)| session),
+        })
     }
 
-    /// Returns the arguments of `ssh`. Of two equal options it uses the first.
-    fn arguments(&self) -> Vec<String> {
-        let SshTarget {
-            user,
-            host,
-            port,
-            socket,
-            podman,
-            options,
-        } = &self.target;
-        let mut arguments = options.clone();
-        // A program must not wait for its user to type a password.
-        let mut set = |option: String| arguments.extend(["-o".to_owned(), option]);
-        set("BatchMode=yes".to_owned());
-        set(format!("ConnectTimeout={PERSIST}"));
-        set(format!("ServerAliveInterval={KEEPALIVE}"));
-        set(format!("ServerAliveCountMax={KEEPALIVE_PROBES}"));
-        #[cfg(unix)]
-        {
-            set("ControlMaster=auto".to_owned());
-            set(format!("ControlPath={}/%C", self.control.path().display()));
-            set(format!("ControlPersist={PERSIST}"));
+    /// Returns the socket of a master, and the permit for one session. Starts a master if all others are in use.
+    async fn session(&self) -> io::Result<(String, OwnedSemaphorePermit)> {
+        let mut masters = self.masters.lock().await;
+        // A master also ends when its connection breaks.
+        masters
+            .running
+            .retain_mut(|master| matches!(master.process.try_wait(), Ok(None)));
+        let free = masters.running.iter().find_map(|master| {
+            let session = Arc::clone(&master.free).try_acquire_owned().ok()?;
+            Some((master.socket.clone(), session))
+        });
+        if let Some(found) = free {
+            return Ok(found);
         }
-        arguments.push("-T".to_owned());
-        if let Some(user) = user {
-            arguments.extend(["-l".to_owned(), user.clone()]);
+        masters.started += 1;
+        let socket = format!("{}/{}", self.control.path().display(), masters.started);
+        let hold = [format!("echo {READY}; exec cat")];
+        let (process, input, output, errors) = spawn(self.arguments(true, Some(&socket), &hold))?;
+        let mut lines = BufReader::new(output).lines();
+        loop {
+            match lines.next_line().await? {
+                Some(line) if line.trim() == READY => break,
+                // A shell may print a greeting first.
+                Some(_) => {}
+                None => {
+                    ended((process, errors)).await?;
+                    return Err(io::Error::other("`ssh` ended without connecting"));
+                }
+            }
         }
-        if let Some(port) = port {
-            arguments.extend(["-p".to_owned(), port.to_string()]);
-        }
-        arguments.extend(["--".to_owned(), host.clone()]);
-        let (program, option) = if *podman {
+        let free = Arc::new(Semaphore::new(SESSIONS));
+        let session = Arc::clone(&free).try_acquire_owned().map_err(io::Error::other)?;
+        masters.running.push(Master {
+            process,
+            _input: input,
+            socket: socket.clone(),
+            free,
+        });
+        Ok((socket, session))
+    }
+
+    /// Returns the remote command that connects to the engine.
+    fn dial(&self) -> Vec<String> {
+        let (program, option) = if self.target.podman {
             ("podman", "--url")
         } else {
             ("docker", "--host")
         };
-        arguments.push(program.to_owned());
-        arguments.extend(socket.iter().map(|path| format!("{option}=unix://{path}")));
-        arguments.extend(["system".to_owned(), "dial-stdio".to_owned()]);
+        let socket = self
+            .target
+            .socket
+            .iter()
+            .map(|path| format!("{option}=unix://{path}"));
+        std::iter::once(program.to_owned())
+            .chain(socket)
+            .chain(["system".to_owned(), "dial-stdio".to_owned()])
+            .collect()
+    }
+
+    /// Returns the arguments of `ssh`. Of two equal options it uses the first.
+    fn arguments(&self, master: bool, socket: Option<&str>, command: &[String]) -> Vec<String> {
+        let mut arguments = self.target.options.clone();
+        let mut set = |option: String| arguments.extend(["-o".to_owned(), option]);
+        // A program must not wait for its user to type a password.
+        set("BatchMode=yes".to_owned());
+        set(format!("ConnectTimeout={CONNECT_TIMEOUT}"));
+        set(format!("ServerAliveInterval={KEEPALIVE}"));
+        set(format!("ServerAliveCountMax={KEEPALIVE_PROBES}"));
+        if let Some(socket) = socket {
+            set(format!("ControlMaster={}", if master { "yes" } else { "no" }));
+            set(format!("ControlPath={socket}"));
+            set("ControlPersist=no".to_owned());
+        }
+        arguments.push("-T".to_owned());
+        if let Some(user) = &self.target.user {
+            arguments.extend(["-l".to_owned(), user.clone()]);
+        }
+        if let Some(port) = self.target.port {
+            arguments.extend(["-p".to_owned(), port.to_string()]);
+        }
+        arguments.extend(["--".to_owned(), self.target.host.clone()]);
+        arguments.extend_from_slice(command);
         arguments
+    }
+}
+
+fn spawn(arguments: Vec<String>) -> io::Result<(Child, ChildStdin, ChildStdout, ChildStderr)> {
+    let mut child = Command::new("ssh")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("`ssh` cannot be run: {error}")))?;
+    match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+        (Some(input), Some(output), Some(errors)) => Ok((child, input, output, errors)),
+        _ => Err(io::Error::other("`ssh` has no standard streams")),
     }
 }
 
@@ -111,6 +202,7 @@ pub(super) struct SshStream {
     input: Option<ChildStdin>,
     output: ChildStdout,
     process: Process,
+    _session: Option<OwnedSemaphorePermit>,
 }
 
 enum Process {
@@ -228,7 +320,8 @@ mod tests {
             options: vec!["-F".to_owned(), "/etc/ssh".to_owned()],
         };
         let ends = |target: &SshTarget| {
-            let arguments = Ssh::new(target.clone()).unwrap().arguments();
+            let ssh = Ssh::new(target.clone()).unwrap();
+            let arguments = ssh.arguments(false, None, &ssh.dial());
             assert_eq!(arguments[..2], ["-F", "/etc/ssh"]);
             let at = arguments.iter().position(|argument| argument == "-T").unwrap();
             arguments[at..].join(" ")

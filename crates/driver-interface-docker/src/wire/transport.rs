@@ -194,7 +194,7 @@ impl Wire {
             }
             #[cfg(feature = "ssh")]
             Address::Ssh(_) => match &self.link {
-                Link::Ssh(ssh) => over(ssh.connect().map_err(failed)?).await,
+                Link::Ssh(ssh) => over(ssh.connect().await.map_err(failed)?).await,
                 _ => Err(failed(io::ErrorKind::Unsupported.into())),
             },
             #[allow(

@@ -215,7 +215,14 @@ impl Inner {
             attempt += 1;
             let init = config.init.unwrap_or_else(|| self.uses_init());
             let real = self.with_real_sources(config).await?;
-            let body = request(&real, labels.clone(), network, &self.features, init);
+            let mut body = request(&real, labels.clone(), network, &self.features, init);
+            let proxies = self
+                .proxies
+                .iter()
+                .filter(|(name, _)| !config.env.contains_key(name));
+            body.env
+                .get_or_insert_default()
+                .extend(proxies.map(|(name, value)| format!("{name}={value}")));
             let failure = match self.engine.create_container(&name, platform, &body).await {
                 Ok(id) => return Ok(Requested::Created(id)),
                 Err(failure) => failure,

@@ -16,7 +16,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http::HeaderValue;
 use serde_json::json;
 use std::sync::Arc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::credentials;
 use crate::driver::inner::Inner;
@@ -62,7 +62,7 @@ impl Inner {
         };
         let reports = self.engine.pull_image(&name, &version, platform, auth).await;
         let mut reports = reports.map_err(failed)?;
-        while let Some(report) = reports.next::<Report>().await.map_err(failed)? {
+        while let Some(report) = self.report(&mut reports).await?.map_err(failed)? {
             if let Some(message) = report.failure() {
                 return Err(failed(EngineError::refused(200, message)));
             }
@@ -87,6 +87,18 @@ impl Inner {
             let step = pull.next().await.map_err(|error| located(error, PULL))?;
             Ok(step.map(|step| (step, pull)))
         })))
+    }
+
+    /// Reads the next report of a pull. If the engine reports progress, waits only so long.
+    async fn report(
+        &self,
+        reports: &mut ObjectStream,
+    ) -> Result<std::result::Result<Option<Report>, EngineError>> {
+        if !self.engine.dialect().reports_pull_progress {
+            return Ok(reports.next().await);
+        }
+        let stall = self.deadlines.pull_stall;
+        timeout(stall, reports.next()).await.map_err(|_| late(stall))
     }
 
     async fn begin_pull(
@@ -267,7 +279,7 @@ impl Pull {
 
     async fn step(&mut self) -> Result<PullProgress> {
         loop {
-            let report = self.reports.next::<Report>().await;
+            let report = self.driver.report(&mut self.reports).await?;
             let report = report.map_err(|failure| self.refused(failure))?;
             let Some(report) = report else {
                 return self.finished().await;

@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+macro_rules! deadlines {
+    ($($(#[$doc:meta])* $name:ident: $seconds:expr,)*) => {
+        /// The deadline of each kind of call. A call that exceeds its deadline returns `TimeoutError`. The mocks, whose
+        /// calls take no real time, have none.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use driver_interface_types::Deadlines;
+        ///
+        /// let patient = Deadlines::default().pull(Duration::from_secs(3 * 3600));
+        /// assert_eq!(patient.read, Duration::from_secs(30));
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Deadlines {
+            $($(#[$doc])* pub $name: Duration,)*
+        }
+
+        impl Default for Deadlines {
+            fn default() -> Self {
+                Self { $($name: Duration::from_secs($seconds),)* }
+            }
+        }
+
+        impl Deadlines {
+            /// The names of the deadlines.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// Sets the same deadline for every kind of call.
+            pub fn all(deadline: Duration) -> Self {
+                Self { $($name: deadline,)* }
+            }
+
+            /// Returns the deadline of this name, for example to set it from a program's configuration.
+            ///
+            /// ```
+            /// use std::time::Duration;
+            /// use driver_interface_types::Deadlines;
+            ///
+            /// let mut deadlines = Deadlines::default();
+            /// if let Some(deadline) = deadlines.by_name("connect") {
+            ///     *deadline = Duration::from_secs(2);
+            /// }
+            /// assert_eq!(deadlines.connect, Duration::from_secs(2));
+            /// assert!(deadlines.by_name("lunch").is_none());
+            /// ```
+            pub fn by_name(&mut self, name: &str) -> Option<&mut Duration> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+
+            crate::setters! {
+                $(
+                    #[doc = concat!("Sets the deadline [`", stringify!($name), "`](Self#structfield.", stringify!($name), ").")]
+                    $name(self, deadline: Duration) { self.$name = deadline; }
+                )*
+            }
+        }
+    };
+}
+
+deadlines! {
+    /// Finding the engine and negotiating an API version; 10 s.
+    connect: 10,
+    /// Inspecting, listing and health checks; 30 s.
+    read: 30,
+    /// Creating a container, volume or network, not including the image pull; 2 min.
+    create: 2 * 60,
+    /// Starting, signalling, pausing or unpausing a container; 1 min.
+    start: 60,
+    /// The time a stop may take after its grace period, and the time to kill a command that timed out; 20 s.
+    stop_margin: 20,
+    /// Removing a resource; 1 min.
+    remove: 60,
+    /// Pulling an image, in total; 2 h.
+    pull: 2 * 60 * 60,
+    /// The time without progress after which a pull fails; 5 min. Engines that report no progress (Podman) only have
+    /// the deadline of the whole pull.
+    pull_stall: 5 * 60,
+    /// Copying files into a container, and loading and importing images; 15 min.
+    transfer: 15 * 60,
+    /// Reading existing logs; 2 min.
+    logs: 2 * 60,
+    /// Following logs; 24 h.
+    follow: 24 * 60 * 60,
+}
