@@ -15,6 +15,13 @@ use crate::engines::{self, Engine};
 use crate::require;
 use crate::tidy::workspace;
 
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run every check on every engine, which takes about two hours.
+    #[arg(long)]
+    all: bool,
+}
+
 /// One step: its name, and the program with its arguments.
 type Step<'a> = (&'static str, &'a [&'a str]);
 
@@ -51,6 +58,18 @@ const DOCS: &str = "docs";
 const MSRV: &str = "oldest Rust";
 const TESTS: &str = "tests and doc tests";
 const CONFORMANCE: &str = "conformance";
+const CONFORMANCE_OLDER: &str = "conformance of older engines";
+const CONFORMANCE_VM: &str = "conformance on cgroup v2";
+
+/// The areas in which engines differ. Others are checked on the newest engines only, unless everything is asked for.
+const ENGINE_AREAS: &[&str] = &[
+    "creation", "events", "exec", "exec-detached", "images", "limits", "log-stream", "networks", "removal",
+    "setup", "stats", "times",
+];
+/// The areas that depend on the version of cgroups.
+const CGROUP_AREAS: &[&str] = &["limits", "stats"];
+/// The engines that are checked in [`ENGINE_AREAS`].
+const OLDER: [Engine; 4] = [Engine::Docker, Engine::Podman, Engine::Docker26, Engine::Podman54];
 
 /// Steps that use the engines, if there are any.
 const DYNAMIC: &[Step<'_>] = &[
@@ -73,9 +92,12 @@ const FAULTS: &str = "300";
 /// from, unless they already run. At the end, stops the engines that it started.
 ///
 /// Fails if an engine is unavailable, and names the steps that failed.
-pub(crate) fn main() -> Result<ExitCode> {
+pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let root = &workspace();
-    let required = required()?;
+    let mut required = required()?;
+    if args.all {
+        required = Engine::ALL.to_vec();
+    }
     let mut results: Vec<(&str, bool, Duration)> = Vec::new();
     let mut second = again::Verdict::default();
     for step in STATIC {
@@ -86,10 +108,20 @@ pub(crate) fn main() -> Result<ExitCode> {
     let ready = start_engines(&required, &state);
     let mut with_engines = || {
         for step in DYNAMIC {
-            results.push(timed(root, step, &required, &mut second)?);
-            if step.0 == CONFORMANCE && !required.is_empty() {
-                second.notices.extend(stale_capabilities(root)?);
+            if step.0 != CONFORMANCE || required.is_empty() {
+                results.push(timed(root, step, &required, &mut second)?);
+                continue;
             }
+            for (name, options) in conformance(&required, args.all) {
+                let options: Vec<&str> = step
+                    .1
+                    .iter()
+                    .copied()
+                    .chain(options.iter().map(String::as_str))
+                    .collect();
+                results.push(timed(root, &(name, &options), &required, &mut second)?);
+            }
+            second.notices.extend(stale_capabilities(root)?);
         }
         results.extend(disk_limits(root, &required, &state, &mut second)?);
         anyhow::Ok(())
@@ -127,6 +159,55 @@ fn required() -> Result<Vec<Engine>> {
         engines.push(Engine::Registry);
     }
     Ok(engines)
+}
+
+/// Returns the runs of the suite on the required engines: the name of the step, and the options.
+fn conformance(required: &[Engine], all: bool) -> Vec<(&'static str, Vec<String>)> {
+    let out = |name: &str| vec!["--out".to_owned(), out_dir(name)];
+    let add = |options: &mut Vec<String>, option: &str, values: &[&str]| {
+        options.extend(
+            values
+                .iter()
+                .flat_map(|value| [option.to_owned(), (*value).to_owned()]),
+        );
+    };
+    let mut whole = out(CONFORMANCE);
+    add(&mut whole, "--driver", &["mock-docker:", "mock-local:"]);
+    let mut older = out(CONFORMANCE_OLDER);
+    let mut machine = out(CONFORMANCE_VM);
+    for engine in required {
+        match engine {
+            Engine::Registry | Engine::DockerQuota => {}
+            Engine::Vm => add(&mut machine, "--engine", &[engine.name()]),
+            Engine::Docker | Engine::Podman => {
+                add(&mut older, "--driver", &[&format!("{engine}:")]);
+            }
+            engine if OLDER.contains(engine) => add(&mut older, "--engine", &[engine.name()]),
+            engine => add(&mut whole, "--engine", &[engine.name()]),
+        }
+    }
+    let named = |options: &[String], option: &str| options.iter().any(|one| one == option);
+    let mut runs = Vec::new();
+    if named(&older, "--driver") || named(&older, "--engine") {
+        // Some engine must run every check.
+        if !all && named(&whole, "--engine") {
+            add(&mut older, "--area", ENGINE_AREAS);
+        }
+        runs.push((CONFORMANCE_OLDER, older));
+    }
+    if named(&machine, "--engine") {
+        if !all {
+            add(&mut machine, "--area", CGROUP_AREAS);
+        }
+        runs.push((CONFORMANCE_VM, machine));
+    }
+    runs.insert(0, (CONFORMANCE, whole));
+    runs
+}
+
+/// Returns the directory for the reports of a step.
+fn out_dir(step: &str) -> String {
+    format!("target/{}", step.replace(' ', "-"))
 }
 
 fn start_engines(required: &[Engine], state: &Path) -> Result<()> {
@@ -276,7 +357,9 @@ fn timed(
             }
         }
         _ if run(args)? => again::Verdict::default(),
-        CONFORMANCE => again::checks(&root.join("target/conformance/report.json"), run)?,
+        step @ (CONFORMANCE | CONFORMANCE_OLDER | CONFORMANCE_VM) => {
+            again::checks(&root.join(out_dir(step)).join("report.json"), run)?
+        }
         name => again::Verdict {
             red: vec![name.to_owned()],
             ..again::Verdict::default()

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: runs the suite on drivers and writes reports.
+//! `cargo xtask conformance`: runs the conformance suite on drivers and writes reports.
 
 mod inside;
 mod killed;
@@ -92,7 +92,7 @@ enum Format {
     Html,
 }
 
-/// The exit code of a program that was interrupted.
+/// The exit code of this program after an interrupt.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
@@ -101,7 +101,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     selection.globs.clone_from(&args.filters);
     selection.level = args.level;
     selection.shard = args.shard;
-    // An empty selection is detected before any driver is used.
+    // If no check is selected, this fails before any driver is used.
     let selected = selection.apply(&checks::all())?;
     let output = Output::new(args.format, args.out.clone());
     if args.list {
@@ -166,7 +166,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
                 }
                 report.drivers.push(driver);
             }
-            // An invalid URI is an error in the command line.
+            // An invalid URI is an error in the command line, so the whole run fails.
             Err(RunError::Unreachable(error)) if error.code() == codes::CONFIGURATION_ERROR => {
                 bail!("--driver {}: {error:#}", subject.uri());
             }
@@ -193,7 +193,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
                 report.drivers.extend(checked.drivers);
                 report.not_run.extend(checked.not_run);
             }
-            // The results of the other drivers must not be lost with this one.
+            // An error of this driver must not discard the results of the others.
             Err(error) => {
                 let target = NotRun::new(engine.name(), format!("{error:#}"), true);
                 output.absent(&target);
@@ -209,7 +209,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(report.verdict().exit_code()))
 }
 
-/// Returns an entry for a required driver whose checks were not run for lack of an image.
+/// Returns an entry for a driver that is required, but whose checks were not all run because it has no image.
 fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     let (count, reason) = driver.without_image()?;
     required.then(|| {
@@ -221,7 +221,7 @@ fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     })
 }
 
-/// Returns why the run starts no further driver, or `None` if it continues.
+/// Returns the reason why the run starts no further driver, or `None` if it continues.
 fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
     let failed = || {
         report
@@ -242,14 +242,14 @@ fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'st
 fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverReport, RunError> {
     let target = Arc::clone(&subject.target);
     let run = driver_interface_conformance::run(target, options, output.observer());
-    // The effect of an interrupted request may appear only after the run's own cleanup.
+    // If the run was cancelled, the effect of an interrupted request may appear only after the run's own cleanup.
     in_its_time(subject, output, run, |report| {
         report.leaks.is_empty() && !report.cancelled
     })
 }
 
-/// Runs a future to completion on the subject's clock and keeps a record of the namespaces it uses on an engine.
-/// The next run uses the record to find leftover resources. Deletes the record if `cleared` is true of the result.
+/// Runs `work` to completion on the subject's clock. Records the namespaces that it uses on an engine, so that the next
+/// run can find leftover resources. Deletes the record if `cleared` returns `true` for the result.
 fn in_its_time<T>(
     subject: &Subject,
     output: &Output,
@@ -274,13 +274,13 @@ fn in_its_time<T>(
             .map_err(|error| failed(format!("{error:#}")))?;
     }
     let done = runtime.block_on(work);
-    // The next run removes the resources that this one could not remove.
+    // If the record is kept, the next run removes the resources that this run could not remove.
     if let Some(engine) = &subject.engine
         && done.as_ref().is_ok_and(cleared)
     {
         engine.end_record();
     }
-    // Background work of a dropped call must not delay the program's exit.
+    // The program exits without waiting for background work of dropped calls.
     runtime.shutdown_background();
     done
 }
@@ -294,16 +294,16 @@ fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
     }
 }
 
-/// A driver that is usable on this machine.
+/// A driver that can be used on this machine.
 pub(crate) struct Driver {
     pub(crate) uri: String,
-    /// Whether the driver needs neither an engine nor an image.
+    /// Whether the driver only simulates containers, so that it needs neither an engine nor an image.
     pub(crate) simulated: bool,
     pub(crate) required: bool,
 }
 
-/// Returns the drivers that the `--driver` arguments name, or the default drivers if there are no arguments, and
-/// the drivers that are unavailable.
+/// Returns the drivers whose URIs are `named`, or the default drivers if there are none, and the drivers that are
+/// unavailable.
 pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     let named: Vec<&String> = named.iter().collect();
     let (subjects, absent) = targets::find(&named, &required()?)?;
@@ -315,14 +315,14 @@ pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     Ok((drivers.collect(), absent))
 }
 
-/// Returns the subjects to check and the unavailable targets, including the registry for pulls.
+/// Returns the drivers to check, and the unavailable targets, including the registry from which images are pulled.
 fn subjects(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     let (subjects, mut absent) = targets::find(named, required)?;
     absent.extend(targets::missing_registry(required, registry_port()));
     Ok((subjects, absent))
 }
 
-/// Returns the schemes of the required drivers. The absence of a required driver is a failure.
+/// Returns the names of the required drivers. It is a failure if one of them is unavailable.
 fn required() -> Result<Vec<String>> {
     let names = require::names();
     if let Some(unknown) = names.iter().find(|name| !targets::is_known(name)) {
@@ -335,7 +335,7 @@ fn required() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Handles interrupts: the first ends the run after its cleanup, and a second ends the program.
+/// Handles interrupts. The first stops the run, which cleans up; the second exits the program.
 fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
     let cancellation = cancellation.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -364,7 +364,7 @@ mod tests {
 
     use super::*;
 
-    /// Builds the report of a run on a mock without an image.
+    /// Builds the report of a run on a mock that had no image.
     fn report(required: bool) -> Report {
         let mut selection = Selection::default();
         selection.areas = vec!["creation".to_owned()];

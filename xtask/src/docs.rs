@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: the pages that are generated from code, and the parts of pages that are generated from runs.
+//! `cargo xtask docs`: generates pages from the code, and parts of pages from the results of runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use driver_interface_conformance::{Check, checks};
 
 use crate::tidy::workspace;
 
-/// The results page, with the capabilities that drivers declared when it was generated.
+/// The page with the results of the drivers, including the capabilities that they declared when it was generated.
 const RESULTS: &str = "docs/CONFORMANCE.md";
-/// The lines around the table of capabilities.
+/// The comment before the table of capabilities in a page, and the one after it.
 const BEGIN: &str = "<!-- capabilities -->\n";
 const END: &str = "<!-- end of capabilities -->\n";
 
-/// Writes every generated file. `cargo xtask tidy` fails while one is out of date.
+/// Writes every generated file. `cargo xtask tidy` fails if one of them is out of date.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = workspace();
     for (path, content) in generated(&root, &checks::all())? {
@@ -27,8 +27,8 @@ pub(crate) fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the generated files with their content. Needs no engine: the results of drivers are taken from the page
-/// in the repository.
+/// Returns the path and the content of each generated file. No engine is needed: the drivers' results are copied from
+/// the results page in the repository.
 pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, String)>> {
     let schemas = json_schema_files().into_iter();
     let mut files: Vec<(PathBuf, String)> = schemas
@@ -44,13 +44,13 @@ pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, S
     Ok(files)
 }
 
-/// Returns the table of capabilities in a page.
+/// Returns the table of capabilities in a page, or `None` if the page has none.
 pub(crate) fn capabilities(page: &str) -> Option<&str> {
     let (_, rest) = page.split_once(BEGIN)?;
     rest.split_once(END).map(|(table, _)| table)
 }
 
-/// Returns each driver's declaration for each capability in the table of a page.
+/// Returns what the table in a page says about each driver and capability.
 pub(crate) fn declared(page: &str) -> BTreeMap<(&str, &str), &str> {
     let rows = capabilities(page).unwrap_or_default().lines();
     let mut rows = rows.filter_map(|line| Some(line.strip_prefix("| ")?.split(" | ")));

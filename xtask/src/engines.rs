@@ -1,9 +1,9 @@
 //! Real engines for the tests: `cargo xtask engines up|down|status [ENGINE…]`.
 //!
-//! [`up`] makes each requested engine available at its usual address. An engine that already responds is used as it
-//! is. Otherwise, the engine is started from the distribution's packages, with all its files under the state
-//! directory. [`down`] stops exactly the engines that [`up`] started. The code is designed for a bare machine: no
-//! systemd, run as root, possibly with leftovers of killed engines.
+//! [`up`] makes each requested engine available at its usual address. If an engine already responds there, it is used
+//! as it is. Otherwise, the engine is started from the distribution's packages, with all its files in the state
+//! directory. [`down`] stops exactly the engines that [`up`] has started. This works on a bare machine, where there is
+//! no systemd, the user is root, and killed engines may have left processes and files behind.
 
 use std::fmt;
 use std::fs;
@@ -32,12 +32,13 @@ mod process;
 mod quota;
 pub(crate) mod root;
 mod stop;
+pub(crate) mod vm;
 
-/// How long a started engine may take to respond.
+/// How long an engine may take to respond after its start.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// The polling interval for a starting engine; both engines respond within a third of a second on an idle machine.
+/// How often a starting engine is polled. On an idle machine, both engines respond within a third of a second.
 const START_POLL: Duration = Duration::from_millis(50);
-/// The number of log lines shown when an engine fails.
+/// The number of lines of an engine's log that are shown if it fails.
 const LOG_TAIL: usize = 20;
 
 /// An engine or registry that the tests use.
@@ -52,7 +53,7 @@ pub(crate) enum Engine {
     /// A second Docker Engine that can enforce disk limits, on a socket that [`up`] reports. It needs a kernel
     /// with btrfs and loop devices. Its networks are isolated from the host's and have no outside access.
     DockerQuota,
-    /// Docker Engine 28, in its own root, like the following engines.
+    /// Docker Engine 28. Like the engines below, it runs in a root directory with packages of another Debian release.
     Docker28,
     /// Docker Engine 28 with containerd's image store, the default of Docker 29.
     Docker28Containerd,
@@ -62,11 +63,14 @@ pub(crate) enum Engine {
     Podman5,
     /// Podman 5.4.
     Podman54,
+    /// A virtual machine with cgroup v2 and systemd, which runs Docker Engine 28 and Podman 5.8. It boots for each run
+    /// of the suite.
+    Vm,
 }
 
 impl Engine {
     /// Every engine, in the order in which they are started.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Registry,
         Self::Docker,
         Self::Podman,
@@ -76,11 +80,12 @@ impl Engine {
         Self::Docker26,
         Self::Podman5,
         Self::Podman54,
+        Self::Vm,
     ];
-    /// The default engines if none is named. They run wherever containers do.
+    /// The engines that are used if none is named. They run wherever containers do.
     pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
 
-    /// Returns the name used on the command line and for the directory below the state directory.
+    /// Returns the engine's name on the command line, which is also the name of its directory in the state directory.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -92,32 +97,36 @@ impl Engine {
             Self::Docker26 => "docker-26",
             Self::Podman5 => "podman-5",
             Self::Podman54 => "podman-5.4",
+            Self::Vm => "vm",
         }
     }
 
-    /// Returns the engine of this name, if it runs in a root.
+    /// Returns the engine with this name if it runs in its own root directory, otherwise `None`.
     pub(crate) fn in_root(name: &str) -> Option<Self> {
+        // The report names the two engines in the machine.
+        let name = if name.starts_with("vm-") { "vm" } else { name };
         let found = Self::from_str(name, false).ok();
         found.filter(|engine| engine.release().is_some())
     }
 
-    /// Returns the release whose root the engine runs in; `None` if it runs on the host.
+    /// Returns the Debian release in whose root directory the engine runs; `None` if it runs on the host.
     fn release(self) -> Option<Release> {
         match self {
             Self::Docker28 | Self::Docker28Containerd | Self::Podman5 => Some(Release::Forky),
             Self::Docker26 | Self::Podman54 => Some(Release::Trixie),
+            Self::Vm => Some(Release::ForkyVm),
             Self::Docker | Self::Podman | Self::Registry | Self::DockerQuota => None,
         }
     }
 
-    /// Returns the prefix that the engine's version must have, because a root's release may have newer packages.
+    /// Returns the start of the version that the engine must report, because the release may have newer packages.
     fn version(self) -> &'static str {
         match self {
             Self::Docker28 | Self::Docker28Containerd => "28.",
             Self::Docker26 => "26.",
             Self::Podman5 => "5.",
             Self::Podman54 => "5.4.",
-            Self::Docker | Self::Podman | Self::Registry | Self::DockerQuota => "",
+            Self::Docker | Self::Podman | Self::Registry | Self::DockerQuota | Self::Vm => "",
         }
     }
 }
@@ -138,7 +147,7 @@ impl ValueEnum for Engine {
     }
 }
 
-/// An engine that responds.
+/// An engine that is running and responds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Started {
     /// The engine.
@@ -147,7 +156,7 @@ pub(crate) struct Started {
     pub(crate) endpoint: String,
     /// Whether [`up`] started the engine from this state directory, so that [`down`] will stop it.
     pub(crate) owned: bool,
-    /// The version it reports.
+    /// The version that the engine reports.
     pub(crate) version: String,
 }
 
@@ -171,11 +180,11 @@ impl fmt::Display for Started {
 pub(crate) struct Status {
     /// The engine.
     pub(crate) engine: Engine,
-    /// The engine's endpoint, whether or not the engine responds.
+    /// The engine's endpoint, even if the engine does not respond.
     pub(crate) endpoint: String,
     /// The version that the engine reports; `None` if nothing responds at the endpoint.
     pub(crate) version: Option<String>,
-    /// Whether a process that [`up`] started from this state directory is alive.
+    /// Whether a process that [`up`] has started from this state directory is alive.
     pub(crate) owned: bool,
 }
 
@@ -187,17 +196,17 @@ impl fmt::Display for Status {
     }
 }
 
-/// Makes every engine in `required` available, starting those that do not respond.
+/// Makes every engine in `required` available. Engines that do not respond are started.
 ///
-/// A started engine keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
-/// Calling this function again changes nothing for engines that respond. An engine that was killed finds its images
-/// again. The call waits while another process is in this function or in [`down`].
+/// A started engine keeps its data, configuration and log in `state_dir/<name>`, and runs on after this process has
+/// exited. Engines that respond are not changed. A killed engine has the same images after it is started again. The
+/// call waits while another process is in this function or in [`down`].
 ///
 /// # Errors
 ///
-/// If a program is missing and `install` is false or the packages cannot be installed (which requires root on Debian
-/// or a derivative); if another program occupies the address; or if an engine does not respond within 60 s, in which
-/// case the error includes the last lines of its log. Engines started before the failing one keep running.
+/// If a program is missing and `install` is false or the packages cannot be installed (which requires root on Debian or
+/// a derivative); if another program occupies the address; or if an engine does not respond within 60 s, in which case
+/// the error contains the last lines of the engine's log. Engines that were started before the failure keep running.
 pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
     fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
     let state_dir = absolute(state_dir)?;
@@ -209,18 +218,18 @@ pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result
         .collect()
 }
 
-/// Returns the path of the network namespace of an engine that has its own.
+/// Returns the path of the network namespace of an engine that does not use the host's.
 pub(crate) fn network_namespace(engine: Engine, state_dir: &Path) -> Result<PathBuf> {
     Ok(root::namespace(&Layout::new(engine, &absolute(state_dir)?)))
 }
 
-/// Stops the engines that [`up`] started from `state_dir`, removes their containers and networks, and deletes
-/// their data.
+/// Stops the engines that [`up`] has started from `state_dir`, removes their containers and networks, and deletes their
+/// data.
 ///
-/// Returns the engines of which anything was found. Does not affect an engine that `up` found running, or a process
-/// that merely reuses the pid of an engine that `up` had started. A killed engine is restarted first, because only
-/// the engine knows which networks and firewall rules it had created. Docker's own bridge `docker0` and the empty
-/// firewall chains stay, as they do after any engine. Calling this function again does nothing.
+/// Returns the engines of which it has found a process or files. It leaves alone engines that were running before `up`,
+/// and processes that have got the pid of a former engine. A killed engine is started once more, because only the
+/// engine knows which networks and firewall rules it had created. Docker's bridge `docker0` and its empty firewall
+/// chains remain, as they do after any engine. A second call does nothing.
 ///
 /// # Errors
 ///
@@ -233,7 +242,7 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     let _lock = host::lock()?;
     let mut ended = Vec::new();
     let mut failed = Vec::new();
-    // The registry stops last: an engine that is still pulling from it would log failures.
+    // The registry is stopped last: an engine that is still pulling an image from it would log errors.
     for engine in Engine::ALL.into_iter().rev() {
         let layout = Layout::new(engine, &state_dir);
         match stop::stop(&layout) {
@@ -250,12 +259,13 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     Ok(ended)
 }
 
-/// Returns the status of every engine, for display.
+/// Returns the status of every engine, which `cargo xtask engines status` prints.
 pub(crate) fn status(state_dir: &Path) -> Vec<Status> {
-    // Without a state directory, there are no records: `xtask` started none of the engines that respond.
+    // If there is no state directory, `xtask` has started none of the engines.
     let state_dir = absolute(state_dir).unwrap_or_else(|_| state_dir.to_path_buf());
     Engine::ALL
         .into_iter()
+        .filter(|engine| *engine != Engine::Vm)
         .map(|engine| {
             let layout = Layout::new(engine, &state_dir);
             let record = Record::load(&layout.record()).filter(Record::is_alive);
@@ -271,6 +281,16 @@ pub(crate) fn status(state_dir: &Path) -> Vec<Status> {
 }
 
 fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
+    if let (Engine::Vm, Some(release)) = (engine, engine.release()) {
+        install::ensure_programs(engine, install)?;
+        root::ensure_root(release, install)?;
+        return Ok(Started {
+            engine,
+            endpoint: "boots for each run of the suite".to_owned(),
+            owned: true,
+            version: "prepared".to_owned(),
+        });
+    }
     let layout = Layout::new(engine, state_dir);
     let mut record = Record::load(&layout.record()).filter(Record::is_alive);
     let address = address_of(&layout, record.as_ref());
@@ -286,7 +306,7 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     let mut child = None;
     if record.is_none() {
         install::ensure_programs(engine, install)?;
-        // Installing a package may have started its service, despite the policy file.
+        // The package's service may have been started by the installation, although the policy file forbids it.
         if let Some(version) = ask_version(engine, &address)? {
             return Ok(found(version, false));
         }
@@ -301,7 +321,7 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
             bail!("the packages are those of version {version}; remove the root to renew it, or change xtask")
         }
         Err(error) => {
-            // An engine that does not respond is useless and would block the next attempt.
+            // An engine that does not respond is of no use, and another one could not be started.
             if let Some(record) = record {
                 record.end(Duration::from_secs(10))?;
             }
@@ -310,16 +330,16 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     }
 }
 
-/// Returns the address of the engine's live process or, if there is none, the usual address.
+/// Returns the address of the engine's running process, or the usual address if there is no such process.
 fn address_of(layout: &Layout, record: Option<&Record>) -> Address {
     record
         .and_then(|record| record.endpoint.parse().ok())
         .unwrap_or_else(|| layout.usual_address())
 }
 
-/// Returns the version that the engine reports, or `None` if nothing listens or the listener does not respond yet.
+/// Returns the version that the engine reports, or `None` if it is not listening or not responding yet.
 ///
-/// Returns an error if waiting would not help.
+/// Fails if there is no point in waiting longer.
 fn ask_version(engine: Engine, address: &Address) -> Result<Option<String>> {
     let ping = if engine == Engine::Registry {
         "/v2/"
@@ -357,7 +377,7 @@ fn wait_until_it_answers(layout: &Layout, address: &Address, mut child: Option<C
         if let Some(version) = ask_version(layout.engine, address)? {
             return Ok(version);
         }
-        // Polling the child also reaps it, so that it does not stay behind as a zombie of this process.
+        // `try_wait` also reaps the exited child, so that it does not stay a zombie of this process.
         let exited = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
         let why = match exited {
             Some(exit) => format!("it exited immediately ({exit})"),
@@ -388,8 +408,7 @@ fn log_tail(log: &Path) -> String {
     lines.get(from..).unwrap_or_default().join("\n")
 }
 
-/// Returns the absolute form of a path. Engines receive absolute paths only, because they do not run in our
-/// working directory.
+/// Returns a path in absolute form. Engines only get absolute paths, because they run in another working directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .with_context(|| format!("cannot resolve {}", path.display()))

@@ -65,7 +65,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns `target/engines` of this workspace, regardless of the working directory.
+/// Returns the default state directory: `target/engines` in this workspace, regardless of the working directory.
 pub(crate) fn default_state_dir() -> PathBuf {
     target_dir().join("engines")
 }

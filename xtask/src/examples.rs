@@ -1,4 +1,4 @@
-//! `cargo xtask examples`: runs the programs of `crates/driver-interface/examples` on drivers.
+//! `cargo xtask examples`: runs the programs in `crates/driver-interface/examples` on drivers.
 
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus};
@@ -23,12 +23,12 @@ pub(crate) struct Args {
 }
 
 const DIRECTORY: &str = "crates/driver-interface/examples";
-/// The timeout of a program.
+/// How long an example may run.
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Builds the examples, runs each on each driver, continues after failures, and reports what failed and what
-/// was not run.
+/// Builds the examples and runs each of them on each driver. A failure does not stop the others. At the end, prints
+/// which examples failed or were not run.
 ///
 /// Fails if an example fails, or if a named or required driver is unavailable.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
@@ -63,7 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the names of the programs in a directory, in order.
+/// Returns the names of the example programs in a directory, sorted.
 fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in
@@ -82,7 +82,7 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the examples with the features of the whole workspace, as the tests are, so that nothing is built
+/// Builds the examples with the features of the whole workspace. The tests use the same features, so nothing is built
 /// twice.
 fn build(root: &Path) -> Result<()> {
     let status = Command::new(env!("CARGO"))
@@ -96,7 +96,7 @@ fn build(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs the examples on an engine with a dedicated image, which is removed afterwards.
+/// Runs the examples on an engine, with an image that is imported for them and removed afterwards.
 fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     let root = match TestImage::find(&target_dir().join("conformance/busybox-static")) {
         TestImage::Root(root) => root,
@@ -125,8 +125,7 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// Removes the sessions whose containers a killed program has left behind. The containers are identified by
-/// their image.
+/// Removes the sessions that killed examples have left behind. Their containers are recognized by their image.
 async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     let driver = connect(uri).await?;
     for container in driver.list_containers(&ContainerFilter::default()).await? {
@@ -141,7 +140,7 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     Ok(())
 }
 
-/// Runs every example. Returns those that failed.
+/// Runs every example on a driver. Returns the names of those that failed.
 fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<String>> {
     let directory = target_dir().join("debug/examples");
     let mut failed = Vec::new();
@@ -170,7 +169,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
     Ok(failed)
 }
 
-/// Waits for a program. Returns its exit status, or `None` if it timed out and was killed.
+/// Waits until a program exits. Returns its exit status, or `None` if it was killed because it took over `longest`.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {

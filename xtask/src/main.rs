@@ -1,4 +1,4 @@
-//! The project's task runner: `cargo xtask <command>`.
+//! The task runner of the project: `cargo xtask <command>`.
 
 mod ci;
 mod conformance;
@@ -41,7 +41,7 @@ enum Command {
     /// Write the generated pages: the JSON Schemas, the list of checks, the README's table of capabilities.
     Docs,
     /// Run exactly what CI runs; engines named in DRIVER_INTERFACE_REQUIRE are installed and started.
-    Ci,
+    Ci(ci::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::main(),
         Command::Screenshots => screenshots::main(),
         Command::Docs => docs::main(),
-        Command::Ci => ci::main(),
+        Command::Ci(args) => ci::main(&args),
     };
     outcome.unwrap_or_else(|error| {
         anstream::eprintln!("\u{1b}[1;31merror\u{1b}[0m: {error:#}");

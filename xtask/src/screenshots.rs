@@ -1,4 +1,4 @@
-//! `cargo xtask screenshots`: screenshots of the conformance report, published with a build's other artifacts.
+//! `cargo xtask screenshots`: takes screenshots of the conformance report, which are published as build artifacts.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::engines_command::target_dir;
 
-/// The supported browsers, by program name.
+/// The program names of the browsers that can take screenshots.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
-/// Each screenshot with its size and the requested colour scheme: 0 is dark, 1 is light.
+/// The name, size and colour scheme of each screenshot. The colour scheme is 0 for dark and 1 for light.
 const SCREENSHOTS: &[(&str, &str, u8)] = &[
     ("light", "1280,2000", 1),
     ("dark", "1280,2000", 0),
@@ -21,7 +21,7 @@ const SCREENSHOTS: &[(&str, &str, u8)] = &[
 
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Writes `target/conformance/screenshots`. A missing browser is reported but is not a failure.
+/// Takes the screenshots and writes them to `target/conformance/screenshots`. A missing browser is not a failure.
 pub(crate) fn main() -> Result<ExitCode> {
     let directory = target_dir().join("conformance");
     let page = directory.join("report.html");
@@ -47,10 +47,10 @@ fn is_there(browser: &str) -> bool {
 }
 
 fn take(browser: &str, page: &Path, picture: &Path, size: &str, scheme: u8) -> Result<()> {
-    // A screenshot of an earlier run must not be mistaken for this run's.
+    // If the browser fails, an old screenshot must not be mistaken for a new one.
     let _ = fs::remove_file(picture);
     let mut child = Command::new(browser)
-        // The sandbox does not work as root, which build servers often use; the page is our own.
+        // As root, which build servers often use, the sandbox does not work. It is not needed for our own page.
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .arg(format!("--screenshot={}", picture.display()))
         .arg(format!("--window-size={size}"))

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of the workspace that no compiler checks.
+//! `cargo xtask tidy`: checks the rules of the workspace that the compiler does not check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::docs;
 
-/// The workspace crates that each crate may depend on. Dependencies point towards errors and types; no driver
-/// knows another, and the suite knows only the contract.
+/// The crates of the workspace that each crate may depend on. Dependencies lead to the errors and types; no driver
+/// depends on another, and the suite depends only on the contract.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &[]),
     ("driver-interface-types", &["errors"]),
@@ -31,7 +31,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The crates that must never be built as dependencies of a given crate.
+/// For each crate, the crates that must not be among its dependencies, even indirectly.
 const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &["tokio", "garde", "bollard", "hyper"]),
     ("driver-interface-types", &["garde", "bollard", "hyper"]),
@@ -41,18 +41,18 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
-/// The code that must use every field of a container's config, the prefix of the fields in that code, and whether
-/// the code may reject fields that need a capability.
+/// The directories whose code must use every field of a container's config, the prefix of a field in that code, and
+/// whether the code may reject the fields that need a capability.
 const FIELD_USERS: &[(&str, &str, bool)] = &[
     ("driver-interface-conformance/src/checks", ".", false),
     ("driver-interface-docker/src", "config.", true),
     ("driver-interface-mock/src", "config.", true),
 ];
 
-/// The headings that the docs of each trait method must have.
+/// The headings that the documentation of each trait method must have.
 const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# Conformance"];
 
-/// Beginnings of words that comments, pages and strings do not use, and the terms to use instead.
+/// Beginnings of words that must not occur in comments, pages and strings, each with the term to use instead.
 const GLOSSARY: &[(&str, &str)] = &[
     ("folder", "directory"),
     ("graphics processor", "GPU"),
@@ -88,7 +88,7 @@ const GLOSSARY: &[(&str, &str)] = &[
     ("figures of use", "stats, resource usage"),
 ];
 
-/// Words that identifiers do not contain, and the words to use instead.
+/// Words that must not occur in identifiers, each with the word to use instead.
 const NAMES: &[(&str, &str)] = &[
     ("folder", "directory"),
     ("folders", "directories"),
@@ -108,7 +108,7 @@ const NAMES: &[(&str, &str)] = &[
     ("rerecord", "convert"),
 ];
 
-/// Further words that identifiers outside of tests do not contain.
+/// Words that must not occur in identifiers outside of tests either, each with the word to use instead.
 const SOURCE_NAMES: &[(&str, &str)] = &[
     ("asked", "requested"),
     ("told", "reported"),
@@ -118,18 +118,18 @@ const SOURCE_NAMES: &[(&str, &str)] = &[
     ("misfit", "mismatch"),
 ];
 
-/// Directories in which only comments are checked, not identifiers and strings.
+/// Directories in which identifiers and strings are not checked for these words, but comments are.
 const OLD_NAMES: &[&str] = &["crates/driver-interface-docker/tests/real"];
 
 const LONGEST_FILE: usize = 800;
 
-/// Files that may exceed the length limit, and why they cannot be split.
+/// Files that may be longer than the limit, each with its own limit.
 const LONGER_FILES: &[(&str, usize)] = &[
-    // A trait is a single block, and the docs of its methods are the contract.
+    // A trait cannot be split, and the documentation of its methods is the contract.
     ("crates/driver-interface-types/src/driver.rs", 1280),
 ];
 
-/// Checks every rule and reports all violations together.
+/// Checks all rules, and reports all violations together.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = workspace();
     run(&root, &checks::all())?;
@@ -137,7 +137,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the directory of the workspace's `Cargo.toml`.
+/// Returns the root directory of the workspace.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -226,7 +226,7 @@ fn dependency_direction(metadata: &Value, wrong: &mut Vec<String>) -> Result<()>
 
 fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (crate_name, banned) in NEVER_BUILDS {
-        // `cargo metadata` unites the features that all crates use; a user of this crate gets only this crate's.
+        // `cargo metadata` merges the features that all crates enable. A user of this crate gets only its own.
         let tree = [
             "tree", "--locked", "--edges", "normal", "--prefix", "none", "--package", crate_name,
         ];
@@ -241,8 +241,8 @@ fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Verifies that no field of a container's config was forgotten: the suite has a check that sets it, and each
-/// driver translates it, unless drivers may reject the field for lack of a capability.
+/// Checks that every field of a container's config is used: the suite has a check that sets it, and each driver
+/// translates it. Drivers may reject a field that needs a capability.
 fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     let read = |file: &str| -> Result<String> {
         let path = root.join("crates/driver-interface-types/src").join(file);
@@ -273,8 +273,8 @@ fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether code without spaces uses a field, directly or with the setter for one of its items: `.dns`,
-/// `.port(…)`.
+/// Returns whether `code`, from which spaces were removed, uses a field: directly, as in `.dns`, or through the setter
+/// of one of its items, as in `.port(…)`.
 fn is_used(code: &str, owner: &str, field: &str) -> bool {
     let item = field.strip_suffix("es").or_else(|| field.strip_suffix('s'));
     let mut names = item.into_iter().chain([field]);
@@ -312,7 +312,7 @@ fn trait_docs(root: &Path, check_ids: &[&str], wrong: &mut Vec<String>) -> Resul
     Ok(())
 }
 
-/// Returns whether a check has this id or, for a pattern that ends in `*`, starts with its prefix.
+/// Returns whether there is a check with the id `pattern` or, if `pattern` ends in `*`, with an id that starts like it.
 fn exists(pattern: &str, check_ids: &[&str]) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => check_ids.iter().any(|id| id.starts_with(beginning)),
@@ -320,14 +320,14 @@ fn exists(pattern: &str, check_ids: &[&str]) -> bool {
     }
 }
 
-/// Returns the check ids in backticks under the `# Conformance` heading.
+/// Returns the check ids that are in backticks in the section `# Conformance`.
 fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     let section = docs.split("# Conformance\n").nth(1).unwrap_or_default();
     let section = section.split("\n# ").next().unwrap_or_default();
     section.split('`').skip(1).step_by(2)
 }
 
-/// Reports generated pages that are out of date, and results of another version of the suite.
+/// Reports generated pages that are out of date, and a results page of another version of the suite.
 fn generated_pages(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Result<()> {
     for (path, content) in docs::generated(root, checks)? {
         if std::fs::read_to_string(root.join(&path)).unwrap_or_default() != content {
@@ -363,10 +363,10 @@ fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Reports words of the glossary in comments, strings and pages, and in identifiers. Generated pages follow from these.
+/// Reports glossary words in comments, strings, identifiers and pages, except generated pages, which follow from these.
 fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (path, text) in files(root, "rs")? {
-        // This file lists the words.
+        // This file contains the words itself.
         if path.ends_with("xtask/src/tidy.rs") {
             continue;
         }
@@ -399,7 +399,7 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the number of lines before a file's tests; 0 for a file that contains only tests.
+/// Returns the number of lines before the tests in a file; 0 if it contains only tests.
 fn source_lines(path: &Path, text: &str) -> usize {
     if path.iter().any(|part| part == "tests" || part == "tests.rs") {
         return 0;
@@ -408,7 +408,7 @@ fn source_lines(path: &Path, text: &str) -> usize {
     tests.unwrap_or(usize::MAX)
 }
 
-/// Splits a line into its code and its string literals. Further lines of a multi-line literal count as code.
+/// Splits a line into its code and its string literals. The later lines of a multi-line literal count as code.
 fn split(line: &str) -> (String, String) {
     let (mut code, mut texts) = (String::new(), String::new());
     let (mut inside, mut escaped) = (false, false);
@@ -441,7 +441,7 @@ fn misused(path: &Path, number: usize, line: &str, wrong: &mut Vec<String>) {
     }
 }
 
-/// Reports identifiers in a line of code that contain one of the words.
+/// Reports the identifiers in a line of code that contain one of the words in `names`.
 fn misnamed(path: &Path, number: usize, code: &str, names: &[(&str, &str)], wrong: &mut Vec<String>) {
     let identifiers = code.split(|c: char| !c.is_alphanumeric() && c != '_');
     for identifier in identifiers.filter(|name| name.chars().any(char::is_alphabetic)) {
@@ -455,7 +455,7 @@ fn misnamed(path: &Path, number: usize, code: &str, names: &[(&str, &str)], wron
     }
 }
 
-/// Returns the words of an identifier in lower case.
+/// Returns the words that an identifier consists of, in lower case.
 fn words(identifier: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower_before = false;
@@ -471,7 +471,7 @@ fn words(identifier: &str) -> Vec<String> {
     words
 }
 
-/// Returns the workspace's files with this extension, and their content.
+/// Returns the path and the content of each file in the workspace with this extension.
 fn files(root: &Path, extension: &str) -> Result<Vec<(PathBuf, String)>> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];

@@ -1,4 +1,4 @@
-//! Reruns of failures, each once and alone. A second failure is red, a pass on the rerun is flaky.
+//! Reruns of failed tests and checks, one by one. If one fails again, the run is red; if it passes, it is flaky.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,21 +7,21 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// The maximum number of flaky tests. With more, the run is red.
+/// The maximum number of flaky tests and checks. If there are more, the run is red.
 pub(super) const MAX_FLAKY: usize = 3;
-/// The maximum number of failures to rerun.
+/// The maximum number of failures that are rerun. If there are more, none is.
 const MOST_FAILED: usize = 12;
 
-/// The result of a step.
+/// The result of a CI step.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// Tests that failed twice or cannot be rerun.
+    /// Tests and checks that failed twice or cannot be rerun.
     pub(super) red: Vec<String>,
-    /// Tests that failed and then passed.
+    /// Tests and checks that failed, but passed when rerun.
     pub(super) flaky: Vec<String>,
-    /// The steps that this machine cannot run, with the reasons.
+    /// Steps that this machine cannot run, each with the reason.
     pub(super) not_run: Vec<String>,
-    /// Notices, which are not failures.
+    /// Messages that are not about failures.
     pub(super) notices: Vec<String>,
 }
 
@@ -42,14 +42,14 @@ impl Verdict {
     }
 }
 
-/// Runs a command, and forwards its output as it arrives. Returns the exit status and the output.
+/// Runs a command and prints its output as it arrives. Returns the exit status and the lines of the output.
 pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     command
         .stdout(writer.try_clone().context("no pipe")?)
         .stderr(writer);
     let mut child = command.spawn().context("cargo did not start")?;
-    // The command value still holds the write ends.
+    // `command` still holds the write ends of the pipe, so the reader would not see its end.
     command
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
@@ -57,14 +57,14 @@ pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> 
     let mut out = std::io::stdout();
     for line in BufReader::new(reader).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("its output was truncated")?).into_owned();
-        // The reader may have disconnected.
+        // This fails if nothing reads our output any more.
         let _ = writeln!(out, "{line}");
         lines.push(line);
     }
     Ok((child.wait().context("no exit status")?, lines))
 }
 
-/// Reruns each failed test of `cargo test` by name.
+/// Reruns each test that failed in the output `lines` of `cargo test`, by its name.
 pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let failed = failed_tests(lines);
     let stopped = lines
@@ -78,15 +78,15 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
         .iter()
         .filter(|line| line.starts_with("test result: FAILED"))
         .count();
-    // A crashed binary reports no test names to rerun.
+    // If a test binary crashed, it has not reported which test failed, so there is nothing to rerun.
     if stopped || failed.is_empty() || failed.len() > MOST_FAILED || crashed > reported {
         return Ok(Verdict::red(format!("the tests: {} failed", failed.len())));
     }
     let mut verdict = Verdict::default();
     for name in failed {
         println!("==> again: {name}");
-        // The name of a doc test is no complete filter, so its rerun is never a pass. Doc tests do not depend
-        // on timing.
+        // The name of a doc test cannot be used as an exact filter, so its rerun never counts as a pass. Doc tests do
+        // not depend on timing anyway.
         let passed = run(&["test", "--workspace", "--locked", "--", "--exact", &name])?;
         let what = format!("test {name}{}", why(lines, &name));
         verdict.add(what, passed && !name.contains(" - "));
@@ -94,7 +94,7 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
     Ok(verdict)
 }
 
-/// Returns the message of a test's first failure: where the test panicked, and the panic message.
+/// Returns the message of the first failure of a test: the location of the panic and its message.
 fn why(lines: &[String], name: &str) -> String {
     let head = format!("thread '{name}'");
     let panicked = lines
@@ -127,7 +127,7 @@ fn failed_tests(lines: &[String]) -> Vec<String> {
     failed
 }
 
-/// Reruns each failed check of the conformance suite on its driver.
+/// Reruns each check that failed according to a conformance report, on the same driver.
 pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let Ok(text) = std::fs::read(report) else {
         return Ok(Verdict::red("conformance: no report was written"));
@@ -156,7 +156,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
     Ok(verdict)
 }
 
-/// Returns the causes of a failed run other than failed checks. A rerun cannot fix these.
+/// Returns why a conformance run failed, apart from failed checks. A rerun cannot fix these causes.
 fn other_failures(report: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for driver in list(report, "drivers") {
@@ -174,7 +174,7 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + us
     value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Returns the driver, check and message of each failed check.
+/// Returns the driver, the id and the message of each failed check in a conformance report.
 fn failed_checks(report: &Value) -> Vec<(String, String, String)> {
     let mut failed = Vec::new();
     for driver in list(report, "drivers") {

@@ -1,20 +1,35 @@
-//! Runs the suite in the network namespace of an engine, where the ports of its containers are reachable.
+//! Running the suite where the ports of an engine's containers can be reached: in its network namespace or in the VM.
 
+use std::fs;
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use driver_interface_conformance::Report;
 
 use super::Args;
 use super::output::Output;
-use crate::engines::{self, Engine, root};
+use crate::engines::{self, Engine, root, vm};
 use crate::engines_command::default_state_dir;
 use crate::require;
 
-/// Checks a running engine in a separate process, and returns that process's report with the engine's name as the
-/// driver.
+/// How long the suite may take in the virtual machine, for both engines.
+const VM_DEADLINE: Duration = Duration::from_secs(80 * 60);
+/// How many checks run concurrently in the virtual machine, which has one processor.
+const VM_JOBS: usize = 3;
+/// The engines in the virtual machine: the name in the report, and the address.
+const VM_ENGINES: [(&str, &str); 2] = [
+    ("vm-docker-28", "unix:///var/run/docker.sock"),
+    ("vm-podman-5", "unix:///run/podman/podman.sock"),
+];
+
+/// Checks a running engine in a child process, and returns the report of that process. The report has the engine's name
+/// in place of the driver's URI.
 pub(super) fn check(engine: Engine, args: &Args, seed: u64, output: &Output) -> Result<Report> {
+    if engine == Engine::Vm {
+        return check_vm(args, seed, output);
+    }
     let state = default_state_dir();
     let status = engines::status(&state)
         .into_iter()
@@ -26,29 +41,13 @@ pub(super) fn check(engine: Engine, args: &Args, seed: u64, output: &Output) -> 
     let namespace = engines::network_namespace(engine, &state)?;
     let mut command = match namespace.exists() {
         true => root::enter(&namespace),
-        false => std::process::Command::new("env"),
+        false => Command::new("env"),
     };
     command
         .arg(program)
-        .args(["conformance", "--format", "json", "--driver", &status.endpoint]);
+        .args(options(args, &status.endpoint, seed, args.jobs));
     command.arg("--out").arg(output.directory().join(engine.name()));
-    let named = [("--area", &args.areas), ("--filter", &args.filters)];
-    for (option, values) in named {
-        command.args(values.iter().flat_map(|value| [option, value]));
-    }
-    let single = [
-        ("--level", args.level.map(|level| level.to_string())),
-        ("--shard", args.shard.map(|shard| shard.to_string())),
-        ("--image", args.image.clone()),
-        ("--seed", Some(seed.to_string())),
-        ("--jobs", Some(args.jobs.to_string())),
-        ("--repeat", Some(args.repeat.to_string())),
-    ];
-    for (option, value) in single {
-        command.args(value.iter().flat_map(|value| [option, value]));
-    }
-    command.args(args.bail.then_some("--bail"));
-    // This process checks the requirements; the child does not.
+    // The requirements apply to this process, not to the child.
     let mut child = command
         .env_remove(require::VARIABLE)
         .stdout(Stdio::piped())
@@ -63,12 +62,78 @@ pub(super) fn check(engine: Engine, args: &Args, seed: u64, output: &Output) -> 
     let exit = child.wait()?;
     let mut report: Report = serde_json::from_str(&json)
         .with_context(|| format!("the suite on {engine} wrote no report ({exit})"))?;
+    name(&mut report, engine.name());
+    Ok(report)
+}
+
+/// Boots the virtual machine and checks both of its engines.
+fn check_vm(args: &Args, seed: u64, output: &Output) -> Result<Report> {
+    let share = output.directory().join(Engine::Vm.name());
+    if share.exists() {
+        fs::remove_dir_all(&share)?;
+    }
+    fs::create_dir_all(&share)?;
+    let share = share.canonicalize()?;
+    fs::copy(std::env::current_exe()?, share.join("xtask")).context("cannot copy this program")?;
+    let mut script = "cd /host; systemctl start docker-registry docker podman.socket || exit 1\n".to_owned();
+    for (name, address) in VM_ENGINES {
+        let options = options(args, address, seed, args.jobs.min(VM_JOBS));
+        let quoted: Vec<String> = options.iter().map(|option| format!("'{option}'")).collect();
+        script += &format!(
+            "./xtask {} --out /host/{name} > /host/{name}.json 2> /host/{name}.log\n",
+            quoted.join(" ")
+        );
+    }
+    script += "exit 0\n";
+    vm::run(&script, &share, VM_DEADLINE)?;
+    let mut whole = Report::new(seed, false);
+    for (engine, _) in VM_ENGINES {
+        let json = fs::read_to_string(share.join(format!("{engine}.json")))?;
+        let log = || {
+            let log = fs::read_to_string(share.join(format!("{engine}.log"))).unwrap_or_default();
+            format!("the suite on {engine} wrote no report: {log}")
+        };
+        let mut report: Report = serde_json::from_str(&json).with_context(log)?;
+        name(&mut report, engine);
+        whole.drivers.append(&mut report.drivers);
+        whole.not_run.append(&mut report.not_run);
+    }
+    Ok(whole)
+}
+
+/// Returns the options for another process that checks one address with the same selection.
+fn options(args: &Args, address: &str, seed: u64, jobs: usize) -> Vec<String> {
+    let mut options: Vec<String> = ["conformance", "--format", "json", "--driver", address]
+        .map(str::to_owned)
+        .into();
+    for (option, values) in [("--area", &args.areas), ("--filter", &args.filters)] {
+        options.extend(values.iter().flat_map(|value| [option.to_owned(), value.clone()]));
+    }
+    let single = [
+        ("--level", args.level.map(|level| level.to_string())),
+        ("--shard", args.shard.map(|shard| shard.to_string())),
+        ("--image", args.image.clone()),
+        ("--seed", Some(seed.to_string())),
+        ("--jobs", Some(jobs.to_string())),
+        ("--repeat", Some(args.repeat.to_string())),
+    ];
+    options.extend(
+        single
+            .into_iter()
+            .filter_map(|(option, value)| Some([option.to_owned(), value?]))
+            .flatten(),
+    );
+    options.extend(args.bail.then(|| "--bail".to_owned()));
+    options
+}
+
+/// Names the driver of a report after its engine.
+fn name(report: &mut Report, engine: &str) {
     for driver in &mut report.drivers {
-        driver.uri = engine.name().to_owned();
+        engine.clone_into(&mut driver.uri);
     }
     for target in &mut report.not_run {
-        target.uri = engine.name().to_owned();
+        engine.clone_into(&mut target.uri);
         target.required = true;
     }
-    Ok(report)
 }

@@ -1,5 +1,5 @@
-//! Cleanup after killed runs. Each run on an engine keeps a record of the namespaces it uses, locked for as
-//! long as the run lives. An unlocked record belongs to a run that could not clean up after itself.
+//! Cleanup after killed runs. A run records the namespaces that it uses on an engine, and keeps the record locked while
+//! it is alive. If a record is not locked, its run has ended without cleaning up.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use driver_interface::Namespace;
 
 use super::targets::random_seed;
 
-/// The record of a live run.
+/// The record of a run that is alive.
 pub(super) struct Record {
     path: PathBuf,
     file: File,
@@ -19,7 +19,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Creates the record of a run on the engine at this endpoint.
+    /// Creates a record for a run on the engine at `endpoint`.
     pub(super) fn begin(directory: &Path, endpoint: &str) -> Result<Self> {
         let name = format!("{}-{:x}", std::process::id(), random_seed());
         let (draft, path) = (directory.join(format!("{name}.new")), directory.join(name));
@@ -28,7 +28,7 @@ impl Record {
             let mut file = File::create_new(&draft)?;
             file.lock()?;
             writeln!(file, "{endpoint}")?;
-            // The record becomes visible only once it is locked.
+            // No other process can see the record before it is locked.
             fs::rename(&draft, &path)?;
             Ok(file)
         };
@@ -40,7 +40,7 @@ impl Record {
         })
     }
 
-    /// Records a namespace before it is used.
+    /// Adds a namespace to the record. This must happen before the namespace is used.
     pub(super) fn note(&self, namespace: &Namespace) -> std::io::Result<()> {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if !noted.contains(namespace) {
@@ -50,14 +50,14 @@ impl Record {
         Ok(())
     }
 
-    /// Deletes the record, because the run has cleaned up after itself.
+    /// Deletes the record, because the run has cleaned up.
     pub(super) fn end(&self) {
-        // A leftover record only leads to a sweep that finds nothing.
+        // If the record remains, a later run sweeps its namespaces and finds nothing.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The namespaces used by a killed run, locked so that no other run sweeps them concurrently.
+/// The namespaces that a killed run has used. Its record is locked, so that no other run sweeps them at the same time.
 pub(super) struct Abandoned {
     pub(super) namespaces: Vec<Namespace>,
     path: PathBuf,
@@ -65,13 +65,13 @@ pub(super) struct Abandoned {
 }
 
 impl Abandoned {
-    /// Deletes the record, because the run has no leftover resources.
+    /// Deletes the record, because all resources of the run were removed.
     pub(super) fn forget(self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Returns the runs that were killed on the engine at this endpoint.
+/// Returns the records of the killed runs on the engine at `endpoint`, and locks them.
 pub(super) fn abandoned(directory: &Path, endpoint: &str) -> Vec<Abandoned> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -79,13 +79,13 @@ pub(super) fn abandoned(directory: &Path, endpoint: &str) -> Vec<Abandoned> {
     records.filter_map(|path| read(path, endpoint)).collect()
 }
 
-/// Returns the record if its run is dead and used this engine.
+/// Reads and locks a record. Returns `None` if its run is still alive, or was on another engine.
 fn read(path: PathBuf, endpoint: &str) -> Option<Abandoned> {
     let mut file = File::open(&path).ok()?;
     file.try_lock().ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    // The last line may be incomplete. Its namespace was not used yet, and a partial name could match other
+    // The last line may be incomplete. Its namespace was not used yet, and a part of its name could match other
     // namespaces.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let mut lines = whole.lines();

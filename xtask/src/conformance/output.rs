@@ -1,4 +1,4 @@
-//! Output on the terminal and in files.
+//! The output of a run on the terminal and in files.
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -12,7 +12,7 @@ use driver_interface_conformance::{NotRun, Observer, Report, SUITE_VERSION};
 use super::Format;
 use crate::engines_command::target_dir;
 
-/// The command that reruns one check.
+/// The template of the command that reruns a single check.
 const AGAIN: &str = "cargo xtask conformance --driver {uri} --filter {id} --seed {seed}";
 
 pub(super) struct Output {
@@ -32,13 +32,13 @@ impl Output {
         &self.directory
     }
 
-    /// Returns whether the final output may be coloured: only human-readable formats are. `anstream` strips colours
-    /// for terminals that cannot show them.
+    /// Returns whether the output at the end may have colours, as only the human-readable format may. `anstream`
+    /// removes them if the terminal cannot show them.
     pub(super) fn color(&self) -> bool {
         self.format == Format::Pretty
     }
 
-    /// Returns whether progress goes to stderr, so that it cannot get into a machine-readable report.
+    /// Returns whether progress is printed to stderr, because it must not get into a machine-readable report on stdout.
     fn progress_is_on_stderr(&self) -> bool {
         self.format != Format::Pretty
     }
@@ -49,7 +49,7 @@ impl Output {
         ));
     }
 
-    /// Reports immediately that a driver is unavailable, so that its silence is not mistaken for success.
+    /// Reports at once that a driver is unavailable, so that its absence is not taken for success.
     pub(super) fn absent(&self, target: &NotRun) {
         let must = if target.required { "it was required: " } else { "" };
         self.say(&format!(
@@ -58,12 +58,12 @@ impl Output {
         ));
     }
 
-    /// Reports that only mocks were checked, so that the run is not mistaken for one on engines.
+    /// Reports that only mocks are checked, so that the run is not taken for one on real engines.
     pub(super) fn no_engine(&self) {
         self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
     }
 
-    /// Reports what killed runs had left on an engine.
+    /// Reports which resources of killed runs were found on an engine, and which of them could not be removed.
     pub(super) fn cleared_up(&self, uri: &str, found: &[String], problems: &[String]) {
         if !found.is_empty() {
             self.say(&format!(
@@ -96,7 +96,7 @@ impl Output {
         }
     }
 
-    /// Writes every format to the output directory and prints the requested one.
+    /// Writes the report to the output directory in every format, and prints it in the requested format.
     pub(super) fn finish(&self, report: &Report) -> Result<()> {
         let texts = [
             ("report.json", json(report)?),
@@ -128,7 +128,7 @@ impl Output {
         Ok(())
     }
 
-    /// Prints text that ends with a newline. A closed pipe is not a failure.
+    /// Prints a text, which must end with a newline. It is no failure if the output is closed.
     pub(super) fn print(&self, text: &str) {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance --self-test`: shows that the checks detect the faults they are meant to detect.
+//! `cargo xtask conformance --self-test`: verifies that the checks detect the faults that they must detect.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use driver_interface_conformance::{Cancellation, Check, Options, Selection, Test
 use super::output::Output;
 use super::{Args, INTERRUPTED, image_for, in_its_time, required, subjects};
 
-/// The seed of every self-test, so that random choices do not occasionally miss a fault.
+/// The seed of every self-test. It is fixed, because with some random choices a check may miss a fault.
 const SEED: u64 = 1;
 
-/// Tries the faults on one driver after another. Each driver is used for the checks for which earlier drivers gave
-/// no result.
+/// Runs the self-test on one driver after the other. Each driver is only used for the checks for which earlier drivers
+/// gave no result.
 pub(super) fn prove(
     args: &Args,
     selected: &[Check],
@@ -26,7 +26,7 @@ pub(super) fn prove(
     for target in &absent {
         output.absent(target);
     }
-    // Some drivers panic on purpose, which must not be printed.
+    // Some faulty drivers panic on purpose. These panics must not be printed.
     std::panic::set_hook(Box::new(|_| {}));
     let mut found = SelfTest::default();
     let mut imageless = false;

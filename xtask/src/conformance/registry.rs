@@ -1,4 +1,4 @@
-//! Pushes a small image to the registry that `cargo xtask engines` starts, so that engines have an image to pull.
+//! Pushing a small image to the registry that `cargo xtask engines` starts, so that engines have an image to pull.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,10 +14,10 @@ const TAG: &str = "1";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// The maximum response size, well above the response to an upload.
+/// The maximum number of bytes in a response. Responses to an upload are much shorter.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Pushes the image to the registry on this port. Returns the image if the registry accepted it.
+/// Pushes an image to the registry on a port of this host. Returns its reference, or `None` if that failed.
 pub(super) fn image(port: u16) -> Option<ImageRef> {
     let layer = layer().ok()?;
     let architecture = match std::env::consts::ARCH {
@@ -79,7 +79,7 @@ fn upload(port: u16, bytes: &[u8]) -> Option<()> {
         name.eq_ignore_ascii_case("location")
             .then(|| value.trim().to_owned())
     })?;
-    // The location is either a full URL or only its path.
+    // The registry may return a full URL or only its path.
     let path = location.split_once("//").map_or(location.as_str(), |(_, rest)| {
         rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
     });
@@ -88,7 +88,7 @@ fn upload(port: u16, bytes: &[u8]) -> Option<()> {
     exchange(port, "PUT", &path, "application/octet-stream", bytes).map(drop)
 }
 
-/// Sends a request. Returns the head of the response if it reports success.
+/// Sends a request and returns the head of the response, or `None` if the request failed.
 fn exchange(port: u16, method: &str, path: &str, kind: &str, body: &[u8]) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), TIMEOUT).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;

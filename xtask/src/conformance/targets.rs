@@ -1,4 +1,4 @@
-//! The drivers that can be checked, and how to connect them.
+//! The drivers that can be checked, and how they connect to their engines.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -17,23 +17,23 @@ use super::killed::{self, Record};
 use super::unmanaged_resources::EngineUnmanagedResources;
 use crate::engines::{Engine, registry_port};
 
-/// The valid requirements: the drivers' schemes, and the registry that other tests pull from.
+/// The names that a requirement can have: the schemes of the drivers, and the registry that other tests pull from.
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
 const REGISTRY: &str = "registry";
 
-/// How long connecting may take on a busy host.
+/// How long a connection to an engine may take, even on a busy host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One driver to check.
+/// A driver that is to be checked.
 pub(super) struct Subject {
     pub(super) target: Arc<dyn Target>,
-    /// The same target as an engine, if it is an engine that outlives the run.
+    /// The target as an [`EngineTarget`], if its engine outlives the run; `None` for a mock.
     pub(super) engine: Option<Arc<EngineTarget>>,
     pub(super) clock: Clock,
     pub(super) required: bool,
 }
 
-/// The clock that a driver runs on.
+/// The clock that a driver uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clock {
     Real,
@@ -55,8 +55,8 @@ pub(super) fn random_seed() -> u64 {
     u64::from(now.subsec_nanos()) ^ now.as_secs()
 }
 
-/// Returns the named drivers, or by default the mocks and the engines that respond. Also returns the targets that
-/// are unavailable.
+/// Returns the drivers whose URIs are `named` or, if there are none, the mocks and the engines that respond. Also
+/// returns the targets that are unavailable.
 pub(super) fn find(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     let must = |uri: &str| {
         required
@@ -92,7 +92,7 @@ pub(super) fn find(named: &[&String], required: &[String]) -> Result<(Vec<Subjec
     Ok((subjects, absent))
 }
 
-/// Returns the registry on this port if it is required but unavailable.
+/// Returns an entry for the registry on this port if it is required, but unavailable.
 pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun> {
     let required = required.iter().any(|name| name == REGISTRY);
     (required && super::registry::image(port).is_none()).then(|| {
@@ -103,7 +103,7 @@ pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun>
     })
 }
 
-/// Returns the endpoint of the engine that a URI selects.
+/// Returns the endpoint of the engine that a URI refers to, or an error message.
 fn endpoint(uri: &str) -> Result<String, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
@@ -142,24 +142,24 @@ fn subject(uri: &str, required: bool) -> Subject {
     }
 }
 
-/// Returns whether a namespace has the random part that makes it unique to the suite.
+/// Returns whether a namespace contains the random part that the namespaces of the suite have.
 fn is_of_the_suite(namespace: &Namespace) -> bool {
     let random = namespace.as_str().split('-').nth(1).unwrap_or_default();
     random.len() == 8 && random.chars().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// A target for a real engine, by URI.
+/// A target that is a real engine.
 pub(super) struct EngineTarget {
     uri: String,
     endpoint: Option<String>,
     registry_image: Option<ImageRef>,
-    /// The record for a later cleanup if this run is killed.
+    /// The record that a later run uses to clean up if this run is killed.
     record: OnceLock<Record>,
 }
 
 impl EngineTarget {
-    /// Removes leftovers of killed runs from this engine. Returns the leftovers found, and those that could not be
-    /// removed.
+    /// Removes the resources that killed runs have left on this engine. Returns the resources found, and those that
+    /// could not be removed.
     pub(super) async fn clean_up_killed_runs(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         let target = || Arc::clone(self) as Arc<dyn Target>;
@@ -176,7 +176,7 @@ impl EngineTarget {
                 left.extend(kept);
             }
             if swept.is_err() {
-                // Unmanaged resources may have been using what the drivers were to remove.
+                // Some resources may have been in use by unmanaged containers, which are removed now.
                 swept = sweep(target(), &run.namespaces).await;
             }
             match swept {
@@ -191,7 +191,7 @@ impl EngineTarget {
         (found, problems)
     }
 
-    /// Removes resources that no driver lists but whose name contains a namespace: unmanaged resources of checks,
+    /// Removes the resources whose name contains a namespace and that no driver lists: unmanaged resources of checks,
     /// and internal networks. Returns the resources found, and those that could not be removed.
     async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
         match self.engine() {
@@ -200,21 +200,21 @@ impl EngineTarget {
         }
     }
 
-    /// Returns a client for the engine's own API, if it can be reached.
+    /// Returns a client for the engine's own API, or `None` if the engine is not on a Unix socket.
     fn engine(&self) -> Option<EngineUnmanagedResources> {
         EngineUnmanagedResources::at(self.endpoint.as_deref()?)
     }
 
-    /// Starts the record.
+    /// Creates the record of this run.
     pub(super) fn begin_record(&self, records: &Path) -> Result<()> {
         if let Some(endpoint) = &self.endpoint {
-            // A target is checked only once.
+            // This fails if there already is a record, but a target is checked only once.
             let _ = self.record.set(Record::begin(records, endpoint)?);
         }
         Ok(())
     }
 
-    /// Deletes the record.
+    /// Deletes the record of this run.
     pub(super) fn end_record(&self) {
         if let Some(record) = self.record.get() {
             record.end();
@@ -233,7 +233,7 @@ impl Target for EngineTarget {
             let noted = record.note(namespace);
             noted.map_err(|error| InternalError::new(format!("the record of the run: {error}")))?;
         }
-        // The self-test has containers that mount a host directory that the config did not request.
+        // In the self-test, containers mount a host directory that their config did not request.
         let policy = ValidationPolicy::default().allow_bind_root("/srv");
         let options = ConnectOptions::default()
             .namespace(namespace.clone())
@@ -242,7 +242,9 @@ impl Target for EngineTarget {
     }
 
     fn engine_address(&self) -> Option<String> {
-        self.endpoint.clone()
+        // Faults are injected by a proxy, which only speaks plain text.
+        let is_plain = |endpoint: &&String| endpoint.starts_with("unix:") || endpoint.starts_with("tcp:");
+        self.endpoint.as_ref().filter(is_plain).cloned()
     }
 
     async fn connect_at(
@@ -283,7 +285,7 @@ mod tests {
 
     #[test]
     fn missing_required_registry_is_reported() {
-        // The port of a listener that has been closed.
+        // Nothing listens on this port: its listener is closed.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);

@@ -1,4 +1,4 @@
-//! Unmanaged resources on a real engine, created through its own API and not through a driver.
+//! Unmanaged resources on a real engine, which are created through the engine's own API instead of a driver.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,22 +11,22 @@ use driver_interface::ImageRef;
 use driver_interface_conformance::UnmanagedResources;
 use serde_json::{Value, json};
 
-/// The timeout for one response of the engine.
+/// How long the engine may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The maximum response size, well above the largest list of an engine.
+/// The maximum number of bytes in a response. The lists of an engine are much shorter.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// An HTTP/1.0 client for an engine's socket: the response ends with the connection and is never chunked.
+/// An HTTP/1.0 client for an engine on a Unix socket. A response ends with the connection and is never chunked.
 pub(super) struct EngineUnmanagedResources {
     socket: PathBuf,
-    /// Resources that were or may have been created, recorded before the request is sent.
+    /// The resources that the client has created or may have created. They are recorded before the request is sent.
     created: Mutex<Vec<CreatedResource>>,
-    /// Held by each request until its response arrives, even if its caller was dropped. Only after the response can
-    /// the resource that the request creates be removed.
+    /// Locked by each request until its response has arrived, even if the caller is dropped. Only after the response
+    /// can the resource that the request creates be removed.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// A created resource, identified by name.
+/// A resource that the client has created, with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum CreatedResource {
     Container(String),
@@ -35,7 +35,7 @@ enum CreatedResource {
 }
 
 impl CreatedResource {
-    /// Returns the API path that inspects the resource.
+    /// Returns the API path at which the resource is inspected.
     fn path(&self) -> String {
         match self {
             Self::Container(name) => format!("/containers/{name}"),
@@ -44,7 +44,7 @@ impl CreatedResource {
         }
     }
 
-    /// Returns the API path that removes the resource.
+    /// Returns the API path at which the resource is removed.
     fn removal(&self) -> String {
         match self {
             Self::Container(_) => format!("{}?force=1&v=1", self.path()),
@@ -52,7 +52,7 @@ impl CreatedResource {
         }
     }
 
-    /// Extracts from the engine's response the fields that must not change.
+    /// Returns those fields of an inspection, the response `answer`, that must not change.
     fn facts(&self, answer: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Container(_) => &[
@@ -69,7 +69,7 @@ impl CreatedResource {
 }
 
 impl EngineUnmanagedResources {
-    /// Creates a client for an engine at a Unix socket; returns `None` for other endpoints.
+    /// Creates a client for the engine at a Unix socket. Returns `None` if `endpoint` is something else.
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         Some(Self {
             socket: endpoint.strip_prefix("unix://")?.into(),
@@ -78,13 +78,13 @@ impl EngineUnmanagedResources {
         })
     }
 
-    /// Removes an image, unless a container uses it. A missing image is no error.
+    /// Removes an image, unless a container uses it. It is no error if the image does not exist.
     pub(super) async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
         self.delete(format!("/images/{image}")).await
     }
 
-    /// Removes all containers, volumes, networks and images whose name contains `part`, regardless of who created
-    /// them. Returns the resources found, and those that could not be removed or listed.
+    /// Removes all containers, volumes, networks and images whose name contains `part`, no matter who has created them.
+    /// Returns the resources found, and those that could not be removed or listed.
     pub(super) async fn remove_named(&self, part: &str) -> (Vec<String>, Vec<String>) {
         let (mut removed, mut problems) = (Vec::new(), Vec::new());
         for (what, list, options) in [
@@ -111,7 +111,7 @@ impl EngineUnmanagedResources {
         (removed, problems)
     }
 
-    /// Deletes a resource; a missing one counts as deleted.
+    /// Deletes the resource at an API path. It is no error if the resource does not exist.
     async fn delete(&self, path: String) -> Result<(), String> {
         match self.request("DELETE", path, None).await {
             Err(problem) if !problem.contains(": 404 ") => Err(problem),
@@ -159,7 +159,7 @@ impl EngineUnmanagedResources {
     }
 }
 
-/// Extracts the names from the engine's response to a list request.
+/// Returns the names in `answer`, the engine's response to a list request.
 fn names(answer: &Value, what: &str) -> Vec<String> {
     let (list, field) = match what {
         "containers" => (Some(answer), "Names"),
@@ -264,7 +264,7 @@ impl UnmanagedResources for EngineUnmanagedResources {
             };
             let line = match self.request("GET", path, None).await {
                 Ok(answer) => created.facts(&answer),
-                // A missing resource is a finding, not a failed inspection.
+                // A resource that does not exist is a valid state, which its line in the inventory shows.
                 Err(problem) => problem,
             };
             lines.push(line);
@@ -296,8 +296,8 @@ mod tests {
 
     use super::*;
 
-    /// Starts an engine that sends these responses one after another, each after a delay, and returns the first
-    /// line of each request.
+    /// Starts an engine that sends `answers` one after the other, each after a delay. Returns the first line of each
+    /// request that it gets.
     fn engine(
         name: &str,
         answers: Vec<Vec<u8>>,
@@ -320,7 +320,7 @@ mod tests {
                 requests.push(request.lines().next().unwrap_or_default().to_owned());
                 let early = accepted(&listener, Duration::from_millis(50));
                 assert!(early.is_none(), "the one before is not answered yet");
-                // A client that has read enough may disconnect.
+                // This fails if the client has disconnected because it has read enough.
                 let _ = stream.write_all(&answer);
             }
             std::fs::remove_file(socket).unwrap();

@@ -1,4 +1,4 @@
-//! Properties of the host: user, mounts, and installed programs.
+//! Properties of the host: the user, the mounts, and the installed programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,20 +15,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Directories of programs that engines use. An ordinary user's `PATH` lacks some of them, and every `PATH` lacks
-/// the last.
+/// Directories with programs that engines run. Some of them are not in the `PATH` of an ordinary user, and the last one
+/// is in no `PATH`.
 const PROGRAM_DIRS: [&str; 6] = [
     "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/bin", "/usr/lib/podman", "/usr/libexec/podman",
 ];
 const CAP_SYS_RESOURCE: u32 = 24;
-/// The lock timeout: longer than installing and starting all engines takes.
+/// How long to wait for the lock. It takes less time to install and start all engines.
 const LOCK_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Acquires the machine-wide lock for starting and stopping engines. The lock is held until the returned value is
-/// dropped.
+/// Acquires the lock for starting and stopping engines, which is held until the returned listener is dropped.
 ///
-/// The engines' sockets are machine-wide, so the lock is too. It is an abstract socket: no two processes can
-/// bind the same name, and the kernel releases it when a process dies.
+/// The lock is machine-wide, because the sockets of the engines are, too. It is an abstract socket: no two processes
+/// can bind the same name, and the kernel releases it when the process exits.
 pub(super) fn lock() -> Result<UnixListener> {
     let name =
         SocketAddr::from_abstract_name("xtask-engines").context("abstract sockets are not supported")?;
@@ -47,7 +46,7 @@ pub(super) fn lock() -> Result<UnixListener> {
     }
 }
 
-/// Fails with `why` unless running as root.
+/// Fails with the message `why` unless this process runs as root.
 pub(super) fn require_root(why: &str) -> Result<()> {
     let uid = fs::metadata("/proc/self")
         .context("cannot read /proc/self")?
@@ -56,22 +55,21 @@ pub(super) fn require_root(why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a program is installed.
+/// Returns whether a program with this name is installed.
 pub(super) fn has_program(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut dirs = env::split_paths(&path).chain(PROGRAM_DIRS.iter().map(PathBuf::from));
     dirs.any(|dir| dir.join(name).is_file())
 }
 
-/// Returns `PATH` plus the directories of system programs, which engines call by name only.
+/// Returns `PATH` extended by the directories with system programs, because engines run those by name.
 pub(super) fn program_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(PROGRAM_DIRS.iter().map(PathBuf::from));
     env::join_paths(dirs).unwrap_or(path)
 }
 
-/// Returns whether this process may raise resource limits. Many virtual machines and containers deny this even
-/// to root.
+/// Returns whether this process may raise resource limits. In many virtual machines and containers, not even root may.
 pub(super) fn may_raise_limits() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
@@ -80,34 +78,34 @@ pub(super) fn may_raise_limits() -> bool {
     mask.is_some_and(|mask| mask >> CAP_SYS_RESOURCE & 1 == 1)
 }
 
-/// Returns whether systemd is the machine's init system.
+/// Returns whether the init system of this machine is systemd.
 pub(super) fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
-/// Returns the type of the file system that holds `path`, such as `ext4`.
+/// Returns the type of the file system that contains `path`, such as `ext4`.
 pub(super) fn file_system_of(path: &Path) -> Option<String> {
     let mounts = mounts();
-    // Of two mounts at the same path, the later one is visible.
+    // If there are two mounts at the same path, only the later one is visible.
     let holder = mounts.into_iter().filter(|mount| path.starts_with(&mount.point));
     holder
         .max_by_key(|mount| mount.point.components().count())
         .map(|mount| mount.kind)
 }
 
-/// Returns whether exactly this path is a mount point.
+/// Returns whether `path` itself is a mount point.
 pub(super) fn is_mount_point(path: &Path) -> bool {
     mounts().iter().any(|mount| mount.point == path)
 }
 
-/// Unmounts everything at or below `dir`, deepest first.
+/// Unmounts everything at or below `dir`, starting with the deepest mount.
 pub(super) fn unmount_below(dir: &Path) -> Result<()> {
     let mut points: Vec<PathBuf> = mounts().into_iter().map(|mount| mount.point).collect();
     points.retain(|point| point.starts_with(dir));
     points.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
     for point in points {
         if !unmount(&point, &[])? {
-            // A mount in use is detached; the kernel completes the unmount later.
+            // If a mount is in use, it is only detached. The kernel unmounts it when it is no longer used.
             let gone = unmount(&point, &["--lazy"])?;
             ensure!(gone, "cannot unmount {}", point.display());
         }
@@ -140,11 +138,11 @@ fn mounts() -> Vec<Mount> {
         .collect()
 }
 
-/// Parses one line of `/proc/self/mountinfo`.
+/// Parses one line of `/proc/self/mountinfo`. Returns `None` if it is invalid.
 fn parse_mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = unescape(fields.nth(4)?);
-    // A dash ends the optional fields.
+    // The optional fields end with a dash. The type of the file system follows.
     let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
     Some(Mount {
         point,
@@ -152,7 +150,7 @@ fn parse_mount(line: &[u8]) -> Option<Mount> {
     })
 }
 
-/// Decodes the kernel's octal escapes, such as `\040` for a space.
+/// Replaces the kernel's octal escapes, such as `\040` for a space.
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -171,8 +169,8 @@ fn unescape(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// Quotes a path for a configuration file in JSON or TOML. The string syntax of both is the same for every
-/// character that occurs in paths.
+/// Quotes a path for a JSON or TOML configuration file. Both have the same string syntax for all characters that occur
+/// in paths.
 pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = std::str::from_utf8(path.as_os_str().as_bytes())
         .with_context(|| format!("{} is not UTF-8", path.display()))?;

@@ -1,5 +1,5 @@
-//! A minimal HTTP client to ping and clean up an engine: one HTTP/1.0 request per connection, so that the
-//! response ends with the connection and is never chunked.
+//! A minimal HTTP client that pings an engine and removes its resources. It sends one HTTP/1.0 request for each
+//! connection, so that a response ends with the connection and is never chunked.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// The maximum response size, well above the largest container list in tests.
+/// The maximum number of bytes in a response. The longest list of containers in tests is much shorter.
 const MAX_ANSWER: u64 = 16 << 20;
 
 /// The address of an engine.
@@ -49,7 +49,7 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Sends one request without a body. `timeout` applies to each wait for bytes.
+    /// Sends one request without a body, and returns the response. `timeout` applies to each wait for further bytes.
     pub(super) fn request(&self, method: &str, path: &str, timeout: Duration) -> io::Result<Answer> {
         match self {
             Self::Unix(socket) => {
@@ -69,7 +69,7 @@ impl Address {
     }
 }
 
-/// A complete response.
+/// The complete response to a request.
 pub(super) struct Answer {
     /// The HTTP status code.
     pub(super) status: u16,
@@ -78,7 +78,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Returns the value of a header. The name must be lower case.
+    /// Returns the value of a header field, or `None` if there is none. `name` must be in lower case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .lines()
@@ -86,7 +86,7 @@ impl Answer {
             .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value.trim()))
     }
 
-    /// Parses the body as JSON.
+    /// Returns the body, parsed as JSON.
     pub(super) fn json(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::from_slice(&self.body)
     }

@@ -50,7 +50,7 @@ pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
 
 fn missing_programs(engine: Engine) -> Vec<&'static str> {
     let needed: &[&str] = match engine {
-        Engine::Docker => &["dockerd", "containerd", "runc", "iptables"],
+        Engine::Docker => &["dockerd", "containerd", "runc", "iptables", "ssh", "sshd"],
         Engine::DockerQuota => &[
             "dockerd", "containerd", "runc", "iptables", "mkfs.btrfs", "ip", "nsenter", "mount",
         ],
@@ -58,6 +58,7 @@ fn missing_programs(engine: Engine) -> Vec<&'static str> {
             "podman", "conmon", "runc", "netavark", "aardvark-dns", "catatonit", "iptables",
         ],
         Engine::Registry => &["docker-registry"],
+        Engine::Vm => &["mke2fs", "setpriv", "unshare"],
         _ => &["ip", "nsenter", "unshare", "docker-registry"],
     };
     needed
@@ -72,7 +73,10 @@ fn missing_programs(engine: Engine) -> Vec<&'static str> {
 /// that this program uses.
 fn packages(engine: Engine) -> Vec<&'static str> {
     match engine {
-        Engine::Docker => vec!["docker.io", "iptables", "procps"],
+        // Tests connect to the engine over SSH too.
+        Engine::Docker => vec![
+            "docker.io", "iptables", "openssh-client", "openssh-server", "procps",
+        ],
         Engine::DockerQuota => {
             vec![
                 "docker.io", "iptables", "procps", "btrfs-progs", "iproute2", "mount", "util-linux",
@@ -84,6 +88,7 @@ fn packages(engine: Engine) -> Vec<&'static str> {
             ]
         }
         Engine::Registry => vec!["docker-registry", "procps"],
+        Engine::Vm => vec!["e2fsprogs", "util-linux"],
         _ => vec!["docker-registry", "iproute2", "procps", "util-linux"],
     }
 }

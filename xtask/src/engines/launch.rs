@@ -1,4 +1,4 @@
-//! Starting an engine, detached and with its own directories.
+//! Starting an engine as a detached process, with its own directories.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileTypeExt;
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::host;
@@ -18,7 +18,7 @@ use super::process::{self, Record};
 use super::{Engine, START_DEADLINE, START_POLL};
 use super::{quota, root};
 
-/// Starts the engine on `address`, where nothing responds, and records its process.
+/// Starts the engine at `address`, where nothing responds, and writes the record of its process.
 pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     remove_stale_state(layout, address)?;
     for dir in [&layout.data(), &layout.config(), layout.run()] {
@@ -35,10 +35,11 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
         Engine::Podman => ("podman", podman(Command::new("podman"), layout, address)?),
         Engine::Podman5 | Engine::Podman54 => {
             let mut command = in_root(layout, "podman")?;
-            // Podman 5 would only write warnings on a host with cgroup v1.
+            // On a host with cgroup v1, Podman 5 would print nothing but warnings about it.
             command.env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1");
             ("podman", podman(command, layout, address)?)
         }
+        Engine::Vm => bail!("the virtual machine boots for each run of the suite"),
         Engine::Registry => (
             "docker-registry",
             registry(Command::new("docker-registry"), layout)?,
@@ -47,15 +48,15 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     spawn(layout, program, command, address)
 }
 
-/// Removes leftovers of a killed predecessor that would prevent a new engine from starting.
+/// Removes what a killed engine has left behind and what would prevent a new one from starting.
 ///
-/// The predecessor's containers and containerd's data stay, because the engines recover those themselves.
+/// Its containers and the data of containerd remain, because engines recover these themselves.
 fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
     if Record::load(&layout.record()).is_some_and(|record| !record.is_of_this_boot()) {
-        // If /run is not cleared at boot, Podman assumes that its containers still run.
+        // If /run was not cleared at boot, Podman would assume that its containers are still running.
         remove_dir(layout.run())?;
     }
-    // dockerd and its containerd trust the pid in a pid file if any process has it.
+    // dockerd and its containerd would believe that they are running if any process has the pid in the pid file.
     for (file, program) in [
         ("docker.pid", "dockerd"),
         ("exec/containerd/containerd.pid", "containerd"),
@@ -77,7 +78,7 @@ fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
     Ok(())
 }
 
-/// Removes a socket on which nothing listens.
+/// Removes the socket at a path if nothing listens on it.
 pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
     let Ok(metadata) = fs::symlink_metadata(socket) else {
         return Ok(());
@@ -97,19 +98,19 @@ pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
     fs::remove_file(socket).with_context(|| format!("cannot remove {}", socket.display()))
 }
 
-/// Removes a directory with its contents; a missing directory is no error.
+/// Removes a directory with its contents. It is no error if the directory does not exist.
 pub(super) fn remove_dir(dir: &Path) -> Result<()> {
     if !dir.exists() {
         return Ok(());
     }
-    // The contents of mounts below it must not be deleted.
+    // Otherwise, the contents of mounts below the directory would be deleted, too.
     host::unmount_below(dir)?;
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))
 }
 
 fn docker(layout: &Layout, address: &Address) -> Result<Command> {
-    // dockerd sets the forwarding policy to DROP if it enables forwarding itself. Podman's internal networks
-    // then carry no traffic, because bridged packets are filtered too. So forwarding is enabled here first.
+    // If dockerd enables forwarding, it also sets the policy for forwarded packets to DROP. Podman's internal networks
+    // would not work, because bridged packets are filtered, too. So forwarding is enabled before dockerd starts.
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot enable IPv4 forwarding")?;
     let mut command = Command::new("dockerd");
     add_docker_directories(&mut command, layout, address)?;
@@ -122,15 +123,15 @@ fn docker_quota(layout: &Layout, address: &Address) -> Result<Command> {
     command.arg("dockerd");
     add_docker_directories(&mut command, layout, address)?;
     command.args(["--storage-driver", "btrfs"]);
-    // If the machine runs a containerd, dockerd uses it instead of its own, and another dockerd there treats
-    // all containers in the default namespaces as its own.
+    // If the machine runs a containerd, dockerd uses that one. With the default namespaces, dockerd would treat the
+    // containers of other dockerds there as its own.
     command.args(["--containerd-namespace", "xtask-quota"]);
     command.args(["--containerd-plugins-namespace", "xtask-quota-plugins"]);
     Ok(command)
 }
 
 fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Address) -> Result<()> {
-    // An empty configuration replaces the machine's, which may name other hosts or directories.
+    // This configuration is used in place of the machine's, which may contain other hosts or directories.
     let config = match layout.engine {
         Engine::Docker28Containerd => r#"{"features":{"containerd-snapshotter":true}}"#,
         _ => "{}",
@@ -147,11 +148,11 @@ fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Addr
 fn podman(mut command: Command, layout: &Layout, address: &Address) -> Result<Command> {
     let mut containers = String::new();
     if !host::may_raise_limits() {
-        // Podman's defaults exceed the limits we may set, so every start would fail.
+        // Podman's default limits exceed those that we may set, so no container would start.
         containers.push_str("[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n");
     }
-    // crun 1.8 does not work if both cgroup versions are mounted. Events go to a file because there may be no
-    // journal.
+    // runc is used because crun 1.8 does not work if both cgroup versions are mounted. Events are written to a file
+    // because there may be no journal.
     containers.push_str("[engine]\nruntime = \"runc\"\nevents_logger = \"file\"\n");
     if !host::has_systemd() {
         containers.push_str("cgroup_manager = \"cgroupfs\"\n");
@@ -168,12 +169,12 @@ fn podman(mut command: Command, layout: &Layout, address: &Address) -> Result<Co
     let on_overlay = host::file_system_of(&layout.data()).as_deref() == Some("overlay");
     let storage = format!(
         "[storage]\ndriver = {:?}\ngraphroot = {}\nrunroot = {}\n",
-        // The kernel refuses an overlay whose upper directory is on an overlay, as in a container.
+        // An overlay cannot have its upper directory on another overlay, as in a container.
         if on_overlay { "vfs" } else { "overlay" },
         host::quoted(&layout.data().join("storage"))?,
         host::quoted(&layout.run().join("root"))?,
     );
-    // Unlike Docker, Podman requires TLS from loopback registries unless configured otherwise.
+    // Unlike Docker, Podman uses TLS for registries on loopback unless the configuration forbids it.
     let registries = format!(
         "[[registry]]\nlocation = \"127.0.0.1:{}\"\ninsecure = true\n",
         layout::registry_port()
@@ -197,7 +198,7 @@ fn podman(mut command: Command, layout: &Layout, address: &Address) -> Result<Co
     Ok(command)
 }
 
-/// Builds the command of an engine in a root, and starts the registry in its network namespace.
+/// Builds the command of an engine that runs in a root directory, and starts a registry in its network namespace.
 fn in_root(layout: &Layout, program: &str) -> Result<Command> {
     let release = layout.engine.release().context("the engine has no root")?;
     let command = root::inside(layout, release, program)?;
@@ -205,8 +206,8 @@ fn in_root(layout: &Layout, program: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts a registry in the network namespace of an engine, unless it is running or the host has no registry. The
-/// registry is stopped with the engine.
+/// Starts a registry in the network namespace of an engine, unless it is running or not installed on the host. It is
+/// stopped with the engine.
 fn start_registry_beside(layout: &Layout) -> Result<()> {
     let beside = Layout::beside(Engine::Registry, layout);
     if !host::has_program("docker-registry") || process::is_running_in("docker-registry", beside.home()) {
@@ -234,7 +235,7 @@ fn start_registry_beside(layout: &Layout) -> Result<()> {
 
 fn registry(mut command: Command, layout: &Layout) -> Result<Command> {
     let port = layout::registry_port();
-    // The registry reads YAML, of which JSON is a subset.
+    // The configuration of the registry is YAML, of which JSON is a subset.
     let config = json!({
         "version": "0.1",
         "log": { "level": "warn" },
@@ -249,7 +250,7 @@ fn registry(mut command: Command, layout: &Layout) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs the command, which either is `program` or executes it.
+/// Starts the engine with `command`, which runs `program` directly or through another program, and records its process.
 fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address) -> Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(layout.log());
     let log = log.with_context(|| format!("cannot open {}", layout.log().display()))?;
@@ -259,12 +260,12 @@ fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address
         .stdout(log.try_clone().context("cannot share the log")?)
         .stderr(log)
         .current_dir("/")
-        // A separate process group, so that an interrupt at the terminal does not reach the engine.
+        // The engine is in its own process group, so an interrupt at the terminal does not reach it.
         .process_group(0);
     let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
     if let Err(error) = record(layout, &child, program, address) {
-        // Without a record, the process could not be stopped later. If it has already exited, the caller shows
-        // its log.
+        // Without a record, the process could not be stopped later, so it is killed now. If it has already exited, the
+        // caller shows its log.
         if child.try_wait().ok().flatten().is_none() {
             let _ = child.kill();
             return Err(error);
@@ -274,8 +275,8 @@ fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address
 }
 
 fn record(layout: &Layout, child: &Child, program: &str, address: &Address) -> Result<()> {
-    // On Linux `spawn` returns after the new program has been loaded, but this is not guaranteed, and the
-    // program may in turn execute another one.
+    // `spawn` may return before the new program is loaded, although it does not on Linux, and that program may execute
+    // another one. So this waits until the engine's program runs.
     let deadline = Instant::now() + Duration::from_secs(2);
     while !process::runs_program(child.id(), program) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));

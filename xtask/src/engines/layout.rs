@@ -1,4 +1,4 @@
-//! The file layout of an engine.
+//! The directories and files of an engine.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::process::Command;
 use super::Engine;
 use super::http::Address;
 
-/// The root for short-lived files. They are not in the state directory because Unix socket paths are limited to 107
-/// bytes and Podman rejects a run root longer than 50.
+/// The directory for short-lived files of engines. It is not in the state directory, because the path of a Unix socket
+/// is limited to 107 bytes and Podman rejects a run root of more than 50.
 const RUN: &str = "/run/xtask-engines";
 
-/// The directories of one engine.
+/// The directories and files of one engine.
 pub(super) struct Layout {
     /// The engine that the directories belong to.
     pub(super) engine: Engine,
@@ -20,9 +20,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Creates the layout below `state_dir`, which must be absolute.
+    /// Creates the layout of an engine in the state directory `state_dir`, which must be an absolute path.
     pub(super) fn new(engine: Engine, state_dir: &Path) -> Self {
-        // Each state directory has its own run directory: `down` in one checkout must not affect the engines of
+        // Each state directory has its own run directory, so that `down` in one checkout does not affect the engines of
         // another checkout.
         let run = Path::new(RUN)
             .join(format!("{:08x}", short_hash(state_dir)))
@@ -34,7 +34,7 @@ impl Layout {
         }
     }
 
-    /// Creates the layout of an engine inside the directories of another.
+    /// Creates the layout of an engine whose directories are in those of the engine `other`.
     pub(super) fn beside(engine: Engine, other: &Self) -> Self {
         Self {
             engine,
@@ -43,50 +43,50 @@ impl Layout {
         }
     }
 
-    /// Returns the directory for state that outlives the engine: everything except the files in the run directory.
+    /// Returns the directory for all files of the engine except those in the run directory.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
 
-    /// Returns the directory for sockets, pid files and other files that are meaningless once the engine's
-    /// processes have exited.
+    /// Returns the directory for sockets, pid files and other files that have no meaning after the engine's processes
+    /// have exited.
     pub(super) fn run(&self) -> &Path {
         &self.run
     }
 
-    /// Returns the directory for images, containers and volumes.
+    /// Returns the directory for the engine's images, containers and volumes.
     pub(super) fn data(&self) -> PathBuf {
         self.home.join("data")
     }
 
-    /// Returns the directory for generated configuration.
+    /// Returns the directory for the configuration files that `up` generates for the engine.
     pub(super) fn config(&self) -> PathBuf {
         self.home.join("config")
     }
 
-    /// Returns the file for the engine's output.
+    /// Returns the path of the file that contains the engine's output.
     pub(super) fn log(&self) -> PathBuf {
         self.home.join("log")
     }
 
-    /// Returns the file with the record of the started process.
+    /// Returns the path of the file that contains the record of the engine's process.
     pub(super) fn record(&self) -> PathBuf {
         self.home.join("process.json")
     }
 
-    /// Returns the address at which the engine is expected and started.
+    /// Returns the address at which the engine is started, and at which a running engine is expected.
     pub(super) fn usual_address(&self) -> Address {
         match self.engine {
             Engine::Docker => Address::Unix("/var/run/docker.sock".into()),
             Engine::Podman => Address::Unix("/run/podman/podman.sock".into()),
             Engine::Registry => Address::Loopback(registry_port()),
-            // No other program expects these engines at a fixed address, so each state directory has its own address.
+            // No program expects these engines at a fixed address, so each state directory can have its own.
             _ => Address::Unix(self.run.join("engine.sock")),
         }
     }
 }
 
-/// Returns the port of the registry: `XTASK_REGISTRY_PORT`, or 5000.
+/// Returns the port of the registry, which is the value of `XTASK_REGISTRY_PORT` or 5000.
 pub(crate) fn registry_port() -> u16 {
     env::var("XTASK_REGISTRY_PORT")
         .ok()
@@ -94,7 +94,7 @@ pub(crate) fn registry_port() -> u16 {
         .unwrap_or(5000)
 }
 
-/// Returns the version of the installed registry, which its API does not report.
+/// Returns the version of the installed registry, because the registry's API does not report it.
 pub(super) fn registry_version() -> String {
     let output = Command::new("docker-registry").arg("--version").output();
     let text = output
@@ -103,7 +103,7 @@ pub(super) fn registry_version() -> String {
     text.split_whitespace().last().unwrap_or("unknown").to_owned()
 }
 
-/// Computes the FNV-1a hash, which needs no crate and, unlike the standard library's hashers, is the same in
+/// Returns the FNV-1a hash of a path. It needs no crate and, unlike the hashes of the standard library, is the same in
 /// every build.
 fn short_hash(path: &Path) -> u32 {
     path.as_os_str()

@@ -1,4 +1,4 @@
-//! Processes that outlive this program. They are distinguished from unrelated processes that reuse their pids.
+//! Processes that outlive this program. A later run recognizes them even if other processes may have got their pids.
 
 use std::fs;
 use std::path::Path;
@@ -9,29 +9,29 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-/// The helper programs of engines that have one of the engine's directories among their arguments.
+/// The helper programs that engines run with one of the engine's directories in an argument.
 const HELPERS: [&str; 8] = [
     "aardvark-dns", "conmon", "containerd", "containerd-shim-runc-v2", "docker-registry", "dockerd",
     "podman", "runc",
 ];
-/// How long a process may take to disappear after `SIGKILL`.
+/// How long a process may take to exit after `SIGKILL`.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The on-disk record of a started process.
+/// The record of a started process, which is saved in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The process id.
+    /// The id of the process.
     pub(super) pid: u32,
     /// The endpoint that the process was started to listen on.
     pub(super) endpoint: String,
-    /// The start time in clock ticks since boot, and the boot id. Together with the pid they identify the process.
+    /// The start time in clock ticks since boot, and the boot id. Together with the pid, they identify the process.
     began: u64,
     boot: String,
     program: String,
 }
 
 impl Record {
-    /// Describes the live process `pid`.
+    /// Creates the record of the live process `pid`, which runs `program`.
     pub(super) fn of(pid: u32, program: &str, endpoint: &str) -> Result<Self> {
         let stat = Stat::read(pid).with_context(|| format!("process {pid} ({program}) has exited"))?;
         let (program, endpoint) = (program.to_owned(), endpoint.to_owned());
@@ -44,7 +44,7 @@ impl Record {
         })
     }
 
-    /// Reads a record; returns `None` if it is missing or damaged.
+    /// Reads a record from a file. Returns `None` if the file is missing or damaged.
     pub(super) fn load(path: &Path) -> Option<Self> {
         let json: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let text = |key| Some(json.get(key)?.as_str()?.to_owned());
@@ -57,7 +57,7 @@ impl Record {
         })
     }
 
-    /// Writes the record.
+    /// Writes the record to a file.
     pub(super) fn save(&self, path: &Path) -> Result<()> {
         let json = json!({
             "pid": self.pid,
@@ -69,19 +69,19 @@ impl Record {
         fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Returns whether the machine has not rebooted since the process was started.
+    /// Returns whether the machine has not been rebooted since the process was started.
     pub(super) fn is_of_this_boot(&self) -> bool {
         self.boot == boot_id()
     }
 
-    /// Returns whether exactly the recorded process is still running.
+    /// Returns whether the recorded process is still running, and its pid does not belong to another process.
     pub(super) fn is_alive(&self) -> bool {
         self.is_of_this_boot()
             && program_of(self.pid).is_some_and(|program| program == self.program)
             && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
     }
 
-    /// Terminates the process, and kills it after `max_wait`. A process that has already exited is no error.
+    /// Terminates the process, and kills it after `max_wait`. It is no error if the process has already exited.
     pub(super) fn end(&self, max_wait: Duration) -> Result<()> {
         for (signal, max_wait) in [("TERM", max_wait), ("KILL", KILL_DEADLINE)] {
             if !self.is_alive() {
@@ -103,8 +103,8 @@ impl Record {
     }
 }
 
-/// Kills the processes that a dead engine left running: its helper programs, which name one of `dirs` among
-/// their arguments, and their direct children, which are the containers' main processes.
+/// Kills the processes that a dead engine has left running: helper programs with one of `dirs` in an argument, and
+/// their direct children, which are the main processes of containers.
 pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
     let deadline = Instant::now() + KILL_DEADLINE;
     loop {
@@ -117,21 +117,21 @@ pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
             "helper processes {helpers:?} do not exit"
         );
         let is_child = |pid: &u32| Stat::read(*pid).is_some_and(|stat| helpers.contains(&stat.parent));
-        // Containers first: without their parent they could not be found.
+        // The children are killed first: once their parents have exited, they could not be found.
         for pid in pids().into_iter().filter(is_child).chain(helpers.iter().copied()) {
-            // The process may have exited meanwhile. If not, the next round finds it.
+            // This fails if the process has exited meanwhile. Any other remaining process is found in the next round.
             let _ = send("KILL", pid);
         }
         thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Returns whether `pid` is a live process that runs the program `name`.
+/// Returns whether the process `pid` is alive and runs the program `name`.
 pub(super) fn runs_program(pid: u32, name: &str) -> bool {
     program_of(pid).is_some_and(|program| program == name)
 }
 
-/// Returns whether a live process runs the program with a path in `dir` among its arguments.
+/// Returns whether a live process runs the program `program` with a path in `dir` among its arguments.
 pub(super) fn is_running_in(program: &str, dir: &Path) -> bool {
     pids()
         .into_iter()
@@ -146,15 +146,15 @@ fn is_helper(pid: u32, dirs: &[&Path]) -> bool {
         && Stat::read(pid).is_some_and(|stat| !stat.ended)
 }
 
-/// Returns whether the argument contains the path of the directory or of a file in it. If the directory is
-/// `docker`, the path of `docker-quota` does not count.
+/// Returns whether an argument contains the path of `dir` or of something in it. For the directory `docker`, the path
+/// of `docker-quota` does not count.
 fn names(argument: &str, dir: &Path) -> bool {
     let dir = dir.to_string_lossy();
     argument.ends_with(&*dir) || argument.contains(&format!("{dir}/"))
 }
 
 fn send(signal: &str, pid: u32) -> Result<()> {
-    // The workspace forbids unsafe code, and the standard library can only kill its own children.
+    // The standard library can only kill children of this process, and the workspace forbids unsafe code.
     let status = Command::new("kill")
         .arg(format!("-{signal}"))
         .arg(pid.to_string())
@@ -182,7 +182,7 @@ fn arguments(pid: u32) -> Vec<String> {
         .collect()
 }
 
-/// Returns the program name from a process's command line. Unlike `comm`, it is not truncated to 15 bytes.
+/// Returns the name of the program in a process's command line. The name in `comm` would be truncated to 15 bytes.
 fn program_of(pid: u32) -> Option<String> {
     let arguments = arguments(pid);
     Some(
@@ -200,12 +200,12 @@ fn boot_id() -> String {
         .to_owned()
 }
 
-/// The fields read from `/proc/<pid>/stat`.
+/// The fields of `/proc/<pid>/stat` that are used.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
     began: u64,
-    /// A zombie has exited, though its pid stays in use until its parent reaps it.
+    /// Whether the process has exited. A zombie counts as exited, although it keeps its pid until its parent reaps it.
     ended: bool,
 }
 
@@ -215,7 +215,7 @@ impl Stat {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
+        // The second field is the program's name in parentheses. The name may contain spaces and parentheses itself.
         let (_, rest) = line.rsplit_once(')')?;
         let mut fields = rest.split_whitespace();
         let state = fields.next()?;
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn process_is_distinguished_from_reused_pid() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        // Between fork and exec the child still has our name.
+        // Between `fork` and `exec`, the child still has the name of this program.
         while !runs_program(child.id(), "sleep") {
             thread::sleep(Duration::from_millis(1));
         }
@@ -286,7 +286,7 @@ mod tests {
             other.end(Duration::ZERO).unwrap();
         }
         assert!(record.is_alive());
-        // The child is deliberately not reaped yet: a zombie counts as exited.
+        // The child is not reaped here on purpose: as a zombie, it counts as exited.
         record.end(Duration::from_secs(10)).unwrap();
         assert!(!record.is_alive());
         child.wait().unwrap();

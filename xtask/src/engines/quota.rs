@@ -1,9 +1,9 @@
-//! The setup of a second Docker engine that enforces disk limits beside the machine's own engine.
+//! Preparation of a second Docker engine, which enforces disk limits and runs beside the machine's own engine.
 //!
-//! The engine's data directory is a btrfs file system in an image file, because Docker can use btrfs quotas. The
-//! engine runs in its own network namespace: two engines in one namespace would remove each other's `docker0` and
-//! firewall rules. Inside, it has bridges and rules as usual, but no route to the outside or to the registry on the
-//! host's loopback. Images must therefore be imported.
+//! The data directory of this engine is a btrfs file system in an image file, because Docker can use the quotas of
+//! btrfs. The engine has its own network namespace, because two engines in the same namespace would remove each other's
+//! `docker0` and firewall rules. In it, the engine has bridges and rules as usual, but reaches neither the outside nor
+//! the registry on the host's loopback interface. Images must therefore be imported.
 
 use std::fs;
 use std::path::Path;
@@ -15,20 +15,19 @@ use super::host;
 use super::layout::Layout;
 use super::root::{self, run};
 
-/// The size of the file system. The file is sparse: it occupies only what is written, and frees what is
-/// deleted.
+/// The size of the file system. Its file is sparse: it occupies only the space of what was written and not deleted.
 const DISK_SIZE: u64 = 2 << 30;
 
-/// Mounts the engine's data directory and creates its network namespace unless they exist.
+/// Mounts the data directory of the engine and creates its network namespace, unless they exist.
 ///
-/// Both the mount and the namespace outlive the engine's processes.
+/// Both remain when the processes of the engine exit.
 pub(super) fn prepare(layout: &Layout) -> Result<()> {
     let disk = layout.home().join("disk.btrfs");
     if !disk.exists() {
         make_disk(&disk)?;
     }
     if !host::is_mount_point(&layout.data()) {
-        // umount releases a loop device that mount allocated.
+        // `mount` allocates a loop device for this, which `umount` releases.
         run(Command::new("mount")
             .args(["-t", "btrfs", "-o", "loop"])
             .arg(&disk)
@@ -39,7 +38,7 @@ pub(super) fn prepare(layout: &Layout) -> Result<()> {
 }
 
 fn make_disk(disk: &Path) -> Result<()> {
-    // Renamed when complete, so that a file with the final name is never half written.
+    // The file gets its final name when it is complete, so that it is never found half written.
     let unfinished = disk.with_extension("new");
     let file =
         fs::File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;

@@ -1,8 +1,8 @@
-//! Root directories with the packages of newer Debian releases, for engines that the host's release does not have.
+//! Root directories with packages of newer Debian releases, for engine versions that the host's release does not have.
 //!
-//! An engine runs in its own mount and network namespace with such a directory as `/`. The host's cgroups and devices
-//! and the engine's own directories have the same path on both sides, so its socket is reachable from the host; its
-//! published ports are reachable only in its network namespace, which [`enter`] enters.
+//! Such an engine runs in its own mount and network namespace, with such a directory as `/`. The host's cgroups and
+//! devices and the engine's own directories have the same paths inside, so the engine's socket can be reached from the
+//! host. Its published ports can only be reached in its network namespace, which [`enter`] enters.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,17 +17,21 @@ use super::install::install_packages;
 use super::layout::Layout;
 
 const MIRROR: &str = "http://deb.debian.org/debian";
-/// The packages in a root. Recommended packages are not installed automatically.
+/// The packages that are installed in a root directory. Packages that these recommend are not installed automatically.
 const PACKAGES: &[&str] = &[
     "docker.io", "containerd", "runc", "podman", "crun", "netavark", "aardvark-dns", "conmon", "catatonit",
     "iptables", "nftables", "iproute2", "procps", "kmod", "ca-certificates",
 ];
-/// Directories that tests bind-mount from. They exist both on the host and in the root.
+/// The additional packages in the root of the virtual machine.
+const VM_PACKAGES: &[&str] = &[
+    "user-mode-linux", "systemd", "systemd-sysv", "dbus", "udev", "docker-registry", "busybox-static",
+];
+/// Directories of the host that tests bind-mount into containers. They are also mounted in the root directory.
 const SHARED: [&str; 2] = ["/tmp", "/srv"];
 
-/// The script that makes `$1` the root directory, shares the directories up to `--` with it, and runs the rest.
+/// A script that makes `$1` the root directory, mounts the directories up to `--` in it, and runs the rest.
 ///
-/// The script needs `pivot_root`: runc refuses to run in a `chroot`.
+/// It uses `pivot_root`, because runc refuses to run in a `chroot`.
 const ENTER: &str = r#"
 set -e
 root=$1; shift
@@ -51,13 +55,15 @@ mount --make-rshared /
 exec "$@"
 "#;
 
-/// A Debian release from whose packages a root is built.
+/// A Debian release that provides the packages of a root directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Release {
-    /// Docker 26.1 and Podman 5.4.
+    /// Debian 13, with Docker 26.1 and Podman 5.4.
     Trixie,
-    /// Docker 28.5 and Podman 5.8.
+    /// Debian 14, with Docker 28.5 and Podman 5.8.
     Forky,
+    /// The same with the kernel and the services of the [virtual machine](super::vm).
+    ForkyVm,
 }
 
 impl Release {
@@ -65,12 +71,25 @@ impl Release {
         match self {
             Self::Trixie => "trixie",
             Self::Forky => "forky",
+            Self::ForkyVm => "forky-vm",
         }
+    }
+
+    fn suite(self) -> &'static str {
+        match self {
+            Self::Trixie => "trixie",
+            Self::Forky | Self::ForkyVm => "forky",
+        }
+    }
+
+    fn packages(self) -> String {
+        let more = if self == Self::ForkyVm { VM_PACKAGES } else { &[] };
+        [PACKAGES, more].concat().join(",")
     }
 }
 
-/// Returns the root of a release, creating it first if `install` allows. Creating a root takes about a minute and
-/// 700 MB.
+/// Returns the root directory of a release. If it is missing, creates it if `install` is set, which takes about a
+/// minute and 700 MB; otherwise fails.
 pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     let root = cache_dir()?.join(release.name());
     if root.exists() {
@@ -90,24 +109,28 @@ pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     fs::create_dir_all(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
     run(Command::new("mmdebstrap")
         .args(["--mode=root", "--variant=minbase", "--quiet"])
-        // A testing release counts as expired on a host whose clock is ahead, and apt's own user may not exist.
+        // If the host's clock is ahead, a testing release counts as expired. The user that apt switches to may not
+        // exist.
         .args([
             "--aptopt=Acquire::Check-Valid-Until \"false\"",
             "--aptopt=APT::Sandbox::User \"root\"",
             "--aptopt=Acquire::Retries \"5\"",
         ])
-        .arg(format!("--include={}", PACKAGES.join(",")))
-        // Podman runs dpkg-query for every component to report its version.
+        .arg(format!("--include={}", release.packages()))
+        // Podman runs dpkg-query for each of its components to report their versions.
         .arg("--customize-hook=printf '#!/bin/sh\\nexit 1\\n' > \"$1/usr/bin/dpkg-query\"")
-        .arg(release.name())
+        .arg(release.suite())
         .arg(&unfinished)
         .arg(MIRROR))?;
-    // Renamed when complete, so that a root with the final name is never half written.
+    if release == Release::ForkyVm {
+        super::vm::prepare(&unfinished)?;
+    }
+    // The directory gets its final name when it is complete, so that it is never found half written.
     fs::rename(&unfinished, &root).with_context(|| format!("cannot create {}", root.display()))?;
     Ok(root)
 }
 
-/// Returns the directory of the roots, which a clean checkout keeps.
+/// Returns the directory that contains the root directories. It is not deleted with a checkout's files.
 fn cache_dir() -> Result<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -117,37 +140,44 @@ fn cache_dir() -> Result<PathBuf> {
     Ok(cache.join("driver-interface/engines"))
 }
 
-/// Builds a command that executes `program`, with the same process id, in the engine's root and network namespace.
+/// Builds a command that runs `program` in the engine's root directory and network namespace, with the same process id.
 pub(super) fn inside(layout: &Layout, release: Release, program: &str) -> Result<Command> {
     create_namespace(layout)?;
     let mut command = enter(&namespace(layout));
-    command
-        .args([
-            "unshare", "--mount", "--propagation", "slave", "bash", "-c", ENTER, "enter",
-        ])
-        .arg(ensure_root(release, false)?)
-        .args([layout.home(), layout.run()])
-        .args(SHARED.into_iter().filter(|dir| Path::new(dir).is_dir()))
-        .args(["--", program]);
+    command.args(["unshare", "--mount"]);
+    let shared = [layout.home(), layout.run()];
+    add_root(&mut command, &ensure_root(release, false)?, &shared);
+    command.arg(program);
     Ok(command)
 }
 
-/// Builds the beginning of a command that runs in a network namespace.
+/// Completes an `unshare --mount` command so that it runs the program that is added next in a root. The directories in
+/// `shared` have the same path there.
+pub(super) fn add_root(command: &mut Command, root: &Path, shared: &[&Path]) {
+    let usual = SHARED.into_iter().map(Path::new).filter(|dir| dir.is_dir());
+    command
+        .args(["--propagation", "slave", "bash", "-c", ENTER, "enter"])
+        .arg(root)
+        .args(shared.iter().copied().chain(usual))
+        .arg("--");
+}
+
+/// Builds a command that runs the program given by further arguments in a network namespace.
 ///
-/// Does not use `ip netns exec`, which remounts `/sys` and so hides the cgroups.
+/// It does not use `ip netns exec`, which mounts another `/sys` that hides the cgroups.
 pub(crate) fn enter(namespace: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(net_option(namespace));
     command
 }
 
-/// Creates the engine's network namespace unless it exists. It outlives the engine's processes, so that a new
-/// engine finds the containers of a killed engine in their networks.
+/// Creates the network namespace of the engine, unless it exists. It remains when the engine's processes exit, so that
+/// a new engine finds the containers of a killed one in their networks.
 pub(super) fn create_namespace(layout: &Layout) -> Result<()> {
     let namespace = namespace(layout);
     if !host::is_mount_point(&namespace) {
         fs::write(&namespace, "").with_context(|| format!("cannot create {}", namespace.display()))?;
-        // The loopback interface of a new namespace is down.
+        // In a new namespace, the loopback interface must be enabled first.
         run(Command::new("unshare")
             .arg(net_option(&namespace))
             .args(["ip", "link", "set", "lo", "up"]))?;
@@ -155,8 +185,8 @@ pub(super) fn create_namespace(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Returns the namespace's path in the run directory: removing that directory also unmounts and removes the
-/// namespace.
+/// Returns the path of the engine's network namespace. It is in the run directory, so that the namespace is unmounted
+/// and removed with that directory.
 pub(super) fn namespace(layout: &Layout) -> PathBuf {
     layout.run().join("netns")
 }

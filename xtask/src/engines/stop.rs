@@ -1,4 +1,4 @@
-//! Stops an engine and removes the resources it created.
+//! Stopping an engine and removing the resources that it has created.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use super::layout::Layout;
 use super::process::{self, Record};
 use super::{Engine, wait_until_it_answers};
 
-/// How long an empty engine may take to exit before it is killed.
+/// How long an engine without containers may take to exit before it is killed.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// Built-in networks, which cannot be removed.
+/// The networks that engines create themselves, which cannot be removed.
 const FIXED_NETWORKS: [&str; 4] = ["bridge", "host", "none", "podman"];
 
-/// Stops the engine and removes its directories. Returns whether there was anything to remove.
+/// Stops the engine and removes its directories. Returns whether it has found a process or files of the engine.
 pub(super) fn stop(layout: &Layout) -> Result<bool> {
     if !layout.home().exists() {
         return Ok(false);
@@ -28,8 +28,8 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
         && let Some(dead) = record.take_if(|record| !record.is_alive() && record.is_of_this_boot())
     {
         kill_leftovers(layout)?;
-        // If the restart fails, bridges, firewall rules and namespaces remain, because only the engine can identify
-        // them.
+        // If this fails, bridges, firewall rules and namespaces remain, because only the engine knows which ones it has
+        // created.
         let _ = restart_killed_engine(layout, &dead);
         record = Record::load(&layout.record());
     }
@@ -40,14 +40,14 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
         }
         record.end(MAX_WAIT)?;
         if let Address::Unix(socket) = address {
-            // If another engine has taken over the socket path meanwhile, its socket stays.
+            // If another engine listens on the socket by now, the socket is not removed.
             let _ = remove_stale_socket(&socket);
         }
     }
     kill_leftovers(layout)?;
     remove_dir(layout.run())?;
     remove_dir(layout.home())?;
-    // The directories shared with other engines are removed with the last of them.
+    // A directory that several engines share is removed with the last of these engines.
     for parent in [layout.home().parent(), layout.run().parent()]
         .into_iter()
         .flatten()
@@ -57,7 +57,7 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
     Ok(true)
 }
 
-/// Restarts a killed engine, because only the engine knows which networks, firewall rules and mounts it had
+/// Starts a killed engine once more, because only the engine knows which networks, firewall rules and mounts it has
 /// created.
 fn restart_killed_engine(layout: &Layout, dead: &Record) -> Result<()> {
     let address = dead.endpoint.parse::<Address>()?;
@@ -67,7 +67,7 @@ fn restart_killed_engine(layout: &Layout, dead: &Record) -> Result<()> {
 }
 
 fn kill_leftovers(layout: &Layout) -> Result<()> {
-    // The socket paths are recorded nowhere else, and the next engine discards the record.
+    // Only the records of the killed shims contain these paths, and the next engine would delete the records.
     let sockets = shim_sockets(layout);
     process::kill_leftovers(&[layout.home(), layout.run()])?;
     for socket in sockets {
@@ -76,8 +76,8 @@ fn kill_leftovers(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Returns the sockets of the container shims under dockerd's own containerd. All sockets are in
-/// `/run/containerd/s`, wherever containerd's own directories are. A killed shim leaves its socket there.
+/// Returns the sockets of the container shims that dockerd's own containerd has started. They are all in
+/// `/run/containerd/s`, wherever the directories of containerd are. A killed shim leaves its socket behind.
 fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
     let tasks = layout
         .run()
@@ -90,11 +90,10 @@ fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Removes all containers and networks through the engine's own API, on a best-effort basis.
+/// Removes all containers and networks through the engine's API, as far as possible.
 ///
-/// Only the engine can remove its firewall rules and bridges. On shutdown, an engine would first wait 10 s for
-/// each container that ignores `SIGTERM`. Anything that fails here is left to the forcible cleanup that
-/// follows.
+/// Only the engine can remove its firewall rules and bridges. If it had to stop its containers when it exits, it would
+/// wait 10 s for each that ignores `SIGTERM`. The forcible cleanup that follows handles whatever fails here.
 fn empty(address: &Address) {
     for container in list(address, "/containers/json?all=true", "Id") {
         delete(address, &format!("/containers/{container}?force=true&v=true"));

@@ -1,5 +1,5 @@
-//! Checks of times and durations: none is truncated to whole seconds, zero means zero, and all times are on the
-//! engine's clock.
+//! Checks of times and durations: they are not truncated to whole seconds, zero does not count as unset, and all times
+//! are on the engine's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,9 +67,9 @@ pub(super) const CHECKS: &[Check] = &[
     .config(&[ConfigFeature::HealthCheck]),
 ];
 
-/// A duration that is not a whole number of seconds.
+/// A duration that drivers must not truncate to whole seconds.
 const SPAN: Duration = Duration::from_millis(1900);
-/// How late a call may return. A default grace period or timeout used instead of the requested one would last longer.
+/// How late a call may return. A default that is used instead of the requested duration would last longer.
 const LATE: Duration = Duration::from_secs(9);
 
 async fn subsecond_timeouts(ctx: Ctx) -> CheckResult {
@@ -211,7 +211,7 @@ fn has_fraction(time: &SystemTime) -> bool {
     since.subsec_nanos() != 0
 }
 
-/// Asserts that not all of these times are whole seconds. By chance, two times are whole seconds in one of a
+/// Asserts that at least one of the times is not a whole second. Two times are whole seconds by chance in one of a
 /// million runs.
 fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
     let fine = times.iter().any(has_fraction);
@@ -278,7 +278,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the engine's time, rounded down to the second, from a command in a container.
+/// Returns the engine's current time, rounded down to the second, which a command in a container prints.
 async fn engine_time(ctx: &Ctx, id: &ContainerId) -> CheckResult<SystemTime> {
     let text = ctx.output_of(id, "date +%s").await?;
     let broken = |_| Verdict::Broken(format!("`date +%s` printed {text:?}"));
@@ -330,7 +330,7 @@ async fn engine_clock(ctx: Ctx) -> CheckResult {
         let stats = driver.container_stats(&clock).await?;
         times.push(("stats".to_owned(), stats.time));
     }
-    // Engines report some of the times without fractions, like the clock here.
+    // Like this clock, engines report some of the times in whole seconds.
     let to = engine_time(&ctx, &clock).await? + Duration::from_secs(1);
     for (about, time) in times {
         let within = from <= time && time <= to;
@@ -340,7 +340,7 @@ async fn engine_clock(ctx: Ctx) -> CheckResult {
             (from, time, to),
         )?;
     }
-    // Times returned by the engine are valid for `since`.
+    // A time that the engine has returned can be used for `since`.
     let Some(started) = exited.started_at else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
@@ -356,8 +356,8 @@ async fn engine_clock(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the times of a container's log lines.
-async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> {
+/// Returns the time of each line in a container's log.
+pub(super) async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> {
     let options = LogOptions::default().timestamps(true);
     let logs = ctx.driver().get_container_logs(id, options).await?;
     let mut times = Vec::new();
@@ -370,7 +370,7 @@ async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> 
     Ok(times)
 }
 
-/// Of five lines 0.3 s apart, at least two fall into the same second.
+/// A script that prints five lines 0.3 s apart, so that at least two of them are in the same second.
 const FIVE_LINES: &str = "for number in 1 2 3 4 5; do echo $number; sleep 0.3; done";
 
 async fn logs_subsecond_filters(ctx: Ctx) -> CheckResult {
@@ -381,14 +381,14 @@ async fn logs_subsecond_filters(ctx: Ctx) -> CheckResult {
     for (number, pair) in (1..).zip(times.windows(2)) {
         let [earlier, later] = pair else { continue };
         if earlier == later {
-            // Their order within the second is unknown.
+            // The order of times within the same second is unknown.
             continue;
         }
         let middle = *earlier + later.duration_since(*earlier).unwrap_or_default() / 2;
         let before: String = (1..=number).map(|line| format!("{line}\n")).collect();
         let after: String = (number + 1..=5).map(|line| format!("{line}\n")).collect();
         let split = |about: &str, actual: String, expected: &str| {
-            // A line in the same second may be on either side.
+            // A line that was printed in the same second may be included or not.
             let right = if fine {
                 actual == expected
             } else {
@@ -449,7 +449,7 @@ async fn events_subsecond_since(ctx: Ctx) -> CheckResult {
         let filter: EventFilter = own(&ctx).since(event.time);
         let mut replay = ctx.driver().events(&filter).await?;
         let first = next(&ctx, &mut replay).await?;
-        // Two events may have the same time.
+        // Two events may have the same time, so their order is not compared.
         let expected = events
             .iter()
             .take(position + 1)
@@ -476,7 +476,7 @@ async fn subsecond_health_check(ctx: Ctx) -> CheckResult {
             .await?
             .id;
         let about = format!("the health of {line:?}");
-        // An interval truncated to zero would select the engine's default interval, which is longer.
+        // If the interval were truncated to zero, the engine would use its own default, which is longer.
         let poll = || async {
             let now = ctx.get(&id).await?.health;
             let status = now.as_ref().map(|health| health.status);

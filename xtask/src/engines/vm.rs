@@ -1,0 +1,155 @@
+//! A virtual machine with cgroup v2 and systemd: user-mode Linux, which is a program and needs no virtualisation.
+//!
+//! The machine boots for one script and then powers off. Its disk is an image of a [root](super::root), and it exchanges
+//! files with the host through one directory, which is `/host` inside. Its kernel has no IPv4 packet filter, so its
+//! engines cannot isolate networks.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::host;
+use super::root::{self, Release};
+
+/// The service that runs the host's script.
+const SERVICE: &str = "[Unit]
+After=local-fs.target dbus.socket
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /etc/run-script
+ExecStopPost=/bin/sh -c 'sync; poweroff -f'
+[Install]
+WantedBy=multi-user.target
+";
+/// Mounts the directory that the kernel's command line names, and runs the script in it.
+const RUN_SCRIPT: &str = "
+mkdir -p /host
+mount -t hostfs none /host -o hostfs=$(sed 's/.*share=//; s/ .*//' /proc/cmdline)
+sh /host/script > /host/output 2>&1
+echo $? > /host/status
+";
+/// Services that start only when the script asks for them.
+const IDLE: [&str; 5] = [
+    "docker.service", "docker.socket", "containerd.service", "podman.socket", "docker-registry.service",
+];
+const MEMORY: &str = "mem=4G";
+/// The size of the disk. Only its used part takes space.
+const DISK: &str = "8G";
+
+/// Adds to a root what the machine needs to boot and to run a script.
+pub(super) fn prepare(root: &Path) -> Result<()> {
+    let units = root.join("etc/systemd/system");
+    let wanted = units.join("multi-user.target.wants");
+    fs::create_dir_all(&wanted)?;
+    fs::write(units.join("script.service"), SERVICE)?;
+    fs::write(root.join("etc/run-script"), RUN_SCRIPT)?;
+    std::os::unix::fs::symlink(
+        "/etc/systemd/system/script.service",
+        wanted.join("script.service"),
+    )?;
+    for unit in IDLE {
+        for target in ["multi-user.target.wants", "sockets.target.wants"] {
+            let link = units.join(target).join(unit);
+            if link.is_symlink() {
+                fs::remove_file(link)?;
+            }
+        }
+    }
+    fs::write(root.join("etc/fstab"), "/dev/ubda / ext4 rw 0 0\n")?;
+    fs::create_dir_all(root.join("etc/docker"))?;
+    fs::write(
+        root.join("etc/docker/daemon.json"),
+        r#"{"iptables":false,"ip6tables":false}"#,
+    )?;
+    fs::create_dir_all(root.join("etc/containers/containers.conf.d"))?;
+    fs::write(
+        root.join("etc/containers/containers.conf.d/vm.conf"),
+        "[network]\nfirewall_driver = \"none\"\n",
+    )?;
+    fs::write(
+        root.join("etc/containers/registries.conf.d/vm.conf"),
+        "[[registry]]\nlocation = \"127.0.0.1:5000\"\ninsecure = true\n",
+    )?;
+    // The kernel's modules are not where modprobe looks for them.
+    let modules = root.join("usr/lib/modules");
+    fs::create_dir_all(&modules)?;
+    for kernel in fs::read_dir(root.join("usr/lib/uml/modules"))? {
+        let name = kernel?.file_name();
+        let target = Path::new("/usr/lib/uml/modules").join(&name);
+        std::os::unix::fs::symlink(target, modules.join(&name))?;
+    }
+    Ok(())
+}
+
+/// Boots the machine, runs a script in it, and returns the script's output. `share`: an empty directory, which is
+/// `/host` in the machine.
+pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<String> {
+    host::require_root("a virtual machine needs root")?;
+    let system = root::ensure_root(Release::ForkyVm, false)?;
+    fs::write(share.join("script"), script)?;
+    let disk = share.join("disk");
+    root::run(
+        Command::new("mke2fs")
+            .args(["-q", "-t", "ext4", "-O", "^has_journal", "-d"])
+            .arg(&system)
+            .arg(&disk)
+            .arg(DISK),
+    )?;
+    let console = File::create(share.join("console"))?;
+    let mut command = Command::new("setpriv");
+    // The machine ends with this process.
+    command.args([
+        "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--net", "--mount",
+    ]);
+    root::add_root(&mut command, &system, &[share]);
+    let machine = command
+        .args([
+            "linux.uml", "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "seccomp=on", MEMORY,
+        ])
+        .arg(format!("ubd0={}", disk.display()))
+        .arg(format!("share={}", share.display()))
+        .env("PATH", host::program_path())
+        .stdin(Stdio::null())
+        .stdout(console.try_clone()?)
+        .stderr(console)
+        .spawn()
+        .context("the virtual machine cannot be started")?;
+    let mut machine = Machine(machine);
+    let until = Instant::now() + deadline;
+    while machine.0.try_wait()?.is_none() {
+        ensure!(
+            Instant::now() < until,
+            "the virtual machine did not finish within {deadline:?}"
+        );
+        thread::sleep(Duration::from_millis(200));
+    }
+    let text = |name: &str| fs::read_to_string(share.join(name)).unwrap_or_default();
+    fs::remove_file(&disk)?;
+    let status = text("status");
+    ensure!(
+        status.trim() == "0",
+        "the script in the virtual machine failed (status {:?}): {}{}",
+        status.trim(),
+        text("output"),
+        text("console")
+            .lines()
+            .rev()
+            .take(10)
+            .collect::<Vec<_>>()
+            .join(" | "),
+    );
+    Ok(text("output"))
+}
+
+struct Machine(Child);
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
