@@ -112,7 +112,7 @@ impl DockerConfig {
     /// Returns the proxy variables for the containers of an engine.
     pub(crate) fn proxy_variables(&self, address: &Address) -> Vec<(String, String)> {
         match self.proxies {
-            true => docker_file::proxies(&detect::Host, &address.to_string()),
+            true => docker_file::proxies(&detect::Host, address),
             false => Vec::new(),
         }
     }
@@ -210,8 +210,9 @@ impl DockerConfig {
         /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is the file
         /// of the `docker` command, so the driver can pull every image that `docker pull` can.
         registry_credentials_file(self, file: impl Into<PathBuf>) { self.credentials = Some(file.into()); }
-        /// Sets whether containers get the variables of the `docker` command's proxy settings, such as `HTTP_PROXY`. A
-        /// variable that a config sets itself is kept. By default they get none.
+        /// Sets whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
+        /// would set from its `config.json`. Variables in a container's own config take precedence. By
+        /// default they get none.
         docker_proxies(self, yes: bool) { self.proxies = yes; }
         /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
         /// file and runs no credential helper.

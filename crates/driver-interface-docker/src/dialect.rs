@@ -7,8 +7,8 @@ use driver_interface_types::VolumeOwner;
 
 use crate::translate::exec::{ExecRecord, Phase};
 
-/// The behaviour of one kind of engine where Docker and Podman differ. Code checks the behaviour that it
-/// needs, never the kind of engine.
+/// How an engine of one kind (Docker or Podman) behaves where the two differ. The driver's code checks these fields,
+/// never which engine it is.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -19,25 +19,25 @@ pub(crate) struct Dialect {
     /// Whether the engine has Podman's own endpoints besides Docker's.
     pub(crate) libpod: bool,
 
-    /// Whether networks reliably isolate their containers from other networks.
+    /// Whether a container on one network reliably cannot reach the containers on other networks.
     ///
-    /// On Docker they do, and containers of the default network cannot reach each other. Podman cannot isolate
+    /// On Docker this holds, and not even containers of the default network can reach each other. Podman cannot isolate
     /// containers within a network, so each session has its own default network, and every network has the option
-    /// `isolate`. When the last container of *any* isolated network exits, Podman's network backend drops the
-    /// isolation rules. Until the next container starts, containers of different networks can reach each other by
+    /// `isolate`. When the last container of *any* isolated network exits, Podman's network backend drops the isolation
+    /// rules of all networks. Until the next container starts, containers of different networks can reach each other by
     /// address (seen with netavark 1.4 and iptables).
     pub(crate) isolates_networks: bool,
     /// Whether each session needs a default network of its own.
     pub(crate) network_per_session: bool,
     /// Whether the engine refuses to create a container whose network does not exist yet.
     pub(crate) creation_needs_network: bool,
-    /// The option that isolates a bridge network from other networks, or `None` if it needs none.
+    /// The option that isolates a bridge network from other networks, or `None` if no option is needed.
     pub(crate) isolation_option: Option<(&'static str, &'static str)>,
-    /// The option set on the driver's default network.
+    /// The option that the driver sets on its default network.
     pub(crate) default_network_option: (&'static str, &'static str),
 
-    /// Whether the engine has an option for the owner of a new volume. Docker has none: it copies the owner
-    /// of the image's directory to an empty volume when it creates a container that mounts the volume there.
+    /// Whether the engine has an option for the owner of a new volume. Docker has none: when it creates a container, it
+    /// gives an empty volume the owner of the image's directory at the mount point.
     pub(crate) takes_volume_owner: bool,
 
     /// Whether the engine runs health checks. Podman uses systemd timers, which are usually unavailable where
@@ -45,60 +45,60 @@ pub(crate) struct Dialect {
     pub(crate) runs_health_checks: bool,
     /// Whether the API accepts the text of a seccomp profile. Podman expects a path on its host.
     pub(crate) takes_seccomp_text: bool,
-    /// Whether a container can choose its runtime.
+    /// Whether a config can select the OCI runtime of its container.
     pub(crate) selects_runtime: bool,
-    /// Whether a tmpfs mount can have a numeric owner and group. Podman can only assign it to the container's
-    /// user. By default, Podman also copies the image's files to the mount.
+    /// Whether a tmpfs mount can have a numeric owner and group. Podman can only make the container's user the owner.
+    /// By default, Podman also copies the image's files to the mount.
     pub(crate) numeric_tmpfs_owner: bool,
-    /// The `nproc` ulimit sent whenever a config sets another ulimit. Without it, Podman applies 1048576, and
-    /// the container fails to start if that exceeds the limit of Podman's service.
+    /// The `nproc` ulimit to add if a config sets only other ulimits; `None`: add none. Without it, Podman applies
+    /// 1048576, and the container fails to start if that exceeds the limit of Podman's service.
     pub(crate) process_limit: Option<u64>,
-    /// The parts of an error message that show that a creation failed because the engine has no init program.
-    /// Podman does not report this earlier.
+    /// Texts in the engine's error message that show that a container could not be created because the engine has no
+    /// init program. Podman only reports this when a container is created.
     init_errors: &'static [&'static str],
 
-    /// Whether the engine reads the end of a log correctly. If a line is longer than 8 KiB or unfinished,
-    /// Podman miscounts and joins lines.
+    /// Whether the engine returns the right lines when only the end of a log is requested. Podman miscounts and joins
+    /// lines if a line is longer than 8 KiB or unfinished.
     pub(crate) tail_works: bool,
-    /// A followed log is guaranteed complete for this long after the container was last seen running; `None`:
-    /// always. Podman stops its log reader a quarter of a second after the container exits, or immediately if the
-    /// container is not running. The reader then skips entries at random before it stops.
+    /// For how long after a container was last seen running a followed log is certain to be complete; `None`: always.
+    /// Podman stops its log reader a quarter of a second after the container exits, or immediately if the container is
+    /// not running. Before it stops, the reader skips entries at random.
     pub(crate) follow_min_uptime: Option<Duration>,
 
     /// Whether the engine sends the response headers of `/events` immediately. Podman sends them with the
     /// first event and queues events until then.
     pub(crate) sends_event_headers_early: bool,
-    /// Whether the engine discards past events early. Docker keeps a few hundred events, and none across its
-    /// own restart. Podman keeps all of them for a long time.
+    /// Whether the engine soon discards past events. Docker keeps only the last few hundred events, and loses them when
+    /// it restarts. Podman keeps all events for a long time.
     pub(crate) discards_events: bool,
-    /// How long after a container's exit the engine may still detect that it ran out of memory; `None`: never. Docker
-    /// receives exits and out-of-memory events over different channels. On a busy host, the out-of-memory event came
-    /// up to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not record it for the container.
+    /// How long after a container's exit the engine may still report that it ran out of memory; `None`: never. Docker
+    /// receives exits and out-of-memory events over different channels. On a busy host, the out-of-memory event came up
+    /// to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not record it for the container.
     pub(crate) late_out_of_memory: Option<Duration>,
 
     /// Whether the engine reports the progress of a pull. Podman is silent while it copies a layer.
     pub(crate) reports_pull_progress: bool,
-    /// Whether archives contain the files' owners. Podman archives every file as owned by root.
+    /// Whether the engine's archives contain the files' owners. Podman archives every file as owned by root.
     pub(crate) packs_owners: bool,
-    /// Whether the engine's archive API sees tmpfs mounts of a running container. Podman enters the mount
-    /// namespace; Docker sees the directory underneath.
+    /// Whether the engine's archive API sees tmpfs mounts of a running container. Podman enters the container's mount
+    /// namespace; Docker sees the directory underneath the mount.
     pub(crate) archives_tmpfs: bool,
-    /// The directories of kernel file systems that the engine archives as empty.
+    /// The directories, such as `/proc` or `/sys`, whose contents the engine leaves out of archives.
     left_out: &'static [&'static str],
-    /// Whether the engine interprets file paths as patterns. Podman passes the paths of stats and archives to
-    /// Go's `filepath.Glob`.
+    /// Whether the engine interprets file paths as glob patterns. Podman passes the paths of stat and archive requests
+    /// to Go's `filepath.Glob`.
     globs_paths: bool,
 
     /// Whether the engine records the exit of a detached exec. Podman keeps reporting it as running.
     pub(crate) records_detached_exit: bool,
-    /// How long a command must have been running before its input is forwarded. Podman begins to read a
-    /// command's output only after starting it. If the command exits before all of its input is consumed,
-    /// Podman stops reading and loses the remaining output.
+    /// How long a command must have been running before the driver forwards its input; `None`: no delay. Podman begins
+    /// to read a command's output only after starting the command. If the command exits before all of its input is
+    /// consumed, Podman stops reading and loses the remaining output.
     pub(crate) input_delay: Option<Duration>,
     /// Whether the engine appends its own error message to a command's output if it stopped reading the output too
     /// early.
     appends_error_to_output: bool,
-    /// Returns the phase of a command from its record.
+    /// Determines the phase of a command from the engine's record of it.
     pub(crate) exec_phase: fn(&ExecRecord) -> Phase,
 }
 
@@ -147,7 +147,7 @@ impl Dialect {
         takes_seccomp_text: false,
         selects_runtime: false,
         numeric_tmpfs_owner: false,
-        // Far above the usual pids limits, and most services may set it.
+        // This is far above the usual pids limits, and low enough that most Podman services may set it.
         process_limit: Some(32_768),
         init_errors: &["catatonit", "init binary"],
         tail_works: false,
@@ -166,14 +166,14 @@ impl Dialect {
         exec_phase: ExecRecord::phase_on_podman,
     };
 
-    /// Podman 5, as far as it was seen to differ from Podman 4.
+    /// The dialect of Podman 5: that of Podman 4, with the differences observed so far.
     pub(crate) const PODMAN_5: &'static Self = &Self {
         records_detached_exit: true,
         ..*Self::PODMAN
     };
 
-    /// Returns the options that set the owner of a new volume, or `None` if the engine has none. Without
-    /// `nocopy` on the volume, Podman would copy the image's files to it, even if the mount forbids that.
+    /// Returns the options that make `owner` the owner of a new volume, or `None` if the engine has no such options.
+    /// Without `nocopy`, Podman would copy the image's files to the volume, even if the mount forbids copying.
     pub(crate) fn volume_options(&self, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
         let VolumeOwner { uid, gid } = owner;
         let options = [
@@ -183,14 +183,14 @@ impl Dialect {
         self.takes_volume_owner.then_some(options)
     }
 
-    /// Returns whether a creation failed because the engine has no init program.
+    /// Returns whether `message`, the error of a failed container creation, shows that the engine has no init program.
     pub(crate) fn lacks_init(&self, message: &str) -> bool {
         self.init_errors.iter().any(|phrase| message.contains(phrase))
     }
 
-    /// Returns a path for a request. If the engine interprets paths as patterns, the path is escaped to match only
-    /// itself. Podman rejects every path that contains a `*`, even an escaped one, so a `*` is replaced by a
-    /// character class that matches nothing else.
+    /// Returns `path` in the form to send to the engine. If the engine interprets paths as patterns, this is a pattern
+    /// that matches only `path`. Podman rejects every path that contains a `*`, even an escaped one, so a `*` is
+    /// replaced by a character class that matches nothing else.
     pub(crate) fn pattern_of<'a>(&self, path: &'a str) -> Cow<'a, str> {
         if !self.globs_paths || !is_pattern(path) {
             return Cow::Borrowed(path);
@@ -206,8 +206,8 @@ impl Dialect {
         Cow::Owned(pattern)
     }
 
-    /// Returns a path for a stat that does not follow a link in the last component. Unless that component is
-    /// a pattern, Podman follows the link, and does not always report that it did.
+    /// Returns `path` in the form to send for a stat that must not follow a link in the last component. Podman follows
+    /// such a link, and does not always report that it did, unless the last component is a pattern.
     pub(crate) fn exact_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let pattern = self.pattern_of(path);
         match path.rsplit_once('/') {
@@ -219,13 +219,14 @@ impl Dialect {
         }
     }
 
-    /// Returns whether a path is on a kernel file system that the engine archives as empty.
+    /// Returns whether a path is under a directory such as `/proc` or `/sys`, whose contents the engine leaves out of
+    /// archives.
     pub(crate) fn leaves_out(&self, path: &str) -> bool {
         let first = path.split('/').nth(1).unwrap_or_default();
         self.left_out.contains(&first)
     }
 
-    /// Returns the position in a command's output where the engine's own error message begins.
+    /// Returns where the engine's own error message begins in a command's output, or `None` if it has none.
     pub(crate) fn engine_error(&self, output: &[u8]) -> Option<usize> {
         const BEGINS: &[u8] = b"Error: ";
         let last = output
@@ -238,7 +239,7 @@ impl Dialect {
     }
 }
 
-/// Returns whether a path contains pattern characters.
+/// Returns whether a path contains glob pattern characters.
 pub(crate) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '\\'])
 }

@@ -26,7 +26,7 @@ use inner::Inner;
 
 /// A driver that runs containers on Docker Engine or Podman.
 ///
-/// Clones share the same driver. Which optional operations it supports depends on the engine; see
+/// Clones share the same driver. Which optional operations the driver supports depends on the engine; see
 /// [`capabilities`](driver_interface_types::ContainerDriver::capabilities).
 #[derive(Clone)]
 pub struct DockerDriver {

@@ -33,7 +33,7 @@ pub(crate) use system::{SystemRecord, VersionRecord, version};
 use crate::dialect::Dialect;
 use crate::wire::{Answer, EngineError, Payload, Query, Refusal, Wire};
 
-/// How many times, and how far apart, to repeat a query while the engine is in a transitional state.
+/// How many times to repeat a query while the engine is in a transitional state, and the pause in between.
 const SETTLING: u32 = 50;
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
@@ -58,8 +58,8 @@ impl Engine {
         &self.wire
     }
 
-    /// Performs a query and reads the whole list it returns. Some engines respond with 404 if an entry is removed
-    /// meanwhile.
+    /// Performs a query, and reads the whole list it returns. Repeats it if the engine responds with 404, as some
+    /// engines do if an entry is removed during the query.
     async fn ask_list(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(
             || self.wire.list(target),
@@ -68,7 +68,7 @@ impl Engine {
         .await
     }
 
-    /// Performs a query that may involve containers, and reads the whole response.
+    /// Performs a query that may involve containers, repeats it if necessary, and reads the whole response.
     async fn ask(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(
             || self.wire.call(Method::GET, target, Payload::Nothing),
@@ -78,8 +78,8 @@ impl Engine {
     }
 }
 
-/// Performs a query, and repeats it while a container changes its state. Engines inspect all containers even
-/// when only networks are requested.
+/// Performs a query, and repeats it while `is_settling` returns true for the engine's refusal, because a container is
+/// changing its state. Engines inspect all containers even when only networks are requested.
 async fn settled<T, F>(ask: impl Fn() -> F, is_settling: impl Fn(&Refusal) -> bool) -> Result<T, EngineError>
 where
     F: Future<Output = Result<T, EngineError>>,
@@ -96,9 +96,9 @@ where
     found
 }
 
-/// Returns whether an inspection failed only temporarily. Podman cannot inspect a container while its network is
-/// being taken down, because its configured and actual networks differ. An inspection also fails if the main
-/// process exits in the meantime.
+/// Returns whether `message` shows that an inspection failed only temporarily. Podman cannot inspect a container while
+/// its network is being taken down, because its configured and actual networks differ. An inspection also fails if the
+/// main process exits in the meantime.
 fn is_settling(message: &str) -> bool {
     let network = message.contains("network inspection mismatch");
     let process = message.contains("/proc/")

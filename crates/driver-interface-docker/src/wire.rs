@@ -1,9 +1,8 @@
-//! A minimal HTTP/1 client, over a Unix socket, TCP,
-//! TLS, SSH or a named pipe.
+//! A minimal HTTP/1 client, over a Unix socket, TCP, TLS, SSH or a named pipe.
 //!
-//! This is the only module that knows the engine's address. It adds the API version, limits how much memory a
-//! response may take, distinguishes the engine's own responses from those of a proxy, and counts the changes
-//! that were sent.
+//! This is the only module that knows the engine's address. It adds the API version, limits how much memory a response
+//! may take, distinguishes the engine's own responses from those of a proxy, and counts the requests for changes that
+//! it sends.
 
 mod address;
 mod call;

@@ -13,9 +13,9 @@ use crate::background;
 /// still be completed if the engine responds late.
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// A new resource whose caller may no longer wait for it. Unless the resource is [kept](Self::keep), its creation is
-/// rolled back in the [background]. Return a `Rollback` from the work of a [change](crate::Runner::change), which drops
-/// the output if its caller no longer waits.
+/// A newly created resource that is removed in the [background] when this value is dropped, unless it was
+/// [kept](Self::keep). Return it from the future passed to [`Runner::change`](crate::Runner::change): if the caller has
+/// stopped waiting, the output is dropped, and so the creation is undone.
 #[must_use = "dropping it removes the resource"]
 pub struct Rollback<T> {
     value: T,

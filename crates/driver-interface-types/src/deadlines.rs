@@ -72,7 +72,7 @@ deadlines! {
     create: 2 * 60,
     /// Starting, signalling, pausing or unpausing a container; 1 min.
     start: 60,
-    /// The time a stop may take after its grace period, and the time to kill a command that timed out; 20 s.
+    /// The time a stop may take after its grace period, and the time allowed for killing a command that timed out; 20 s.
     stop_margin: 20,
     /// Removing a resource; 1 min.
     remove: 60,

@@ -51,8 +51,8 @@ pub struct ConnectOptions {
     pub deadlines: Deadlines,
     /// The registry credentials of pulls that are given none.
     pub credentials: CredentialSource,
-    /// Whether containers get the variables of the `docker` command's proxy settings, such as `HTTP_PROXY`; `false`
-    /// unless set.
+    /// Whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
+    /// would set; `false` unless set.
     pub proxies: bool,
 }
 
@@ -77,8 +77,8 @@ impl ConnectOptions {
         deadlines(self, deadlines: Deadlines) { self.deadlines = deadlines; }
         /// Sets the registry credentials of pulls that are given none.
         credentials(self, source: CredentialSource) { self.credentials = source; }
-        /// Sets whether containers get the variables of the `docker` command's proxy settings. A variable that a config
-        /// sets itself is kept.
+        /// Sets whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
+        /// would set from its `config.json`. Variables in a container's own config take precedence.
         proxies(self, yes: bool) { self.proxies = yes; }
     }
 
@@ -128,9 +128,13 @@ impl ConnectOptions {
                         let problem = format!("{name:?} is not a parameter; known: {}", known.join(", "));
                         return Err(invalid(problem).into());
                     };
-                    *deadline = humantime::parse_duration(&value).map_err(|error| {
+                    let given = humantime::parse_duration(&value).map_err(|error| {
                         invalid(format!("`{name}` must be a duration such as `5s`: {error}"))
                     })?;
+                    if given.is_zero() {
+                        return Err(invalid(format!("`{name}` must be longer than zero")).into());
+                    }
+                    *deadline = given;
                 }
             }
         }
@@ -312,8 +316,8 @@ mod tests {
                 .allow_bind_root("/srv/b")
         );
         for invalid in [
-            "x=1", "namespace=%20", "connect_deadline=2", "lunch_deadline=2s", "credentials=file",
-            "proxies=1", "Namespace=ci",
+            "x=1", "namespace=%20", "connect_deadline=2", "connect_deadline=0s", "lunch_deadline=2s",
+            "credentials=file", "proxies=1", "Namespace=ci",
         ] {
             let error = ConnectOptions::default().query(invalid).unwrap_err();
             assert_eq!(error.code(), "CONFIGURATION_ERROR", "{invalid}");

@@ -15,7 +15,7 @@ use crate::engines_command::default_state_dir;
 use crate::require;
 
 /// How long the suite may take in the virtual machine, for both engines.
-const VM_DEADLINE: Duration = Duration::from_secs(80 * 60);
+const VM_DEADLINE: Duration = Duration::from_secs(60 * 60);
 /// How many checks run concurrently in the virtual machine, which has one processor.
 const VM_JOBS: usize = 3;
 /// The engines in the virtual machine: the name in the report, and the address.

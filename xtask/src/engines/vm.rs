@@ -5,7 +5,7 @@
 //! engines cannot isolate networks.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -91,12 +91,12 @@ pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<Stri
     host::require_root("a virtual machine needs root")?;
     let system = root::ensure_root(Release::ForkyVm, false)?;
     fs::write(share.join("script"), script)?;
-    let disk = share.join("disk");
+    let disk = Disk(share.join("disk"));
     root::run(
         Command::new("mke2fs")
             .args(["-q", "-t", "ext4", "-O", "^has_journal", "-d"])
             .arg(&system)
-            .arg(&disk)
+            .arg(&disk.0)
             .arg(DISK),
     )?;
     let console = File::create(share.join("console"))?;
@@ -110,7 +110,7 @@ pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<Stri
         .args([
             "linux.uml", "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "seccomp=on", MEMORY,
         ])
-        .arg(format!("ubd0={}", disk.display()))
+        .arg(format!("ubd0={}", disk.0.display()))
         .arg(format!("share={}", share.display()))
         .env("PATH", host::program_path())
         .stdin(Stdio::null())
@@ -128,7 +128,7 @@ pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<Stri
         thread::sleep(Duration::from_millis(200));
     }
     let text = |name: &str| fs::read_to_string(share.join(name)).unwrap_or_default();
-    fs::remove_file(&disk)?;
+    drop(disk);
     let status = text("status");
     ensure!(
         status.trim() == "0",
@@ -145,6 +145,16 @@ pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<Stri
     Ok(text("output"))
 }
 
+/// The machine's disk, which is removed on drop.
+struct Disk(PathBuf);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The running machine, which is killed on drop.
 struct Machine(Child);
 
 impl Drop for Machine {

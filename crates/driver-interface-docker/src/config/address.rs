@@ -82,7 +82,12 @@ fn host_and_port(text: &str) -> std::result::Result<(&str, Option<u16>), String>
             let (host, port) = rest
                 .split_once(']')
                 .ok_or("must close the bracket of its IPv6 address")?;
-            (host, port.strip_prefix(':'))
+            match port.strip_prefix(':') {
+                None if !port.is_empty() => {
+                    return Err("must have nothing but a port after the bracket".to_owned());
+                }
+                port => (host, port),
+            }
         }
         None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -156,7 +161,8 @@ mod tests {
         let tls = TlsSettings::of_environment(&crate::config::detect::tests::Fake::default());
         for text in [
             "ssh://-oProxyCommand=x", "ssh://h/a;b", "ssh://h/$(x)", "ssh://-l@h", "ssh://a b@h",
-            "ssh://u:p@h", "ssh://", "ssh://me@", "ssh://h:0", "tcp://u:p@h:1", "https://u:p@h:1",
+            "ssh://u:p@h", "ssh://", "ssh://me@", "ssh://h:0", "ssh://[::1]x:22", "tcp://[::1]2377",
+            "tcp://u:p@h:1", "https://u:p@h:1",
         ] {
             let error = parse(text, "test", &tls).unwrap_err();
             assert_eq!(error.code(), "CONFIGURATION_ERROR", "{text}");

@@ -48,7 +48,9 @@ pub(super) struct Host;
 
 impl HostEnvironment for Host {
     fn var(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
+        // A value that is not UTF-8 must not count as unset: it may ask for TLS.
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        Some(value.to_string_lossy().into_owned())
     }
 
     fn home(&self) -> Option<PathBuf> {

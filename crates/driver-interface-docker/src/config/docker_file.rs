@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::detect::HostEnvironment;
+use crate::wire::Address;
 
 /// The settings that concern the driver.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -85,9 +86,11 @@ impl DockerFile {
 }
 
 /// Returns the proxy variables that the `docker` command would set in containers of an engine.
-pub(super) fn proxies(host: &dyn HostEnvironment, engine: &str) -> Vec<(String, String)> {
+pub(super) fn proxies(host: &dyn HostEnvironment, engine: &Address) -> Vec<(String, String)> {
+    // That command does not distinguish TLS here, and has no settings for single hosts that it reaches over SSH.
+    let engine = engine.to_string().replacen("https://", "tcp://", 1);
     let file = directory(host).map(|directory| directory.join("config.json"));
-    file.map_or_else(Vec::new, |file| read(host, &file).proxies_of(engine).to_vec())
+    file.map_or_else(Vec::new, |file| read(host, &file).proxies_of(&engine).to_vec())
 }
 
 /// Reads the settings. Like the `docker` command, works without them if they cannot be parsed.

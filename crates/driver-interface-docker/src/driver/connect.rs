@@ -1,13 +1,13 @@
 //! Finding the engine and negotiating an API version with it.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use driver_interface_errors::{
     ConfigurationError, ConnectionError, DriverError, Hint, Result, UnsupportedError,
 };
 use driver_interface_kit::{KeyLocks, Ownership, process_owner};
-use driver_interface_types::{EngineInfo, NetworkId};
+use driver_interface_types::{Deadlines, EngineInfo, NetworkId};
 
 use super::containers::HostFiles;
 use super::exec::Sessions;
@@ -29,7 +29,15 @@ const NEWEST: ApiVersion = ApiVersion::new(1, 53);
 
 const OPERATION: &str = "connect";
 
-pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
+/// The longest deadline. Longer ones could not be added to a time.
+const MAX_DEADLINE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+pub(super) async fn connect(mut config: DockerConfig) -> Result<Inner> {
+    for name in Deadlines::NAMES {
+        if let Some(deadline) = config.deadlines.by_name(name) {
+            *deadline = MAX_DEADLINE.min(*deadline);
+        }
+    }
     let network = match &config.network {
         Some(name) => NetworkId::new(name.as_str())?.to_string(),
         None => config.namespace.name_prefix(),

@@ -71,7 +71,7 @@ type Opening = BoxFuture<'static, std::result::Result<ObjectStream, EngineError>
 
 enum Connection {
     None,
-    /// The stream was requested. Podman only responds with the first event.
+    /// The stream was requested. Podman responds only once there is an event.
     Opening(Opening),
     Open(ObjectStream),
 }
@@ -81,17 +81,17 @@ struct Feed {
     engine: Engine,
     ownership: Ownership,
     filter: EventFilter,
-    /// The position of the last event received.
+    /// The position of the last event received; at first, the position that the caller requested.
     position: Position,
     connection: Connection,
-    /// Events before this time are dropped, in nanoseconds since the epoch.
+    /// Events from before this time, in nanoseconds since the epoch, are dropped.
     floor: u64,
-    /// The time until which the feed waits for the event at the position among the engine's past events.
+    /// The time until which the feed searches the engine's past events for the event at `position`.
     seeking: Option<Instant>,
-    /// The events received while seeking.
+    /// The events received during that search.
     held: Vec<EventRecord>,
     ready: VecDeque<Event>,
-    /// The time since which no connection could be established.
+    /// The time since which no connection could be established, or `None` if the engine is reachable.
     unreachable: Option<Instant>,
     max_wait: Duration,
     pause: Duration,
@@ -115,7 +115,7 @@ impl Feed {
         }
     }
 
-    /// Connects for the first time. `is_new`: whether no past events are requested.
+    /// Connects for the first time. `is_new`: whether the caller requested only new events.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
         if !self.engine.dialect().sends_event_headers_early {
@@ -128,12 +128,12 @@ impl Feed {
         if is_new { Ok(()) } else { self.check_gap().await }
     }
 
-    /// Reports a gap if the engine may have discarded events since the position.
+    /// Queues a gap event if the engine may have discarded events after `position`.
     async fn check_gap(&mut self) -> std::result::Result<(), EngineError> {
         if self.position.key.is_some() || !self.engine.dialect().discards_events {
             return Ok(());
         }
-        // For a time in the future, the engine would not respond until then, but it has not discarded any events.
+        // If `position` is in the future, the engine only responds then; it has discarded no events in that case.
         let has_events_before = timeout(
             CURSOR_SEARCH_TIMEOUT,
             self.engine.has_events_before(self.position.time()),
@@ -225,7 +225,7 @@ impl Feed {
         }
     }
 
-    /// Stops waiting for the event of the cursor, which the engine no longer has, and continues with later events.
+    /// Ends the search for the cursor's event, which the engine no longer has: reports a gap, then the later events.
     fn give_up(&mut self) {
         self.seeking = None;
         self.ready.extend(self.position.gap());
@@ -246,7 +246,7 @@ impl Feed {
         }
     }
 
-    /// Reconnects, retrying for as long as the engine may be restarting.
+    /// Reconnects after `failure` or a regular end of the stream, retrying for as long as the engine may be restarting.
     async fn reconnect(&mut self, failure: Option<EngineError>) -> Result<()> {
         self.connection = Connection::None;
         let mut failure = failure;

@@ -9,19 +9,19 @@ use crate::translate::records::{ContainerRecord, NetworkRecord, VolumeRecord};
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Returns the container with exactly that id, if this namespace created it.
+    /// Returns the container with exactly that id, or `None` if this namespace has no such container.
     pub(super) async fn find_container(&self, requested: &str) -> Result<Option<ContainerRecord>> {
         let found = self.find_own(requested).await?;
         Ok(found.filter(|record| record.id == requested))
     }
 
-    /// Returns the container with exactly that name, if this namespace created it.
+    /// Returns the container with exactly that name, or `None` if this namespace has no such container.
     pub(super) async fn find_named(&self, name: &str) -> Result<Option<ContainerRecord>> {
         let found = self.find_own(name).await?;
         Ok(found.filter(|record| record.plain_name() == name))
     }
 
-    /// Returns the container that the engine finds, if this namespace created it. Engines also accept prefixes.
+    /// Returns the container that the engine finds, if it belongs to this namespace. Engines also accept id prefixes.
     async fn find_own(&self, requested: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(requested).await {
@@ -57,7 +57,7 @@ impl Inner {
             .ok_or_else(|| VolumeNotFoundError::new(requested).into())
     }
 
-    /// Returns all networks of this namespace except the default networks.
+    /// Returns all networks of this namespace except its default networks.
     pub(super) async fn own_networks(&self) -> Result<Vec<NetworkRecord>> {
         let found = self.all_own_networks().await?;
         Ok(found
@@ -74,8 +74,8 @@ impl Inner {
         Ok(found)
     }
 
-    /// Returns the network with exactly that id. Searches the list, because an inspection would also accept
-    /// names and id prefixes.
+    /// Returns the network of this namespace with exactly that id. Searches the list, because an inspection would also
+    /// accept names and id prefixes.
     pub(super) async fn network(&self, requested: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
         let found = own.into_iter().find(|network| network.id == requested);

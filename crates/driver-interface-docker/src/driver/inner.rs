@@ -25,11 +25,11 @@ pub(super) struct Inner {
     pub(super) deadlines: Deadlines,
     pub(super) policy: ValidationPolicy,
     pub(super) files: HostFiles,
-    /// The name of the default network, or its prefix.
+    /// The name of the default network or, if each session has its own, the prefix of these names.
     pub(super) network: String,
-    /// The file with registry credentials.
+    /// The file with registry credentials, if any.
     pub(super) credentials: Option<PathBuf>,
-    /// The variables that containers get unless their config sets them.
+    /// The proxy variables that containers get unless their config sets them.
     pub(super) proxies: Vec<(String, String)>,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,

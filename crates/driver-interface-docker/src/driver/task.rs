@@ -1,4 +1,4 @@
-//! Runs the driver's operations through the kit, under the driver's name.
+//! Runs the driver's operations with the kit's `Runner`, which adds the driver's name to errors.
 
 use std::future::Future;
 use std::time::Duration;

@@ -112,7 +112,7 @@ impl Inner {
         Err(self.error(Operation::CreateVolume, name, failure))
     }
 
-    /// Removes a volume if this operation created it. Returns whether the volume was removed.
+    /// Removes the volume `name` if the creation `operation` created it. Returns whether the volume was removed.
     pub(super) async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
         match self.find_volume(name).await {
             Ok(Some(record))
@@ -159,7 +159,7 @@ fn taken(name: &str) -> VolumeCreationError {
     VolumeCreationError::new(name, "the name is taken").with_hint(Hint::NameTaken)
 }
 
-/// Returns the error for a volume whose owner could not be set.
+/// Returns the error for a volume whose owner is `found` instead of `owner`.
 fn owner_not_applied(record: &VolumeRecord, owner: VolumeOwner, found: Option<VolumeOwner>) -> DriverError {
     let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
     let reason = format!(

@@ -26,7 +26,7 @@ pub(crate) struct Download {
 }
 
 impl Engine {
-    /// Returns the file at a path, with its target if it is a link, or `None` if it does not exist.
+    /// Describes the file at a path, including the target if it is a link. Returns `None` if there is no such file.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
         let requested = self.dialect.exact_path(path);
         let Some(mut stat) = self.stat_as(id, &requested).await? else {
@@ -55,15 +55,15 @@ impl Engine {
             .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let answer = self.wire.send(request).await?;
         match answer.status() {
-            // Podman responds with this for a dangling link, but still describes the link.
+            // Podman responds with 404 for a dangling link, but still describes the link.
             StatusCode::NOT_FOUND => PathStat::found(answer.headers()),
             status if status.is_success() => described(&answer).map(Some),
             _ => Err(self.with_message(&target, answered(answer).await.err()).await),
         }
     }
 
-    /// Returns the error of a failed stat with the engine's message. The response to a stat has no body, so this
-    /// requests the content, which the engine refuses with a message.
+    /// Returns the error of a failed stat, with the engine's message if possible. The response to a stat has no body,
+    /// so this requests the content, which the engine refuses with a message.
     async fn with_message(&self, target: &Query, failure: Option<EngineError>) -> EngineError {
         let text = self.wire.open(Method::GET, target, Payload::Nothing).await.err();
         match (text, failure) {
@@ -76,8 +76,9 @@ impl Engine {
         }
     }
 
-    /// Returns the target that Podman reports for a link, with all further links resolved. Podman reports it only
-    /// if the path is not a pattern, and not for every link of a container that is not running.
+    /// Returns the target that Podman reports for a link, with all further links resolved, or `None` if it reports
+    /// none. Podman reports one only if the path is not a pattern, and not for every link of a container that is not
+    /// running.
     async fn evaluated(&self, id: &str, path: &str) -> Option<String> {
         if is_pattern(path) {
             return None;
@@ -87,7 +88,7 @@ impl Engine {
         (target != path).then(|| target.to_owned())
     }
 
-    /// Returns a link's target as recorded in an archive of its directory.
+    /// Returns a link's target as recorded in an archive of its directory, or `None` if the link is not in it.
     async fn link_in_archive(&self, id: &str, path: &str) -> Result<Option<String>, EngineError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let (above, required) = match above.rsplit_once('/') {
@@ -115,7 +116,7 @@ impl Engine {
         Ok(None)
     }
 
-    /// Returns the owner of the file at a path, on an engine whose archives have the owners.
+    /// Returns the owner of the file at a path. Requires an engine whose archives contain the files' owners.
     pub(crate) async fn owner_of_path(
         &self,
         id: &str,
@@ -134,7 +135,7 @@ impl Engine {
         Ok(None)
     }
 
-    /// Downloads an archive of the file or directory at a path.
+    /// Downloads an archive of the file or directory at a path. `max_wait` is the maximum time without data.
     pub(crate) async fn get_archive(
         &self,
         id: &str,
@@ -175,7 +176,7 @@ fn archive_of(id: &str, path: &str) -> Query {
 }
 
 impl Download {
-    /// Returns the next bytes, or `None` at the end.
+    /// Returns the next bytes of the archive, or `None` at its end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {
             let Ok(frame) = timeout(self.max_wait, self.body.frame()).await else {

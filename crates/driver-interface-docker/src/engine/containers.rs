@@ -1,4 +1,4 @@
-//! Containers. Ids are the engine's full ids, looked up and validated beforehand.
+//! Containers. Callers pass the engine's full ids, which they have looked up and validated beforehand.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::{Engine, filters};
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
-/// How often, and how far apart, to look at a dead container. Docker 28 can report an ordinary removal as `dead` for a
-/// moment; a container whose removal failed stays dead.
+/// How many times, and how far apart, to inspect a container that is reported as `dead`. Docker 28 can report an
+/// ordinary removal as `dead` for a moment; a container whose removal failed stays dead.
 const DEAD_LOOKS: u32 = 10;
 const DEAD_PAUSE: Duration = Duration::from_millis(100);
 
 /// How to remove a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
-    /// Only if it is not running.
+    /// Removes the container only if it is not running.
     IfStopped,
-    /// Kills it if it is running.
+    /// Kills the container first if it is running.
     Forced,
 }
 
@@ -72,7 +72,7 @@ impl Engine {
         self.list_by("label", labels, limit).await
     }
 
-    /// Lists the containers, in every state, that are attached to a network, given by id or name.
+    /// Returns at most one of the containers, in any state, that are attached to a network, given by id or name.
     pub(crate) async fn containers_on_network(
         &self,
         network: &str,
@@ -155,8 +155,8 @@ impl Engine {
             .map(drop)
     }
 
-    /// Returns whether the engine has cleaned up after a container's run, including its networks. On Podman, a
-    /// separate program does this some time after the exit.
+    /// Returns whether the engine has cleaned up after the last run of a container, including its networks. On Podman,
+    /// a separate program does this some time after the container's exit.
     pub(crate) async fn is_cleared(&self, id: &str) -> Result<bool, EngineError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -171,7 +171,7 @@ impl Engine {
         if !self.dialect.libpod {
             return Ok(true);
         }
-        // The Docker-compatible response does not distinguish the two states.
+        // The Docker-compatible response does not distinguish `stopped`, before the cleanup, from `exited`.
         let target = Query::new(format!("/v4.0.0/libpod/containers/{id}/json"));
         let answer = self.ask(&target).await?;
         Ok(answer.json::<Container>()?.state.status != "stopped")
@@ -188,11 +188,11 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Removes a container using Podman's own endpoint. Docker's endpoint has no parameter for how long the
-    /// container may take to stop before it is killed, and uses the stop timeout from its creation.
+    /// Removes a container using Podman's own endpoint. The Docker-compatible one has no parameter for how long the
+    /// container may take to stop before it is killed, and uses the stop timeout set when the container was created.
     async fn remove_from_podman(&self, id: &str, how: Removal) -> Result<(), EngineError> {
         let forced = how == Removal::Forced;
-        // This endpoint ignores `v`, the parameter of Docker's endpoint.
+        // This endpoint ignores `v`, the name that Docker's endpoint has for the parameter `volumes`.
         let mut target = Query::new(format!("/v4.0.0/libpod/containers/{id}"))
             .flag("force", forced)
             .flag("volumes", true);
@@ -209,12 +209,12 @@ impl Engine {
 #[serde(rename_all = "PascalCase")]
 struct RemovalReport {
     id: String,
-    /// Absent if the container was removed. Many of Podman's errors have no text here.
+    /// Absent if the container was removed. For many of Podman's errors, this contains no text.
     #[serde(default)]
     err: Option<serde_json::Value>,
 }
 
-/// Returns the result of a removal, which may have failed despite HTTP status 200.
+/// Returns the result of removing the container `id`, which may have failed despite HTTP status 200.
 fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
     match reports.iter().find(|report| report.id == id) {
         Some(RemovalReport { err: None, .. }) => Ok(()),

@@ -29,7 +29,7 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Returns whether the engine still has any event from before a point in time. If so, it has all events since.
+    /// Returns whether the engine still has any event from before a point in time, and so all later events.
     pub(crate) async fn has_events_before(&self, moment: SystemTime) -> Result<bool, EngineError> {
         let target = Query::new("/events")
             .pair("since", "1")
@@ -39,10 +39,10 @@ impl Engine {
         Ok(events.next::<EventRecord>().await?.is_some())
     }
 
-    /// Returns whether the engine's events show that a killed run ran out of memory, although its record does
-    /// not. Returns `None` if the engine never detects this after the exit, no longer has all events of the
-    /// run, or does not respond within `max_wait`. If there is neither an out-of-memory nor a kill event,
-    /// waits until none can arrive any more.
+    /// Returns whether a killed run ran out of memory according to the engine's events, for a run whose record does not
+    /// show it. Returns `None` if the engine never detects this after the exit, no longer has all events of the run, or
+    /// does not respond within `max_wait`. If the events show neither a lack of memory nor a kill, waits until no such
+    /// event can arrive any more.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,

@@ -1,5 +1,5 @@
-//! Commands in containers. These calls use the wire module directly, because the request contains the environment
-//! and the connection is handed over.
+//! Commands in containers. These calls use the wire module directly, because the request contains the environment and
+//! the caller takes over the connection.
 
 use std::io;
 use std::time::Duration;
@@ -63,10 +63,10 @@ struct ExecFacts {
     code: String,
 }
 
-/// The size of the read buffer.
+/// The size of the read buffer, in bytes.
 const PIECE: usize = 32 * 1024;
 
-/// The output of a command. Dropping it closes the reading end.
+/// Reads the output of a command. Dropping this closes the reading end.
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
     dialect: &'static Dialect,
@@ -119,7 +119,7 @@ impl Engine {
         }
     }
 
-    /// Starts a prepared command without its streams. It has begun when this returns.
+    /// Starts a prepared command without attaching to its streams. The command has begun when this returns.
     pub(crate) async fn detach_exec(&self, exec: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/exec/{exec}/start"));
         let start = Payload::json(&Start {

@@ -46,7 +46,7 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Lists all images, including those that have lost their name.
+    /// Lists all images, including those that have no name any more.
     pub(crate) async fn list_images(&self) -> Result<Vec<ImageSummaryRecord>, EngineError> {
         self.ask_list(&Query::new("/images/json")).await?.json()
     }
@@ -67,7 +67,7 @@ impl Engine {
         Ok(answer.body)
     }
 
-    /// Creates an image, with or without a name, from the tar archive of a root file system.
+    /// Creates an image, named or not, from a root file system's archive. `changes` are Dockerfile instructions.
     pub(crate) async fn import_image(
         &self,
         name: Option<&str>,
@@ -85,7 +85,7 @@ impl Engine {
         progress(&answer.body).map_err(UploadError::Engine)
     }
 
-    /// Gives an image a name.
+    /// Tags `image` with `name`.
     pub(crate) async fn tag_image(&self, image: &str, name: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/images/{image}/tag")).pair("repo", name);
         self.wire.change(Method::POST, &target).await
@@ -94,7 +94,7 @@ impl Engine {
     pub(crate) async fn remove_image(&self, image: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/images/{image}"));
         let answer = self.wire.call(Method::DELETE, &target, Payload::Nothing).await?;
-        // The response lists the removed names and layers.
+        // The response lists the removed names and layers, which the driver does not use.
         answer.json::<Vec<IgnoredAny>>().map(drop)
     }
 }
@@ -127,13 +127,13 @@ struct ErrorDetail {
 }
 
 impl Report {
-    /// Returns the error contained in the report.
+    /// Returns the error that the report contains, or `None` if there is none.
     pub(crate) fn failure(self) -> Option<String> {
         self.error.or(self.error_detail.and_then(|detail| detail.message))
     }
 }
 
-/// Checks progress reports, which are concatenated JSON objects, for an error. A response that contains such an
+/// Returns the error contained in `body`, a sequence of progress reports as JSON objects, if any. A response with an
 /// error has HTTP status 200: always on Podman, and on Docker once the work has begun.
 fn progress(body: &[u8]) -> Result<(), EngineError> {
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {

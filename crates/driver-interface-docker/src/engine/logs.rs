@@ -18,13 +18,13 @@ pub(crate) struct LogRequest {
     /// Whether each entry is to start with its timestamp.
     pub(crate) stamps: bool,
     pub(crate) since: Option<SystemTime>,
-    /// The number of entries to read from the end. Engines count the entries of both streams even if only one is
-    /// requested, so both are requested.
+    /// The number of entries to read from the end of the log, or `None` for all. Engines count the entries of both
+    /// streams even if only one is requested, so the driver then requests both.
     pub(crate) tail: Option<u64>,
     pub(crate) streams: (bool, bool),
 }
 
-/// A log being read. Dropping it closes the connection.
+/// A log that is being read. Dropping this closes the connection.
 pub(crate) struct Output {
     body: Incoming,
     demux: Option<Demux>,

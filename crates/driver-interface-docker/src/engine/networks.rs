@@ -25,7 +25,7 @@ pub(crate) struct NetworkPlan {
 struct DockerRequest<'a> {
     name: &'a str,
     driver: &'a str,
-    /// Without this field, engines before API 1.44 create a duplicate. bollard's model no longer has it.
+    /// Without this field, engines before API 1.44 accept a taken name. bollard's model no longer has the field.
     check_duplicate: bool,
     internal: bool,
     labels: &'a BTreeMap<String, String>,
@@ -43,7 +43,7 @@ struct PodmanRequest<'a> {
 }
 
 impl Engine {
-    /// Creates a network and returns its id. On Podman, its own endpoint is used, because the Docker-compatible
+    /// Creates a network and returns its id. On Podman, this uses Podman's own endpoint, because the Docker-compatible
     /// one drops the options that isolate networks from each other.
     pub(crate) async fn create_network(&self, plan: &NetworkPlan) -> Result<String, EngineError> {
         #[derive(Deserialize)]
@@ -94,7 +94,7 @@ impl Engine {
         values: Vec<String>,
     ) -> Result<Vec<NetworkRecord>, EngineError> {
         let target = Query::new("/networks").pair("filters", filters(filter, &values));
-        // Only a few networks can share a name.
+        // A list of networks by name is always short, because only a few networks can share a name.
         let answer = match filter {
             "name" => self.ask(&target).await?,
             _ => self.ask_list(&target).await?,
@@ -107,7 +107,7 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Attaches a container, with these aliases in addition to its own name.
+    /// Attaches a container to a network, with `aliases` in addition to the container's own name.
     pub(crate) async fn connect_network(
         &self,
         network: &str,
@@ -133,8 +133,8 @@ impl Engine {
         self.attach_to(network, "disconnect", &leave).await
     }
 
-    /// Detaches a container from a network that no longer exists and attaches it to the network that now has its
-    /// name.
+    /// Detaches a container from a network that no longer exists, and attaches the container to the network that now
+    /// has that name.
     pub(crate) async fn reconnect(&self, container: &str, network: &str) -> Result<(), EngineError> {
         let leave = NetworkDisconnectRequest {
             container: container.to_owned(),

@@ -1,4 +1,4 @@
-//! The features that the engine enforces according to its reports, and the checks of a config against them.
+//! The features that the engine supports according to its own reports, and the checks of a config against them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,10 +29,10 @@ pub(crate) struct EngineFeatures {
     pub(crate) keeps_mode: bool,
     /// Whether the engine has an init program to run as the first process.
     pub(crate) init: bool,
-    /// Whether a container needs another log driver than the engine's default: that keeps no logs, or, as Podman's journal,
-    /// may return them late.
+    /// Whether a container needs another log driver than the engine's default, because the default keeps no logs or,
+    /// like Podman's `journald`, may return them late.
     pub(crate) needs_log_driver: bool,
-    /// The runtimes that a config may select.
+    /// The OCI runtimes that a config may select.
     pub(crate) runtimes: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl EngineFeatures {
         }
         can.config = config_features(dialect);
         can.guarantees = guarantees(system, dialect, mounts);
-        // CPU counts are far below 2^52.
+        // The conversion is exact, because CPU counts are far below 2^52.
         can.bounds.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
         can.bounds.min_memory = MIN_MEMORY;
         can.bounds.max_memory = Some(system.mem_total / (1024 * 1024)).filter(|memory| *memory > 0);
@@ -71,7 +71,7 @@ impl EngineFeatures {
         }
     }
 
-    /// Rejects a runtime that the engine does not know.
+    /// Returns an error if the config selects a runtime that the engine does not have.
     pub(crate) fn check_runtime(&self, config: &ContainerConfig) -> Result<(), ContainerCreationError> {
         let Some(runtime) = config
             .runtime
@@ -87,7 +87,7 @@ impl EngineFeatures {
         Err(ContainerCreationError::new(text).with_hint(Hint::UnknownRuntime))
     }
 
-    /// Rejects tmpfs options that the engine does not support.
+    /// Returns an error if the config has tmpfs options that the engine does not support.
     pub(crate) fn check_tmpfs(&self, config: &ContainerConfig) -> Result<(), UnsupportedError> {
         match self.unsupported_tmpfs(config).first() {
             None => Ok(()),
@@ -98,7 +98,7 @@ impl EngineFeatures {
         }
     }
 
-    /// Returns the tmpfs options of a config that the engine does not support.
+    /// Returns a warning for each tmpfs option of a config that the engine does not support.
     pub(crate) fn unsupported_tmpfs(&self, config: &ContainerConfig) -> Vec<Warning> {
         let mounts = config.tmpfs.iter().enumerate();
         let lacking = mounts.filter_map(|(index, mount)| {
@@ -112,14 +112,14 @@ impl EngineFeatures {
         lacking.collect()
     }
 
-    /// Rejects limits that exceed the resources of the engine's host.
+    /// Returns an error if the limits exceed the resources of the engine's host.
     pub(crate) fn check_limits(&self, limits: &ResourceLimits) -> Result<(), ResourceLimitError> {
         let bounds = self.capabilities.bounds;
         if let Some(most) = bounds.max_cpu.filter(|most| limits.cpu > *most) {
             return Err(ResourceLimitError::new("cpu", most, limits.cpu));
         }
         if let Some(most) = bounds.max_memory.filter(|most| limits.memory > *most) {
-            // Memory sizes in MiB are far below 2^52.
+            // The conversion is exact, because memory sizes in MiB are far below 2^52.
             return Err(ResourceLimitError::new(
                 "memory", most as f64, limits.memory as f64,
             ));
@@ -127,7 +127,7 @@ impl EngineFeatures {
         Ok(())
     }
 
-    /// Rejects a strict config if part of it would not be enforced.
+    /// Returns an error if the config requires strict enforcement and part of the config would not be enforced.
     pub(crate) fn check_strictness(&self, config: &ContainerConfig) -> Result<(), DriverError> {
         if config.strictness != Strictness::Require {
             return Ok(());
@@ -150,7 +150,7 @@ impl EngineFeatures {
     }
 }
 
-/// Returns the features of a config that the engine supports.
+/// Returns the optional features of a config that an engine with this dialect supports.
 fn config_features(dialect: &Dialect) -> BTreeSet<ConfigFeature> {
     let mut features = BTreeSet::from(ConfigFeature::ALL);
     for feature in [
@@ -213,9 +213,9 @@ fn guarantees(system: &SystemRecord, dialect: &Dialect, mounts: Option<&str>) ->
     report
 }
 
-/// Returns whether the size of containers' writable layers can be limited, given the storage driver and its
-/// backing file system. The engine does not report the mount options of its xfs; the host's mount table does, if
-/// the engine is local.
+/// Returns whether the engine can limit the size of a container's writable layer, judging by its storage driver and the
+/// file system below. On xfs, this also depends on the mount options, which the engine does not report; `mounts`, the
+/// host's mount table, has them, but is only known if the engine is local.
 fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     let backing = system
         .driver_status
@@ -233,7 +233,7 @@ fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     }
 }
 
-/// Returns whether a directory is on an xfs file system with project quotas.
+/// Returns whether a directory is on an xfs file system with project quotas, according to the mount table `mounts`.
 fn has_quota(mounts: &str, directory: &str) -> bool {
     let directory = Path::new(directory);
     let on = mounts.lines().filter_map(|line| {

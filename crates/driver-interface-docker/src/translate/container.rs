@@ -18,7 +18,7 @@ use super::{setup, tmpfs};
 
 const MIB: u64 = 1024 * 1024;
 pub(crate) const TMP: &str = "/tmp";
-/// The time in seconds that a stop by another client gives a container before it is killed. Podman's default is 0.
+/// How many seconds a stop by another client waits before the engine kills the container. Podman's default is 0.
 const STOP_TIMEOUT: i64 = StopOptions::DEFAULT_GRACE.as_secs().cast_signed();
 
 /// Returns the create request for a container. `network` is the name of the network to join, `init` whether to run
@@ -51,7 +51,7 @@ pub(crate) fn request(
     body
 }
 
-/// Returns the engine's name of the network, unless it is the default network.
+/// Returns the name of the network to send to the engine, or `None` for the default network.
 pub(crate) fn network_mode(mode: &NetworkMode) -> Option<&str> {
     match mode {
         NetworkMode::None => Some("none"),
@@ -88,7 +88,7 @@ fn host_config(
             .no_new_privileges
             .then(|| vec!["no-new-privileges".to_owned()]),
         privileged: Some(false),
-        // Older engines would show the host's cgroup paths.
+        // By default, older engines would show the host's cgroup paths to the container.
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         init: Some(init),
         restart_policy: Some(RestartPolicy {
@@ -104,7 +104,7 @@ fn host_config(
                 .map(|volume| mount(volume, labels))
                 .collect(),
         ),
-        // Use the engine's default, unless it does not return logs reliably.
+        // Use the engine's default log driver, unless it does not return logs reliably.
         log_config: features.needs_log_driver.then(|| HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
             config: None,
@@ -123,8 +123,8 @@ fn in_memory(config: &ContainerConfig, features: &EngineFeatures) -> Option<Hash
     (!mounts.is_empty()).then_some(mounts)
 }
 
-/// Returns whether the container gets the driver's `/tmp`: its root file system is read-only, and the config
-/// mounts nothing there.
+/// Returns whether the driver adds its own tmpfs mount at `/tmp`: the container's root file system is read-only, and
+/// the config mounts nothing there.
 pub(crate) fn own_tmp(config: &ContainerConfig) -> bool {
     config.security.read_only
         && !config
@@ -166,7 +166,7 @@ fn bytes(mib: u64) -> i64 {
     i64::try_from(mib.saturating_mul(MIB)).unwrap_or(i64::MAX)
 }
 
-/// Converts a number of cores to billionths. Validated limits are finite, positive and far below the largest
+/// Converts a number of cores to billionths of a core. Validated limits are finite, positive and far below the largest
 /// `i64`.
 fn nano_cpus(cores: f64) -> i64 {
     (cores * 1e9).round() as i64

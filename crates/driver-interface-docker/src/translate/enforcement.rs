@@ -6,7 +6,7 @@ use super::capabilities::EngineFeatures;
 use super::labels;
 use super::records::ContainerRecord;
 
-/// The properties of a container that, besides the engine, determine whether its limits are enforced.
+/// The properties of a container that determine, together with the engine, whether its limits are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Whether the container has a disk limit.
@@ -40,7 +40,7 @@ impl Facts {
     }
 }
 
-/// Returns the report for a container: the engine's guarantees, adjusted to the container's properties.
+/// Returns the report for a container: the engine's guarantees, adjusted to the container's properties in `facts`.
 pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementReport {
     let mut report = features.capabilities.guarantees.clone();
     if !facts.disk_limit {

@@ -29,9 +29,9 @@ pub(crate) enum Operation {
     InspectContainer,
     CreateContainer,
     StartContainer,
-    /// Signals, waits and unpausing: the steps of a stop.
+    /// The steps of a stop: sending signals, waiting and unpausing.
     StopContainer,
-    /// Pausing and unpausing.
+    /// Pausing and unpausing as requested by the caller.
     PauseContainer,
     /// Executing a command in a container.
     Exec,
@@ -115,7 +115,7 @@ fn connection(operation: Operation, failure: EngineError) -> DriverError {
     .into()
 }
 
-/// Returns the error for missing access to the engine, which does not depend on the operation.
+/// Returns the error if the engine denied access, which does not depend on the operation, and otherwise `None`.
 fn access(status: u16, cause: &Cause, message: &str) -> Option<DriverError> {
     match (status, cause) {
         (401, Cause::Other) => Some(AuthenticationError::new(message).into()),
@@ -211,7 +211,7 @@ fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
     }
 }
 
-/// Adds the hint for the cause, or marks the error as not retryable.
+/// Adds the hint for the cause, if there is one, or marks the error as not retryable if a retry cannot help.
 fn with_hint(error: DriverError, cause: Cause) -> DriverError {
     let hint = match cause {
         Cause::NameTaken => Hint::NameTaken,

@@ -36,7 +36,7 @@ struct ActorRecord {
 pub(crate) struct Position {
     /// Nanoseconds since the epoch, by the engine's clock.
     pub(crate) nanos: u64,
-    /// Identifies the event among those with the same time.
+    /// Distinguishes the event from others of the same time; `None` for a point in time.
     pub(crate) key: Option<u32>,
 }
 
@@ -84,7 +84,7 @@ impl Position {
         EventCursor::new(text).ok()
     }
 
-    /// Returns the event that reports a gap at this position.
+    /// Returns the event that reports a gap in the event stream at this position.
     pub(crate) fn gap(self) -> Option<Event> {
         Some(Event::new(self.time(), self.cursor()?, EventData::Gap))
     }
@@ -139,8 +139,8 @@ fn fingerprint(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Returns the kind of event for an engine's action. Podman's `died` and `remove` are Docker's `die` and
-/// `destroy`.
+/// Returns the kind of event for an engine's action, or `None` if the interface does not report it. Podman's `died` and
+/// `remove` are Docker's `die` and `destroy`.
 fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
     let (word, detail) = match action.split_once(':') {
         Some((word, detail)) => (word, detail.trim()),

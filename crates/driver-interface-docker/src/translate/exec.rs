@@ -7,7 +7,7 @@ pub(crate) use driver_interface_validation::validate_exec_config as check;
 
 use super::records::nullable;
 
-/// A command as returned by inspect.
+/// The engine's record of a command, as returned by inspect.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ExecRecord {
@@ -15,9 +15,9 @@ pub(crate) struct ExecRecord {
     pub(crate) container: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) running: bool,
-    /// On Docker, `None` until the command has exited; on Podman, 0.
+    /// The exit code. Until the command has exited, this is `None` on Docker and 0 on Podman.
     pub(crate) exit_code: Option<i64>,
-    /// On Docker, 0 until the command has begun; on Podman, also 0 after its exit.
+    /// The process id. Until the command has begun, this is 0; on Podman, it is 0 again after the exit.
     #[serde(deserialize_with = "nullable")]
     pub(crate) pid: i64,
     /// On Podman, whether the command has exited.
@@ -37,8 +37,8 @@ pub(crate) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exited {
     pub(crate) code: i64,
-    /// Whether the command had begun; `None` if the engine does not distinguish this from a failure of the
-    /// command.
+    /// Whether the engine could start the command; `None` if the engine does not distinguish a failed start from a
+    /// failed command.
     pub(crate) started: Option<bool>,
 }
 
@@ -67,8 +67,8 @@ impl ExecRecord {
 }
 
 impl Exited {
-    /// Returns the engine's message about a command that it could not start. The engine writes it to the command's
-    /// own output.
+    /// Returns the engine's message if it could not start the command, or `None` if it could. The engine writes the
+    /// message to the command's own output.
     pub(crate) fn failure(self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
         match self.started {
             Some(true) => None,

@@ -47,7 +47,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     }
 }
 
-/// Returns the kind for a kernel error message, ignoring case.
+/// Returns the kind for a kernel error message, ignoring case, or `None` for any other text.
 pub(crate) fn of_kernel(words: &str) -> Option<Kind> {
     Some(match words.to_ascii_lowercase().as_str() {
         "no such file or directory" => Kind::NotFound,

@@ -5,7 +5,7 @@ use driver_interface_types::{ImageInfo, ImageRef};
 use super::records::ImageRecord;
 use super::time;
 
-/// Returns the reference with an explicit tag. Without one, a pull would fetch every tag.
+/// Returns an image reference with the tag `latest` if it had no tag or digest: a pull would then fetch every tag.
 pub(crate) fn engine_name(text: &str) -> String {
     if has_version(text) {
         text.to_owned()
@@ -14,7 +14,7 @@ pub(crate) fn engine_name(text: &str) -> String {
     }
 }
 
-/// Returns the two parts of a pull: the name, and the tag or digest.
+/// Splits an image reference into the two parameters of a pull: the name, and the tag or digest.
 pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
     let text = image.as_str();
     let (name, digest) = match text.split_once('@') {
@@ -74,7 +74,7 @@ pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
     info
 }
 
-/// Prefixes an id with its digest algorithm, which Podman sometimes omits.
+/// Returns an image id with the digest algorithm as prefix, which Podman sometimes omits.
 fn with_kind(id: &str) -> String {
     if id.contains(':') {
         id.to_owned()
@@ -84,7 +84,7 @@ fn with_kind(id: &str) -> String {
 }
 
 /// Parses the names in an engine's report on loaded images: `Loaded image: a:1`, or with several names on Podman.
-/// Images without a name are reported by id.
+/// Docker reports the id of an image without a name, which this leaves out.
 pub(crate) fn loaded(text: &str) -> Vec<ImageRef> {
     let names = text.lines().filter_map(|line| {
         let line = line.trim();
@@ -101,8 +101,8 @@ fn has_version(text: &str) -> bool {
     text.contains('@') || tag_colon(text).is_some()
 }
 
-/// Returns the position of the tag's colon, after the last slash. A colon before it belongs to the registry's
-/// port.
+/// Returns the position of the colon before the tag, or `None` if there is no tag. Only a colon after the last slash
+/// counts: one before it belongs to the registry's port.
 fn tag_colon(name: &str) -> Option<usize> {
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
     name.get(last..)?.find(':').map(|colon| last + colon)

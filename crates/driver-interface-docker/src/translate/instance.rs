@@ -57,7 +57,7 @@ pub(crate) fn is_healthy(record: &ContainerRecord) -> bool {
     status::status(&record.state) == ContainerStatus::Running && matches!(checked, "" | "none" | "healthy")
 }
 
-/// Returns the published ports. Omits ports that are not published or whose host address is invalid.
+/// Returns the published ports. Omits exposed ports without a binding, and bindings with an invalid host address.
 fn ports(records: &BTreeMap<String, Option<Vec<BindingRecord>>>) -> Vec<PublishedPort> {
     let mut ports = Vec::new();
     for (inside, bindings) in records {
@@ -85,7 +85,7 @@ fn ports(records: &BTreeMap<String, Option<Vec<BindingRecord>>>) -> Vec<Publishe
     ports
 }
 
-/// Returns the health check results, or `None` if there is no health check.
+/// Returns the health check results, or `None` if the container has no health check.
 fn health(record: &HealthRecord) -> Option<ContainerHealth> {
     let status = match record.status.as_str() {
         "starting" => ContainerHealthStatus::Starting,

@@ -1,4 +1,4 @@
-//! The labels by which the driver recognises its resources, and those for values that the engine loses.
+//! The labels by which the driver recognises its resources, and those that store values which the engine does not keep.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use driver_interface_types::{
     ContainerConfig, NetworkMode, ResourceLimits, VolumeConfig, VolumeOwner, label,
 };
 
-/// The image's name in the config.
+/// The image's name as given in the config.
 pub(crate) const IMAGE: &str = "io.driver-interface.image";
-/// The limits as JSON: engines round the CPU limit and do not record a disk limit.
+/// The resource limits as JSON, because engines round the CPU limit and do not record a disk limit.
 pub(crate) const RESOURCES: &str = "io.driver-interface.resources";
-/// The keys of the config's own labels as JSON: the engine merges the image's labels with them.
+/// The keys of the config's own labels as JSON, because the engine merges the image's labels with them.
 pub(crate) const LABEL_KEYS: &str = "io.driver-interface.label-keys";
 /// On a container, the name of the default network that it uses. On a network, marks it as a default network.
 pub(crate) const DEFAULT_NETWORK: &str = "io.driver-interface.default-network";
-/// The container's own name. Containers inherit their image's labels, so a container that another client
-/// creates from a snapshot of a managed container has all of its labels, but a different name.
+/// The container's own name. Containers inherit their image's labels, so a container that another client creates from a
+/// snapshot of a managed container has all labels of the managed container, but a different name.
 pub(crate) const NAME: &str = "io.driver-interface.name";
 /// On an image: the namespace that imported it. Containers inherit their image's labels, so this is not one of the
 /// labels that identify a container.
@@ -47,7 +47,7 @@ pub(crate) fn container(
         json(&config.labels.keys().collect::<Vec<_>>()),
     );
     let own_network = network.filter(|_| config.network == NetworkMode::Default);
-    // Empty rather than omitted, because the image may have one.
+    // Empty rather than omitted, because the image may have this label, which the container would then inherit.
     labels.insert(
         DEFAULT_NETWORK.to_owned(),
         own_network.unwrap_or_default().to_owned(),
@@ -98,12 +98,12 @@ pub(crate) fn owns_container(ownership: &Ownership, name: &str, labels: &Labels)
         && session_of(labels).is_some()
 }
 
-/// Returns the default network that a container uses.
+/// Returns the name of the default network that a container uses, or `None` if it uses none.
 pub(crate) fn default_network(labels: &Labels) -> Option<&String> {
     labels.get(DEFAULT_NETWORK).filter(|name| !name.is_empty())
 }
 
-/// Returns the labels that the config set on the container.
+/// Returns those of a container's labels that its config set.
 pub(crate) fn of_config(labels: &Labels) -> Labels {
     let keys = labels
         .get(LABEL_KEYS)

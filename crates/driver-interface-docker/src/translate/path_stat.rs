@@ -11,7 +11,7 @@ const HEADER: &str = "x-docker-container-path-stat";
 /// Engines are written in Go, whose file modes use their own bits above the permissions.
 const DIRECTORY: u32 = 1 << 31;
 const LINK: u32 = 1 << 27;
-/// Directory, link, device, pipe, socket, character device, or irregular file.
+/// The bits of all files that are not regular: directory, link, device, pipe, socket, character device, or irregular.
 const KIND: u32 = DIRECTORY | LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) struct PathStat {
 }
 
 impl PathStat {
-    /// Parses the description in the headers, or returns `None` if there is none.
+    /// Parses the description in the headers. Returns `None` if the headers have none.
     pub(crate) fn found(headers: &HeaderMap) -> Result<Option<Self>, EngineError> {
         let invalid = |problem: &str| EngineError::InvalidResponse(format!("its header {HEADER} {problem}"));
         let Some(text) = headers.get(HEADER) else {
@@ -45,12 +45,12 @@ impl PathStat {
         self.link_target = target;
     }
 
-    /// Returns the link target that the engine reports. Podman reports one for every path.
+    /// Returns the target that the engine reports even if the path is not a link: Podman reports one for every path.
     pub(crate) fn link_target_or_self(&self) -> Option<&str> {
         Some(self.link_target.as_str()).filter(|target| !target.is_empty())
     }
 
-    /// Returns the target of a link. Engines follow chains of links to their end.
+    /// Returns the target of a link, or `None` for other files. Engines follow chains of links to their end.
     pub(crate) fn link_target(&self) -> Option<&str> {
         (self.mode & LINK != 0 && !self.link_target.is_empty()).then_some(self.link_target.as_str())
     }

@@ -11,7 +11,7 @@ pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>
     if !record.host_config.init {
         return None;
     }
-    // Podman prepends its init program to the command, Docker only shows the command.
+    // Podman prepends its init program to the command; Docker only shows the command.
     let program = match record.args.iter().position(|word| word == "--") {
         Some(end) if record.path.ends_with("-init") => record.args.get(end + 1)?,
         _ => &record.path,
@@ -32,7 +32,7 @@ fn locations(program: &str, record: &ContainerRecord) -> Vec<String> {
     }
     let path = record.config.search_path.as_deref().unwrap_or(USUAL_PATH);
     let mut directories: Vec<&str> = path.split(':').collect();
-    // The order does not affect the result. Most programs are in the last directories.
+    // Check the directories that have most programs first. The order does not affect the result.
     directories.sort_by_key(|directory| !matches!(*directory, "/bin" | "/usr/bin"));
     directories
         .into_iter()

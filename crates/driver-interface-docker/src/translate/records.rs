@@ -16,7 +16,7 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
 
 pub(crate) use driver_interface_kit::Labels;
 
-/// A container as returned by inspect. Deliberately keeps only the search path of the environment.
+/// A container as returned by inspect. Of the environment, this deliberately keeps only the search path.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ContainerRecord {
@@ -112,14 +112,14 @@ pub(crate) struct ConfigRecord {
     pub(crate) labels: Labels,
     #[serde(deserialize_with = "nullable")]
     pub(crate) tty: bool,
-    /// A signal name on Docker, a number on Podman.
+    /// The signal that stops the container: a name on Docker, a number on Podman.
     #[serde(deserialize_with = "word")]
     pub(crate) stop_signal: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) working_dir: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) user: String,
-    /// The search path for programs.
+    /// The value of `PATH` in the container's environment, or `None` if it is not set.
     #[serde(rename = "Env", deserialize_with = "search_path")]
     pub(crate) search_path: Option<String>,
 }
@@ -203,7 +203,7 @@ pub(crate) struct VolumeRecord {
 }
 
 impl VolumeRecord {
-    /// Returns the owner that the engine itself reports.
+    /// Returns the owner that the engine itself reports, or `None` if it reports none.
     pub(crate) fn reported_owner(&self) -> Option<VolumeOwner> {
         let id = |key: &str| self.options.get(key)?.parse().ok();
         Some(VolumeOwner::new(id("UID")?, id("GID")?))

@@ -14,7 +14,7 @@ const MIB: u64 = 1024 * 1024;
 const NO_ENTRYPOINT: &str = "";
 
 /// Adds the config's process and environment settings to a request. `network` is the name of the network that the
-/// container joins.
+/// container joins, `process_limit` the `nproc` ulimit to add if the config sets only others.
 pub(crate) fn add_to(
     body: &mut ContainerCreateBody,
     config: &ContainerConfig,

@@ -22,7 +22,7 @@ pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
         "removing" => ContainerStatus::Removing,
         "dead" => ContainerStatus::Dead,
         "exited" | "stopped" => ended(),
-        // Podman also prepares a later run in these states.
+        // Podman also uses these states while it prepares a later run.
         "created" | "initialized" | "configured" if !ran => ContainerStatus::Created,
         "created" | "initialized" | "configured" => ended(),
         _ if state.paused => ContainerStatus::Paused,
@@ -47,13 +47,13 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     })
 }
 
-/// Returns `true` if the last run is recorded as out of memory. Otherwise returns `None`, for unknown: Docker may
-/// record it too late, and Podman does not record it on cgroup v1.
+/// Returns `Some(true)` if the engine recorded that the last run ran out of memory, and otherwise `None`, for unknown:
+/// Docker may record it too late, and Podman does not record it on cgroup v1.
 fn oom_killed(state: &StateRecord) -> Option<bool> {
     state.oom_killed.then_some(true)
 }
 
-/// Returns when the last run exited. For a short run, Docker may report a time before its start.
+/// Returns when the last run exited, but not before `started`: for a short run, Docker may report an earlier time.
 fn finished_at(state: &StateRecord, started: SystemTime) -> Option<SystemTime> {
     time::parse(&state.finished_at).map(|finished| finished.max(started))
 }

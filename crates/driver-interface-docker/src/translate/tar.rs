@@ -24,7 +24,7 @@ pub(crate) fn file(name: &str, rights: Rights, size: u64) -> Vec<u8> {
     head(name, b'0', rights, size)
 }
 
-/// Returns the padding after content of this size, and the blocks that end an archive.
+/// Returns the padding after content of `size` bytes, and the blocks that end an archive.
 pub(crate) fn ending(size: u64) -> Vec<u8> {
     let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
     vec![0; (BLOCK - over) % BLOCK + 2 * BLOCK]

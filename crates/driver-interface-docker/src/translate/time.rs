@@ -7,8 +7,8 @@ pub(crate) use driver_interface_kit::time::parse;
 /// Some engines parse times as floating-point numbers, whose rounding error is smaller than this.
 const ROUNDING: Duration = Duration::from_micros(1);
 
-/// Formats the beginning of a period for a query. It is slightly early, so that rounding excludes nothing; callers drop
-/// what is earlier than they requested.
+/// Formats `time` as the beginning of a period to query. The result is slightly earlier, so that the engine's rounding
+/// excludes nothing; callers drop what is earlier than they requested.
 pub(crate) fn since(time: SystemTime) -> String {
     query(time.checked_sub(ROUNDING).unwrap_or(UNIX_EPOCH))
 }

@@ -12,10 +12,10 @@ pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
     config.tmpfs.iter().cloned().chain(own).collect()
 }
 
-/// Returns the options of a mount in the syntax of `mount`.
+/// Returns the options of a tmpfs mount in the syntax of `mount`.
 ///
-/// If the mount has no owner and mode, the container's user can write to it. Runtimes may give the mount the mode
-/// of the image's directory at that path (see [`keeps_mode`]), but never that directory's owner, so the mount
+/// If the config sets no owner and no mode, the container's user can write to the mount. Runtimes may give the mount
+/// the mode of the image's directory at that path (see [`keeps_mode`]), but never that directory's owner, so the mount
 /// belongs to the container's user.
 pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &Dialect) -> String {
     let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
@@ -37,13 +37,13 @@ pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &
     options.join(",")
 }
 
-/// Returns the owner and group of a mount, as far as they are known as numbers.
+/// Returns the owner and group of a mount; `None` for each that is not known as a number.
 fn owner(mount: &TmpfsMount, security: &SecurityOptions) -> (Option<u32>, Option<u32>) {
     let (uid, gid) = security.user_ids();
     (mount.uid.or(uid), mount.gid.or(gid))
 }
 
-/// Returns the field of a mount that the engine does not support, and why.
+/// Returns the field of a mount that the engine does not support and why, or `None` if it supports all of them.
 pub(crate) fn unsupported(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -61,8 +61,8 @@ pub(crate) fn unsupported(
     Some((field, why.to_owned()))
 }
 
-/// Returns why a mount over this directory of the image would not be as requested if the runtime gives it the
-/// directory's mode.
+/// Returns why `mount` would not be as requested if the runtime gives it the mode of `below`, the image's directory at
+/// the same path, or `None` if it would be.
 pub(crate) fn unsupported_reason(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -94,9 +94,9 @@ pub(crate) fn unsupported_reason(
     }
 }
 
-/// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path, not the
-/// requested one. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`:
-/// `1.1.5+ds1`, or on Podman `runc version 1.1.5+ds1` followed by more lines.
+/// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path instead of the
+/// requested mode. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`: `1.1.5+ds1`, or on
+/// Podman `runc version 1.1.5+ds1` followed by more lines.
 pub(crate) fn keeps_mode(runtime: &str) -> bool {
     let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
     let end = text
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn below(mode: u32) -> PathStat {
-        // In Go's format, which has the sticky bit elsewhere.
+        // In Go's format, which has the sticky bit elsewhere than `chmod`.
         let sticky = if mode & 0o1000 == 0 { 0 } else { 1 << 20 };
         serde_json::from_str(&format!(
             r#"{{"mode":{}}}"#,

@@ -51,8 +51,8 @@ struct MemoryRecord {
     stats: CacheRecord,
 }
 
-/// The part of the page cache that the kernel would reclaim first. On cgroup v1 this is the first field, because
-/// the second excludes the container's child groups; on v2 it is the second field.
+/// The part of the page cache that the kernel would reclaim first. On cgroup v1 this is `total_inactive_file`, because
+/// `inactive_file` excludes the container's child cgroups; on v2 it is `inactive_file`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CacheRecord {
@@ -93,12 +93,13 @@ struct TransferRecord {
 }
 
 impl UsageRecord {
-    /// Returns when the measurement was taken, or `None` if there was nothing to measure.
+    /// Returns when the measurement was taken, or `None` if the container was not running.
     pub(crate) fn time(&self) -> Option<SystemTime> {
         time::parse(&self.read)
     }
 
-    /// Returns the stats since an earlier measurement. `pids_limit` is used if the engine reports no process limit.
+    /// Returns the stats since the measurement `earlier`, or `None` if the counters were reset since or a time is
+    /// missing. `pids_limit` is used if the engine reports no process limit.
     pub(crate) fn after(&self, earlier: &Self, pids_limit: u64) -> Option<ContainerStats> {
         let time = self.time()?;
         let passed = time.duration_since(earlier.time()?).ok()?;
@@ -141,7 +142,7 @@ impl UsageRecord {
     }
 }
 
-/// Returns whether a number is a limit: 0 and the largest numbers mean "unlimited".
+/// Returns whether a number is a real limit: 0 and the largest numbers mean "unlimited".
 fn is_limit(number: u64) -> bool {
     number > 0 && number < 1 << 62
 }

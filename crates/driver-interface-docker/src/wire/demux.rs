@@ -30,10 +30,10 @@ impl Frame {
     }
 }
 
-/// A decoder for the engine's multiplexed output: frames with an eight-byte header (stream, three zeros, length)
-/// and their content, split arbitrarily by the transport.
+/// A decoder for the engine's multiplexed output. Each frame has an eight-byte header (stream, three zero bytes, length)
+/// and its content. The transport may split the data anywhere.
 ///
-/// A frame's length is not trusted: at most one piece is buffered.
+/// Long frames are returned in pieces, so that a whole frame need not be buffered.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     buffer: BytesMut,
@@ -50,7 +50,7 @@ struct Open {
 const HEADER: usize = 8;
 
 impl Demux {
-    /// The maximum size of a piece.
+    /// The maximum number of bytes in one [`Frame`]; longer frames of the engine are split.
     pub(crate) const MAX_PIECE: usize = 64 * 1024;
 
     /// Adds bytes received from the transport.

@@ -40,6 +40,11 @@ impl Pool {
         Some(idle.remove(at).sender)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        lock(&self.idle).len()
+    }
+
     /// Keeps a connection once its response has been read to the end. Other connections are closed.
     pub(super) fn keep(&self, mut sender: Sender) {
         let pool = Arc::downgrade(&self.idle);

@@ -4,19 +4,24 @@
 //! Each connection to the engine is a session of a shared SSH connection, the master. A server refuses sessions beyond
 //! ten on a connection, and drops clients at random while ten others are authenticating. Masters are therefore started
 //! one after the other, and each carries few sessions. A master ends with this process: its remote command reads from a
-//! pipe that this process holds.
+//! pipe that this process holds. Masters are started on the drivers' own runtime, because a caller whose runtime stands
+//! still must not hold up the others.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use driver_interface_kit::background;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
 
 use super::SshTarget;
 
@@ -29,8 +34,12 @@ const KEEPALIVE: u32 = 15;
 const KEEPALIVE_PROBES: u32 = 3;
 /// The maximum length of `ssh`'s error output that is kept.
 const MAX_ERROR_TEXT: u64 = 4 * 1024;
-/// What a master prints once it is connected.
+/// How long starting a master may take, logging in included.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+/// What `ssh` itself prints once a master is connected. The remote command would not do: a server can force another one.
 const READY: &str = "driver-interface-ready";
+/// The beginning of the name of a directory for sockets; the process id follows.
+const CONTROL: &str = "di-ssh-";
 
 /// A host reached by `ssh`.
 #[derive(Debug)]
@@ -53,6 +62,8 @@ struct Master {
     process: Child,
     /// Its end ends the remote command.
     _input: ChildStdin,
+    /// Kept open, because `ssh` would end on an error when it writes to it.
+    _output: ChildStdout,
     socket: String,
     free: Arc<Semaphore>,
 }
@@ -61,23 +72,22 @@ impl Ssh {
     pub(super) fn new(target: SshTarget) -> io::Result<Self> {
         // The path of a socket may only have about 100 characters.
         let place = if cfg!(unix) {
-            "/tmp".into()
+            PathBuf::from("/tmp")
         } else {
             std::env::temp_dir()
         };
+        remove_abandoned(&place);
+        let prefix = format!("{CONTROL}{}-", std::process::id());
         Ok(Self {
             target,
-            control: tempfile::Builder::new().prefix("ssh-").tempdir_in(place)?,
+            control: tempfile::Builder::new().prefix(&prefix).tempdir_in(place)?,
             masters: Mutex::default(),
         })
     }
 
     pub(super) async fn connect(self: &Arc<Self>) -> io::Result<SshStream> {
         let shared = if cfg!(unix) {
-            // A task of its own, because a caller that is not polled for a while must not hold up the others.
-            let ssh = Arc::clone(self);
-            let session = tokio::spawn(async move { ssh.session().await });
-            Some(session.await.map_err(io::Error::other)??)
+            Some(Arc::clone(self).shared().await?)
         } else {
             None
         };
@@ -92,13 +102,30 @@ impl Ssh {
         })
     }
 
+    /// Returns a session of a master. If the caller gives up, the start of a master ends.
+    async fn shared(self: Arc<Self>) -> io::Result<(String, OwnedSemaphorePermit)> {
+        let (mut answer, answered) = oneshot::channel();
+        background::spawn(async move {
+            let found = tokio::select! {
+                found = timeout(START_DEADLINE, self.session()) => found,
+                () = answer.closed() => return,
+            };
+            let late = || io::Error::new(io::ErrorKind::TimedOut, "`ssh` did not connect within 60 s");
+            let _ = answer.send(found.unwrap_or_else(|_| Err(late())));
+        });
+        answered.await.map_err(io::Error::other)?
+    }
+
     /// Returns the socket of a master, and the permit for one session. Starts a master if all others are in use.
     async fn session(&self) -> io::Result<(String, OwnedSemaphorePermit)> {
         let mut masters = self.masters.lock().await;
-        // A master also ends when its connection breaks.
-        masters
-            .running
-            .retain_mut(|master| matches!(master.process.try_wait(), Ok(None)));
+        let mut spare = 0;
+        masters.running.retain_mut(|master| {
+            let is_idle = master.free.available_permits() == SESSIONS;
+            spare += usize::from(is_idle);
+            // A master also ends when its connection breaks. One idle master is enough.
+            (!is_idle || spare == 1) && matches!(master.process.try_wait(), Ok(None))
+        });
         let free = masters.running.iter().find_map(|master| {
             let session = Arc::clone(&master.free).try_acquire_owned().ok()?;
             Some((master.socket.clone(), session))
@@ -108,25 +135,23 @@ impl Ssh {
         }
         masters.started += 1;
         let socket = format!("{}/{}", self.control.path().display(), masters.started);
-        let hold = [format!("echo {READY}; exec cat")];
-        let (process, input, output, errors) = spawn(self.arguments(true, Some(&socket), &hold))?;
-        let mut lines = BufReader::new(output).lines();
-        loop {
-            match lines.next_line().await? {
-                Some(line) if line.trim() == READY => break,
-                // A shell may print a greeting first.
-                Some(_) => {}
-                None => {
-                    ended((process, errors)).await?;
-                    return Err(io::Error::other("`ssh` ended without connecting"));
-                }
+        let (process, input, mut output, errors) =
+            spawn(self.arguments(true, Some(&socket), &["cat".to_owned()]))?;
+        let mut printed = Vec::new();
+        while !printed.ends_with(READY.as_bytes()) {
+            let mut byte = [0];
+            if output.read(&mut byte).await? == 0 {
+                ended((process, errors)).await?;
+                return Err(io::Error::other("`ssh` ended without connecting"));
             }
+            printed.extend(byte);
         }
         let free = Arc::new(Semaphore::new(SESSIONS));
         let session = Arc::clone(&free).try_acquire_owned().map_err(io::Error::other)?;
         masters.running.push(Master {
             process,
             _input: input,
+            _output: output,
             socket: socket.clone(),
             free,
         });
@@ -165,6 +190,10 @@ impl Ssh {
             set(format!("ControlPath={socket}"));
             set("ControlPersist=no".to_owned());
         }
+        if master {
+            set("PermitLocalCommand=yes".to_owned());
+            set(format!("LocalCommand=printf {READY}"));
+        }
         arguments.push("-T".to_owned());
         if let Some(user) = &self.target.user {
             arguments.extend(["-l".to_owned(), user.clone()]);
@@ -175,6 +204,22 @@ impl Ssh {
         arguments.extend(["--".to_owned(), self.target.host.clone()]);
         arguments.extend_from_slice(command);
         arguments
+    }
+}
+
+/// Removes the directories of processes that have ended without dropping their drivers.
+fn remove_abandoned(place: &Path) {
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(CONTROL)?.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

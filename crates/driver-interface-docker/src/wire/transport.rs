@@ -8,7 +8,7 @@ use driver_interface_kit::effects;
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::pool::{Pool, Sender};
+use super::pool::{Outgoing, Pool, Sender};
 #[cfg(feature = "ssh")]
 use super::ssh::Ssh;
 #[cfg(feature = "tls")]
@@ -135,19 +135,25 @@ impl Wire {
         let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         let is_change = is_change(request.method(), request.uri().path());
         while let Some(mut sender) = self.pool.as_ref().and_then(Pool::take) {
-            match sender.try_send_request(request).await {
-                Ok(answer) => return Ok(self.answered(answer, sender, is_change)),
-                Err(mut failed) => match failed.take_message() {
-                    // The engine had closed the connection, so nothing was sent.
-                    Some(unsent) => request = unsent,
-                    None => {
-                        if is_change {
-                            effects::request_sent();
-                        }
-                        return Err(TransportError::Exchange(failed.into_error()));
-                    }
-                },
+            if is_change {
+                effects::request_sent();
             }
+            let again = repeatable(&request);
+            let mut failed = match sender.try_send_request(request).await {
+                Ok(answer) => return Ok(self.answered(answer, sender, is_change)),
+                Err(failed) => failed,
+            };
+            // The engine may have closed the connection meanwhile.
+            request = match (failed.take_message(), again) {
+                (Some(unsent), _) => {
+                    if is_change {
+                        effects::request_refused();
+                    }
+                    unsent
+                }
+                (None, Some(read)) => read,
+                (None, None) => return Err(TransportError::Exchange(failed.into_error())),
+            };
         }
         let (mut sender, connection) = self.connect().await?;
         if is_change {
@@ -248,6 +254,18 @@ async fn pipe(name: &str) -> io::Result<tokio::net::windows::named_pipe::NamedPi
     }
 }
 
+/// Returns a copy of a request that only reads, and so can be sent again.
+fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut copy = Request::new(Empty::new().map_err(Into::into).boxed_unsync());
+    request.method().clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    request.headers().clone_into(copy.headers_mut());
+    Some(copy)
+}
+
 fn names_version(path: &str) -> bool {
     path.strip_prefix("/v")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -314,6 +332,82 @@ mod tests {
             (Method::DELETE, "/v1.41/networks/n", true),
         ] {
             assert_eq!(is_change(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    /// Serves connections one after the other. `serves(n)`: how many requests the n-th one answers before it closes, and
+    /// whether it reads one more request first. Returns the address, and the number of connections.
+    async fn engine(
+        serves: impl Fn(usize) -> (usize, bool) + Send + 'static,
+    ) -> (Address, Arc<std::sync::atomic::AtomicUsize>) {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (answers, reads_more) = serves(count.fetch_add(1, Ordering::SeqCst));
+                let mut head = vec![0; 8192];
+                for _ in 0..answers {
+                    assert_ne!(stream.read(&mut head).await.unwrap(), 0);
+                    let answer = "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK";
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+                if reads_more {
+                    let _ = stream.read(&mut head).await;
+                }
+            }
+        });
+        let host = "127.0.0.1".to_owned();
+        (
+            Address::Tcp {
+                host,
+                port,
+                tls: None,
+            },
+            connections,
+        )
+    }
+
+    async fn request(wire: &Wire, method: Method) -> Result<(), TransportError> {
+        let request = Request::builder().method(method).uri("/containers/a/start");
+        let answer = wire.send(request.body(Empty::<Bytes>::new()).unwrap()).await?;
+        answer.into_body().collect().await.unwrap();
+        // The connection is kept by another task.
+        while wire.pool.as_ref().is_some_and(|pool| pool.len() == 0) {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn remote_connections_are_kept_and_changes_on_them_count() {
+        let (address, connections) = engine(|_| (usize::MAX, false)).await;
+        let wire = Wire::new(address).unwrap();
+        request(&wire, Method::GET).await.unwrap();
+        let counted = effects::track(async {
+            request(&wire, Method::POST).await.unwrap();
+            Ok(effects::may_have_changed())
+        });
+        assert!(counted.await.unwrap());
+        assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn read_on_a_closing_connection_is_sent_again_and_a_change_is_not() {
+        // The first connection closes when it receives its second request.
+        for (method, succeeds) in [(Method::GET, true), (Method::POST, false)] {
+            let (address, _) = engine(|n| if n == 0 { (1, true) } else { (usize::MAX, false) }).await;
+            let wire = Wire::new(address).unwrap();
+            request(&wire, Method::GET).await.unwrap();
+            let outcome = effects::track(async {
+                let sent = request(&wire, method.clone()).await;
+                Ok((sent.is_ok(), effects::may_have_changed()))
+            });
+            assert_eq!(outcome.await.unwrap(), (succeeds, !succeeds), "{method}");
         }
     }
 }

@@ -463,6 +463,18 @@ fn ssh_failures_are_clear() {
 }
 
 #[test]
+fn server_may_force_the_command() {
+    on_docker("server_may_force_the_command", |bench| async move {
+        let Some(server) = Sshd::start(Some("docker system dial-stdio")) else {
+            return absent("server_may_force_the_command", "docker", "sshd is not installed");
+        };
+        let config = config(&bench, &server.uri(&bench)).ssh_options(server.options("client", "known"));
+        let driver = DockerDriver::connect(config).await.unwrap();
+        assert!(driver.health_check().await.unwrap().is_healthy());
+    });
+}
+
+#[test]
 fn a_lost_ssh_connection_is_not_the_end_of_a_stream() {
     on_docker(
         "a_lost_ssh_connection_is_not_the_end_of_a_stream",

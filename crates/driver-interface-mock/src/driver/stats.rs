@@ -17,7 +17,7 @@ use crate::{MockEngine, Operation};
 
 /// The interval between two measurements.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The memory that is counted for each process in addition to what it declares, such as its code and stack.
+/// The memory counted for each process (its code, stack and so on), on top of what the simulated program reports.
 const PROCESS_BYTES: u64 = 384 * 1024;
 
 /// Measures one run of a container periodically.

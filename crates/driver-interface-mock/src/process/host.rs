@@ -202,7 +202,8 @@ impl Host {
         }
     }
 
-    /// Polls `body`, except while its process is stopped. As in real processes, timers run on meanwhile.
+    /// Polls `body`, except while its process is stopped or its container is paused. Timers keep running, as in real
+    /// processes.
     async fn while_moving(&self, entry: &Entry, body: impl Future<Output = u8>) -> u8 {
         let mut body = std::pin::pin!(body);
         let mut still = self.still(entry);

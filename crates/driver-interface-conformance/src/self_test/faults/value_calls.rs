@@ -411,7 +411,7 @@ fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     }
 }
 
-/// Returns the value of the first call, which is `own` if no earlier call has recorded one.
+/// Returns the value that an earlier call recorded under `key`. If there is none, records and returns `own`.
 fn first(inside: &Inside, key: &str, own: String) -> String {
     inside.memory.latest(key).unwrap_or_else(|| {
         inside.memory.note(&format!("{key}{own}"));

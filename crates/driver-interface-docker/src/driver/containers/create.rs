@@ -1,4 +1,4 @@
-//! Creating containers without leaks and without duplicates.
+//! Creating containers, without leaking resources or creating duplicates.
 
 mod binds;
 mod parts;
@@ -31,17 +31,17 @@ const OPERATION: &str = "create_container";
 /// Podman's init program, whose arguments are `--` and the command.
 const PODMAN_INIT: &str = "/run/podman-init";
 
-/// The maximum number of attempts if the default network disappears during the creation.
+/// The maximum number of attempts to create a container if its default network disappears during an attempt.
 const ATTEMPTS: usize = 4;
 
-/// The pauses, in milliseconds, before each lookup of the container that has a taken name. Podman reserves
-/// the name before the container becomes visible.
+/// The pauses, in milliseconds, before each lookup of the container that has the requested name. Podman reserves a name
+/// before the container becomes visible.
 const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 
-/// The result of a create request.
+/// The result of a create request, with the id of the container.
 enum Requested {
     Created(String),
-    /// An earlier attempt with the same key created the container.
+    /// An earlier attempt with the same creation key created the container.
     Found(String),
 }
 
@@ -78,7 +78,7 @@ pub(in crate::driver) async fn create(
     change(OPERATION, deadline, work).await.map(Rollback::keep)
 }
 
-/// Performs every check that can fail before anything is created.
+/// Returns an error if the config cannot be applied. Runs before anything is created.
 async fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
     let violations = driver.violations(config).await;
     if !violations.is_empty() {
@@ -102,7 +102,7 @@ async fn lock(driver: &Inner, key: &CreationKey, deadline: Duration) -> Result<O
 }
 
 impl Inner {
-    /// Returns the container that an earlier creation with this key created.
+    /// Returns the container that an earlier creation with this key created, or `None` if there is none.
     async fn earlier(
         &self,
         config: &ContainerConfig,
@@ -126,7 +126,7 @@ impl Inner {
         Ok(None)
     }
 
-    /// Creates the container. Runs to completion even if the caller drops the call.
+    /// Creates the container. Dropping the result removes it. Runs to completion even if the caller drops the call.
     async fn create_container(
         self: Arc<Self>,
         config: ContainerConfig,
@@ -181,9 +181,9 @@ impl Inner {
         }
     }
 
-    /// Returns the name of the network to join. Creates a default network first only if the engine requires it.
-    /// Otherwise the network is created after the container: once a container uses the network, no other process
-    /// removes it as idle.
+    /// Returns the name of the network to join and, for the default network, a mark that keeps it from being removed.
+    /// Creates the default network now only if the engine requires this. Otherwise it is created after the container:
+    /// once a container uses the network, no other process removes it as idle.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {
             Some(name) => Ok((name.to_owned(), None)),
@@ -263,7 +263,7 @@ impl Inner {
         }
     }
 
-    /// Handles a name conflict, caused either by an earlier attempt of the same creation or by another container.
+    /// Returns the container that has `name` if an earlier attempt with this key created it, and otherwise an error.
     async fn name_taken(
         &self,
         config: &ContainerConfig,
@@ -292,7 +292,7 @@ impl Inner {
             .into())
     }
 
-    /// Verifies the volumes and tmpfs modes of the new container, and returns its instance.
+    /// Checks the volumes, tmpfs modes and command of the new container, and returns its instance.
     async fn complete(
         &self,
         id: &str,
@@ -309,7 +309,7 @@ impl Inner {
         }
         self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;
-        // Podman 5 creates a container without any command, and only fails to start it.
+        // Podman 5 creates a container that has no command, and only fails to start it.
         if record.path.is_empty() || (record.path == PODMAN_INIT && record.args == ["--", ""]) {
             return Err(
                 ContainerCreationError::new("neither the config nor the image has a command")
@@ -329,7 +329,7 @@ fn no_init() -> UnsupportedError {
     )
 }
 
-/// Returns the container creation error for a default network that could not be created.
+/// Returns the `ContainerCreationError` for `error`, with which the creation of the default network failed.
 fn no_network(error: DriverError) -> DriverError {
     let (hint, retryable) = (error.hint(), error.is_retryable());
     let wrapped =

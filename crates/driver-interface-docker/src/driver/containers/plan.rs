@@ -12,7 +12,7 @@ use crate::translate::enforcement::{self, Facts};
 use crate::translate::image::info;
 use crate::translate::tmpfs;
 
-/// The codes of refusals.
+/// The codes of the refusals in a plan.
 const NOT_FOUND: &str = "not-found";
 const UNSUPPORTED: &str = "unsupported";
 
@@ -67,7 +67,7 @@ impl Inner {
         }
     }
 
-    /// Adds refusals for missing resources and taken names.
+    /// Adds to `plan` the refusals for missing resources and for a taken name.
     async fn refuse_missing(&self, config: &ContainerConfig, plan: &mut CreationPlan) -> Result<()> {
         for index in self.missing_sources(config).await {
             let path = format!("volumes[{index}].source");

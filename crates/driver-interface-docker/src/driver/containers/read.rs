@@ -10,7 +10,7 @@ use crate::translate::errors::Operation;
 use crate::translate::records::SummaryRecord;
 use crate::translate::{instance, labels};
 
-/// The number of containers that a listing inspects concurrently.
+/// The maximum number of containers that a listing inspects concurrently.
 const CONCURRENCY: usize = 8;
 
 impl Inner {
@@ -24,7 +24,7 @@ impl Inner {
             .map_err(|failure| self.error(Operation::InspectContainer, requested, failure))
     }
 
-    /// Lists containers. Inspects each of them, because a summary lacks the exit information.
+    /// Lists the matching containers. Inspects each candidate, because a summary has no exit information.
     pub(in crate::driver) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
         let summaries = self.own_summaries().await?;
         let chosen: Vec<SummaryRecord> = summaries

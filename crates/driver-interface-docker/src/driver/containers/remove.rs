@@ -14,7 +14,7 @@ use crate::translate::labels;
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// How long a removal waits for the removal of the default network.
+/// How long the removal of a container waits for the removal of its default network.
 const RELEASE: Duration = Duration::from_secs(5);
 
 /// The maximum number of attempts at a forced removal.
@@ -53,7 +53,7 @@ impl Inner {
                 continue;
             }
             if failure.effect_unknown() {
-                // The container may have been removed. If not, the release keeps its default network.
+                // The container may have been removed. If it was not, `release_default_network` keeps the network.
                 let (driver, labels) = (Arc::clone(&self), record.config.labels.clone());
                 tokio::spawn(async move {
                     if let Some(network) = labels::default_network(&labels) {
@@ -83,7 +83,7 @@ impl Inner {
             }
             return Err(ContainerNotFoundError::new(requested).into());
         }
-        // The container no longer exists, perhaps because of this request, so the effect is unknown.
+        // The container no longer exists, perhaps because of this request, so the effect stays unknown.
         if found == Cause::Other && self.find_container(id).await?.is_none() {
             return Err(ContainerNotFoundError::new(requested).with_source(failure).into());
         }

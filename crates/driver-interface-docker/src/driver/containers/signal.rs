@@ -1,4 +1,4 @@
-//! Signals, pausing and unpausing.
+//! Signalling, pausing, unpausing and restarting containers.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Inner {
         let number = signal.number().to_string();
         let sent = self.engine.signal_container(&record.id, &number);
         let sent = if signal == Signal::KILL {
-            // Podman only responds once the container is not running: never, if it is restarted immediately.
+            // Podman responds only once the container is not running: never, if the container is restarted immediately.
             tokio::select! {
                 sent = sent => sent,
                 () = self.wait_for_end(&record) => Ok(()),
@@ -44,7 +44,7 @@ impl Inner {
             return Err(self.not_signalled(&requested, &record, failure).await?);
         }
         if frozen {
-            // Docker unpauses a paused container when it is killed, Podman does not.
+            // Docker unpauses a paused container when it is killed; Podman does not.
             let _ = self.engine.unpause_container(&record.id).await;
         }
         Ok(())
@@ -117,8 +117,8 @@ impl Inner {
         }
     }
 
-    /// Stops and starts a container. If the caller drops the call, the container is not started, because
-    /// another caller may have stopped it since.
+    /// Stops a container and starts it again. If the caller drops the call before the start, the container stays
+    /// stopped, because another caller may have wanted to stop it in the meantime.
     pub(in crate::driver) async fn restart(
         self: Arc<Self>,
         requested: String,
@@ -131,7 +131,7 @@ impl Inner {
     }
 }
 
-/// Returns the error for a container that is not running.
+/// Returns the error for a container that is not running, according to `state`.
 pub(in crate::driver) fn not_running(requested: &str, state: &StateRecord) -> DriverError {
     let text = match status::status(state) {
         // The state changed between the engine's check and the inspection.

@@ -16,7 +16,7 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// How long to wait for a transitional state to change.
+/// How long to wait for a container to leave a transitional state.
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
 impl Inner {
@@ -58,7 +58,7 @@ impl Inner {
     ) -> Result<StartOutcome> {
         let began = Instant::now();
         loop {
-            // Check this while holding the start lock: a stop that finds nothing running waits for the lock.
+            // Check this while holding the start lock: a stop that finds the container stopped waits for the lock.
             if !caller.is_here() {
                 let text = "the caller dropped the call before the container was started";
                 return Err(ContainerStartError::new(requested, text)
@@ -89,8 +89,8 @@ impl Inner {
         }
     }
 
-    /// Returns an error if the container's program is missing. The engine does not detect this if it starts
-    /// an init process: then only that process fails, and the caller would see a container that has exited.
+    /// Returns an error if the container's program is missing or not executable. The engine does not detect this behind
+    /// an init process: the start succeeds, and the caller would only see an exited container.
     async fn refuse_missing_program(&self, requested: &str, record: &ContainerRecord) -> Result<()> {
         if record.state.running {
             return Ok(());
@@ -110,7 +110,7 @@ impl Inner {
         }
         match self.find_container(&record.id).await? {
             None => return Err(ContainerNotFoundError::new(requested).into()),
-            // A removal deletes the container's files before the container.
+            // The container may be being removed: a removal deletes the container's files before the container.
             Some(now) if now.state.status != record.state.status => return Ok(()),
             Some(_) => {}
         }
@@ -134,7 +134,8 @@ impl Inner {
         Ok(Some(found.is_executable()))
     }
 
-    /// Recreates the default network if the container uses it. Returns whether to retry the start.
+    /// Recreates the default network if the container uses it and, if `repairs` is not 0, reconnects the container to
+    /// it. Returns whether to retry the start.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
         let (Some(name), Some(session)) = (labels::default_network(own), session_of(own)) else {
@@ -142,7 +143,7 @@ impl Inner {
         };
         self.ensure_default_network(name, session.as_str()).await?;
         if repairs == 0 {
-            // This suffices for a container that never ran. A container that has run refers to the old network's id.
+            // This suffices for a container that has never run. One that has run refers to the old network by id.
             return Ok(true);
         }
         Ok(self.engine.reconnect(&record.id, name).await.is_ok())

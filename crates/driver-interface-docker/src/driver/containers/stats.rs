@@ -21,7 +21,7 @@ const STREAM: &str = "stream_container_stats";
 /// driver requests single measurements.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// A container that is being measured.
+/// Measures the resource usage of a running container periodically.
 struct Meter {
     driver: Arc<Inner>,
     id: String,
@@ -80,7 +80,7 @@ impl Inner {
         })
     }
 
-    /// Takes one measurement. Returns `None` if the container does not exist or is not running.
+    /// Measures the container once. Returns `None` if the container does not exist or is not running.
     async fn measure(&self, id: &str) -> Result<Option<UsageRecord>> {
         let failed = |failure| self.error(Operation::InspectContainer, id, failure);
         let measured = timeout(self.deadlines.read, self.engine.usage(id)).await;
@@ -113,7 +113,7 @@ impl Meter {
         let Some(usage) = self.driver.measure(&self.id).await? else {
             return Ok(None);
         };
-        // A new run resets the counters, which ends this stream.
+        // After a restart, the counters start again from zero: `after` returns `None`, which ends the stream.
         let stats = usage.after(&self.earlier, self.pids_limit);
         self.earlier = usage;
         Ok(stats)

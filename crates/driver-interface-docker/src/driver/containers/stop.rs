@@ -13,9 +13,9 @@ use crate::translate::records::{ContainerRecord, StateRecord};
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// The exit code of a killed process.
+/// The exit code of a process that was killed with SIGKILL.
 const KILLED: i64 = 137;
-/// How often to inspect a run that should exit, in addition to waiting for it.
+/// How often to inspect a container that should exit, in addition to waiting for its exit.
 const RECHECK: Duration = Duration::from_secs(1);
 const KILL: &str = "SIGKILL";
 const DEFAULT_SIGNAL: &str = "SIGTERM";
@@ -28,7 +28,7 @@ enum Signalled {
     Exited,
 }
 
-/// Returns the grace period of a stop: how long the process has before it is killed or left running.
+/// Returns the grace period of a stop: how long the process has to exit before the driver kills it or gives up.
 pub(in crate::driver) fn grace(options: StopOptions) -> Duration {
     match options {
         StopOptions {
@@ -47,8 +47,8 @@ impl Inner {
     ) -> Result<StopOutcome> {
         let mut record = self.container(&requested).await?;
         if !status::is_alive(&record.state) {
-            // Wait for a start in progress, even if its caller dropped the call, before reporting that
-            // nothing is running.
+            // If a start is in progress, wait for it, even if its caller dropped the call, before reporting that the
+            // container is not running.
             drop(self.starts.lock(&record.id).await);
             let Some(now) = self.find_container(&record.id).await? else {
                 return Err(ContainerNotFoundError::new(requested).into());
@@ -85,7 +85,7 @@ impl Inner {
     async fn kill(&self, requested: &str, record: &ContainerRecord) -> Result<StopOutcome> {
         let max_wait = self.deadlines.stop_margin / 2;
         let killed = async {
-            // Podman only responds once the container is not running: never, if it is restarted immediately.
+            // Podman responds only once the container is not running: never, if the container is restarted immediately.
             tokio::select! {
                 sent = self.signal(requested, record, KILL) => {
                     sent?;
@@ -112,15 +112,15 @@ impl Inner {
         let sent = self.engine.signal_container(&record.id, signal).await;
         let signalled = self.accepted(requested, record, sent).await?;
         if status::status(&record.state) == ContainerStatus::Paused {
-            // Docker unpauses the container when it is signalled, Podman does not.
+            // Docker unpauses the container when it is signalled; Podman does not.
             let thawed = self.engine.unpause_container(&record.id).await;
             self.accepted(requested, record, thawed).await?;
         }
         Ok(signalled)
     }
 
-    /// Returns whether the engine delivered the signal. It is not an error if the process has exited or the
-    /// container is not paused.
+    /// Returns whether the process was still running, given `done`, the engine's response to a signal or to unpausing.
+    /// It is not an error if the process has exited or the container is not paused.
     async fn accepted(
         &self,
         requested: &str,
@@ -144,8 +144,7 @@ impl Inner {
         }
     }
 
-    /// Waits until the engine's records show that this run has exited. Podman's wait returns slightly
-    /// earlier.
+    /// Waits until the engine's records show that the run in `record` is over. Podman's wait returns slightly earlier.
     pub(in crate::driver) async fn wait_for_end(&self, record: &ContainerRecord) {
         loop {
             // The engine's wait does not return if the container is restarted immediately.
@@ -162,8 +161,8 @@ impl Inner {
         }
     }
 
-    /// Returns the state after this run, or `None` if it is still running. If the engine is recording the
-    /// exit, waits until that is done.
+    /// Returns the container's state after the run in `record`, or `None` if that run is not over. If the engine is
+    /// still recording the exit, waits for that, but not longer than a quarter of the stop margin.
     async fn run_ended(&self, requested: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
         let began = Instant::now();
         loop {
@@ -181,7 +180,7 @@ impl Inner {
     }
 }
 
-/// Returns whether the run shown by `then` is over in `now`: nothing is running, or a later run is.
+/// Returns whether the run in `then` is over in `now`: the container is not running, or a later run has started.
 fn is_over(then: &StateRecord, now: &StateRecord) -> bool {
     !status::is_alive(now) || status::started_at(now) != status::started_at(then)
 }

@@ -27,10 +27,10 @@ const LATE_RECORD: Duration = Duration::from_secs(5);
 /// How long to pause before retrying after a failed wait.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// The result of inspecting the container.
+/// The result of inspecting a container that is waited for.
 enum Observed {
     Exited(ExitInfo),
-    /// The run is over, but its exit is not recorded.
+    /// The run is over, but the engine has no record of its exit.
     Over,
     Running,
 }
@@ -54,7 +54,7 @@ pub(in crate::driver) async fn wait(
     }
     .map_err(|error| located(error, OPERATION));
     let (last, exit) = waited?;
-    // Do not lose a known exit to the timeout.
+    // The exit is known, so the timeout only limits the search for the out-of-memory state.
     let left = options
         .timeout
         .map_or(Duration::MAX, |longest| longest.saturating_sub(began.elapsed()));
@@ -64,7 +64,7 @@ pub(in crate::driver) async fn wait(
 }
 
 impl Inner {
-    /// Adds the out-of-memory state from the engine's events to the exit info if the record lacks it.
+    /// Returns `exit` with the out-of-memory state from the engine's events if the container's record lacked it.
     async fn with_oom_killed(
         &self,
         last: &ContainerRecord,
@@ -82,14 +82,14 @@ impl Inner {
         exit
     }
 
-    /// Returns the exit info of the current run, or of the next run if the container has never run.
+    /// Returns how the last run exited. Waits for the current run to exit, or for a first run if there was none.
     async fn run_end(&self, requested: &str, last: &mut ContainerRecord) -> Result<ExitInfo> {
         if let Some(exit) = exit(last) {
             return Ok(exit);
         }
         loop {
-            // Start the wait before the next inspection, so that it covers every exit after it. Once the container
-            // is removed, only this wait has the exit code.
+            // Start the engine's wait before the next inspection, so that it covers every exit after that inspection.
+            // Once the container is removed, only this wait has the exit code.
             let id = last.id.clone();
             let response = self.engine.wait_next_exit(&id);
             if let Some(exit) = self.response_or_poll(requested, last, response).await? {
@@ -99,8 +99,8 @@ impl Inner {
         }
     }
 
-    /// Returns the exit info from the engine's wait or from an inspection, whichever comes first. Returns `None`
-    /// if the wait failed.
+    /// Returns the exit info from `response`, the engine's wait, or from an inspection, whichever comes first. Returns
+    /// `None` if the engine's wait failed and should be repeated.
     async fn response_or_poll(
         &self,
         requested: &str,
@@ -131,7 +131,7 @@ impl Inner {
         }
     }
 
-    /// Inspects the container, and stores the record in `last`.
+    /// Inspects the container and returns the state of the run in `last`, which then holds the new record.
     async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
@@ -142,7 +142,7 @@ impl Inner {
         Ok(observed)
     }
 
-    /// Returns the exit info for the code returned by the engine's wait.
+    /// Returns the exit info for `code`, the exit code that the engine's wait returned.
     async fn exit_with_code(
         &self,
         requested: &str,
@@ -194,7 +194,7 @@ fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
     status::exit(&record.state, created_at)
 }
 
-/// Returns the state in `now` of the run recorded in `then`, or of the first run if there was none.
+/// Returns the state in `now` of the run recorded in `then`, or of the first run if the container had not run then.
 fn observed(then: &ContainerRecord, now: &ContainerRecord) -> Observed {
     if is_later_run(&then.state, &now.state) {
         return Observed::Over;

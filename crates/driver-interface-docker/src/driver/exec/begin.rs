@@ -97,7 +97,7 @@ async fn start(
     }
 }
 
-/// Builds the request. The mark is the last variable, so that no variable of the config overrides it.
+/// Builds the engine's request. The variable with `mark` comes last, so that no variable of the config overrides it.
 pub(super) fn request(config: &ExecConfig, mark: &str) -> ExecRequest {
     let own = config
         .env
@@ -117,7 +117,7 @@ pub(super) fn request(config: &ExecConfig, mark: &str) -> ExecRequest {
 }
 
 impl Inner {
-    /// Returns the container if it can execute commands right now.
+    /// Returns the container's record if the container is running, and otherwise an error.
     pub(super) async fn require_running(&self, requested: &str) -> Result<ContainerRecord> {
         let record = self.container(requested).await?;
         match status::status(&record.state) {

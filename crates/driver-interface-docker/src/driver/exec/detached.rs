@@ -42,7 +42,7 @@ async fn start(inner: Arc<Inner>, requested: String, config: ExecConfig) -> Resu
     })
 }
 
-/// Returns the status of a detached command.
+/// Returns the status of a detached command, or `None` if the container has no such command.
 pub(in crate::driver) async fn status(
     inner: &Inner,
     requested: &str,
@@ -51,7 +51,7 @@ pub(in crate::driver) async fn status(
     let record = inner.container(requested).await?;
     let found = inner.engine.inspect_exec(exec.as_str()).await;
     let found = found.map_err(|failure| inner.error(Operation::Read, requested, failure))?;
-    // The exec id comes from the caller, and may belong to another container's command.
+    // The caller supplies the exec id, which may belong to a command of another container.
     let Some(found) = found.filter(|found| found.container == record.id) else {
         return Ok(None);
     };

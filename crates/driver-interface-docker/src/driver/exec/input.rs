@@ -13,9 +13,9 @@ const EOT: u8 = 0x04;
 
 /// The input of a command. Shutting it down closes the input and leaves the output open.
 ///
-/// A pipe is closed by half-closing the connection. With a terminal, Docker would then detach from the whole
-/// command. Therefore the driver sends EOT: once at the beginning of a line, twice within a line, where the
-/// first only flushes the line.
+/// If the input is a pipe, the driver closes it by half-closing the connection. If it is a terminal, Docker would then
+/// detach from the whole command, so the driver sends EOT instead: once at the beginning of a line, and twice within a
+/// line, because the first EOT then only flushes the line.
 pub(super) struct CommandInput {
     write: WriteHalf<Duplex>,
     /// The state needed to end a terminal's input, or `None` if the input is a pipe.
@@ -25,7 +25,7 @@ pub(super) struct CommandInput {
 #[derive(Default)]
 struct Ending {
     within_line: bool,
-    /// The number of EOT characters still to be sent.
+    /// The number of EOT characters still to be sent, or `None` if the input has not been shut down.
     left: Option<usize>,
 }
 

@@ -4,10 +4,10 @@
 //! easily its environment. Therefore every command has a mark in its environment, which its children inherit.
 //! A second command, run as the same user, searches `/proc` for the mark, using only shell builtins.
 //!
-//! A process escapes if it has cleared its environment, started its own session and lost its marked parent
-//! (see the crate's README). Nothing links such a process to the command: all commands share the container's
-//! cgroup, and its parent is now the container's first process. Without `sh` in the image, nothing can be
-//! killed, so a timeout is rejected up front.
+//! A process escapes if it has cleared its environment, started its own session and lost its marked parent (see the
+//! crate's README). Nothing links such a process to the command: all commands share the container's cgroup, and the
+//! process's parent is now the container's first process. Without `sh` in the image, nothing can be killed, so a
+//! timeout is rejected up front.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -27,21 +27,21 @@ use crate::translate::exec::Phase;
 use crate::translate::records::ContainerRecord;
 use crate::wire::{EngineError, Stream};
 
-/// The environment variable that holds the mark.
+/// The environment variable whose value marks the processes of a command.
 pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
 
 /// How long to wait for a command to begin before killing it.
 const BEGINS: Duration = Duration::from_secs(20);
 /// How long to keep trying to kill a command in the background.
 const IN_BACKGROUND: Duration = Duration::from_secs(60);
-/// The maximum number of attempts while processes of the tree remain.
+/// The maximum number of times to run the kill script while processes of the command remain.
 const ROUNDS: usize = 5;
-/// The maximum output of a helper that is kept.
+/// How many bytes of a helper script's output to keep.
 const HELPER_OUTPUT: usize = 4 * 1024;
 
-/// Kills every process that has the mark, is a child of such a process, or shares a session with one, until a pass
-/// finds none. Stops the processes first, so that none reacts to the death of another. Spares itself, the
-/// container's first process and that process's session. Exits with 0 once no process is left.
+/// A shell script that kills every process that has the mark, is a child of such a process, or shares a session with
+/// one, until a pass over `/proc` finds none. Suspends these processes first, so that none reacts to the death of
+/// another. Spares itself, the container's first process and that process's session. Exits with 0 once none is left.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -82,8 +82,8 @@ done 2>/dev/null
 exit 1
 "#;
 
-/// Prints whether the command's own process is still running: a process that has the mark and whose parent is
-/// outside the container. The parents of its descendants are inside.
+/// A shell script that prints `alive` or `exited` for the command's own process, regardless of its descendants. Only
+/// the command's own process has both the mark and a parent outside the container.
 const PROBE_SCRIPT: &str = r#"
 mark=$1
 for directory in /proc/[0-9]*; do
@@ -152,7 +152,7 @@ impl Tree {
         self.armed.store(false, Ordering::SeqCst);
     }
 
-    /// Kills the command in the background unless it was disarmed.
+    /// Kills the command in the background, unless the tree is disarmed.
     pub(super) fn kill_in_background(&self) {
         if !self.armed.swap(false, Ordering::SeqCst) {
             return;
@@ -171,8 +171,8 @@ impl Tree {
         });
     }
 
-    /// Kills all processes and returns when none is left. The command's output must be read in the meantime,
-    /// because an engine that cannot deliver output does not notice that the process has exited.
+    /// Kills the command and its processes, and returns when none is left. The command's output must be read in the
+    /// meantime, because an engine that cannot deliver output does not notice that the process has exited.
     ///
     /// # Errors
     /// `ExecFailedError` with unknown effect: not all processes could be killed within the stop margin.
@@ -222,7 +222,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Waits until input may be sent, and returns whether the command still accepts any.
+    /// Waits until input may be sent, and returns whether the command may still read it.
     pub(in crate::driver) fn takes_input(&self) -> impl Future<Output = bool> + use<> {
         let tree = self.unarmed_handle();
         async move {
@@ -231,7 +231,7 @@ impl Tree {
             };
             let _ = tree.wait_started().await;
             sleep(pause).await;
-            // If the phase is unknown, the command may be reading.
+            // If the phase is unknown, the command may still be running.
             !matches!(tree.phase().await, Ok(Some(Phase::Exited(_)) | None))
         }
     }
@@ -283,7 +283,7 @@ impl Tree {
         Ok(found.map(|record| (self.inner.engine.dialect().exec_phase)(&record)))
     }
 
-    /// Returns the error for a failed inspection. The command may already have had an effect.
+    /// Returns the error for a failed inspection, with unknown effect: the command may already have changed something.
     fn unsettled(&self, failure: EngineError) -> DriverError {
         let error = self.inner.error(Operation::Read, &self.requested, failure);
         error.with_effect(Effect::Unknown)
@@ -314,8 +314,8 @@ impl Tree {
         }
     }
 
-    /// Runs a script in the container's shell as the command's user. Returns its exit code and the beginning of
-    /// its output.
+    /// Runs `script` in the container's shell, as the command's user. Returns its exit code and the beginning of its
+    /// standard output.
     pub(super) async fn helper(&self, script: &str, args: &[&str]) -> Result<(i64, Vec<u8>)> {
         let words = ["sh", "-c", script, "sh"];
         let request = ExecRequest {

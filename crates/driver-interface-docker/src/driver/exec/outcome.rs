@@ -10,26 +10,26 @@ use super::kill::Tree;
 use crate::translate::exec::{Exited, Phase};
 use crate::wire::EngineError;
 
-/// The maximum pause between inspections of a command that is still running after the end of its output. It may
-/// have closed its streams on purpose, so this is no timeout.
+/// The maximum pause between inspections of a command that is still running after the end of its output. There is no
+/// timeout, because the command may have closed its streams on purpose.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// After a command was killed together with its container, the engine may report the container as running for this
-/// long.
+/// How long after a command was killed together with its container the engine may still report the container as
+/// running.
 const CONTAINER_EXIT_LAG: Duration = Duration::from_secs(4);
 
-/// Prints the number of out-of-memory kills in the container. cgroup v1 and v2 each have one of these files.
+/// A script that prints the number of out-of-memory kills in the container. The files are of cgroup v2 and v1.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
     if [ -r $file ]; then while read -r key value; do \
     if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; fi; done; exit 0";
 
-/// The code that Docker records instead of the command's own if the connection to the command broke.
+/// The exit code that Docker records instead of the command's own if the connection to the command broke.
 const BROKEN: i64 = 126;
 
 impl Tree {
-    /// Returns how the command exited, once its output has ended, or `None` if it exited with its container.
+    /// After the end of the output, returns how the command exited, or `None` if it exited with its container.
     ///
-    /// Engines end the output when the command has exited, even if the command closed it earlier. If the output
-    /// ends while the command is running, the connection was cut.
+    /// Engines end the output when the command has exited, even if it closed its streams earlier. If the output ends
+    /// while the command is running or with the error `broken`, the connection was cut.
     ///
     /// # Errors
     /// `ConnectionError`: the connection was cut. The output since then is lost, and Docker may record an exit code
@@ -73,7 +73,7 @@ impl Tree {
         }
     }
 
-    /// Returns a recorded exit if its code is the command's own.
+    /// Returns `exited` if its exit code is the command's own.
     ///
     /// # Errors
     /// `ConnectionError`: the engine could not deliver all of the output.
@@ -84,8 +84,8 @@ impl Tree {
         }
     }
 
-    /// Returns whether a recorded code is the command's own. If Docker could not deliver the output, it records
-    /// 126. The command's own code is then only in the event of its exit.
+    /// Returns whether the exit code in `exited` is the command's own. If Docker could not deliver the output, it
+    /// records 126, and only the event of the command's exit has the command's own code.
     async fn is_own_code(&self, exited: Exited) -> Result<bool> {
         if exited.code != BROKEN || exited.started != Some(true) {
             return Ok(true);
@@ -134,8 +134,8 @@ impl Tree {
             .into()
     }
 
-    /// Returns the outcome of an exit. The command may have been killed by the exit of its container or by the
-    /// kernel.
+    /// Converts an exit to the command's outcome; `None` means that the command exited with its container. If the code
+    /// suggests a kill, finds out whether the container's exit or a lack of memory was the reason.
     pub(super) async fn outcome(&self, exited: Option<Exited>) -> Result<ExecOutcome> {
         let Some(exited) = exited else {
             return Ok(ExecOutcome::ContainerGone);
@@ -176,9 +176,9 @@ impl Tree {
         }
     }
 
-    /// Returns the error for a command that the engine could not start, based on the engine's message.
+    /// Returns the error for a command that the engine could not start. `text` is the engine's message.
     pub(in crate::driver) async fn start_error(&self, text: String) -> DriverError {
-        // Treat it like a rejected request.
+        // Treat the message like that of a rejected request.
         let refusal = EngineError::refused(400, text);
         self.inner()
             .refused_start(self.requested(), self.container(), refusal)

@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-/// How much of each output is buffered while it is not read. If the buffer is full, the command blocks.
+/// How many bytes of each output to buffer while the caller does not read. If the buffer is full, the command blocks.
 const HELD: usize = 64 * 1024;
-/// How much is buffered for a command that must no longer be blocked. This exceeds what an exiting process can
-/// leave in its pipes.
+/// How many bytes of each output to buffer if the command must no longer block, because it is being killed or has
+/// exited. This exceeds what an exiting process can leave in its pipes.
 const HELD_AT_END: usize = 4 * 1024 * 1024;
 
 /// The error at the end of an output that was cut off.
@@ -32,23 +32,23 @@ impl CutOff {
     }
 }
 
-/// The driver's end of one output.
+/// The driver's end of stdout or stderr, which forwards the data to a [`Receiver`].
 pub(super) struct Sender {
-    /// `None` once the reader was dropped.
+    /// `None` once the receiver was dropped.
     pipe: Option<DuplexStream>,
     waiting: VecDeque<Bytes>,
     held: usize,
     end: Arc<OnceLock<CutOff>>,
 }
 
-/// The reader's end of one output: the bytes in order, followed by end of file if the output is complete and by an
-/// error if not.
+/// The caller's end of stdout or stderr: the bytes in order, followed by end of file if the output is complete, and by
+/// an error if not.
 pub(super) struct Receiver {
     pipe: DuplexStream,
     end: Arc<OnceLock<CutOff>>,
 }
 
-/// Creates an output without data.
+/// Creates the two ends of an output that has no data yet.
 pub(super) fn output() -> (Sender, Receiver) {
     let (near, far) = duplex(HELD);
     let end = Arc::new(OnceLock::new());
@@ -62,7 +62,7 @@ pub(super) fn output() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Buffers output. If the buffer is full, drops the data, and the output then ends with an error.
+    /// Buffers `data`. If the buffer is full, drops it and all later data, and the output then ends with an error.
     pub(super) fn push(&mut self, data: Bytes) {
         if self.pipe.is_none() {
             return;
@@ -82,8 +82,8 @@ impl Sender {
         self.waiting.is_empty()
     }
 
-    /// Forwards some of the buffered output. Never returns if there is none. Cancel safe: dropping the future
-    /// loses no data.
+    /// Forwards some of the buffered output to the receiver. Never completes if no output is buffered. Cancel safe:
+    /// dropping the future loses no data.
     pub(super) async fn pass_on(&mut self) {
         let (Some(pipe), Some(data)) = (&mut self.pipe, self.waiting.front_mut()) else {
             return pending().await;
@@ -96,7 +96,7 @@ impl Sender {
                     self.waiting.pop_front();
                 }
             }
-            // The reader was dropped; discard its output so that the command can proceed.
+            // The receiver was dropped; discard its output so that the command can proceed.
             Err(_) => {
                 self.pipe = None;
                 self.waiting.clear();

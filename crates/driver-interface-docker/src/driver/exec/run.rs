@@ -87,7 +87,7 @@ impl Run {
             let input = input.map(|input| (input, self.tree.takes_input()));
             let feed = async {
                 if let Some(resize) = resize {
-                    // The command still works with a terminal of another size.
+                    // Ignore a failure: the command also works with a terminal of another size.
                     let _ = resize.await;
                 }
                 if let Some((input, taken)) = input
@@ -115,8 +115,8 @@ impl Run {
         Ok(self.output(outcome))
     }
 
-    /// Reads until the output ends, which happens soon after the command's exit. If nothing more arrives after the
-    /// exit within the read deadline, the output is incomplete.
+    /// Reads until the output ends, which happens soon after the command's exit, and returns how the command exited. If
+    /// nothing more arrives within the read deadline after the exit, marks the output as incomplete.
     async fn end(&mut self) -> Result<Option<Exited>> {
         let silence = self.tree.inner().deadlines.read;
         let begins = self.tree.inner().deadlines.start;
@@ -161,8 +161,8 @@ impl Run {
         }
     }
 
-    /// Kills the command and reads its output in the meantime, because an engine that cannot deliver output does
-    /// not notice the exit.
+    /// Kills the command and returns its output so far. Keeps reading the output in the meantime, because an engine
+    /// that cannot deliver output does not notice the exit.
     async fn overdue(mut self, longest: Duration) -> Result<ExecOutput> {
         let tree = self.tree.unarmed_handle();
         let latest = Instant::now() + tree.inner().deadlines.stop_margin;

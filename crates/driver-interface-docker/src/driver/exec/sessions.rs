@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 
 /// The open exec sessions of each container.
 ///
-/// An engine that cannot deliver a command's output does not notice that the command's process has exited, and
-/// neither stops, kills nor removes the container. Before any of these, the driver therefore asks the sessions to
-/// drain all output.
+/// An engine that cannot deliver a command's output does not notice that the command's process has exited, and then
+/// cannot stop, kill or remove the container. Before each of these operations, the driver therefore tells the sessions
+/// to drain their output.
 #[derive(Default)]
 pub(in crate::driver) struct Sessions {
     open: Mutex<Vec<(String, Weak<Flag>)>>,
@@ -24,7 +24,7 @@ pub(super) struct Flag {
 }
 
 impl Sessions {
-    /// Drains the output of all commands of a container from now on.
+    /// Tells the open sessions of a container to read all further output, even if their callers do not.
     pub(in crate::driver) fn drain(&self, container: &str) {
         for (id, session) in lock(&self.open).iter() {
             if id == container
@@ -35,7 +35,7 @@ impl Sessions {
         }
     }
 
-    /// Registers a session of a container. The returned flag is set once the session's output is to be drained.
+    /// Registers a session of a container. The returned flag is set when the session must drain its output.
     pub(super) fn open(&self, container: &str) -> Arc<Flag> {
         let draining = Arc::new(Flag::default());
         let mut open = lock(&self.open);

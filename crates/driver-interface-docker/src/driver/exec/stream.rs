@@ -28,7 +28,7 @@ use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec_stream";
 
-/// How often to inspect a command while its output stays open.
+/// The shortest and the longest pause between inspections of a command whose output stays open.
 const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const LATER_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum length of the engine's message about a command that it cannot start.
@@ -54,7 +54,7 @@ pub(in crate::driver) async fn exec_stream(
     let first = first.unwrap_or_else(|_| Err(TimeoutError::new(OPERATION, begins).into()));
     let first = first.map_err(|error| located(error, OPERATION))?;
     if let Some(size) = config.tty {
-        // The command still works with a terminal of another size, and may have exited by now.
+        // Ignore a failure: the command also works with a terminal of another size, and may have exited by now.
         let _ = tree.resize(size).await;
     }
     let takes_input = tree.takes_input().await;
@@ -116,7 +116,7 @@ async fn first_output(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>
     }
 }
 
-/// Returns the output of a command that exited immediately, unless that output is an error message of the engine.
+/// Returns the output of a command that exited immediately, or an error if the engine could not start the command.
 async fn error_text(tree: &Tree, reader: &mut ExecReader, exited: Exited) -> Result<Vec<Frame>> {
     let (mut frames, mut stdout, mut stderr) = (Vec::new(), Vec::new(), Vec::new());
     while stdout.len() + stderr.len() < MAX_ERROR_TEXT {
@@ -143,14 +143,14 @@ struct Shared {
     /// Set when the output must be drained even if the caller does not read it: after a kill, and once the command
     /// has exited.
     draining: Arc<Flag>,
-    /// Set when the command has exited or its session was dropped. From then on, silence counts as the end of
-    /// the output.
+    /// Set when the command has exited or its session was dropped. From then on, the output counts as ended if no data
+    /// arrives for the read deadline.
     exited: Flag,
     /// Whether the driver killed the command.
     killed: AtomicBool,
 }
 
-/// The exit determined at the end of the output; `None` while the output is open.
+/// How the command exited, as determined at the end of its output; `None` while the output is open.
 type OutputEnd = Option<Result<Option<Exited>>>;
 
 impl Shared {
@@ -173,7 +173,7 @@ impl Shared {
         }
     }
 
-    /// Returns the command's exit, from the end of its output or from an inspection, whichever comes first.
+    /// Returns how the command exited, from the end of its output or from an inspection, whichever comes first.
     async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Exited>> {
         let mut pause = FIRST_POLL_INTERVAL;
         loop {
@@ -201,7 +201,7 @@ impl Shared {
     }
 }
 
-/// Forwards the output at the reader's pace, until the command must no longer be blocked.
+/// Forwards the output at the caller's pace or, once the command must no longer block, buffers it.
 struct Pump {
     shared: Arc<Shared>,
     reader: ExecReader,
@@ -233,7 +233,7 @@ impl Pump {
         }
     }
 
-    /// Reads to the end of the output, and returns the exit determined there.
+    /// Reads to the end of the output, and returns how the command exited, or `None` if it exited with its container.
     async fn read(&mut self) -> Result<Option<Exited>> {
         let shared = Arc::clone(&self.shared);
         let silence = shared.tree.inner().deadlines.read;
@@ -279,7 +279,7 @@ fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
     }
 }
 
-/// Waits until a point in time, and at least until the command has exited.
+/// Waits until the command has exited, and then until the time `until` unless that has passed.
 async fn silent(exited: &Flag, until: Instant) {
     exited.wait().await;
     sleep_until(until).await;
@@ -361,7 +361,7 @@ impl Drop for Control {
         for task in &self.tasks {
             task.abort();
         }
-        // The reading task continues until the command has exited: the engine blocks on undrained output.
+        // The reading task continues until the command has exited, because the engine blocks on unread output.
         self.shared.draining.set();
         self.shared.exited.set();
         self.shared.tree.kill_in_background();

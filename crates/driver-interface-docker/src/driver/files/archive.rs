@@ -20,7 +20,7 @@ use crate::translate::errors::Operation;
 use crate::translate::tar::Renamer;
 use crate::wire::{EngineError, UploadError};
 
-/// Runs an operation that consumes a stream from the caller. It stops if the caller drops the call, because
+/// Runs an operation that consumes a stream from the caller. The operation stops if the caller drops the call, because
 /// the stream may then never end.
 pub(in crate::driver) async fn transfer<T>(
     operation: &'static str,
@@ -65,7 +65,7 @@ impl Inner {
         self.unpack(request, &location.path, archive).await
     }
 
-    /// Unpacks an archive through the engine.
+    /// Unpacks an archive into a directory of a container, through the engine's archive API.
     pub(in crate::driver) async fn unpack(
         &self,
         request: FileRequest<'_>,
@@ -135,14 +135,14 @@ pub(in crate::driver) fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Returns a renamer if the engine names the archive's entries after the target of a requested link.
+/// Returns a renamer if the requested path is a link, because the engine names entries after its target, `path`.
 fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
     let required = request.file_name().filter(|name| *name != led_to)?;
     Some(Renamer::new(led_to, required))
 }
 
-/// Returns the archive with renamed entries. Reading it fails if it is truncated or has entries outside `name`.
+/// Returns the archive, renamed by `renamer`. Reading it fails if it is truncated or has entries outside `name`.
 fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
@@ -168,8 +168,8 @@ pub(in crate::driver) fn broken(why: &'static str) -> DriverError {
     cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
 }
 
-/// Checks a chunk of an archive, and returns an error that describes the problem, if any. Every entry must be below
-/// the requested path.
+/// Checks the next chunk of an archive. Returns a description of the problem if the archive is corrupt or has an entry
+/// outside `name`, the last component of the requested path.
 fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
     reader.push(data);
     while let Some(part) = reader.next()? {
@@ -183,8 +183,8 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
     Ok(())
 }
 
-/// Returns the same archive, ending with an error if it is corrupt, truncated or has names that lead out of
-/// the directory. The engine only confines entries to the container.
+/// Returns the same archive, ending with an error if it is corrupt, truncated or has entry names that lead out of the
+/// directory. The engine itself only keeps entries within the container.
 fn checked(directory: String, archive: TarStream) -> TarStream {
     let start = (archive, TarReader::default(), directory);
     TarStream::new(stream::try_unfold(

@@ -81,7 +81,7 @@ impl Inner {
         )))
     }
 
-    /// Returns the file's content and its size.
+    /// Opens a file, and returns a reader of its content and the file's size.
     async fn open_file(&self, request: FileRequest<'_>, location: &Location) -> Result<(Reading, u64)> {
         let refuse = |kind, why: &str| DriverError::from(unread(request.path, kind, why));
         match &location.stat {
@@ -178,7 +178,7 @@ impl Reading {
     }
 }
 
-/// Returns the components of the path below the deepest existing directory: the directories to create, and the
+/// Returns the components of the path below the deepest existing directory: the directories to create, and then the
 /// file.
 fn missing(location: &Location) -> Vec<String> {
     let below = location
@@ -201,7 +201,7 @@ fn owner(user: &str) -> FileOwner {
     }
 }
 
-/// Returns an archive of the directories to create and the file, generated while it is sent.
+/// Returns an archive of the directories to create and the file (`names`), generated while it is sent.
 fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> ByteStream {
     let rights = |mode| Rights {
         mode,

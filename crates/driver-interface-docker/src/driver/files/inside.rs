@@ -1,8 +1,8 @@
 //! Files that only a container's own processes can reach: those on tmpfs mounts, where the engine sees the files
 //! underneath.
 //!
-//! A shell in the container transfers them with the programs of its image. Its output begins with a status line,
-//! and the content ends with a marker, so that truncated content is never mistaken for complete content.
+//! A shell in the container transfers these files, using programs from the container's image. Its output begins with a
+//! status line, and the content ends with a marker, so that truncated content is never mistaken for complete content.
 
 mod read;
 mod write;
@@ -26,7 +26,7 @@ use crate::wire::{Duplex, EngineError, Stream};
 
 /// The most privileged user of a container.
 const ROOT: &str = "0:0";
-/// The maximum output on stderr that is kept.
+/// How many bytes of a script's stderr to keep.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
 
 /// The prelude of every script: helpers that report a status, check paths that may be inaccessible, and follow
@@ -74,7 +74,7 @@ struct Inside {
     user: String,
 }
 
-/// A script to run.
+/// A script to run in a container.
 struct Script<'a> {
     request: FileRequest<'a>,
     user: &'a str,
@@ -83,7 +83,7 @@ struct Script<'a> {
 }
 
 impl Inside {
-    /// Starts a script. Dropping it kills the script's processes, unless closing the input already makes them exit.
+    /// Starts a script. Dropping the returned [`Inside`] kills the script's processes unless its tree is disarmed.
     async fn open(
         inner: &Arc<Inner>,
         script: &Script<'_>,
@@ -114,7 +114,7 @@ impl Inside {
         Ok((inside, write))
     }
 
-    /// Reads more of the output. Returns `false` at the end of the output.
+    /// Reads the next chunk of the output into the buffers. Returns `false` at the end of the output.
     async fn more(&mut self) -> Result<bool> {
         let Some(frame) = self.reader.next().await.map_err(cut)? else {
             return Ok(false);
@@ -130,7 +130,7 @@ impl Inside {
         Ok(true)
     }
 
-    /// Returns the script's next status.
+    /// Reads the script's next status line, and returns the status.
     async fn word(&mut self) -> Result<String> {
         loop {
             let line = self.held.iter().position(|byte| *byte == b'\n');
@@ -166,7 +166,7 @@ impl Inside {
         }
     }
 
-    /// Returns the next chunk of content, or `None` once all of it was received.
+    /// Returns the next chunk of content, or `None` at its end. Fails if no data arrives for the time `longest`.
     async fn content(&mut self, longest: std::time::Duration) -> Result<Option<Bytes>> {
         loop {
             let free = self.held.len().saturating_sub(self.mark.len());
@@ -188,7 +188,7 @@ impl Inside {
         }
     }
 
-    /// Returns the error for a status other than success.
+    /// Returns the error for `word`, a status that does not mean success.
     fn refused(&self, word: &str) -> DriverError {
         let refuse = |kind, why: &str| unread(&self.path, kind, why).into();
         match word.split_once(' ').unwrap_or((word, "")) {
@@ -208,7 +208,7 @@ impl Inside {
             .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
         match (kinds.next(), word) {
             (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
-            // This error is never about the path itself: one of its parents is a file.
+            // This error is never about the path itself: it means that one of its parents is a file.
             (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &error_text),
             (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &error_text),
             (Some(Kind::StorageFull), _) => {

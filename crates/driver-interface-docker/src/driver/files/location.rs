@@ -12,7 +12,7 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::{file_error, status};
 use crate::wire::{EngineError, Refusal};
 
-/// A path with more links than this counts as a loop, as in Linux.
+/// The maximum number of links in a path. As on Linux, more links than this count as a loop.
 const MAX_LINKS: usize = 40;
 /// The maximum length of a file name on Linux. Engines respond to longer names inconsistently.
 pub(in crate::driver) const MAX_NAME: usize = 255;
@@ -32,11 +32,11 @@ pub(in crate::driver) struct FileRequest<'a> {
 /// A path whose links have all been resolved inside the container.
 #[derive(Debug)]
 pub(in crate::driver) struct Location {
-    /// The path without links, as far as it exists.
+    /// The path, without links in the part that exists.
     pub(in crate::driver) path: String,
     /// The file at the path, or `None` if there is none.
     pub(in crate::driver) stat: Option<PathStat>,
-    /// The deepest existing directory above the path.
+    /// The deepest existing directory at or above the path.
     pub(in crate::driver) base: String,
     /// Whether only the container's own processes can reach the path. If so, links on the mount were not resolved
     /// and the existence of the file was not checked.
@@ -55,8 +55,8 @@ impl Location {
 }
 
 impl Inner {
-    /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
-    /// the resulting path, which decides what access is allowed.
+    /// Resolves the requested path from the root, one component at a time. Engines follow links themselves, but do not
+    /// report the resulting path, which decides whether access is allowed.
     pub(in crate::driver) async fn locate(&self, request: FileRequest<'_>) -> Result<Location> {
         let mut parts: Vec<String> = parts(request.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {
@@ -100,7 +100,7 @@ impl Inner {
                     )
                     .into());
                 };
-                // Link targets start at the container's root.
+                // Engines report a link's target as a path from the container's root.
                 parts.extend(self::parts(target).rev());
                 location = Location::root();
                 continue;
@@ -138,8 +138,8 @@ impl Inner {
         Ok(stat)
     }
 
-    /// Returns the error for a rejected request: a file system error if the engine's message describes one,
-    /// otherwise an engine error.
+    /// Returns the error for a rejected request: a file system error if the engine's message describes one, otherwise
+    /// an engine error. `writes`: whether the request may have changed files.
     pub(in crate::driver) async fn refused(
         &self,
         request: FileRequest<'_>,
@@ -172,9 +172,9 @@ impl Inner {
         error.with_source(EngineError::Refused(refusal)).into()
     }
 
-    /// Returns whether a path lies on a tmpfs mount that the engine cannot reach: the engine would write to the
-    /// directory underneath, and would not find files to read. Processes of a running container can reach the
-    /// path. If the container is not running, this returns an error.
+    /// Returns whether a path is on a tmpfs mount that only the container's own processes can reach: the engine would
+    /// write to the directory underneath the mount, and would not find the mount's files. Returns an error if the path
+    /// is on such a mount and the container is not running.
     fn is_in_memory(&self, request: FileRequest<'_>, path: &str) -> Result<bool> {
         let dialect = self.engine.dialect();
         let refuse = |text: String| Err(UnsupportedError::new(request.operation, text).into());
@@ -199,7 +199,7 @@ impl Inner {
     }
 }
 
-/// Returns an error if the path is read-only.
+/// Returns an error if the path is on a read-only mount or file system.
 pub(in crate::driver) fn refuse_read_only(request: FileRequest<'_>, path: &str) -> Result<()> {
     let why = match mount_of(request.record, path).0 {
         Mount::Root if request.record.host_config.readonly_rootfs => "the root file system is read-only",
@@ -214,12 +214,12 @@ pub(in crate::driver) fn unread(path: &str, kind: Kind, message: impl Into<Strin
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
 }
 
-/// Creates the error that the reader of a stream gets for an interrupted download.
+/// Creates the error that a caller gets when reading from a download that was interrupted.
 pub(in crate::driver) fn cut(failure: EngineError) -> DriverError {
     crate::translate::errors::error(Operation::Read, "archive", failure)
 }
 
-/// Splits a path into its components. `..` can only be resolved once it is known which components are links.
+/// Splits a path into its components, including `..`, which can only be resolved once all links before it are.
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = String> {
     let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
     parts.map(str::to_owned).collect::<Vec<_>>().into_iter()
@@ -238,7 +238,7 @@ enum Mount {
     Writable,
 }
 
-/// Returns the mount that a path lies on, and its mount point.
+/// Returns the kind and the mount point of the mount that a path lies on.
 fn mount_of<'a>(record: &'a ContainerRecord, path: &str) -> (Mount, &'a str) {
     let of_volumes = record.mounts.iter().map(|mount| {
         let kind = match (mount.kind.as_str(), mount.writable) {

@@ -64,8 +64,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes an image whose import failed, and returns its name to the image that had the name before. With
-    /// containerd's image store, Docker creates an image before it unpacks the archive, and keeps it if that fails.
+    /// Removes the image left by a failed import, and tags the image that previously had its name with that name again.
+    /// With containerd's image store, Docker creates the image before it unpacks the archive, and keeps it if unpacking
+    /// fails.
     async fn remove_broken(&self, image: &ImageRef, before: Option<&ImageRecord>) {
         let now = self.find_image(image).await.ok().flatten();
         let name = engine_name(image.as_str());
@@ -77,7 +78,7 @@ impl Inner {
         }
     }
 
-    /// Returns the error of an import or load. If the archive itself ended with an error, returns that error.
+    /// Returns the error of a failed import or load. If the archive itself ended with an error, returns that error.
     pub(super) fn upload_error(&self, image: &str, error: UploadError) -> DriverError {
         match error {
             UploadError::Content(error) => error,
@@ -85,7 +86,7 @@ impl Inner {
         }
     }
 
-    /// Removes an image that has lost its name to a later import, unless a container uses it.
+    /// Removes the image `id` if a later import took its name, and no container uses it.
     async fn remove_nameless(&self, id: &str) {
         let now = self.engine.inspect_image(id).await;
         if now.is_ok_and(|now| now.repo_tags.is_empty()) {

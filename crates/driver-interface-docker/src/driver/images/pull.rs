@@ -28,7 +28,7 @@ use crate::wire::{EngineError, ObjectStream};
 
 const PULL: &str = "pull_image";
 const LOAD: &str = "load_image";
-/// The number of images that a listing inspects concurrently.
+/// The maximum number of images that a listing inspects concurrently.
 const CONCURRENCY: usize = 8;
 
 /// A pull in progress.
@@ -60,9 +60,13 @@ impl Inner {
             }
             _ => self.error(Operation::PullImage, image.as_str(), failure),
         };
-        let reports = self.engine.pull_image(&name, &version, platform, auth).await;
-        let mut reports = reports.map_err(failed)?;
-        while let Some(report) = self.report(&mut reports).await?.map_err(failed)? {
+        let begun = self.unless_stalled(self.engine.pull_image(&name, &version, platform, auth));
+        let mut reports = begun.await?.map_err(failed)?;
+        while let Some(report) = self
+            .unless_stalled(reports.next::<Report>())
+            .await?
+            .map_err(failed)?
+        {
             if let Some(message) = report.failure() {
                 return Err(failed(EngineError::refused(200, message)));
             }
@@ -89,16 +93,13 @@ impl Inner {
         })))
     }
 
-    /// Reads the next report of a pull. If the engine reports progress, waits only so long.
-    async fn report(
-        &self,
-        reports: &mut ObjectStream,
-    ) -> Result<std::result::Result<Option<Report>, EngineError>> {
+    /// Waits for `progress`, the next step of a pull: no longer than the stall deadline if the engine reports progress.
+    async fn unless_stalled<T>(&self, progress: impl Future<Output = T>) -> Result<T> {
         if !self.engine.dialect().reports_pull_progress {
-            return Ok(reports.next().await);
+            return Ok(progress.await);
         }
         let stall = self.deadlines.pull_stall;
-        timeout(stall, reports.next()).await.map_err(|_| late(stall))
+        timeout(stall, progress).await.map_err(|_| late(stall))
     }
 
     async fn begin_pull(
@@ -111,8 +112,10 @@ impl Inner {
         let (auth, access) = self.auth(image, options.credentials.as_ref()).await?;
         let (name, version) = pull_parts(image);
         let platform = options.platform.as_deref();
-        let reports = self.engine.pull_image(&name, &version, platform, auth).await;
-        let reports = reports.map_err(|failure| self.not_pulled(image, &access, failure))?;
+        let begun = self.unless_stalled(self.engine.pull_image(&name, &version, platform, auth));
+        let reports = begun
+            .await?
+            .map_err(|failure| self.not_pulled(image, &access, failure))?;
         Ok(Pull {
             driver: Arc::clone(self),
             image: image.clone(),
@@ -124,8 +127,8 @@ impl Inner {
         })
     }
 
-    /// Returns the header with the registry credentials: those given, or else those stored by `docker login`. Also
-    /// returns how the pull accesses the registry.
+    /// Returns the header with the registry credentials, or `None` without any: uses those in `given`, or else those
+    /// stored by `docker login`. Also returns how the pull accesses the registry.
     async fn auth(
         &self,
         image: &ImageRef,
@@ -279,7 +282,7 @@ impl Pull {
 
     async fn step(&mut self) -> Result<PullProgress> {
         loop {
-            let report = self.driver.report(&mut self.reports).await?;
+            let report = self.driver.unless_stalled(self.reports.next::<Report>()).await?;
             let report = report.map_err(|failure| self.refused(failure))?;
             let Some(report) = report else {
                 return self.finished().await;

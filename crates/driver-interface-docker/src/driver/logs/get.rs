@@ -53,8 +53,8 @@ fn streamed(options: LogOptions) -> LogStreamOptions {
     streamed
 }
 
-/// Reads only the end of a log, if the engine supports it. A stream reads the whole log twice instead, because it
-/// cannot buffer lines.
+/// Returns the last lines of a log. Reads only the end of the log if the engine supports this. A log stream, which
+/// cannot buffer lines, instead reads the whole log twice.
 async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
     // The output of a terminal does not show how many entries were received.
     let tail_works = reader.inner.engine.dialect().tail_works;
@@ -72,13 +72,14 @@ async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) ->
     }
 }
 
-/// Returns how many entries to request first. Engines count entries of both streams, and each part of a long line
-/// separately. Neither matches the number of lines requested, so the first guess may have to grow.
+/// Returns how many log entries to request first, or `None` to read everything. An engine counts the entries of both
+/// streams, and counts each part of a long line as an entry, so the lines needed may take more entries than the first
+/// guess.
 fn first_guess(lines: u64) -> Option<u64> {
     more(lines.checked_add(16)?)
 }
 
-/// Returns the next larger guess, or `None` to read everything.
+/// Returns how many entries to request next if `entries` did not suffice, or `None` to read everything.
 fn more(entries: u64) -> Option<u64> {
     const MOST: u64 = 1 << 20;
     entries.checked_mul(4).filter(|entries| *entries <= MOST)

@@ -17,7 +17,7 @@ use crate::wire::{EngineError, Frame, Stream};
 
 /// How long the output must be silent after a container's exit to count as complete.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How long to wait for a container's exit before inspecting the container again.
+/// How long to wait for a container's exit before inspecting the container anyway.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// How often to inspect a paused container.
 const PAUSED_POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -31,7 +31,7 @@ pub(super) trait Sink: Send {
 
 /// The reason why reading stopped.
 pub(super) enum Stopped {
-    /// The receiver was dropped.
+    /// The receiver of the log was dropped.
     Left,
     Engine(EngineError),
     Failed(DriverError),
@@ -68,7 +68,7 @@ impl ReadBytes {
         *self.of(frame.stream) += frame.data.len() as u64;
     }
 
-    /// Returns the part of a frame that was not read before, when the log is read again.
+    /// Removes from a frame the bytes that were read before. Returns the rest, or `None` if there is none.
     fn skip_read(&mut self, mut frame: Frame) -> Option<Frame> {
         let left = self.of(frame.stream);
         let old = usize::try_from(*left).unwrap_or(usize::MAX).min(frame.data.len());
@@ -78,7 +78,7 @@ impl ReadBytes {
         Some(frame).filter(|frame| !frame.data.is_empty())
     }
 
-    /// Returns whether less was read the second time than before.
+    /// Returns whether the log had fewer bytes when it was read again than the first time.
     fn is_short(&self) -> bool {
         self.stdout + self.stderr > 0
     }
@@ -93,7 +93,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads everything that the options request.
+    /// Reads everything that the options request, and passes it to `sink`.
     pub(super) async fn read(
         &self,
         record: ContainerRecord,
@@ -108,7 +108,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the existing log, or only the given number of entries from its end, regardless of the options'
+    /// Reads the last `entries` entries of the existing log, or all if that is `None`, regardless of the options'
     /// `tail`. Returns how many entries were received.
     pub(super) async fn read_end(
         &self,
@@ -162,8 +162,8 @@ impl Reader<'_> {
         let skip = match self.options.tail {
             None => 0,
             Some(0) if !follow => return Ok(()),
-            // Engines count entries of both streams, and each part of a long line separately, so their count is
-            // unusable.
+            // Engines count the entries of both streams, and each part of a long line separately, so the driver counts
+            // the lines itself.
             Some(last) => self.count(&record).await?.saturating_sub(last),
         };
         let mut chunks = LogChunks::new(self.options, skip);
@@ -176,7 +176,7 @@ impl Reader<'_> {
         send_all(sink, chunks.finish()).await
     }
 
-    /// Returns the time left until `until`, or `None` if it is not set.
+    /// Returns the time left until the `until` time of the options, or `None` if it is not set.
     fn left_until(&self) -> Option<Duration> {
         let until = self.options.until?;
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
@@ -200,7 +200,7 @@ impl Reader<'_> {
         Ok(Some(record))
     }
 
-    /// Counts the requested lines that exist now.
+    /// Counts the lines that the log has now, in the requested streams and period.
     async fn count(&self, record: &ContainerRecord) -> Result<u64, Stopped> {
         let mut chunks = LogChunks::new(self.options, u64::MAX);
         let mut output = self.open(record, false, None).await?;
@@ -222,13 +222,13 @@ impl Reader<'_> {
             stamps: needs_times(&self.options),
             since: self.options.since,
             tail,
-            // The output of a terminal is a single stream, whichever one is requested.
+            // The output of a terminal is a single stream, `stdout`, even if only `stderr` is requested.
             streams: (self.options.stdout || record.config.tty, self.options.stderr),
         };
         let tty = record.config.tty;
         let opened = self.inner.engine.logs(&record.id, tty, &request);
         if follow {
-            // Podman only responds once there is something to read.
+            // Podman responds only once there is something to read.
             Ok(opened.await?)
         } else {
             self.in_time(self.inner.deadlines.logs, opened).await
@@ -257,7 +257,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log until the run is over or `until` is reached, and everything up to then has been read.
+    /// Reads the log until the run in `record` is over or the `until` time is reached, including all output up to then.
     async fn follow(
         &self,
         record: &ContainerRecord,
@@ -283,7 +283,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log as it is written, for as long as the data is known to be complete.
+    /// Reads the log as it is written, but only for as long as it is certain to be complete.
     async fn live(
         &self,
         record: &ContainerRecord,
@@ -304,8 +304,8 @@ impl Reader<'_> {
         let mut ended = false;
         let mut seen_running = None::<Instant>;
         loop {
-            // After the exit, silence counts as the end, because some engines keep the stream open. Time that the
-            // sink spends on a chunk is not silence, because nothing is read meanwhile.
+            // After the exit, silence counts as the end, because some engines keep the stream open. The time during
+            // which the sink processes a chunk does not count as silence, because nothing is read then.
             let frame = tokio::select! {
                 frame = output.next() => frame?,
                 over = &mut over, if !ended => {
@@ -364,8 +364,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Waits until this run of the container is over. If the engine cannot report the container's state, it would
-    /// not report the end of its log either.
+    /// Waits until the run in `record` is over. Returns an error if the engine cannot report the container's state: it
+    /// would not report the end of its log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         while self.is_alive(record).await? {
             self.poll_later(record).await;
@@ -394,7 +394,7 @@ impl Reader<'_> {
         Ok(now.is_some_and(|now| status::status(&now.state) == ContainerStatus::Running))
     }
 
-    /// Returns the current record of the container, unless it has been restarted since.
+    /// Returns the container's current record, or `None` if it has been removed or restarted since `record`.
     async fn run_now(&self, record: &ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let now = self.find(&record.id).await?;
         Ok(now.filter(|now| status::started_at(&now.state) == status::started_at(&record.state)))
@@ -405,7 +405,7 @@ impl Reader<'_> {
             .await
     }
 
-    /// Waits until it is time to check whether the run is over.
+    /// Waits for the container's next exit, but no longer than [`POLL_INTERVAL`]. Pauses after an error.
     async fn poll_later(&self, record: &ContainerRecord) {
         match timeout(POLL_INTERVAL, self.inner.engine.wait_next_exit(&record.id)).await {
             Ok(Ok(_)) => sleep(Duration::from_millis(20)).await,

@@ -14,7 +14,7 @@ use crate::driver::task::{located, read};
 
 const OPERATION: &str = "stream_container_logs";
 
-/// How many chunks are buffered for the caller. While the buffer is full, the driver does not read.
+/// How many chunks are buffered for the caller. While the buffer is full, the driver does not read the log.
 const WAITING: usize = 4;
 
 type Sender = mpsc::Sender<Result<LogChunk>>;
@@ -44,7 +44,7 @@ pub(in crate::driver) async fn stream(
         if let Some(item) = receiver.recv().await {
             return Some((item, (receiver, Some(task))));
         }
-        // If the task failed, the log is incomplete.
+        // If the task failed, report this, because the log is incomplete.
         let failed = (&mut task.0).await.err()?;
         let error = InternalError::new("reading the log failed").with_source(failed);
         Some((Err(located(error.into(), OPERATION)), (receiver, None)))
@@ -52,7 +52,7 @@ pub(in crate::driver) async fn stream(
     Ok(LogStream::new(items))
 }
 
-/// The task that reads for a stream. It is aborted when the stream is dropped.
+/// The task that reads the log for a stream. Dropping this aborts the task.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {

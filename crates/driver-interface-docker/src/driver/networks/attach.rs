@@ -1,4 +1,4 @@
-//! Inspecting networks, and attaching containers to networks or detaching them.
+//! Inspecting networks, attaching containers to them and detaching containers from them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,8 +77,8 @@ impl Inner {
         }
     }
 
-    /// Waits until the container is cleaned up. Podman can no longer inspect a container that is detached from a
-    /// network during its cleanup.
+    /// Waits until the engine has cleaned up after a container that has exited. If Podman detaches the container from a
+    /// network before that, it can no longer inspect the container.
     async fn wait_until_cleared(&self, record: &ContainerRecord) {
         let cleared = async {
             while !status::is_alive(&record.state)
@@ -91,8 +91,8 @@ impl Inner {
         let _ = timeout(self.deadlines.remove / 2, cleared).await;
     }
 
-    /// Returns the result of a failed change. Another process may have made the same change in the meantime,
-    /// or removed the container or the network.
+    /// Returns the result of a failed attempt to attach or detach a container (`attach` says which): success if the
+    /// container is now in the requested state, because another process made the same change, and otherwise an error.
     async fn not_changed(
         &self,
         requested: &str,

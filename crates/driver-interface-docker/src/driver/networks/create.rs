@@ -1,4 +1,4 @@
-//! Networks that callers create.
+//! Creating, listing and removing the networks of callers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::wire::EngineError;
 
 const CREATE: &str = "create_network";
 
-/// How long the duplicate with the lowest id waits for the others to be removed.
+/// How long a process whose new network has the lowest id waits for the removal of networks of the same name.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The maximum number of attempts if a race condition in the engine breaks a creation.
@@ -85,9 +85,9 @@ impl Inner {
 
     /// Creates a network. If several processes race for the name, at most one succeeds.
     ///
-    /// The engine's own check may let several requests through. A process that sees only its own network has
-    /// won, because a process that creates a duplicate later sees both. If a process sees several networks,
-    /// it keeps its own only if its id is the lowest, and waits until the others are removed.
+    /// The engine's own check of the name may let several creations through. A process that sees only its own network
+    /// has won, because a process that creates a duplicate later sees both. If a process sees several networks, it
+    /// keeps its own only if its id is the lowest, and waits until the others are removed.
     pub(in crate::driver) async fn create_network_once(
         self: &Arc<Self>,
         plan: &NetworkPlan,
@@ -160,7 +160,7 @@ impl Inner {
         .await;
     }
 
-    /// Returns all networks of exactly this name, including unmanaged ones.
+    /// Returns all networks whose name is exactly `name`, including unmanaged ones.
     pub(in crate::driver) async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
         let listed = self.engine.list_networks("name", vec![name.to_owned()]).await;
         let mut found = listed.map_err(|failure| self.error(Operation::Read, name, failure))?;
@@ -189,7 +189,7 @@ impl Inner {
         removed.map_err(|failure| self.error(Operation::RemoveNetwork, &requested, failure))
     }
 
-    /// Returns whether any container is attached, running or not. Docker itself only checks running containers.
+    /// Returns whether any container, running or not, is attached. Docker's own check only covers running containers.
     pub(in crate::driver) async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
         for value in [&network.id, &network.name] {
             let listed = self.engine.containers_on_network(value).await;

@@ -42,8 +42,8 @@ impl Inner {
         }
     }
 
-    /// Creates the default network unless it exists. The creation has a deadline, because an engine that never
-    /// responds must not block other callers. If the network is created later, the next caller finds it.
+    /// Creates the default network unless it exists. The creation has a deadline, because an engine that never responds
+    /// must not block other callers. If the engine creates the network after that, the next caller finds it.
     pub(in crate::driver) async fn ensure_default_network(
         self: &Arc<Self>,
         name: &str,
@@ -59,8 +59,8 @@ impl Inner {
             .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
     }
 
-    /// Creates the default network within the critical section. Retries for as long as other processes create the
-    /// network and remove it again.
+    /// Creates the default network unless it exists; the caller must hold `section`. Retries for as long as other
+    /// processes create the network and remove it again.
     async fn create_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         while self.default_networks(name).await?.is_empty() {
             let per_session = self.engine.dialect().network_per_session;
@@ -87,8 +87,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns an error if the name of the default network is taken by an unmanaged network: containers of
-    /// this namespace must never join that.
+    /// Returns an error if an unmanaged network has the name of the default network: containers of this namespace must
+    /// never join such a network.
     pub(in crate::driver) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
         let same_name = self.networks_called(name).await?;
         if same_name.is_empty() || same_name.iter().any(|network| self.is_default(network)) {
@@ -100,8 +100,8 @@ impl Inner {
             .into())
     }
 
-    /// Removes the default network if no container uses it or is about to. If this fails, the next release or
-    /// cleanup retries.
+    /// Removes the default network unless a container uses it or is about to use it. Only logs errors: the next release
+    /// or cleanup retries.
     pub(in crate::driver) async fn release_default_network(self: &Arc<Self>, name: &str) {
         match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
             Ok(Ok(_)) => {}
@@ -110,8 +110,8 @@ impl Inner {
         }
     }
 
-    /// Removes every default network that no container uses, whichever process created it, and returns how many were
-    /// removed. If one cannot be removed, continues with the others and then returns the first error.
+    /// Removes every default network that no container uses, whichever process created it, and the orphaned helpers of
+    /// volumes. Returns how many networks were removed or, after trying all of them, the first error.
     pub(in crate::driver) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
         let networks = self.all_own_networks().await?;
         let containers = self.own_summaries().await?;
@@ -136,7 +136,7 @@ impl Inner {
         failure.or(helpers.err()).map_or(Ok(removed), Err)
     }
 
-    /// Removes the default network unless it is in use. Returns whether it was removed.
+    /// Removes the default network unless a container uses it or is about to. Returns whether the network was removed.
     async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<bool> {
         let mut tries = 0;
         loop {
@@ -178,7 +178,7 @@ impl Inner {
         // Another process may have created a container on the network between the check and the removal.
         if release == Release::Removed && self.has_users(name).await? {
             let session = session.map_or_else(String::new, |session| session.to_string());
-            // This has a deadline, because others wait for the section.
+            // This has a deadline, because other tasks wait for `section`.
             let created = timeout(self.deadlines.create, self.create_default_network(name, &session)).await;
             created.map_err(|_| TimeoutError::new("create_network", self.deadlines.create))??;
             return Ok(Release::Unsettled);

@@ -1,4 +1,4 @@
-//! The default networks that tasks of this process will use. Between processes, the engine arbitrates.
+//! The default networks that new containers of this process will join. Between processes, the engine arbitrates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use driver_interface_kit::lock;
 use tokio::sync::Mutex as AsyncMutex;
 
-/// The default networks that a new container is about to join, so that none of them is removed as unused.
+/// Counts, for each default network, the new containers about to join it, so that it is not removed as unused.
 #[derive(Debug, Default)]
 pub(in crate::driver) struct NetworkUses {
     counts: Arc<Mutex<HashMap<String, usize>>>,
@@ -14,7 +14,7 @@ pub(in crate::driver) struct NetworkUses {
     pub(in crate::driver) section: AsyncMutex<()>,
 }
 
-/// Marks a default network as about to be used by a new container. The mark is removed on drop.
+/// Marks a default network as about to be joined by a new container. Dropping this removes the mark.
 #[derive(Debug)]
 pub(in crate::driver) struct NetworkUse {
     name: String,

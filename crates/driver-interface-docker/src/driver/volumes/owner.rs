@@ -1,12 +1,12 @@
 //! Setting the owner of a volume on an engine that has no option for it.
 //!
-//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted there.
-//! The driver imports an image with just that directory, creates a container from it without starting it, and removes
-//! both. This needs no program, registry or permission inside a container, and respects user namespaces.
+//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted there. The
+//! driver imports a helper image with just that directory, creates a helper container from it without starting it, and
+//! removes both. This needs no program, registry or permission inside a container, and respects user namespaces.
 //!
-//! Both helpers have the volume's name in their labels, and exist only while the volume does. If the process
-//! is killed, the removal of the volume removes its helpers first. The cleanup of idle networks removes
-//! helpers whose volume no longer exists, and never affects a process that is creating a volume.
+//! Both helpers have the volume's name in their labels, and exist only while the volume does. If the driver's process
+//! is killed, the removal of the volume first removes its helpers. The cleanup of idle networks removes helpers whose
+//! volume no longer exists, and never affects a process that is creating a volume.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::translate::records::{Labels, VolumeRecord};
 use crate::translate::tar::{self, Rights};
 use crate::wire::{EngineError, Refusal, UploadError};
 
-/// The directory of the helper image.
+/// The directory in the helper image at which the volume is mounted.
 const DIRECTORY: &str = "/volume";
 const MODE: u32 = 0o755;
 
@@ -37,11 +37,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How Podman's message about a name that matches several volumes begins.
 const AMBIGUOUS: &str = "more than one result for volume name";
 
-/// How many times to try if another program removes a helper, as `docker image prune` does.
+/// The maximum number of attempts if another program removes a helper, as `docker image prune` does.
 const TRIES: u32 = 5;
 
 impl Inner {
-    /// Sets the owner of a new volume. Returns the volume, and the owner that its directory then has.
+    /// Sets the owner of a new volume. Returns the volume, and the owner that its directory has afterwards.
     pub(in crate::driver) async fn set_volume_owner(
         self: &Arc<Self>,
         volume: &str,
@@ -81,7 +81,7 @@ impl Inner {
         Err(VolumeCreationError::new(volume, "it was removed during its creation").into())
     }
 
-    /// Creates the helpers, and returns the owner that the volume's directory has in the container.
+    /// Creates the helpers, and returns the owner that the volume's directory has in the helper container.
     async fn mount_in_helper(
         &self,
         volume: &str,
@@ -163,8 +163,8 @@ impl Inner {
         }
     }
 
-    /// Returns whether a refusal names a container that cannot be inspected. On Docker, a container uses its
-    /// volumes from shortly before it can be found until shortly after its removal.
+    /// Returns whether `message`, the refusal to remove a volume, names a container that cannot be inspected. On
+    /// Docker, a container uses its volumes from shortly before it can be found until shortly after its removal.
     async fn is_used_by_unfinished(&self, message: &str) -> Result<bool, EngineError> {
         for id in users(message) {
             match self.engine.inspect_container(id).await {
@@ -175,7 +175,7 @@ impl Inner {
         Ok(false)
     }
 
-    /// Removes a volume by the label of its creation, which no other volume has.
+    /// Removes a volume by the label with its creation's id, which no other volume has.
     async fn remove_volume_by_label(
         &self,
         volume: &VolumeRecord,
@@ -252,7 +252,7 @@ impl Inner {
             .collect())
     }
 
-    /// Removes the helpers selected. Returns whether any of them was removed.
+    /// Removes the helpers that `is_unwanted` selects. Returns whether any of them no longer exists.
     async fn remove_helpers_if(
         &self,
         helpers: Vec<Helper>,
@@ -265,7 +265,7 @@ impl Inner {
                 Kind::Image => self.engine.remove_image(&helper.id).await,
             };
             match removed {
-                // Another call is removing it.
+                // Another call is removing this helper.
                 Err(EngineError::Refused(refusal)) if refusal.status == 409 => {}
                 Err(EngineError::Refused(refusal)) if is_absent(&refusal) => is_any_removed = true,
                 removed => {
@@ -291,12 +291,12 @@ enum Kind {
     Image,
 }
 
-/// Returns whether a helper could not be removed because it does not exist any more.
+/// Returns whether a helper could not be removed because it no longer exists.
 fn is_absent(refusal: &Refusal) -> bool {
     refusal.status == 404 || cause(Operation::RemoveImage, refusal) == Cause::NotFound
 }
 
-/// Returns the containers that the engine's message about a volume in use names.
+/// Returns the ids of the containers that `message`, the engine's refusal to remove a volume in use, names.
 fn users(message: &str) -> impl Iterator<Item = &str> {
     message
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -314,8 +314,8 @@ fn filters(labels: &Labels) -> Vec<String> {
         .collect()
 }
 
-/// Returns an archive with the directory, and a second one that makes the image's layer unique: helpers of
-/// other volumes may be created and removed concurrently.
+/// Returns an archive with the directory of the helper image, and with a second directory that makes the image's layer
+/// unique: helpers of other volumes may be created and removed concurrently.
 fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
     let rights = Rights {
         mode: MODE,

@@ -18,7 +18,7 @@ fn event(action: &str, signal: &str) -> String {
 #[derive(Clone, Default)]
 struct Events {
     of_the_run: Vec<String>,
-    /// Whether the engine still has an event from before the run.
+    /// Whether the engine still has an event from before the container's run.
     earlier: bool,
     /// Whether the engine keeps the event stream open.
     stays_open: bool,

@@ -19,7 +19,7 @@ pub(crate) enum Cause {
     NotRunning,
     /// Another client is removing the container right now.
     RemovalUnderWay,
-    /// Podman's phrase for any state that does not suit the operation.
+    /// The container's state does not suit the operation; the engine's message does not say in which way.
     WrongState,
     /// Neither the request nor the image specifies a command.
     NoCommand,
@@ -82,7 +82,7 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
     match (operation, status) {
         (Operation::CreateContainer, 409) => Some(NameTaken),
         (Operation::CreateVolume | Operation::CreateNetwork, 409) => Some(NameTaken),
-        // An unknown driver.
+        // The engine does not know the requested driver.
         (Operation::CreateVolume | Operation::CreateNetwork, 404) => Some(BadParameter),
         (Operation::StopContainer | Operation::PauseContainer | Operation::Exec, 409) => Some(NotRunning),
         (Operation::RemoveContainer, 409) => Some(StillRunning),
@@ -102,8 +102,8 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
     }
 }
 
-/// Returns whether the engine rejects the input. Docker reports this with HTTP status 400, Podman with a phrase. A
-/// runtime uses the same phrase if the kernel lacks a feature.
+/// Returns whether the engine rejects part of the request as invalid. Docker reports this with HTTP status 400, Podman
+/// with a phrase. A runtime's message does not count: it has the same phrase if the kernel lacks a feature.
 fn is_refused_input(status: u16, message: &Message) -> bool {
     status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }

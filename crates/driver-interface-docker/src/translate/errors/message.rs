@@ -38,7 +38,7 @@ impl Phrase {
     }
 }
 
-/// A message in lower case, without the engine's wrapping.
+/// An engine's message in lower case, without the texts that the engine and its runtime put around the reason.
 #[derive(Debug)]
 pub(super) struct Message {
     text: String,
@@ -103,8 +103,8 @@ impl Message {
         self.from_runtime
     }
 
-    /// Returns the cause of the first phrase that matches. A message always begins with the engine's text, but some
-    /// end with the user's. Therefore phrases that only match the end come last.
+    /// Returns the cause of the first phrase that matches. A message always begins with the engine's text, but may end
+    /// with the user's. Therefore phrases that only match the end come last.
     pub(super) fn find(&self, tables: &[&[Phrase]]) -> Option<Cause> {
         let all = || tables.iter().copied().flatten();
         let find = |text: &str| {
@@ -115,11 +115,11 @@ impl Message {
                 .find(|phrase| phrase.fits(text))
                 .map(|phrase| phrase.cause)
         };
-        // An id at the end may also come from the user, for example as the id of an image.
+        // Keep an id at the end if possible, because it may also come from the user, for example as the id of an image.
         find(&self.text).or_else(|| find(self.without_id()))
     }
 
-    /// Returns the text without the id that engines append to some messages.
+    /// Returns the text without the id that engines append to some messages, or the whole text if there is none.
     pub(super) fn without_id(&self) -> &str {
         match self.text.rsplit_once(' ') {
             Some((rest, id))
@@ -146,7 +146,7 @@ fn docker_runtime(text: &str) -> Option<&str> {
     Some(reason(words))
 }
 
-/// Strips the name or path of the runtime, which Podman puts before the runtime's message.
+/// Returns the runtime's message within Podman's, without the runtime's name, or `None` if there is none.
 fn podman_runtime(text: &str) -> Option<&str> {
     let words = PODMAN_ENDS.iter().find_map(|end| text.strip_suffix(end))?;
     let (runtime, words) = words.split_once(": ")?;

@@ -32,7 +32,7 @@ const NETWORK: &[Phrase] = &[
     between("network ", " not found", NetworkMissing),
     between("could not find a network matching network mode ", " not found", NetworkMissing),
     ends(": network not found", NetworkMissing),
-    // Docker finds a network by its name. If two processes create one, both exist until one is rolled back.
+    // Docker finds a network by its name. If two processes create it, both networks exist until one is rolled back.
     between("network ", " matches found on name)", WrongState),
 ];
 

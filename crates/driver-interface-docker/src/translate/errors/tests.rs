@@ -217,7 +217,7 @@ const BY_SOURCE: &[Case] = &{
     ]
 };
 
-/// Refusals, and the causes that drivers must derive from them. `{id}` stands for a container's id.
+/// Engine refusals, and the causes that drivers must derive from them. `{id}` stands for a container's id.
 const STATES: &[(Operation, u16, &str, Cause)] = &{
     use Operation::*;
     [
@@ -301,12 +301,12 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     RECORDED.iter().chain(BY_SOURCE)
 }
 
-/// Returns the message with the user's original text.
+/// Returns the message without the marks around the user's text.
 fn plain(message: &str) -> String {
     message.replace(['«', '»', '‹', '›'], "")
 }
 
-/// Returns the message with the user's text replaced.
+/// Returns the message with each marked text of the user replaced by `text`, or by a valid name made of it.
 fn with_text(message: &str, text: &str) -> String {
     let name: String = text
         .chars()
@@ -412,7 +412,7 @@ proptest! {
                 cause(*operation, &Refusal { status: *status, message })
             };
             let said = with_text(message, &text);
-            // For a pull, the user's text is an image reference, and the messages are the registry's.
+            // A pull has no such text from the user: only an image reference, and otherwise messages of the registry.
             if *operation == Operation::PullImage && message.contains('«') {
                 continue;
             }

@@ -49,7 +49,7 @@ impl Renamer {
         Ok(self.out.split().freeze())
     }
 
-    /// Processes one header or chunk. Returns `false` if more data is needed first.
+    /// Processes one header or one chunk of content. Returns `false` if more data is needed first.
     fn step(&mut self) -> Result<bool, &'static str> {
         if self.ended || self.left > 0 {
             let most = if self.ended { u64::MAX } else { self.left };
@@ -91,7 +91,7 @@ impl Renamer {
         Ok(true)
     }
 
-    /// Rewrites a GNU long-name entry or a pax extended header that contains `path`.
+    /// Rewrites a GNU long name or a pax header that contains `path`. Returns `false` if more data is needed first.
     fn extension(&mut self, kind: u8, size: usize) -> bool {
         let padded = size.next_multiple_of(BLOCK);
         if self.buffer.len() < BLOCK + padded {
@@ -134,7 +134,7 @@ impl Renamer {
     fn head(&mut self, mut head: [u8; BLOCK], kind: u8) {
         let name = self.renamed(&plain_name(&head));
         if kind == b'1' {
-            // The link target is in the archive too.
+            // The target of a hard link is another entry of this archive, so its name changes too.
             let target = self.renamed(&lossy(field(&head, LINK_NAME, NAME)));
             if target.len() <= NAME {
                 put(&mut head, LINK_NAME, &[0; NAME]);

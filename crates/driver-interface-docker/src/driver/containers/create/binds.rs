@@ -48,7 +48,7 @@ enum Source {
     Real(String),
     /// The path does not exist.
     Missing,
-    /// The path could not be resolved.
+    /// The path could not be resolved, for the reason given.
     Unresolved(String),
 }
 
@@ -64,7 +64,7 @@ fn resolve(path: &str) -> Source {
 }
 
 impl Inner {
-    /// Returns all violations of a config, including those by links in its bind mounts.
+    /// Returns all violations of a config, including bind mount sources that lead to a forbidden path through a link.
     pub(in crate::driver) async fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.policy) {
             Ok(()) => Vec::new(),
@@ -82,9 +82,9 @@ impl Inner {
     }
 
     /// Returns the config with resolved bind mount sources, so that the engine mounts the paths that the policy
-    /// allowed. Called right before the request is sent; each start checks again (see
-    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). A directory can still be replaced by a link before the
-    /// engine resolves the path.
+    /// allowed. Called right before the request is sent; each start checks the sources again (see
+    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). A directory can still be replaced by a link before the engine
+    /// resolves the path.
     pub(super) async fn with_real_sources(&self, config: &ContainerConfig) -> Result<ContainerConfig> {
         let mut real = config.clone();
         for (index, source) in self.bind_sources(config).await {
@@ -106,8 +106,8 @@ impl Inner {
         Ok(real)
     }
 
-    /// Returns an error if a bind mount now resolves to a path that the policy forbids, because a directory
-    /// was replaced by a link after the creation.
+    /// Returns an error if a bind mount now resolves to a path that the policy forbids, because a directory was
+    /// replaced by a link after the container was created.
     pub(in crate::driver) async fn refuse_moved_binds(
         &self,
         requested: &str,
@@ -133,7 +133,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns the index of each bind mount whose source certainly does not exist.
+    /// Returns the indices, in `config.volumes`, of the bind mounts whose source certainly does not exist on the host.
     pub(in crate::driver) async fn missing_sources(&self, config: &ContainerConfig) -> Vec<usize> {
         if self.files != HostFiles::Shared {
             return Vec::new();
@@ -143,7 +143,7 @@ impl Inner {
         missing.map(|(index, _)| index).collect()
     }
 
-    /// Resolves the source of each bind mount; returns the results with their indices.
+    /// Resolves the source of each bind mount, and returns each result with the mount's index in `config.volumes`.
     async fn bind_sources(&self, config: &ContainerConfig) -> Vec<(usize, Source)> {
         let binds = config.volumes.iter().enumerate();
         let binds = binds
@@ -157,7 +157,7 @@ impl Inner {
         if self.files == HostFiles::Elsewhere || binds.is_empty() {
             return Vec::new();
         }
-        // Resolving links may block on a network file system.
+        // Use a blocking thread, because resolving links may block on a network file system.
         let work = move || {
             let resolved = binds.iter().map(|(index, path)| (*index, resolve(path)));
             resolved.collect()
@@ -165,7 +165,7 @@ impl Inner {
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    /// Returns why a source must not be mounted even though the policy allows the path as written.
+    /// Returns why a source that the policy allows as written must not be mounted, or `None` if it may be.
     fn link_problem(&self, source: &Source) -> Option<String> {
         match source {
             Source::Real(path) => {

@@ -9,8 +9,8 @@ use crate::translate::errors::Operation;
 use crate::translate::tmpfs;
 
 impl Inner {
-    /// Checks that the volumes, the network and the directories that the config names exist. Returns the name of the
-    /// network, which the config may give as an id.
+    /// Checks that the volumes, the bind mount sources and the network that the config names exist. Returns the name of
+    /// that network, which the config may give by id, or `None` if the config names no network.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<Option<String>> {
         let absent = self.missing_sources(config).await;
         if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
@@ -29,7 +29,7 @@ impl Inner {
         }
     }
 
-    /// Returns the name of the network with this name or id.
+    /// Returns the name of the network that `network` identifies by name or by id.
     pub(in crate::driver) async fn network_name(&self, network: &str) -> Result<String> {
         let own = self.own_networks().await?;
         let found = own
@@ -40,8 +40,8 @@ impl Inner {
             .ok_or_else(|| NetworkNotFoundError::new(network).into())
     }
 
-    /// Checks the modes of tmpfs mounts if the runtime gives them the mode of the image's directory at that path.
-    /// The image's mode is only visible in the new container.
+    /// Returns an error if the runtime would give a tmpfs mount an unsuitable mode: that of the image's directory at
+    /// the same path. Takes the new container's `id`, because only a container shows the modes of its image.
     pub(super) async fn check_tmpfs_modes(&self, id: &str, config: &ContainerConfig) -> Result<()> {
         let is_known = matches!(config.runtime.as_deref(), None | Some("runc"));
         if !self.features.keeps_mode || !is_known {
@@ -69,8 +69,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Checks that the engine did not recreate a volume. Engines silently create an empty volume if the
-    /// requested one was removed between the check and the creation.
+    /// Returns an error if the engine created the volume `name` itself during the creation `operation`. Engines
+    /// silently create an empty volume if the requested one was removed between the driver's check and the creation.
     pub(super) async fn check_volume_not_recreated(&self, name: &str, operation: &str) -> Result<()> {
         match self.find_volume(name).await? {
             Some(volume)

@@ -15,8 +15,8 @@ use crate::translate::labels;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Removes a container whose creation failed or was dropped, with the resources created for it. Returns
-    /// whether the container no longer exists.
+    /// Removes a container whose creation failed or was dropped, the volumes that the engine created for it and, if
+    /// `is_default`, `network` unless it is in use. Returns whether the container no longer exists.
     pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) -> bool {
         let mut is_removed = false;
         let implicit_volumes = self.implicit_volumes(&id).await;
@@ -40,7 +40,7 @@ impl Inner {
         is_removed
     }
 
-    /// Returns the volumes that the engine created along with a container.
+    /// Returns the names of the volumes that the engine itself created for a container.
     async fn implicit_volumes(&self, id: &str) -> Vec<String> {
         let Ok(record) = self.engine.inspect_container(id).await else {
             return Vec::new();
@@ -59,8 +59,8 @@ impl Inner {
         implicit_volumes.map(|volume| volume.name).collect()
     }
 
-    /// Cleans up after a failed creation. If the engine may still create the container, the cleanup waits for
-    /// it in the background, and the key stays locked until then.
+    /// Cleans up after a failed creation. If the engine may still create the container, a background task waits for the
+    /// container and removes it, and keeps the creation key locked until then.
     pub(super) async fn clear_after(
         self: &Arc<Self>,
         error: &DriverError,
@@ -85,7 +85,7 @@ impl Inner {
         });
     }
 
-    /// Removes the container of a creation whose response was lost, even if it does not exist yet.
+    /// Removes the container of a creation whose response was lost. Waits for the container, which may not exist yet.
     async fn remove_lost(&self, name: &str, key: &CreationKey) {
         repeat_until(|| async {
             let Ok(Some(record)) = self.find_named(name).await else {

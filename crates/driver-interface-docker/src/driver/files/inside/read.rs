@@ -22,7 +22,7 @@ echo "$mark fine"
 cat < "$target" && printf %s "$mark"
 "#;
 
-/// Entry names begin with the last component of the resolved path, which the script reports.
+/// In the archive, names begin with the last component of the resolved path, which the script reports in its status.
 const PACK: &str = r#"
 follow
 look "$target"
@@ -34,7 +34,7 @@ tar -c -f - -C "${target%/*}/" -- "$name" && printf %s "$mark"
 "#;
 
 impl Inner {
-    /// Returns the content of a file.
+    /// Returns the content of the file at a path.
     pub(in crate::driver) async fn read_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
@@ -44,7 +44,7 @@ impl Inner {
         Ok(self.content_of(inside))
     }
 
-    /// Reads a whole file of limited size into memory.
+    /// Reads a whole file into memory. Returns an error if it has more than `limit` bytes.
     pub(in crate::driver) async fn read_all_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
@@ -63,7 +63,7 @@ impl Inner {
         Ok(all.freeze())
     }
 
-    /// Returns an archive, and the prefix of its entry names.
+    /// Returns an archive of the file or directory at a path, and the first component of its entry names.
     pub(in crate::driver) async fn pack_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
@@ -73,8 +73,8 @@ impl Inner {
         Ok((self.content_of(inside), name))
     }
 
-    /// Runs a script as the container's user and, if that user has no access, as root. Root may lack the
-    /// capability to read other users' files.
+    /// Starts a script as the container's user or, if that user has no access, as root, which may lack the capability
+    /// to read other users' files. Returns the script, and the rest of its status line after `fine`.
     async fn run_inside(
         self: &Arc<Self>,
         text: &'static str,

@@ -13,7 +13,7 @@ use crate::driver::files::location::FileRequest;
 use crate::driver::inner::Inner;
 use crate::wire::Duplex;
 
-/// Counts the bytes received, because the input also ends if the connection breaks or the call is dropped.
+/// Writes a file. Counts the bytes, because the input also ends if the connection breaks or the call is dropped.
 const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
@@ -45,8 +45,8 @@ say failed
 "#;
 
 impl Inner {
-    /// Writes a temporary file next to the target and renames it once it is complete. The command runs as the
-    /// file's owner, because in a container without capabilities not even root can change a file's owner.
+    /// Writes a temporary file next to the target, and renames it once it is complete. The command runs as `owner`,
+    /// because in a container without capabilities not even root can change a file's owner.
     pub(in crate::driver) async fn write_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
@@ -70,7 +70,7 @@ impl Inner {
         self.feed_inside(&script, content, Some(length)).await
     }
 
-    /// Unpacks an archive into a directory.
+    /// Unpacks an archive into the directory at a path.
     pub(in crate::driver) async fn unpack_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
@@ -119,8 +119,8 @@ impl Inner {
     }
 }
 
-/// Sends the content. Each chunk is held back until the next one is known, so that an error after the last chunk
-/// cannot leave a file that looks complete.
+/// Sends the content to the script. Holds back each chunk until the next one is known, so that an error after the last
+/// chunk cannot leave a file that looks complete.
 async fn feed(
     mut write: WriteHalf<Duplex>,
     mut content: ByteStream,
