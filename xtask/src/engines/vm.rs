@@ -1,7 +1,7 @@
 //! A virtual machine with cgroup v2 and systemd: user-mode Linux, which is a program and needs no virtualisation.
 //!
-//! The machine boots for one script and then powers off. Its disk is an image of a [root](super::root), and it exchanges
-//! files with the host through one directory, which is `/host` inside. Its kernel has no IPv4 packet filter, so its
+//! The machine boots for one script and then powers off. Its disk is an image of a root directory (see
+//! [`super::root`]), and it exchanges files with the host through one directory, which is `/host` inside. Its kernel has no IPv4 packet filter, so its
 //! engines cannot isolate networks.
 
 use std::fs::{self, File};
