@@ -121,7 +121,8 @@ fn unusual_names() -> Vec<String> {
         .collect()
 }
 
-/// Returns file names with contents. The first file contains all unusual strings, and each other file one of them.
+/// Returns the [`unusual_names`], each with a content for the file. The first file contains all [`texts`], and each other
+/// file one of them.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
     unusual_names().into_iter().zip(contents).collect()

@@ -41,7 +41,8 @@ struct Area {
 const LIVE_WIDTH: usize = 78;
 
 impl Progress {
-    /// Creates an observer that prints to `out`. `color` enables colours; `live` enables the updated line.
+    /// Creates an observer that prints to `out`. `color` enables colours; `live` enables the
+    /// line that shows the running checks.
     pub fn new(out: Box<dyn Write + Send>, color: bool, live: bool) -> Self {
         let state = State {
             out,
