@@ -67,7 +67,8 @@ impl TestImage {
         root_file_system(program).map(Self::Root)
     }
 
-    /// Builds an image for drivers that only simulate processes. It has the same files, but its programs are empty.
+    /// Builds an image for drivers that only simulate processes. Its files are those of
+    /// [`from_busybox`](Self::from_busybox), but its programs are empty.
     pub fn simulated() -> Self {
         root_file_system(b"").map_or_else(|error| Self::Missing(error.to_string()), Self::Root)
     }

@@ -52,8 +52,8 @@ pub struct ExecConfig {
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))))]
     pub user: Option<String>,
     /// The complete standard input of the command. If unset, the input is empty, except in
-    /// [`exec_stream`](crate::ContainerDriver::exec_stream), where it comes from the session's `stdin`. With a terminal
-    /// the driver types the input, followed by an end of file (Ctrl-D).
+    /// [`exec_stream`](crate::ContainerDriver::exec_stream), where it comes from the session's `stdin`. If the
+    /// command has a terminal, the driver sends the input as if it were typed, followed by an end of file (Ctrl-D).
     #[cfg_attr(feature = "schema", garde(skip))]
     #[debug("{:?} bytes", stdin.as_ref().map(Bytes::len))]
     pub stdin: Option<Bytes>,

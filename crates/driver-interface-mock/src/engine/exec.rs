@@ -232,7 +232,8 @@ impl MockEngine {
     }
 }
 
-/// Runs a command until it exits. If it exceeds `limit`, kills it and every process it has started, and returns `true`.
+/// Runs a command, and returns how it exited and whether it exceeded `limit`. If so, it and every process that it had
+/// started were killed.
 async fn run_within(
     host: &Arc<Host>,
     entry: &Arc<Entry>,

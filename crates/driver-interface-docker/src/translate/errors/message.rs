@@ -1,4 +1,4 @@
-//! Parsing of an engine's message, so that only text written by the engine is ever compared.
+//! Recognises an engine's error messages by the text that the engine itself wrote.
 //!
 //! A message contains text from the user: names, paths, programs, users. The engine's own text surrounds it, so a
 //! message is recognised by its beginning and end, never by text in the middle.
