@@ -68,8 +68,6 @@ const ENGINE_AREAS: &[&str] = &[
 ];
 /// The areas that depend on the version of cgroups.
 const CGROUP_AREAS: &[&str] = &["limits", "stats"];
-/// The engines that are checked in [`ENGINE_AREAS`].
-const OLDER: [Engine; 4] = [Engine::Docker, Engine::Podman, Engine::Docker26, Engine::Podman54];
 
 /// Steps that use the engines, if there are any.
 const DYNAMIC: &[Step<'_>] = &[
@@ -182,7 +180,7 @@ fn conformance(required: &[Engine], all: bool) -> Vec<(&'static str, Vec<String>
             Engine::Docker | Engine::Podman => {
                 add(&mut older, "--driver", &[&format!("{engine}:")]);
             }
-            engine if OLDER.contains(engine) => add(&mut older, "--engine", &[engine.name()]),
+            Engine::Docker26 | Engine::Podman54 => add(&mut older, "--engine", &[engine.name()]),
             engine => add(&mut whole, "--engine", &[engine.name()]),
         }
     }

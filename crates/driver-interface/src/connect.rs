@@ -191,9 +191,7 @@ pub async fn connect_with(uri: &str, options: ConnectOptions) -> Result<Arc<dyn 
     let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
     match scheme {
         "mock-docker" | "mock-local" => mock(scheme, rest, options),
-        "docker" | "podman" | "unix" | "tcp" | "http" | "https" | "ssh" | "npipe" => {
-            engine(uri, options).await
-        }
+        scheme if SCHEMES.contains(&scheme) => engine(uri, options).await,
         _ => {
             let problem = format!("must begin with one of {}; got {scheme:?}", listed(SCHEMES));
             Err(ConfigurationError::single("uri", "unknown-scheme", problem).into())
@@ -264,7 +262,7 @@ fn not_compiled_in(scheme: &str, feature: &str) -> driver_interface_errors::Driv
         working.extend(["mock-docker", "mock-local"]);
     }
     if cfg!(feature = "docker") {
-        working.extend(SCHEMES.iter().skip(2));
+        working.extend(SCHEMES.iter().filter(|scheme| !scheme.starts_with("mock-")));
     }
     let working = if working.is_empty() {
         "none".to_owned()

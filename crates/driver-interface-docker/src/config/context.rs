@@ -43,10 +43,7 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
         return Ok(None);
     }
     let origin = format!("the docker context `{name}`");
-    let id: String = Sha256::digest(&name)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id = id_of(&name);
     let file = directory.join("contexts/meta").join(&id).join("meta.json");
     let Some(text) = host.read(&file) else {
         return Err(unusable(format!(
@@ -62,6 +59,14 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     let certificates = directory.join("contexts/tls").join(&id).join("docker");
     let tls = TlsSettings::of_context(host, &certificates, endpoint.skip_tls_verify, &origin);
     address::parse(&endpoint.host, &origin, &tls).map(Some)
+}
+
+/// Returns the name of the directories in which the `docker` command keeps a context.
+pub(super) fn id_of(name: &str) -> String {
+    Sha256::digest(name)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn unusable(problem: String) -> DriverError {

@@ -120,9 +120,15 @@ fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
         None => context::current(host)?,
     };
     let tls = TlsSettings::of_environment(host);
-    let tls_variables = ["DOCKER_TLS_VERIFY", "DOCKER_TLS"];
     let found = match found {
-        None if tls_variables.iter().any(|name| host.var(name).is_some()) => Some(address::local_tls(&tls)?),
+        // Certificates alone do not name an engine.
+        None if tls
+            .required_by
+            .as_deref()
+            .is_some_and(|name| name != "DOCKER_CERT_PATH") =>
+        {
+            Some(address::local_tls(&tls)?)
+        }
         found => found,
     };
     Ok(found.map(|address| fixed(address, Accepted::Any)))
@@ -208,8 +214,6 @@ pub(super) mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use sha2::{Digest, Sha256};
-
     #[derive(Default)]
     pub(in crate::config) struct Fake {
         vars: BTreeMap<String, String>,
@@ -257,10 +261,7 @@ pub(super) mod tests {
 
         /// Adds a context `c` with certificates of these names.
         fn context(mut self, host: &str, skip: bool, certificates: &[&str]) -> Self {
-            let id: String = Sha256::digest("c")
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let id = context::id_of("c");
             for name in certificates {
                 self = self.file(&format!(".docker/contexts/tls/{id}/docker/{name}"), "");
             }
@@ -411,7 +412,7 @@ pub(super) mod tests {
             (none().var("DOCKER_CONFIG", "/home/joe/o").file("o/config.json", r#"{"currentContext":"o"}"#), REFUSED, None),
             (none().var("DOCKER_CONFIG", "/home/joe/o").settings(r#"{"currentContext":"home"}"#), DEFAULT, None),
         ];
-        let id: String = Sha256::digest("c").iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = context::id_of("c");
         for (host, expected, docker) in table {
             let found = shown(like_the_command(&host)).replace(&format!(".docker/contexts/tls/{id}/docker"), "CTX");
             assert_eq!(found, expected, "{:?} {:?}; docker: {docker:?}", host.vars, host.files);
