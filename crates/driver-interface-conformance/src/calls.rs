@@ -12,7 +12,8 @@ use driver_interface_types::{
 };
 use tokio::io::AsyncReadExt;
 
-/// A type of argument, with a valid sample value. If the value identifies a resource, it is the id or name `name`.
+/// The type of an operation's argument, of which a valid sample can be created. A sample that identifies or names a
+/// resource is built from `name`.
 trait Sample: Sized {
     fn sample(name: &str) -> Result<Self>;
 }

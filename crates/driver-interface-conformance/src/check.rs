@@ -38,7 +38,7 @@ pub struct Check {
     pub level: Level,
     /// The operations a driver must declare for the rule to apply to it.
     pub operations: &'static [Operation],
-    /// The features of a config a driver must declare for the rule to apply to it.
+    /// The config features that a driver must declare for the rule to apply to it.
     pub config: &'static [ConfigFeature],
     /// The guarantees an engine must enforce for the rule to apply to it.
     pub guarantees: &'static [Guarantee],
@@ -106,14 +106,14 @@ impl Check {
         check
     }
 
-    /// Sets the operations a driver must declare for the rule to apply to it.
+    /// Sets the operations that a driver must declare for the rule to apply to it.
     #[must_use]
     pub const fn requires(mut self, operations: &'static [Operation]) -> Self {
         self.operations = operations;
         self
     }
 
-    /// Sets the features of a config a driver must declare for the rule to apply to it.
+    /// Sets the config features that a driver must declare for the rule to apply to it.
     #[must_use]
     pub const fn config(mut self, features: &'static [ConfigFeature]) -> Self {
         self.config = features;

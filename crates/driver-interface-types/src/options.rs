@@ -239,7 +239,7 @@ pub enum RestartOutcome {
 }
 
 impl From<StopOutcome> for RestartOutcome {
-    /// Returns the outcome of a restart in which the stop had this outcome.
+    /// Converts the outcome of the stop, the first step of a restart, to the outcome of the whole restart.
     fn from(stop: StopOutcome) -> Self {
         match stop {
             StopOutcome::Stopped => Self::Stopped,

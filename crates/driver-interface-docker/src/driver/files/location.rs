@@ -29,7 +29,7 @@ pub(in crate::driver) struct FileRequest<'a> {
     pub(in crate::driver) path: &'a str,
 }
 
-/// A path whose links have all been resolved inside the container.
+/// A path whose links have been resolved inside the container, as far as the engine can see them.
 #[derive(Debug)]
 pub(in crate::driver) struct Location {
     /// The path, without links in the part that exists.
@@ -38,8 +38,8 @@ pub(in crate::driver) struct Location {
     pub(in crate::driver) stat: Option<PathStat>,
     /// The deepest existing directory at or above the path.
     pub(in crate::driver) base: String,
-    /// Whether only the container's own processes can reach the path. If so, links on the mount were not resolved
-    /// and the existence of the file was not checked.
+    /// Whether the path is on a tmpfs mount that only the container's own processes can reach. If so, the links below
+    /// the mount point were not resolved, and it was not checked whether the file exists.
     pub(in crate::driver) in_memory: bool,
 }
 
