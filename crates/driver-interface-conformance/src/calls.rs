@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerPath,
-    DriverStream, EventFilter, ExecConfig, ExecId, ExecSession, ImageFilter, ImageRef, LogOptions,
-    LogStreamOptions, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PullOptions,
+    AttachSession, ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerPath, DriverStream, EventFilter, ExecConfig, ExecId, ExecSession, ImageFilter, ImageRef,
+    LogOptions, LogStreamOptions, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PullOptions,
     ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal, StopOptions, VolumeConfig, VolumeId,
     WaitOptions, WriteFile, with_operations,
 };
@@ -76,6 +76,14 @@ impl Drain for ExecSession {
         // `wait` below returns errors of the output, too.
         let _ = self.stdout.read_to_end(&mut Vec::new()).await;
         self.wait().await.map(drop)
+    }
+}
+
+impl Drain for AttachSession {
+    /// Closes the session. Its streams end with the run, which may be never.
+    async fn drain(self) -> Result<()> {
+        drop(self);
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_types::{
-    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
@@ -263,7 +263,7 @@ macro_rules! whole_answers {
     })+ };
 }
 
-plain_answers! { (), Volume, Network, ExecSession, LogStream, ByteStream, PullStream, StatsStream, EventStream }
+plain_answers! { (), Volume, Network, ExecSession, AttachSession, LogStream, ByteStream, PullStream, StatsStream, EventStream }
 whole_answers! {
     bool, String, DriverHealth, ExitInfo, StartOutcome, StopOutcome, PauseOutcome, UnpauseOutcome, RestartOutcome,
     ExecOutput, ExecId, Option<ExecStatus>, Vec<ImageRef>, ContainerStats

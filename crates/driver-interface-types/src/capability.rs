@@ -68,7 +68,7 @@ pub struct Bounds {
 pub enum ConfigFeature {
     /// Pulling a missing image from its registry when the container is created.
     ImagePull,
-    /// The entrypoint, working directory, host name, terminal, stop signal, init process and ulimits.
+    /// The entrypoint, working directory, host name, terminal, stop signal, init process, ulimits and groups.
     ProcessSetup,
     /// The tmpfs mounts and the size of `/dev/shm`.
     TmpfsMount,
@@ -76,7 +76,7 @@ pub enum ConfigFeature {
     BindMount,
     /// The ports to publish on the host.
     PortPublish,
-    /// The network aliases, DNS servers and extra hosts.
+    /// The network aliases, DNS servers, search domains and options, and extra hosts.
     NameResolution,
     /// A network that is [internal](crate::NetworkConfig::internal): without access to the outside.
     InternalNetwork,
@@ -94,8 +94,34 @@ pub enum ConfigFeature {
     ApparmorProfile,
     /// Host devices that the container may use.
     Devices,
-    /// GPUs that the container may use.
+    /// GPUs, or devices of the Container Device Interface, that the container may use.
     Gpus,
+    /// A standard input of the main process, for [`attach_container`](crate::ContainerDriver::attach_container).
+    Stdin,
+    /// Removing environment variables of the image.
+    UnsetEnv,
+    /// Several networks at the creation of a container.
+    FurtherNetworks,
+    /// The address ranges of a network, IPv6 on it, and a container's own addresses on a network.
+    NetworkAddresses,
+    /// Kernel parameters of the container's own namespaces.
+    Sysctls,
+    /// Annotations for the engine's runtime.
+    Annotations,
+    /// Restarts by the engine after the main process has exited.
+    RestartPolicy,
+    /// The log driver of a container, and its options.
+    LogDriver,
+    /// The CPUs and the CPU weight of a container, its swap and its memory reservation.
+    ResourceTuning,
+    /// Mounting a directory of a volume.
+    VolumeSubpath,
+    /// Copying the image's files to an empty volume, and the propagation and SELinux label of a bind mount.
+    MountOptions,
+    /// The options of the engine's volume driver.
+    VolumeOptions,
+    /// An interval of health checks that holds during the start period only.
+    HealthStartInterval,
 }
 
 text_enum!(ConfigFeature, "config feature":
@@ -103,7 +129,11 @@ text_enum!(ConfigFeature, "config feature":
     BindMount = "bind_mount", PortPublish = "port_publish", NameResolution = "name_resolution",
     InternalNetwork = "internal_network", VolumeOwner = "volume_owner", HealthCheck = "health_check", Platform = "platform",
     Runtime = "runtime", SeccompProfile = "seccomp_profile", ApparmorProfile = "apparmor_profile",
-    Devices = "devices", Gpus = "gpus");
+    Devices = "devices", Gpus = "gpus", Stdin = "stdin", UnsetEnv = "unset_env",
+    FurtherNetworks = "further_networks", NetworkAddresses = "network_addresses", Sysctls = "sysctls",
+    Annotations = "annotations", RestartPolicy = "restart_policy", LogDriver = "log_driver",
+    ResourceTuning = "resource_tuning", VolumeSubpath = "volume_subpath", MountOptions = "mount_options",
+    VolumeOptions = "volume_options", HealthStartInterval = "health_start_interval");
 
 /// A property of containers that differs between engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

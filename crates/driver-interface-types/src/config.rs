@@ -2,7 +2,7 @@
 
 mod needs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,9 @@ use crate::rules::{
 };
 use crate::words::Words;
 use crate::{
-    DeviceMapping, GpuRequest, HealthCheck, IntoCommand, NetworkMode, PortMapping, PullPolicy,
-    ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
+    DeviceMapping, GpuRequest, HealthCheck, HostAddress, IntoCommand, LogDriver, NetworkConnectOptions,
+    NetworkMode, PortMapping, PullPolicy, ResourceLimits, RestartPolicy, SecurityOptions, Signal, Strictness,
+    TmpfsMount, Ulimit, UlimitValue, VolumeMount,
 };
 
 /// The version of the fingerprint algorithm. Increase it whenever the same config gets a different fingerprint, for
@@ -172,7 +173,7 @@ pub struct ContainerConfig {
     /// Host names and the addresses to which the container resolves them, regardless of DNS.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::extra_hosts))), schemars(transform = json::extra_hosts))]
-    pub extra_hosts: BTreeMap<String, IpAddr>,
+    pub extra_hosts: BTreeMap<String, HostAddress>,
     /// The health check; if unset, the image's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
@@ -193,6 +194,62 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub gpus: Option<GpuRequest>,
+    /// Whether the main process's standard input is open, for
+    /// [`attach_container`](crate::ContainerDriver::attach_container). It ends when the first attach session ends it or
+    /// is dropped. By default, the input is empty.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub stdin: bool,
+    /// The image's environment variables to remove.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::unset_env))), schemars(transform = json::keys))]
+    pub unset_env: BTreeSet<String>,
+    /// The supplementary groups of the container's user, by name (in the image) or numeric id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::groups))))]
+    pub groups: Vec<String>,
+    /// Further networks that the container is connected to, by name, in addition to [`network`](Self::network). Each must
+    /// exist.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::network_names)), dive))]
+    pub networks: BTreeMap<String, NetworkConnectOptions>,
+    /// The container's addresses on [`network`](Self::network), at most one for IPv4 and one for IPv6; if empty, the
+    /// engine chooses them. They must be within the network's [subnets](crate::NetworkConfig::subnets).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::addresses))))]
+    pub addresses: Vec<IpAddr>,
+    /// The domains in which DNS resolves names that have few dots; if empty, the engine's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
+    pub dns_search: Vec<String>,
+    /// The options of the DNS resolver, such as `ndots:1`; see `resolv.conf(5)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::dns_options))))]
+    pub dns_options: Vec<String>,
+    /// The kernel parameters of the container's own namespaces, such as `net.core.somaxconn`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::sysctls))), schemars(transform = json::map))]
+    pub sysctls: BTreeMap<String, String>,
+    /// Annotations for the engine's runtime.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::driver_options))), schemars(transform = json::map))]
+    pub annotations: BTreeMap<String, String>,
+    /// Whether the engine starts the container again after its main process has exited.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub restart_policy: RestartPolicy,
+    /// Where the engine stores the container's output; if unset, a place from which the log operations can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(dive))]
+    pub log_driver: Option<LogDriver>,
+    /// The CPUs that the container may use, as a list of numbers and ranges such as `0-2,5`; if unset, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::cpu_list)))))]
+    pub cpuset: Option<String>,
+}
+
+fn is_default(policy: &RestartPolicy) -> bool {
+    *policy == RestartPolicy::default()
 }
 
 fn is_false(value: &bool) -> bool {
@@ -234,6 +291,18 @@ impl ContainerConfig {
             runtime: None,
             devices: Vec::new(),
             gpus: None,
+            stdin: false,
+            unset_env: BTreeSet::new(),
+            groups: Vec::new(),
+            networks: BTreeMap::new(),
+            addresses: Vec::new(),
+            dns_search: Vec::new(),
+            dns_options: Vec::new(),
+            sysctls: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            restart_policy: RestartPolicy::default(),
+            log_driver: None,
+            cpuset: None,
         }
     }
 
@@ -305,6 +374,14 @@ impl ContainerConfig {
         runtime(self, name: impl Into<String>) { self.runtime = Some(name.into()); }
         /// Sets the GPUs that the container may use.
         gpus(self, request: GpuRequest) { self.gpus = Some(request); }
+        /// Sets whether the main process's standard input is open.
+        stdin(self, yes: bool) { self.stdin = yes; }
+        /// Sets whether the engine starts the container again after its main process has exited.
+        restart_policy(self, policy: RestartPolicy) { self.restart_policy = policy; }
+        /// Sets where the engine stores the container's output.
+        log_driver(self, driver: LogDriver) { self.log_driver = Some(driver); }
+        /// Sets the CPUs that the container may use, such as `0-2,5`.
+        cpuset(self, list: impl Into<String>) { self.cpuset = Some(list.into()); }
     }
 
     /// Sets the command to a command line that the image's `sh` runs. The image must have `sh`.
@@ -374,7 +451,7 @@ impl ContainerConfig {
         /// ```
         tmpfs_mount(self, mount: TmpfsMount) { self.tmpfs.push(mount); }
         /// Adds a ulimit: a kernel limit for each process.
-        ulimit(self, name: impl Into<String>, soft: u64, hard: u64) {
+        ulimit(self, name: impl Into<String>, soft: impl Into<UlimitValue>, hard: impl Into<UlimitValue>) {
             self.ulimits.push(Ulimit::new(name, soft, hard));
         }
         /// Adds a port to publish on the host.
@@ -384,10 +461,41 @@ impl ContainerConfig {
         /// Adds a DNS server.
         dns(self, server: impl Into<IpAddr>) { self.dns.push(server.into()); }
         /// Adds a host name and the address it resolves to.
-        extra_host(self, name: impl Into<String>, address: impl Into<IpAddr>) {
+        extra_host(self, name: impl Into<String>, address: impl Into<HostAddress>) {
             self.extra_hosts.insert(name.into(), address.into());
         }
         /// Adds a host device that the container may use.
         device(self, device: DeviceMapping) { self.devices.push(device); }
+        /// Removes an environment variable of the image.
+        unset_env(self, key: impl Into<String>) { self.unset_env.insert(key.into()); }
+        /// Adds a supplementary group of the container's user.
+        group(self, group: impl Into<String>) { self.groups.push(group.into()); }
+        /// Adds a further network that the container is connected to.
+        ///
+        /// ```
+        /// use driver_interface_types::{ContainerConfig, NetworkConnectOptions};
+        ///
+        /// let config = ContainerConfig::new("demo", "nginx")
+        ///     .network("front")
+        ///     .also_network("back", NetworkConnectOptions::default().alias("web"));
+        /// assert_eq!(config.networks.len(), 1);
+        /// ```
+        also_network(self, name: impl Into<String>, options: NetworkConnectOptions) {
+            self.networks.insert(name.into(), options);
+        }
+        /// Adds an address of the container on its network.
+        address(self, address: impl Into<IpAddr>) { self.addresses.push(address.into()); }
+        /// Adds a domain in which DNS resolves names that have few dots.
+        dns_search(self, domain: impl Into<String>) { self.dns_search.push(domain.into()); }
+        /// Adds an option of the DNS resolver.
+        dns_option(self, option: impl Into<String>) { self.dns_options.push(option.into()); }
+        /// Sets a kernel parameter of the container's own namespaces.
+        sysctl(self, name: impl Into<String>, value: impl Into<String>) {
+            self.sysctls.insert(name.into(), value.into());
+        }
+        /// Sets an annotation for the engine's runtime.
+        annotation(self, key: impl Into<String>, value: impl Into<String>) {
+            self.annotations.insert(key.into(), value.into());
+        }
     }
 }

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 
 use crate::{
-    ByteStream, Capabilities, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance,
-    ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId,
-    ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream,
-    LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
-    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal,
-    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
-    VolumeId, WaitOptions, WriteFile,
+    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
+    RestartOutcome, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome,
+    Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 /// A driver that runs containers on an engine, with the same behaviour on every engine.
@@ -683,6 +683,34 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `exec-detached/status`, `exec-detached/unknown-id`, `errors/not-found/exec-status`
     async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
         unsupported(Operation::ExecStatus)
+    }
+
+    /// Connects the caller to the standard input and output of a container's main process.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// Works while the container is created or running. If the container is attached before it is started, the output is
+    /// complete; otherwise it begins with what is written from now on, and the earlier output is in the logs. The session
+    /// ends when the current run ends. The input is connected if the config has
+    /// [`stdin`](crate::ContainerConfig::stdin); it ends for the main process when the session ends it or is dropped, and
+    /// later sessions then have no input. The exit code comes from [`wait_container`](Self::wait_container).
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container has exited, or is being removed.
+    ///
+    /// # Idempotency
+    /// Read-only, except for the input. Several sessions may be attached; each receives all output.
+    ///
+    /// # Cancel safety
+    /// Dropping the future or the session closes the connection. The main process keeps running, and its input ends.
+    ///
+    /// # Conformance
+    /// `attach/*`, `errors/not-found/attach-container`, `capability/attach`
+    async fn attach_container(&self, id: &ContainerId) -> Result<AttachSession> {
+        unsupported(Operation::AttachContainer)
     }
 
     /// Streams a container's existing output and, with `follow`, its new output.

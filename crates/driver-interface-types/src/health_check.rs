@@ -50,9 +50,18 @@ pub struct HealthCheck {
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     #[cfg_attr(feature = "schema", garde(custom(one(rules::health_time(0)))), schemars(transform = json::health_time(0)))]
     pub start_period: Duration,
+    /// The time between two checks during the start period; if unset, `interval`.
+    #[serde(
+        with = "millis::optional_duration",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::health_time(1))))), schemars(transform = json::health_time(1)))]
+    pub start_interval: Option<Duration>,
 }
 
-/// The command of a health check: a list of words, or a command line for the container's shell.
+/// The command of a health check: a list of words, a command line for the container's shell, or none.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -62,6 +71,8 @@ pub enum HealthTest {
     Command(#[debug("{:?}", Words(_0))] Vec<String>),
     /// A command line for the container's `sh`.
     Shell(#[debug("{} bytes", _0.len())] String),
+    /// No command: the container has no health check, not even the image's. `null` on the wire.
+    Disabled,
 }
 
 fn default_interval() -> Duration {
@@ -92,7 +103,20 @@ impl HealthCheck {
             timeout: Self::DEFAULT_TIMEOUT,
             retries: Self::DEFAULT_RETRIES,
             start_period: Duration::ZERO,
+            start_interval: None,
         }
+    }
+
+    /// Creates a setting that disables the image's health check.
+    ///
+    /// ```
+    /// use driver_interface_types::{ContainerConfig, HealthCheck};
+    ///
+    /// let config = ContainerConfig::new("demo", "postgres").health_check(HealthCheck::disabled());
+    /// assert!(config.needs().is_empty());
+    /// ```
+    pub fn disabled() -> Self {
+        Self::new(HealthTest::Disabled)
     }
 
     /// Creates a health check that runs a program with its arguments.
@@ -114,6 +138,8 @@ impl HealthCheck {
         retries(self, count: u32) { self.retries = count; }
         /// Sets the time after the container's start during which failed checks do not count.
         start_period(self, time: Duration) { self.start_period = time; }
+        /// Sets the time between two checks during the start period.
+        start_interval(self, time: Duration) { self.start_interval = Some(time); }
     }
 }
 

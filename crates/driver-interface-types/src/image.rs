@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An image reference: `nginx`, `nginx:1.27`, `ghcr.io/org/app@sha256:…`.
 ///
+/// An image that is present on the engine may also be given by its id, `sha256:…`; it is then never pulled.
+///
 /// The text is kept as given. [`registry`](Self::registry), [`repository`](Self::repository), [`tag`](Self::tag) and
 /// [`digest`](Self::digest) return the components of the reference, with Docker's defaults filled in.
 ///
@@ -30,6 +32,7 @@ pub struct ImageRef {
     repository: String,
     tag: Option<String>,
     digest: Option<String>,
+    is_id: bool,
 }
 
 const DEFAULT_REGISTRY: &str = "docker.io";
@@ -58,6 +61,21 @@ impl ImageRef {
         &self.text
     }
 
+    /// Returns whether the text is the id of an image on the engine. Such a reference has no registry, repository, tag or
+    /// digest.
+    ///
+    /// ```
+    /// use driver_interface_types::ImageRef;
+    ///
+    /// let id = format!("sha256:{}", "0".repeat(64));
+    /// assert!(ImageRef::new(&id)?.is_id());
+    /// assert!(!ImageRef::new(format!("nginx@{id}"))?.is_id());
+    /// # Ok::<(), driver_interface_types::ConfigurationError>(())
+    /// ```
+    pub fn is_id(&self) -> bool {
+        self.is_id
+    }
+
     /// Returns the registry's host, with its port if it has one; `docker.io` if the text names no registry.
     pub fn registry(&self) -> &str {
         &self.registry
@@ -72,8 +90,8 @@ impl ImageRef {
     pub fn tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag),
-            (None, None) => Some("latest"),
-            (None, Some(_)) => None,
+            (None, None) if !self.is_id => Some("latest"),
+            (None, _) => None,
         }
     }
 
@@ -84,6 +102,9 @@ impl ImageRef {
 
     /// Returns the reference with all defaults written out. All spellings of an image have the same canonical form.
     pub fn canonical(&self) -> String {
+        if self.is_id {
+            return self.text.clone();
+        }
         let mut text = format!("{}/{}", self.registry, self.repository);
         if let Some(tag) = self.tag() {
             text.push(':');
@@ -100,6 +121,16 @@ impl ImageRef {
 fn parse(text: &str) -> Result<ImageRef, String> {
     if text.is_empty() {
         return Err("must not be empty".to_owned());
+    }
+    if text.starts_with("sha256:") && check_digest(text).is_ok() {
+        return Ok(ImageRef {
+            text: text.to_owned(),
+            registry: String::new(),
+            repository: String::new(),
+            tag: None,
+            digest: None,
+            is_id: true,
+        });
     }
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(check_digest(digest)?)),
@@ -124,10 +155,10 @@ fn parse(text: &str) -> Result<ImageRef, String> {
     };
     path.split('/').try_for_each(check_component)?;
     if tag.is_some() && matches!(name, "sha256" | "sha384" | "sha512") {
-        return Err("must not be an image id; use a name, or name@sha256:…".to_owned());
+        return Err("must be a whole image id: `sha256:` and 64 lower-case hex digits".to_owned());
     }
     if !name.contains('/') && digest.is_none() && tag.is_none() && is_image_id(name) {
-        return Err("must not be a bare image id; use a name, or name@sha256:…".to_owned());
+        return Err("must not be a bare image id; write `sha256:` before it".to_owned());
     }
     let (registry, repository) = match registry.as_str() {
         "docker.io" | "index.docker.io" if !path.contains('/') => {
@@ -142,6 +173,7 @@ fn parse(text: &str) -> Result<ImageRef, String> {
         repository,
         tag,
         digest,
+        is_id: false,
     })
 }
 

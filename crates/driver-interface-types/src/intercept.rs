@@ -11,13 +11,13 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
 use crate::{
-    Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerPath,
-    ContainerStats, CreationPlan, DriverHealth, DriverStream, EventFilter, ExecConfig, ExecControl, ExecId,
-    ExecOutcome, ExecOutput, ExecSession, ExitInfo, ImageFilter, ImageRef, LayeredDriver, LogOptions,
-    LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
-    PullOptions, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal, StartOutcome,
-    StopOptions, StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
-    WaitOptions, WriteFile, with_operations,
+    AttachControl, AttachSession, Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, DriverStream, EventFilter,
+    ExecConfig, ExecControl, ExecId, ExecOutcome, ExecOutput, ExecSession, ExitInfo, ImageFilter, ImageRef,
+    LayeredDriver, LogOptions, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    Operation, PauseOutcome, PullOptions, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
+    Signal, StartOutcome, StopOptions, StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile, with_operations,
 };
 
 /// A handler that runs around every call of a driver, for example to measure, retry, limit, refuse or record calls.
@@ -231,7 +231,7 @@ pub enum StreamEnd<'a> {
     Complete,
     /// The stream or session ended with this error.
     Failed(&'a DriverError),
-    /// The stream or session was dropped before its end.
+    /// The stream or session was dropped before its end. An attach session always ends so.
     Dropped,
 }
 
@@ -294,7 +294,7 @@ macro_rules! intercepted {
 
 with_operations!(intercepted);
 
-/// The return value of an operation. Streams and exec sessions are wrapped, so that they report their end.
+/// The return value of an operation. Streams and sessions are wrapped, so that they report their end.
 trait Answer: Sized {
     fn watched<I: Interceptor>(self, _: &Arc<I>, _: Call<'_>) -> Self {
         self
@@ -325,6 +325,15 @@ impl Answer for ExecSession {
         let watch = Watch::new(interceptor, call).into();
         let control = self.control;
         self.control = Box::new(WatchedControl { control, watch });
+        self
+    }
+}
+
+impl Answer for AttachSession {
+    fn watched<I: Interceptor>(mut self, interceptor: &Arc<I>, call: Call<'_>) -> Self {
+        let _watch = Watch::new(interceptor, call);
+        let control = self.control;
+        self.control = Box::new(WatchedAttach { control, _watch });
         self
     }
 }
@@ -377,6 +386,18 @@ impl<T, I: Interceptor> Stream for Watched<T, I> {
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled
+    }
+}
+
+struct WatchedAttach<I: Interceptor> {
+    control: Box<dyn AttachControl>,
+    _watch: Watch<I>,
+}
+
+#[async_trait]
+impl<I: Interceptor> AttachControl for WatchedAttach<I> {
+    async fn resize(&self, size: TtySize) -> Result<()> {
+        self.control.resize(size).await
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attach_session;
 mod capability;
 mod capped;
 mod command;
@@ -16,12 +17,14 @@ mod filter;
 mod forward;
 mod health;
 mod health_check;
+mod host_address;
 mod id;
 mod image;
 mod image_advice;
 mod instance;
 mod intercept;
 pub mod label;
+mod log_driver;
 mod log_stream;
 mod millis;
 mod modes;
@@ -34,6 +37,7 @@ mod plan;
 mod ports;
 mod pull;
 mod resources;
+mod restart_policy;
 #[cfg(feature = "schema")]
 pub mod rules;
 mod run;
@@ -54,6 +58,7 @@ mod words;
 
 /// Re-exported so that [`ContainerDriver`] can be implemented without a dependency on `async-trait`.
 pub use async_trait::async_trait;
+pub use attach_session::{AttachControl, AttachSession};
 /// Re-exported because it is the byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
@@ -73,16 +78,18 @@ pub use filter::{ContainerFilter, ResourceFilter};
 pub use forward::LayeredDriver;
 pub use health::{ContainerCounts, DriverHealth, EngineInfo, HealthStatus};
 pub use health_check::{ContainerHealth, ContainerHealthStatus, HealthCheck, HealthTest};
+pub use host_address::HostAddress;
 pub use id::{
     ContainerId, EventCursor, ExecId, Namespace, NetworkId, OperationKey, SessionId, VolumeId, name_problem,
 };
 pub use image::ImageRef;
 pub use instance::{ContainerInstance, Warning};
 pub use intercept::{Call, Intercepted, Interceptor, Next, StreamEnd};
+pub use log_driver::LogDriver;
 pub use log_stream::{LogChunk, LogSource, LogStreamOptions};
 pub use modes::{NetworkMode, PullPolicy, Strictness};
-pub use mount::{MountType, VolumeMount};
-pub use network::{Network, NetworkConfig, NetworkConnectOptions};
+pub use mount::{MountType, Propagation, SelinuxLabel, VolumeMount};
+pub use network::{Network, NetworkConfig, NetworkConnectOptions, Subnet};
 pub use operation::{Operation, OperationKind, Repeat};
 pub use options::{
     LogOptions, PauseOutcome, RemoveOptions, RestartOutcome, StartOutcome, StopOptions, StopOutcome,
@@ -93,10 +100,11 @@ pub use plan::CreationPlan;
 pub use ports::{PortMapping, Protocol, PublishedPort};
 pub use pull::{ImageFilter, ImageInfo, LayerProgress, PullOptions, PullProgress, RegistryCredentials};
 pub use resources::ResourceLimits;
+pub use restart_policy::RestartPolicy;
 pub use run::{ContainerRun, RunOptions};
 pub use security::{LinuxCapabilities, SecurityOptions};
 pub use session::{RecoveredSession, RemovedSession, SessionSummary};
-pub use setup::{DeviceMapping, GpuRequest, TmpfsMount, Ulimit};
+pub use setup::{DeviceMapping, GpuRequest, TmpfsMount, Ulimit, UlimitValue};
 pub use signal::Signal;
 pub use stats::ContainerStats;
 pub use status::{ContainerState, ContainerStatus, ExitInfo};

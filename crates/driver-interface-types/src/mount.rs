@@ -9,8 +9,8 @@ use crate::text_enum::text_enum;
 /// A mount of a volume or a host directory into a container.
 ///
 /// A volume belongs to the [`owner`](crate::VolumeConfig::owner) of its config, by default the default user of
-/// containers. The volume hides the image's files at the target: neither the files nor their owner are copied to the
-/// volume.
+/// containers. The volume hides the image's files at the target: unless [`copy`](Self::copy) is set, neither the files
+/// nor their owner are copied to the volume.
 ///
 /// ```
 /// use driver_interface_types::VolumeMount;
@@ -40,7 +40,65 @@ pub struct VolumeMount {
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub kind: Option<MountType>,
+    /// The directory of the volume to mount, relative to the volume's root. It must exist when the container starts. Only
+    /// for volumes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<String>, found| rules::subpath(self, found)))), schemars(length(min = 1, max = MAX_PATH)))]
+    pub subpath: Option<String>,
+    /// Whether an empty volume first receives the image's files at the target, with their owners. Only for volumes; by
+    /// default the volume stays empty.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &bool, found| rules::copy(self, found)))))]
+    pub copy: bool,
+    /// Whether mounts made later below the source appear in the container, and vice versa. Only for bind mounts; if
+    /// unset, neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<Propagation>, found| rules::propagation(self, found)))))]
+    pub propagation: Option<Propagation>,
+    /// The SELinux label that the engine gives the files of a bind mount; if unset, they keep their own. It has no effect
+    /// if the engine's host does not use SELinux.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<SelinuxLabel>, found| rules::selinux_label(self, found)))))]
+    pub selinux: Option<SelinuxLabel>,
 }
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// How a bind mount shares later mounts below its source with the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub enum Propagation {
+    /// Later mounts are not shared. Mounts that exist below the source are included.
+    #[serde(rename = "rprivate")]
+    Private,
+    /// Later mounts on the host appear in the container.
+    #[serde(rename = "rslave")]
+    HostToContainer,
+    /// Later mounts on the host appear in the container, and later mounts of the container on the host. The source must
+    /// be on a shared mount of the host.
+    #[serde(rename = "rshared")]
+    Bidirectional,
+}
+
+text_enum!(Propagation, "propagation":
+    Private = "rprivate", HostToContainer = "rslave", Bidirectional = "rshared");
+
+/// The SELinux label of a bind mount's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SelinuxLabel {
+    /// All containers can access the files (`z`).
+    Shared,
+    /// Only this container can access the files (`Z`).
+    Private,
+}
+
+text_enum!(SelinuxLabel, "SELinux label": Shared = "shared", Private = "private");
 
 /// The kind of a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,6 +122,10 @@ impl VolumeMount {
             target: target.into(),
             read_only: false,
             kind: Some(MountType::Volume),
+            subpath: None,
+            copy: false,
+            propagation: None,
+            selinux: None,
         }
     }
 
@@ -74,14 +136,29 @@ impl VolumeMount {
             target: target.into(),
             read_only: false,
             kind: Some(MountType::Bind),
+            subpath: None,
+            copy: false,
+            propagation: None,
+            selinux: None,
         }
     }
 
-    /// Sets whether the mount is read-only.
-    #[must_use]
-    pub fn read_only(mut self, yes: bool) -> Self {
-        self.read_only = yes;
-        self
+    crate::setters! {
+        /// Sets whether the mount is read-only.
+        read_only(self, yes: bool) { self.read_only = yes; }
+        /// Sets the directory of the volume to mount.
+        subpath(self, path: impl Into<String>) { self.subpath = Some(path.into()); }
+        /// Sets whether an empty volume first receives the image's files.
+        copy(self, yes: bool) { self.copy = yes; }
+        /// Sets how a bind mount shares later mounts with the host.
+        propagation(self, mode: Propagation) { self.propagation = Some(mode); }
+        /// Sets the SELinux label of a bind mount's files.
+        selinux(self, label: SelinuxLabel) { self.selinux = Some(label); }
+    }
+
+    /// Returns whether the mount needs [`MountOptions`](crate::ConfigFeature::MountOptions).
+    pub(crate) fn has_options(&self) -> bool {
+        self.copy || self.propagation.is_some() || self.selinux.is_some()
     }
 
     /// Returns the kind of mount, derived from the source if `kind` is unset.

@@ -1,6 +1,7 @@
 //! Networks, which connect containers.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use driver_interface_errors::UnsupportedError;
@@ -46,6 +47,54 @@ pub struct NetworkConfig {
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub internal: bool,
+    /// The address ranges of the network, at most one for IPv4 and one for IPv6; if empty, the engine chooses one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::subnets))))]
+    pub subnets: Vec<Subnet>,
+    /// Whether containers on the network also have IPv6 addresses. Set `subnets` too if the engine has no range of its own
+    /// for IPv6, as Docker before 27.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub ipv6: bool,
+}
+
+/// An address range of a network.
+///
+/// ```
+/// use driver_interface_types::{NetworkConfig, Subnet};
+///
+/// let subnet = Subnet::new("10.89.7.0/24").gateway([10, 89, 7, 254]);
+/// let config = NetworkConfig::new("backend").subnet(subnet);
+/// assert_eq!(config.subnets[0].range, "10.89.7.0/24");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Subnet {
+    /// The range in CIDR form: the network's first address, `/`, and the length of its prefix in bits.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::address_range))))]
+    pub range: String,
+    /// The address of the network's gateway, within the range; if unset, the engine chooses one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(|gateway: &IpAddr| rules::gateway(&self.range, *gateway))))))]
+    pub gateway: Option<IpAddr>,
+}
+
+impl Subnet {
+    /// Creates a subnet of an address range in CIDR form.
+    pub fn new(range: impl Into<String>) -> Self {
+        Self {
+            range: range.into(),
+            gateway: None,
+        }
+    }
+
+    crate::setters! {
+        /// Sets the address of the network's gateway.
+        gateway(self, address: impl Into<IpAddr>) { self.gateway = Some(address.into()); }
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -62,6 +111,8 @@ impl NetworkConfig {
             labels: BTreeMap::new(),
             options: BTreeMap::new(),
             internal: false,
+            subnets: Vec::new(),
+            ipv6: false,
         }
     }
 
@@ -80,6 +131,10 @@ impl NetworkConfig {
         }
         /// Sets whether the network is internal.
         internal(self, yes: bool) { self.internal = yes; }
+        /// Adds an address range.
+        subnet(self, subnet: Subnet) { self.subnets.push(subnet); }
+        /// Sets whether containers on the network also have IPv6 addresses.
+        ipv6(self, yes: bool) { self.ipv6 = yes; }
     }
 
     /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
@@ -88,14 +143,19 @@ impl NetworkConfig {
     /// # Errors
     /// [`UnsupportedError`], which names the path of the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
-        if !self.internal {
-            return Ok(());
-        }
-        capabilities.require(
-            Operation::CreateNetwork,
-            "`internal`",
-            ConfigFeature::InternalNetwork,
-        )
+        let requested = [
+            (self.internal, "`internal`", ConfigFeature::InternalNetwork),
+            (
+                !self.subnets.is_empty(),
+                "`subnets`",
+                ConfigFeature::NetworkAddresses,
+            ),
+            (self.ipv6, "`ipv6`", ConfigFeature::NetworkAddresses),
+        ];
+        let mut requested = requested.into_iter().filter(|(is_requested, ..)| *is_requested);
+        requested.try_for_each(|(_, subject, feature)| {
+            capabilities.require(Operation::CreateNetwork, subject, feature)
+        })
     }
 }
 
@@ -141,14 +201,34 @@ pub struct NetworkConnectOptions {
     /// Names, in addition to the container's own, by which other containers on the network can resolve the container.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub aliases: Vec<String>,
+    /// The container's addresses on the network, at most one for IPv4 and one for IPv6; if empty, the engine chooses
+    /// them. They must be within the network's [subnets](NetworkConfig::subnets).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::addresses))))]
+    pub addresses: Vec<IpAddr>,
 }
 
 impl NetworkConnectOptions {
-    /// Adds a name by which other containers on the network can resolve the container.
-    #[must_use]
-    pub fn alias(mut self, name: impl Into<String>) -> Self {
-        self.aliases.push(name.into());
-        self
+    crate::setters! {
+        /// Adds a name by which other containers on the network can resolve the container.
+        alias(self, name: impl Into<String>) { self.aliases.push(name.into()); }
+        /// Adds an address of the container on the network.
+        address(self, address: impl Into<IpAddr>) { self.addresses.push(address.into()); }
+    }
+
+    /// Returns an error if the options need a feature that `capabilities` does not declare.
+    ///
+    /// # Errors
+    /// [`UnsupportedError`], which names the path of the setting and the missing capability.
+    pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
+        if self.addresses.is_empty() {
+            return Ok(());
+        }
+        capabilities.require(
+            Operation::ConnectNetwork,
+            "`addresses`",
+            ConfigFeature::NetworkAddresses,
+        )
     }
 }
 

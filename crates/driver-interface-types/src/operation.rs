@@ -78,6 +78,8 @@ macro_rules! with_operations {
             ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, Optional;
             /// Returns the status of a detached exec.
             ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, Optional;
+            /// Connects the caller to the input and output of a container's main process.
+            AttachContainer attach_container[id: $crate::ContainerId][] -> $crate::AttachSession, Stream, Safe, Optional;
             /// Streams a container's logs.
             StreamContainerLogs stream_container_logs[id: $crate::ContainerId][options: $crate::LogStreamOptions] -> $crate::LogStream, Stream, Safe, Optional;
             /// Unpacks an archive into a container.

@@ -34,7 +34,7 @@ pub struct PortMapping {
     /// The port inside the container, 1 to 65535.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::PORT)))), schemars(transform = json::within(rules::PORT)))]
     pub container_port: u16,
-    /// TCP or UDP.
+    /// TCP, UDP or SCTP.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub protocol: Protocol,
@@ -60,6 +60,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP. The engine's kernel must support it.
+    Sctp,
 }
 
 /// A published port of a running container.
@@ -70,7 +72,7 @@ pub enum Protocol {
 pub struct PublishedPort {
     /// The port inside the container.
     pub container_port: u16,
-    /// TCP or UDP.
+    /// TCP, UDP or SCTP.
     pub protocol: Protocol,
     /// The host address to which the container port is bound.
     pub host_ip: IpAddr,
@@ -104,6 +106,32 @@ impl PortMapping {
     }
 }
 
+impl PortMapping {
+    /// Parses the text form of one or more ports, in which the ports may be ranges. If both the host ports and the
+    /// container ports are ranges, they must have the same length. If only the host ports are, the engine would choose
+    /// one of them, which this interface does not offer.
+    ///
+    /// ```
+    /// use driver_interface_types::PortMapping;
+    ///
+    /// let ports = PortMapping::parse_range("127.0.0.1:8000-8001:80-81/tcp")?;
+    /// assert_eq!(ports, ["8000:80".parse()?, "8001:81".parse()?]);
+    /// assert_eq!(PortMapping::parse_range("3000-3002")?.len(), 3);
+    /// # Ok::<(), driver_interface_types::ConfigurationError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigurationError`], which names the expected form.
+    pub fn parse_range(text: &str) -> Result<Vec<Self>, ConfigurationError> {
+        expand(text).ok_or_else(|| {
+            let message = format!(
+                "must have the form of one port, with ranges such as `8000-8010` of equal length; got {text:?}"
+            );
+            ConfigurationError::single("port", "invalid-port", message)
+        })
+    }
+}
+
 impl PublishedPort {
     /// Creates a published port from the port inside the container and the host address and port it is bound to.
     pub fn new(container_port: u16, protocol: Protocol, host_ip: IpAddr, host_port: u16) -> Self {
@@ -116,7 +144,7 @@ impl PublishedPort {
     }
 }
 
-text_enum!(Protocol, "protocol": Tcp = "tcp", Udp = "udp");
+text_enum!(Protocol, "protocol": Tcp = "tcp", Udp = "udp", Sctp = "sctp");
 
 impl fmt::Display for PortMapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,7 +166,7 @@ impl FromStr for PortMapping {
         parse(text).ok_or_else(|| {
             let message = format!(
                 "must be `container port`, `host port:container port` or `address:host port:container port`, \
-                 optionally followed by `/tcp` or `/udp`; got {text:?}"
+                 optionally followed by `/tcp`, `/udp` or `/sctp`; got {text:?}"
             );
             ConfigurationError::single("port", "invalid-port", message)
         })
@@ -147,9 +175,7 @@ impl FromStr for PortMapping {
 
 fn parse(text: &str) -> Option<PortMapping> {
     let (rest, protocol) = match text.split_once('/') {
-        Some((rest, "tcp")) => (rest, Protocol::Tcp),
-        Some((rest, "udp")) => (rest, Protocol::Udp),
-        Some(_) => return None,
+        Some((rest, protocol)) => (rest, protocol.parse().ok()?),
         None => (text, Protocol::Tcp),
     };
     let Some((host, container)) = rest.rsplit_once(':') else {
@@ -171,6 +197,43 @@ fn parse(text: &str) -> Option<PortMapping> {
         _ => Some(port(host_port)?),
     };
     Some(mapping)
+}
+
+/// Returns one mapping for each port of the ranges in `text`; `None` if the ranges are invalid or differ in length.
+fn expand(text: &str) -> Option<Vec<PortMapping>> {
+    let (rest, protocol) = match text.split_once('/') {
+        Some((rest, protocol)) => (rest, format!("/{protocol}")),
+        None => (text, String::new()),
+    };
+    let (before, container) = rest.rsplit_once(':').unwrap_or(("", rest));
+    let (address, host) = match before.rsplit_once(':') {
+        Some((address, host)) => (format!("{address}:"), host),
+        None => (String::new(), before),
+    };
+    let inner = range(container)?;
+    let outer = match host {
+        "" => None,
+        host => Some(range(host)?),
+    };
+    if outer.as_ref().is_some_and(|outer| outer.len() != inner.len()) {
+        return None;
+    }
+    let mapping = |index: usize| {
+        let port = inner.clone().nth(index)?;
+        let host = match &outer {
+            Some(outer) => format!("{address}{}:", outer.clone().nth(index)?),
+            None if before.is_empty() => String::new(),
+            None => format!("{address}:"),
+        };
+        parse(&format!("{host}{port}{protocol}"))
+    };
+    (0..inner.len()).map(mapping).collect()
+}
+
+fn range(text: &str) -> Option<std::ops::Range<u32>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (u32::from(port(first)?), u32::from(port(last)?));
+    (first <= last).then_some(first..last + 1)
 }
 
 /// Parses a port number. Returns `None` unless `text` has only decimal digits and is 1 to 65535.

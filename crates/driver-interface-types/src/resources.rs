@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{
     self, json,
     limits::{MAX_CPU, MIN_CPU},
-    one, within,
+    many, one, within,
 };
 
 /// The resource limits of a container. The default is 0.5 cores, 512 MiB of memory, 100 processes and no disk
@@ -30,7 +30,7 @@ pub struct ResourceLimits {
     /// The CPU limit in cores; half a core is `0.5`. Must be finite and greater than 0.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::cores))), schemars(range(min = MIN_CPU, max = MAX_CPU)))]
     pub cpu: f64,
-    /// The memory limit in MiB, including swap: a container cannot exceed it by swapping.
+    /// The memory limit in MiB. Unless [`swap`](Self::swap) is set, a container cannot exceed it by swapping.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::MEMORY)))), schemars(transform = json::within(rules::MEMORY)))]
     pub memory: u64,
     /// The disk limit in MiB for the container's writable layer; `None` for no limit. The storage of most engines
@@ -41,6 +41,19 @@ pub struct ResourceLimits {
     /// The maximum number of concurrent processes and threads.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::PIDS)))), schemars(transform = json::within(rules::PIDS)))]
     pub pids: u64,
+    /// How much swap the container may use in addition to its memory, in MiB; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::SWAP))))), schemars(transform = json::within(rules::SWAP)))]
+    pub swap: Option<u64>,
+    /// The memory in MiB to which the kernel tries to shrink the container when the host is short of memory. Less than
+    /// `memory`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<u64>, found| rules::memory_reservation(self, found)))), schemars(transform = json::within(rules::MEMORY)))]
+    pub memory_reservation: Option<u64>,
+    /// The container's weight when containers compete for the CPU; the engine's default is 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::CPU_SHARES))))), schemars(transform = json::within(rules::CPU_SHARES)))]
+    pub cpu_shares: Option<u64>,
 }
 
 impl Default for ResourceLimits {
@@ -50,6 +63,9 @@ impl Default for ResourceLimits {
             memory: 512,
             disk: None,
             pids: 100,
+            swap: None,
+            memory_reservation: None,
+            cpu_shares: None,
         }
     }
 }
@@ -64,5 +80,11 @@ impl ResourceLimits {
         disk(self, mib: u64) { self.disk = Some(mib); }
         /// Sets the maximum number of concurrent processes and threads.
         pids(self, count: u64) { self.pids = count; }
+        /// Sets how much swap the container may use, in MiB.
+        swap(self, mib: u64) { self.swap = Some(mib); }
+        /// Sets the memory to which the kernel tries to shrink the container, in MiB.
+        memory_reservation(self, mib: u64) { self.memory_reservation = Some(mib); }
+        /// Sets the container's weight when containers compete for the CPU.
+        cpu_shares(self, weight: u64) { self.cpu_shares = Some(weight); }
     }
 }

@@ -33,6 +33,9 @@ pub trait HostPolicy {
 
     /// Returns whether a capability that affects more than the container may be added.
     fn allows_capability(&self, name: &str) -> bool;
+
+    /// Returns whether a volume may have this type, such as `nfs`. A `tmpfs` and bind mounts do not need it.
+    fn allows_volume_type(&self, kind: &str) -> bool;
 }
 
 /// The context of one validation: the policy of the driver, and the violations found.

@@ -106,10 +106,12 @@ impl TmpfsMount {
 /// A kernel limit for each process (`ulimit`).
 ///
 /// ```
-/// use driver_interface_types::Ulimit;
+/// use driver_interface_types::{Ulimit, UlimitValue};
 ///
 /// let files = Ulimit::new("nofile", 1024, 4096);
-/// assert!(files.soft <= files.hard);
+/// assert!(files.soft < UlimitValue::from(4096));
+/// let locked = Ulimit::new("memlock", UlimitValue::Unlimited, UlimitValue::Unlimited);
+/// assert!(files.hard < locked.hard);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
@@ -121,20 +123,68 @@ pub struct Ulimit {
     #[cfg_attr(feature = "schema", garde(skip))]
     pub name: String,
     /// The soft limit, which is in effect.
-    #[cfg_attr(feature = "schema", garde(custom(one(|soft: &u64| rules::soft_limit(*soft, self.hard)))))]
-    pub soft: u64,
+    #[cfg_attr(feature = "schema", garde(custom(one(|soft: &UlimitValue| rules::soft_limit(*soft, self.hard)))))]
+    pub soft: UlimitValue,
     /// The hard limit, up to which a process may raise the soft limit.
     #[cfg_attr(feature = "schema", garde(skip))]
-    pub hard: u64,
+    pub hard: UlimitValue,
+}
+
+/// The value of a [`Ulimit`]: a number or `"unlimited"` on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum UlimitValue {
+    /// A limit, in the unit of its ulimit.
+    Limited(u64),
+    /// No limit.
+    #[serde(with = "unlimited")]
+    #[cfg_attr(feature = "schema", schemars(with = "unlimited::Name"))]
+    Unlimited,
+}
+
+impl From<u64> for UlimitValue {
+    fn from(value: u64) -> Self {
+        Self::Limited(value)
+    }
+}
+
+impl std::fmt::Display for UlimitValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Limited(value) => value.fmt(f),
+            Self::Unlimited => f.pad("unlimited"),
+        }
+    }
+}
+
+/// The JSON form of an unlimited value.
+mod unlimited {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(rename_all = "lowercase")]
+    pub(super) enum Name {
+        Unlimited,
+    }
+
+    pub(super) fn serialize<S: Serializer>(to: S) -> Result<S::Ok, S::Error> {
+        Name::Unlimited.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+        Name::deserialize(from).map(drop)
+    }
 }
 
 impl Ulimit {
     /// Creates a ulimit from its name, soft limit and hard limit.
-    pub fn new(name: impl Into<String>, soft: u64, hard: u64) -> Self {
+    pub fn new(name: impl Into<String>, soft: impl Into<UlimitValue>, hard: impl Into<UlimitValue>) -> Self {
         Self {
             name: name.into(),
-            soft,
-            hard,
+            soft: soft.into(),
+            hard: hard.into(),
         }
     }
 }
@@ -190,6 +240,9 @@ impl DeviceMapping {
 }
 
 /// The GPUs that a container may use: a number of GPUs, or specific ones.
+///
+/// With the driver `cdi`, the ids are those of the [Container Device Interface](https://github.com/cncf-tags/container-device-interface),
+/// such as `nvidia.com/gpu=0`, which an engine with this interface maps to any kind of device.
 ///
 /// ```
 /// use driver_interface_types::GpuRequest;

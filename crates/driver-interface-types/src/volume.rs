@@ -59,8 +59,8 @@ pub struct VolumeConfig {
     /// If unset, [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default and so
     /// cannot write to a volume of another user: set [`VolumeOwner::ROOT`] for it.
     ///
-    /// If the owner is unset and the volume's [`driver`](Self::driver) is not `local`, or the container driver does not
-    /// declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner), the engine chooses the owner instead.
+    /// If the owner is unset and the volume has [`options`](Self::options) or a [`driver`](Self::driver) other than
+    /// `local`, or the container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner), the engine chooses the owner instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub owner: Option<VolumeOwner>,
@@ -68,6 +68,14 @@ pub struct VolumeConfig {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
+    /// The options of the engine's volume driver.
+    ///
+    /// The driver `local` mounts what `type`, `device` and `o` say. Of the types, `tmpfs` is always allowed; others, such
+    /// as `nfs` or (with `o=bind`) `bind`, if the driver's policy allows them. Options of other drivers are passed
+    /// unchanged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &BTreeMap<String, String>, found| rules::volume_options(self, found)))), schemars(transform = json::map))]
+    pub options: BTreeMap<String, String>,
 }
 
 /// The owner of a volume's root directory, by numeric ids as seen in containers.
@@ -118,6 +126,7 @@ impl VolumeConfig {
             driver: None,
             owner: None,
             labels: BTreeMap::new(),
+            options: BTreeMap::new(),
         }
     }
 
@@ -132,13 +141,27 @@ impl VolumeConfig {
         label(self, key: impl Into<String>, value: impl Into<String>) {
             self.labels.insert(key.into(), value.into());
         }
+        /// Sets an option of the engine's volume driver.
+        ///
+        /// ```
+        /// use driver_interface_types::VolumeConfig;
+        ///
+        /// let in_memory = VolumeConfig::new("scratch")
+        ///     .option("type", "tmpfs")
+        ///     .option("device", "tmpfs")
+        ///     .option("o", "size=64m,uid=1000");
+        /// assert_eq!(in_memory.options.len(), 3);
+        /// ```
+        option(self, key: impl Into<String>, value: impl Into<String>) {
+            self.options.insert(key.into(), value.into());
+        }
     }
 
     /// Returns the owner that a driver with [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) sets; `None`
     /// if the engine's volume driver chooses it.
     pub fn effective_owner(&self) -> Option<VolumeOwner> {
-        let is_local = matches!(self.driver.as_deref(), None | Some("local"));
-        self.owner.or(is_local.then_some(VolumeOwner::DEFAULT))
+        let is_plain = matches!(self.driver.as_deref(), None | Some("local")) && self.options.is_empty();
+        self.owner.or(is_plain.then_some(VolumeOwner::DEFAULT))
     }
 
     /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
@@ -147,10 +170,13 @@ impl VolumeConfig {
     /// # Errors
     /// [`UnsupportedError`], which names the path of the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
-        if self.owner.is_none() {
-            return Ok(());
+        if self.owner.is_some() {
+            capabilities.require(Operation::CreateVolume, "`owner`", ConfigFeature::VolumeOwner)?;
         }
-        capabilities.require(Operation::CreateVolume, "`owner`", ConfigFeature::VolumeOwner)
+        if !self.options.is_empty() {
+            capabilities.require(Operation::CreateVolume, "`options`", ConfigFeature::VolumeOptions)?;
+        }
+        Ok(())
     }
 }
 

@@ -222,6 +222,27 @@ pub fn validate_container_config_with(
     validate_with(config, policy)
 }
 
+/// Validates a volume's config with a custom policy for the types of volumes.
+///
+/// # Errors
+/// [`ConfigurationError`] with every violation.
+///
+/// ```
+/// use driver_interface_types::VolumeConfig;
+/// use driver_interface_validation::{ValidationPolicy, validate_volume_config_with};
+///
+/// let config = VolumeConfig::new("data").option("o", "bind").option("device", "/srv/data");
+/// assert!(validate_volume_config_with(&config, &ValidationPolicy::default()).is_err());
+/// let policy = ValidationPolicy::default().allow_volume_type("bind");
+/// assert!(validate_volume_config_with(&config, &policy).is_ok());
+/// ```
+pub fn validate_volume_config_with(
+    config: &VolumeConfig,
+    policy: &ValidationPolicy,
+) -> Result<(), ConfigurationError> {
+    validate_with(config, policy)
+}
+
 /// Validates one mount with `policy`. The paths of violations are relative to the mount (`target`, not
 /// `volumes[0].target`).
 ///

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, LinuxCapabilities, NetworkConfig, PortMapping,
-    PullPolicy, ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, VolumeConfig, VolumeMount,
-    VolumeOwner,
+    ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, LinuxCapabilities, LogDriver, NetworkConfig,
+    NetworkConnectOptions, PortMapping, PullPolicy, ResourceLimits, RestartPolicy, SecurityOptions, Signal,
+    Strictness, Subnet, TmpfsMount, UlimitValue, VolumeConfig, VolumeMount, VolumeOwner,
 };
 use serde_json::{Value, json};
 
@@ -22,8 +22,22 @@ fn full_container_config() -> ContainerConfig {
         .command(["sh", "-c", "exit 0"])
         .env("LANG", "C.UTF-8")
         .label("team", "core")
-        .resources(ResourceLimits::default().cpu(1.5).memory(256).disk(2048).pids(50))
-        .mount(VolumeMount::volume("cache", "/cache").read_only(true))
+        .resources(
+            ResourceLimits::default()
+                .cpu(1.5)
+                .memory(256)
+                .disk(2048)
+                .pids(50)
+                .swap(64)
+                .memory_reservation(128)
+                .cpu_shares(512),
+        )
+        .mount(
+            VolumeMount::volume("cache", "/cache")
+                .read_only(true)
+                .subpath("a/b")
+                .copy(true),
+        )
         .network("backend")
         .security(
             SecurityOptions::default()
@@ -51,20 +65,44 @@ fn full_container_config() -> ContainerConfig {
         )
         .shm_size(128)
         .ulimit("nofile", 1024, 4096)
+        .ulimit("memlock", UlimitValue::Unlimited, UlimitValue::Unlimited)
         .port(PortMapping::new(80).host_port(8080))
         .network_alias("www")
         .dns([1, 1, 1, 1])
         .extra_host("db.internal", [10, 0, 0, 7])
-        .health_check(HealthCheck::command(["true"]).start_period(Duration::from_secs(1)))
+        .health_check(
+            HealthCheck::command(["true"])
+                .start_period(Duration::from_secs(1))
+                .start_interval(Duration::from_secs(2)),
+        )
         .platform("linux/arm64")
         .runtime("runsc")
         .device(DeviceMapping::new("/dev/fuse"))
         .gpus(GpuRequest::devices(["GPU-1"]).driver("nvidia"))
+        .stdin(true)
+        .unset_env("LC_ALL")
+        .group("audio")
+        .also_network(
+            "front",
+            NetworkConnectOptions::default()
+                .alias("www")
+                .address([10, 0, 0, 7]),
+        )
+        .address([10, 0, 1, 7])
+        .dns_search("internal")
+        .dns_option("ndots:1")
+        .sysctl("net.core.somaxconn", "512")
+        .annotation("run.oci.keep_original_groups", "1")
+        .restart_policy(RestartPolicy::OnFailure { max_retries: Some(3) })
+        .log_driver(LogDriver::rotated(10, 3))
+        .cpuset("0-1")
 }
 
 /// Returns the full config with a number of GPUs instead of their ids, because no config can have both.
 fn other_container_config() -> ContainerConfig {
-    full_container_config().gpus(GpuRequest::count(1))
+    full_container_config()
+        .gpus(GpuRequest::count(1))
+        .health_check(HealthCheck::disabled())
 }
 
 fn full_volume_config() -> VolumeConfig {
@@ -75,6 +113,13 @@ fn full_volume_config() -> VolumeConfig {
         .label("team", "core")
 }
 
+/// Returns the full config with options instead of an owner, because no config can have both.
+fn other_volume_config() -> VolumeConfig {
+    let mut config = full_volume_config();
+    config.owner = None;
+    config.option("type", "tmpfs").option("device", "tmpfs")
+}
+
 fn full_network_config() -> NetworkConfig {
     NetworkConfig::new("backend")
         .session("s1")
@@ -82,6 +127,8 @@ fn full_network_config() -> NetworkConfig {
         .label("team", "core")
         .option("mtu", "1400")
         .internal(true)
+        .subnet(Subnet::new("10.89.7.0/24").gateway([10, 89, 7, 1]))
+        .ipv6(true)
 }
 
 /// Adds the path of every field of a type to `into`, with `[0]` for the items of lists, without the entries of maps.
@@ -124,8 +171,9 @@ fn parser_reads_serde_output() {
         parse_container_config(&json!(container).to_string()).unwrap(),
         container
     );
-    let volume = full_volume_config();
-    assert_eq!(parse_volume_config(&json!(volume).to_string()).unwrap(), volume);
+    for volume in [full_volume_config(), other_volume_config()] {
+        assert_eq!(parse_volume_config(&json!(volume).to_string()).unwrap(), volume);
+    }
     let network = full_network_config();
     assert_eq!(
         parse_network_config(&json!(network).to_string()).unwrap(),

@@ -58,6 +58,7 @@ pub struct ValidationPolicy {
     /// Directories of this engine and its host to refuse, in addition to those that are refused on every host.
     protected: Vec<String>,
     capabilities: Vec<String>,
+    volume_types: Vec<String>,
 }
 
 impl ValidationPolicy {
@@ -167,6 +168,27 @@ impl ValidationPolicy {
         self
     }
 
+    /// Allows volumes of this type, such as `nfs`, whose file system the engine's host then mounts. With `bind`, a volume
+    /// can be any directory of the host: the rules for bind mounts do not apply to volumes.
+    ///
+    /// ```
+    /// use driver_interface_types::VolumeConfig;
+    /// use driver_interface_validation::{ValidationPolicy, validate_volume_config_with};
+    ///
+    /// let shared = VolumeConfig::new("shared")
+    ///     .option("type", "nfs")
+    ///     .option("device", ":/exports")
+    ///     .option("o", "addr=10.0.0.7,nolock");
+    /// let policy = ValidationPolicy::default();
+    /// assert!(validate_volume_config_with(&shared, &policy).is_err());
+    /// assert!(validate_volume_config_with(&shared, &policy.allow_volume_type("nfs")).is_ok());
+    /// ```
+    #[must_use]
+    pub fn allow_volume_type(mut self, kind: impl Into<String>) -> Self {
+        self.volume_types.push(kind.into());
+        self
+    }
+
     /// Returns why this host path may not be mounted, and which call would allow it; `None` if it may.
     ///
     /// ```
@@ -215,6 +237,10 @@ impl HostPolicy for ValidationPolicy {
 
     fn allows_capability(&self, name: &str) -> bool {
         self.capabilities.iter().any(|allowed| allowed == name)
+    }
+
+    fn allows_volume_type(&self, kind: &str) -> bool {
+        self.volume_types.iter().any(|allowed| allowed == kind)
     }
 }
 

@@ -88,7 +88,12 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFea
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
     let engine = Engine::new(&wire, &agreed, dialect);
     let system = engine.features().await.map_err(unusable)?;
-    let mut features = EngineFeatures::of(&system, dialect, mounts(engine.wire().address()).as_deref());
+    let mut features = EngineFeatures::of(
+        &system,
+        dialect,
+        agreed,
+        mounts(engine.wire().address()).as_deref(),
+    );
     features.keeps_mode = keeps_mode(version.runc());
     let info = EngineInfo::new(dialect.product, version.version, Some(agreed.to_string()));
     tracing::debug!(address = %engine.wire().address(), engine = ?info, "connected");

@@ -1,5 +1,6 @@
 //! Executing commands in containers.
 
+mod attach;
 mod begin;
 mod detached;
 mod input;
@@ -10,6 +11,7 @@ mod run;
 mod sessions;
 mod stream;
 
+pub(super) use attach::attach;
 pub(super) use begin::{Input, StartedExec, begin};
 pub(super) use detached::{detached, status};
 pub(super) use kill::Tree;

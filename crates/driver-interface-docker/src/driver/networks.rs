@@ -5,5 +5,6 @@ mod create;
 mod default;
 mod uses;
 
+pub(super) use attach::is_attached;
 pub(super) use create::create;
 pub(super) use uses::{NetworkUse, NetworkUses};

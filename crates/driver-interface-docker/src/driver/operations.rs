@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::{DriverError, Result, UnsupportedError};
 use driver_interface_types::{
-    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
@@ -111,6 +111,10 @@ impl ContainerDriver for DockerDriver {
 
     async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
         exec::exec_stream(&self.inner, id.as_str(), config).await
+    }
+
+    async fn attach_container(&self, id: &ContainerId) -> Result<AttachSession> {
+        exec::attach(&self.inner, id.as_str()).await
     }
 
     async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {

@@ -8,7 +8,7 @@ use bollard::models::VolumeCreateRequest;
 use driver_interface_errors::{DriverError, Effect, Hint, Result, UnsupportedError, VolumeCreationError};
 use driver_interface_kit::{Rollback, repeat_until};
 use driver_interface_types::{ResourceFilter, Volume, VolumeConfig, VolumeOwner, label};
-use driver_interface_validation::validate_volume_config;
+use driver_interface_validation::validate_volume_config_with;
 
 use super::inner::{Inner, unique};
 use super::task::change;
@@ -32,7 +32,7 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result
 
 impl Inner {
     async fn create_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
-        validate_volume_config(&config)?;
+        validate_volume_config_with(&config, &self.policy)?;
         config.require(&self.features.capabilities)?;
         let operation = unique();
         let owner = config.effective_owner();
@@ -40,9 +40,10 @@ impl Inner {
         let request = VolumeCreateRequest {
             name: Some(config.name.clone()),
             driver: config.driver.clone(),
-            driver_opts: options
-                .clone()
-                .map(|options| options.map(|(key, value)| (key.to_owned(), value)).into()),
+            driver_opts: match &options {
+                Some(options) => Some(options.clone().map(|(key, value)| (key.to_owned(), value)).into()),
+                None => (!config.options.is_empty()).then(|| config.options.clone().into_iter().collect()),
+            },
             labels: Some(to_map(labels::volume(&self.ownership, &config, &operation))),
             ..VolumeCreateRequest::default()
         };

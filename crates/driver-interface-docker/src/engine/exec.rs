@@ -103,7 +103,23 @@ impl Engine {
     /// Starts a prepared command and returns its streams. The command may begin after this returns.
     pub(crate) async fn attach_exec(&self, exec: &str, tty: bool) -> Result<Duplex, EngineError> {
         let target = Query::new(format!("/exec/{exec}/start"));
-        self.wire.upgrade(&target, &Start { detach: false, tty }).await
+        let start = Payload::json(&Start { detach: false, tty })?;
+        self.wire.upgrade(&target, start).await
+    }
+
+    /// Connects to the output and, with `stdin`, the input of a container's main process.
+    pub(crate) async fn attach(&self, container: &str, stdin: bool) -> Result<Duplex, EngineError> {
+        let target = Query::new(format!("/containers/{container}/attach"))
+            .pair("stream", "true")
+            .pair("stdin", stdin.to_string())
+            .pair("stdout", "true")
+            .pair("stderr", "true");
+        self.wire.upgrade(&target, Payload::Nothing).await
+    }
+
+    pub(crate) async fn resize_container(&self, container: &str, size: TtySize) -> Result<(), EngineError> {
+        self.resize(&format!("/containers/{container}/resize"), size)
+            .await
     }
 
     /// Creates a reader of a command's output. `input`: whether the connection also carries input.
@@ -164,7 +180,11 @@ impl Engine {
     }
 
     pub(crate) async fn resize_exec(&self, exec: &str, size: TtySize) -> Result<(), EngineError> {
-        let target = Query::new(format!("/exec/{exec}/resize"))
+        self.resize(&format!("/exec/{exec}/resize"), size).await
+    }
+
+    async fn resize(&self, path: &str, size: TtySize) -> Result<(), EngineError> {
+        let target = Query::new(path)
             .pair("h", size.rows.to_string())
             .pair("w", size.columns.to_string());
         self.wire

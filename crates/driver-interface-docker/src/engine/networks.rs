@@ -1,8 +1,10 @@
 //! Networks.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
+use driver_interface_types::Subnet;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub(crate) struct NetworkPlan {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) options: BTreeMap<String, String>,
     pub(crate) internal: bool,
+    pub(crate) subnets: Vec<Subnet>,
+    pub(crate) ipv6: bool,
 }
 
 #[derive(Serialize)]
@@ -30,6 +34,31 @@ struct DockerRequest<'a> {
     internal: bool,
     labels: &'a BTreeMap<String, String>,
     options: &'a BTreeMap<String, String>,
+    #[serde(rename = "EnableIPv6")]
+    ipv6: bool,
+    #[serde(rename = "IPAM", skip_serializing_if = "Option::is_none")]
+    ipam: Option<Ipam<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ipam<'a> {
+    config: Vec<DockerSubnet<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerSubnet<'a> {
+    subnet: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<IpAddr>,
+}
+
+#[derive(Serialize)]
+struct PodmanSubnet<'a> {
+    subnet: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<IpAddr>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +69,9 @@ struct PodmanRequest<'a> {
     options: &'a BTreeMap<String, String>,
     dns_enabled: bool,
     internal: bool,
+    ipv6_enabled: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subnets: Vec<PodmanSubnet<'a>>,
 }
 
 impl Engine {
@@ -57,8 +89,10 @@ impl Engine {
             labels,
             options,
             internal,
+            subnets,
+            ipv6,
         } = plan;
-        let internal = *internal;
+        let (internal, ipv6) = (*internal, *ipv6);
         let (target, payload) = match self.dialect.libpod {
             false => {
                 let body = DockerRequest {
@@ -68,6 +102,16 @@ impl Engine {
                     internal,
                     labels,
                     options,
+                    ipv6,
+                    ipam: (!subnets.is_empty()).then(|| Ipam {
+                        config: subnets
+                            .iter()
+                            .map(|Subnet { range, gateway, .. }| DockerSubnet {
+                                subnet: range,
+                                gateway: *gateway,
+                            })
+                            .collect(),
+                    }),
                 };
                 ("/networks/create", Payload::json(&body)?)
             }
@@ -79,6 +123,14 @@ impl Engine {
                     options,
                     dns_enabled: true,
                     internal,
+                    ipv6_enabled: ipv6,
+                    subnets: subnets
+                        .iter()
+                        .map(|Subnet { range, gateway, .. }| PodmanSubnet {
+                            subnet: range,
+                            gateway: *gateway,
+                        })
+                        .collect(),
                 };
                 ("/v4.0.0/libpod/networks/create", Payload::json(&body)?)
             }
@@ -107,17 +159,13 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Attaches a container to a network, with `aliases` in addition to the container's own name.
+    /// Attaches a container to a network.
     pub(crate) async fn connect_network(
         &self,
         network: &str,
         container: &str,
-        aliases: &[String],
+        endpoint: EndpointSettings,
     ) -> Result<(), EngineError> {
-        let endpoint = EndpointSettings {
-            aliases: (!aliases.is_empty()).then(|| aliases.to_vec()),
-            ..EndpointSettings::default()
-        };
         let join = NetworkConnectRequest {
             container: container.to_owned(),
             endpoint_config: Some(endpoint),

@@ -63,6 +63,9 @@ pub(crate) struct SystemRecord {
     /// The runtimes by name. Podman lists every runtime that it supports, installed or not.
     #[serde(deserialize_with = "nullable")]
     pub(crate) runtimes: BTreeMap<String, IgnoredAny>,
+    /// The directories of the Container Device Interface, if the engine uses it.
+    #[serde(rename = "CDISpecDirs", deserialize_with = "nullable")]
+    pub(crate) cdi_spec_dirs: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -14,7 +14,7 @@ use driver_interface_types::{
 use super::enforcement::{Facts, report};
 use super::tmpfs;
 use crate::dialect::Dialect;
-use crate::engine::SystemRecord;
+use crate::engine::{ApiVersion, SystemRecord};
 
 /// The smallest memory limit that engines accept, in MiB.
 const MIN_MEMORY: u64 = 6;
@@ -37,14 +37,19 @@ pub(crate) struct EngineFeatures {
 }
 
 impl EngineFeatures {
-    pub(crate) fn of(system: &SystemRecord, dialect: &'static Dialect, mounts: Option<&str>) -> Self {
+    pub(crate) fn of(
+        system: &SystemRecord,
+        dialect: &'static Dialect,
+        api: ApiVersion,
+        mounts: Option<&str>,
+    ) -> Self {
         let mut can = Capabilities::minimal();
         can.operations.extend(Operation::ALL);
         if !dialect.records_detached_exit {
             can.operations.remove(&Operation::ExecDetached);
             can.operations.remove(&Operation::ExecStatus);
         }
-        can.config = config_features(dialect);
+        can.config = config_features(system, dialect, api);
         can.guarantees = guarantees(system, dialect, mounts);
         // The conversion is exact, because CPU counts are far below 2^52.
         can.bounds.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
@@ -151,16 +156,16 @@ impl EngineFeatures {
 }
 
 /// Returns the optional features of a config that an engine with this dialect supports.
-fn config_features(dialect: &Dialect) -> BTreeSet<ConfigFeature> {
+fn config_features(system: &SystemRecord, dialect: &Dialect, api: ApiVersion) -> BTreeSet<ConfigFeature> {
     let mut features = BTreeSet::from(ConfigFeature::ALL);
-    for feature in [
-        ConfigFeature::ApparmorProfile,
-        ConfigFeature::Devices,
-        ConfigFeature::Gpus,
-    ] {
-        features.remove(&feature);
-    }
+    let since = |minor| !dialect.libpod && api >= ApiVersion::new(1, minor);
     for (feature, is_supported) in [
+        (ConfigFeature::ApparmorProfile, has_apparmor(system)),
+        (ConfigFeature::Gpus, has_gpus(system)),
+        (ConfigFeature::UnsetEnv, !dialect.libpod),
+        (ConfigFeature::Annotations, since(43)),
+        (ConfigFeature::HealthStartInterval, since(44)),
+        (ConfigFeature::VolumeSubpath, since(45)),
         (ConfigFeature::HealthCheck, dialect.runs_health_checks),
         (ConfigFeature::SeccompProfile, dialect.takes_seccomp_text),
         (ConfigFeature::Runtime, dialect.selects_runtime),
@@ -170,6 +175,19 @@ fn config_features(dialect: &Dialect) -> BTreeSet<ConfigFeature> {
         }
     }
     features
+}
+
+fn has_apparmor(system: &SystemRecord) -> bool {
+    system
+        .security_options
+        .iter()
+        .any(|option| option.starts_with("name=apparmor"))
+}
+
+/// Returns whether the engine has GPUs to request: through NVIDIA's runtime, or as devices of the Container Device
+/// Interface.
+fn has_gpus(system: &SystemRecord) -> bool {
+    system.runtimes.contains_key("nvidia") || !system.cdi_spec_dirs.is_empty()
 }
 
 /// Returns which limits and security options the engine enforces, and why it does not enforce the others.
@@ -264,6 +282,9 @@ mod tests {
 
     use super::*;
 
+    /// The API version of Docker 20.10.
+    const OLD: ApiVersion = ApiVersion::new(1, 41);
+
     /// Recorded responses of the two engines.
     const DOCKER: &str = r#"{"Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]],
         "MemoryLimit":true,"SwapLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"LoggingDriver":"json-file","NCPU":2,
@@ -276,7 +297,7 @@ mod tests {
 
     #[test]
     fn capabilities_follow_system_info() {
-        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, OLD, None);
         let can = &features.capabilities;
         let lacking: Vec<Guarantee> = Guarantee::ALL
             .iter()
@@ -292,7 +313,7 @@ mod tests {
 
     #[test]
     fn missing_info_declares_no_guarantee() {
-        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, OLD, None);
         let can = &features.capabilities;
         for guarantee in [
             Guarantee::Cpu,
@@ -313,7 +334,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !EngineFeatures::of(&system, Dialect::DOCKER, None)
+            !EngineFeatures::of(&system, Dialect::DOCKER, OLD, None)
                 .capabilities
                 .supports(Guarantee::Memory)
         );
@@ -330,7 +351,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !EngineFeatures::of(&system, Dialect::DOCKER, None)
+            !EngineFeatures::of(&system, Dialect::DOCKER, OLD, None)
                 .capabilities
                 .supports(Guarantee::Seccomp)
         );
@@ -369,7 +390,7 @@ mod tests {
 
     #[test]
     fn strict_config_with_unenforced_limit_is_refused() {
-        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, OLD, None);
         let lax = ContainerConfig::new("s", "busybox");
         let limited = lax.clone().disk(64);
         assert!(features.check_strictness(&limited).is_ok());
@@ -387,7 +408,7 @@ mod tests {
 
     #[test]
     fn limit_error_names_the_exceeded_resource() {
-        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, OLD, None);
         let check = |limits: ResourceLimits| features.check_limits(&limits);
         assert!(check(ResourceLimits::default().cpu(2.0)).is_ok());
         let error = check(ResourceLimits::default().cpu(2.5)).unwrap_err();

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
-    MountType as EngineMountType, MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
+    MountBindOptions, MountBindOptionsPropagationEnum, MountType as EngineMountType, MountVolumeOptions,
+    RestartPolicy as EnginePolicy, RestartPolicyNameEnum,
 };
 use driver_interface_types::{
-    ContainerConfig, Guarantee, MountType, NetworkMode, StopOptions, TmpfsMount, VolumeMount,
+    ContainerConfig, Guarantee, MountType, NetworkMode, Propagation, RestartPolicy, SelinuxLabel,
+    StopOptions, TmpfsMount, VolumeMount,
 };
 
 use super::capabilities::EngineFeatures;
@@ -30,18 +32,16 @@ pub(crate) fn request(
     features: &EngineFeatures,
     init: bool,
 ) -> ContainerCreateBody {
+    // The engine removes a variable that is given without a value.
+    let set = config.env.iter().map(|(key, value)| format!("{key}={value}"));
+    let env = set.chain(config.unset_env.iter().cloned()).collect();
     let mut body = ContainerCreateBody {
         image: Some(image::engine_name(&config.image)),
         cmd: (!config.command.is_empty()).then(|| config.command.clone()),
-        env: Some(
-            config
-                .env
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect(),
-        ),
+        env: Some(env),
         user: config.security.user.clone(),
-        open_stdin: Some(false),
+        open_stdin: Some(config.stdin),
+        stdin_once: Some(config.stdin),
         stop_timeout: Some(STOP_TIMEOUT),
         host_config: Some(host_config(config, &labels, network, features, init)),
         labels: Some(to_map(labels)),
@@ -74,7 +74,10 @@ fn host_config(
     HostConfig {
         nano_cpus: can.supports(Guarantee::Cpu).then(|| nano_cpus(limits.cpu)),
         memory: Some(memory),
-        memory_swap: Some(memory),
+        memory_swap: Some(bytes(limits.memory.saturating_add(limits.swap.unwrap_or(0)))),
+        memory_reservation: limits.memory_reservation.map(bytes),
+        cpu_shares: limits.cpu_shares.map(setup::signed),
+        cpuset_cpus: config.cpuset.clone(),
         pids_limit: Some(i64::try_from(limits.pids).unwrap_or(i64::MAX)),
         storage_opt: limits
             .disk
@@ -91,26 +94,71 @@ fn host_config(
         // By default, older engines would show the host's cgroup paths to the container.
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         init: Some(init),
-        restart_policy: Some(RestartPolicy {
-            name: Some(RestartPolicyNameEnum::NO),
-            maximum_retry_count: None,
-        }),
+        restart_policy: Some(restart_policy(config.restart_policy)),
         auto_remove: Some(false),
         network_mode: Some(network.to_owned()),
         mounts: Some(
             config
                 .volumes
                 .iter()
+                .filter(|volume| volume.selinux.is_none())
                 .map(|volume| mount(volume, labels))
                 .collect(),
         ),
-        // Use the engine's default log driver, unless it does not return logs reliably.
-        log_config: features.needs_log_driver.then(|| HostConfigLogConfig {
-            typ: Some("json-file".to_owned()),
-            config: None,
-        }),
+        binds: binds(config),
+        log_config: log_driver(config, features),
         ..HostConfig::default()
     }
+}
+
+fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
+    let (name, retries) = match policy {
+        RestartPolicy::OnFailure { max_retries } => (RestartPolicyNameEnum::ON_FAILURE, max_retries),
+        RestartPolicy::Always => (RestartPolicyNameEnum::ALWAYS, None),
+        RestartPolicy::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
+        _ => (RestartPolicyNameEnum::NO, None),
+    };
+    EnginePolicy {
+        name: Some(name),
+        maximum_retry_count: retries.map(i64::from),
+    }
+}
+
+/// Returns the log driver of a container, or `None` for the engine's default.
+fn log_driver(config: &ContainerConfig, features: &EngineFeatures) -> Option<HostConfigLogConfig> {
+    let own = config.log_driver.as_ref().map(|driver| HostConfigLogConfig {
+        typ: Some(driver.name.clone()),
+        config: Some(driver.options.clone().into_iter().collect()),
+    });
+    // The engine's default may not return logs reliably.
+    own.or_else(|| {
+        features.needs_log_driver.then(|| HostConfigLogConfig {
+            typ: Some("json-file".to_owned()),
+            config: None,
+        })
+    })
+}
+
+/// Returns the bind mounts in their older text form, which alone can have an SELinux label. Validated paths have no
+/// colon, which would separate the parts.
+fn binds(config: &ContainerConfig) -> Option<Vec<String>> {
+    let labelled = config.volumes.iter().filter_map(|volume| {
+        let label = match volume.selinux? {
+            SelinuxLabel::Private => "Z",
+            _ => "z",
+        };
+        let access = if volume.read_only { "ro" } else { "rw" };
+        let propagation = volume
+            .propagation
+            .map(|mode| format!(",{mode}"))
+            .unwrap_or_default();
+        Some(format!(
+            "{}:{}:{access},{label}{propagation}",
+            volume.source, volume.target
+        ))
+    });
+    let binds: Vec<String> = labelled.collect();
+    (!binds.is_empty()).then_some(binds)
 }
 
 fn in_memory(config: &ContainerConfig, features: &EngineFeatures) -> Option<HashMap<String, String>> {
@@ -145,7 +193,8 @@ fn mount(volume: &VolumeMount, labels: &Labels) -> Mount {
         _ => {
             let options = MountVolumeOptions {
                 // Copying the image's files would also give the volume the owner of the image's directory.
-                no_copy: Some(true),
+                no_copy: Some(!volume.copy),
+                subpath: volume.subpath.clone(),
                 labels: Some(to_map(labels.clone())),
                 ..MountVolumeOptions::default()
             };
@@ -158,6 +207,14 @@ fn mount(volume: &VolumeMount, labels: &Labels) -> Mount {
         typ: Some(typ),
         read_only: Some(volume.read_only),
         volume_options,
+        bind_options: volume.propagation.map(|mode| MountBindOptions {
+            propagation: Some(match mode {
+                Propagation::HostToContainer => MountBindOptionsPropagationEnum::RSLAVE,
+                Propagation::Bidirectional => MountBindOptionsPropagationEnum::RSHARED,
+                _ => MountBindOptionsPropagationEnum::RPRIVATE,
+            }),
+            ..MountBindOptions::default()
+        }),
         ..Mount::default()
     }
 }
@@ -176,15 +233,19 @@ fn nano_cpus(cores: f64) -> i64 {
 mod tests {
     use super::*;
     use crate::dialect::Dialect;
+    use crate::engine::ApiVersion;
     use crate::engine::SystemRecord;
     use driver_interface_types::SecurityOptions;
+
+    /// The API version of Docker 20.10.
+    const OLD: ApiVersion = ApiVersion::new(1, 41);
 
     fn host(config: &ContainerConfig) -> HostConfig {
         let system = SystemRecord {
             cpu_cfs_quota: Some(true),
             ..SystemRecord::default()
         };
-        let features = EngineFeatures::of(&system, Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&system, Dialect::DOCKER, OLD, None);
         request(config, Labels::new(), "di", &features, true)
             .host_config
             .unwrap()
@@ -193,7 +254,7 @@ mod tests {
     #[test]
     fn defaults_are_safe() {
         let config = ContainerConfig::new("s", "busybox");
-        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, OLD, None);
         let body = request(&config, Labels::new(), "di", &features, true);
         assert_eq!(body.user.as_deref(), Some("1000:1000"));
         assert_eq!(body.image.as_deref(), Some("busybox:latest"));

@@ -62,11 +62,15 @@ pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementRepo
 mod tests {
     use super::*;
     use crate::dialect::Dialect;
+    use crate::engine::ApiVersion;
     use crate::engine::SystemRecord;
+
+    /// The API version of Docker 20.10.
+    const OLD: ApiVersion = ApiVersion::new(1, 41);
 
     fn of(dialect: &'static Dialect, facts: Facts) -> EnforcementReport {
         report(
-            &EngineFeatures::of(&SystemRecord::default(), dialect, None),
+            &EngineFeatures::of(&SystemRecord::default(), dialect, OLD, None),
             facts,
         )
     }

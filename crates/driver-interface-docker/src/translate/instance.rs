@@ -122,9 +122,13 @@ fn address(record: &ContainerRecord) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use crate::dialect::Dialect;
+    use crate::engine::ApiVersion;
     use crate::engine::SystemRecord;
     use crate::translate::labels::tests::{labels_of, ownership};
     use driver_interface_types::ContainerConfig;
+
+    /// The API version of Docker 20.10.
+    const OLD: ApiVersion = ApiVersion::new(1, 41);
 
     fn record(state: &str) -> ContainerRecord {
         let text = format!(
@@ -142,7 +146,7 @@ mod tests {
     fn instance(state: &str) -> ContainerInstance {
         of(
             &record(state),
-            &EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None),
+            &EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, OLD, None),
         )
         .unwrap()
     }
@@ -190,7 +194,7 @@ mod tests {
         let mut found = record(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         let ports = r#"{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"81/tcp":null,"x":[]}"#;
         found.network_settings.ports = serde_json::from_str(ports).unwrap();
-        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, OLD, None);
         let instance = of(&found, &features).unwrap();
         assert_eq!(
             instance.ports,

@@ -112,6 +112,8 @@ pub(crate) struct ConfigRecord {
     pub(crate) labels: Labels,
     #[serde(deserialize_with = "nullable")]
     pub(crate) tty: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) open_stdin: bool,
     /// The signal that stops the container: a name on Docker, a number on Podman.
     #[serde(deserialize_with = "word")]
     pub(crate) stop_signal: String,

@@ -1,15 +1,20 @@
 //! The optional parts of a config in the engine's create request.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, NetworkingConfig, PortBinding,
-    ResourcesUlimits,
+    ContainerCreateBody, DeviceMapping as EngineDevice, DeviceRequest, EndpointIpamConfig, EndpointSettings,
+    HealthConfig, HostConfig, NetworkingConfig, PortBinding, ResourcesUlimits,
 };
-use driver_interface_types::{ContainerConfig, HealthCheck, HealthTest, NetworkMode};
+use driver_interface_types::{
+    ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, HealthTest, NetworkMode, UlimitValue,
+};
 
 const MIB: u64 = 1024 * 1024;
+/// The driver of a device request for the Container Device Interface.
+pub(crate) const CDI: &str = "cdi";
 /// The value that requests no entrypoint. Podman interprets an empty list as the image's own entrypoint.
 const NO_ENTRYPOINT: &str = "";
 
@@ -33,11 +38,10 @@ pub(crate) fn add_to(
     if !config.ports.is_empty() {
         body.exposed_ports = Some(exposed(config));
     }
-    if !config.network_aliases.is_empty() && config.network != NetworkMode::None {
-        let endpoint = EndpointSettings {
-            aliases: Some(config.network_aliases.clone()),
-            ..EndpointSettings::default()
-        };
+    if config.network != NetworkMode::None
+        && !(config.network_aliases.is_empty() && config.addresses.is_empty())
+    {
+        let endpoint = endpoint(&config.network_aliases, &config.addresses);
         body.networking_config = Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(network.to_owned(), endpoint)])),
         });
@@ -47,13 +51,30 @@ pub(crate) fn add_to(
     }
 }
 
+/// Returns the settings of a container's connection to a network.
+pub(crate) fn endpoint(aliases: &[String], addresses: &[IpAddr]) -> EndpointSettings {
+    let of = |is_ipv4: bool| {
+        let address = addresses.iter().find(|address| address.is_ipv4() == is_ipv4);
+        address.map(ToString::to_string)
+    };
+    EndpointSettings {
+        aliases: (!aliases.is_empty()).then(|| aliases.to_vec()),
+        ipam_config: (!addresses.is_empty()).then(|| EndpointIpamConfig {
+            ipv4_address: of(true),
+            ipv6_address: of(false),
+            link_local_ips: None,
+        }),
+        ..EndpointSettings::default()
+    }
+}
+
 fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: Option<u64>) {
     host.shm_size = config.shm_size.map(|mib| signed(mib.saturating_mul(MIB)));
     if !config.ulimits.is_empty() {
         let limits = config.ulimits.iter().map(|limit| ResourcesUlimits {
             name: Some(limit.name.clone()),
-            soft: Some(signed(limit.soft)),
-            hard: Some(signed(limit.hard)),
+            soft: Some(ulimit(limit.soft)),
+            hard: Some(ulimit(limit.hard)),
         });
         let mut limits: Vec<_> = limits.collect();
         let has_own = config.ulimits.iter().any(|limit| limit.name == "nproc");
@@ -72,6 +93,25 @@ fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: O
     if !config.dns.is_empty() {
         host.dns = Some(config.dns.iter().map(ToString::to_string).collect());
     }
+    if !config.dns_search.is_empty() {
+        host.dns_search = Some(config.dns_search.clone());
+    }
+    if !config.dns_options.is_empty() {
+        host.dns_options = Some(config.dns_options.clone());
+    }
+    if !config.groups.is_empty() {
+        host.group_add = Some(config.groups.clone());
+    }
+    if !config.sysctls.is_empty() {
+        host.sysctls = Some(config.sysctls.clone().into_iter().collect());
+    }
+    if !config.annotations.is_empty() {
+        host.annotations = Some(config.annotations.clone().into_iter().collect());
+    }
+    if !config.devices.is_empty() {
+        host.devices = Some(config.devices.iter().map(device).collect());
+    }
+    host.device_requests = config.gpus.as_ref().map(|request| vec![gpus(request)]);
     if !config.extra_hosts.is_empty() {
         let hosts = config.extra_hosts.iter();
         host.extra_hosts = Some(hosts.map(|(name, address)| format!("{name}:{address}")).collect());
@@ -81,7 +121,41 @@ fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: O
             .get_or_insert_default()
             .push(format!("seccomp={profile}"));
     }
+    if let Some(profile) = &config.security.apparmor_profile {
+        host.security_opt
+            .get_or_insert_default()
+            .push(format!("apparmor={profile}"));
+    }
     host.runtime = config.runtime.clone();
+}
+
+fn device(device: &DeviceMapping) -> EngineDevice {
+    EngineDevice {
+        path_on_host: Some(device.host_path.clone()),
+        path_in_container: Some(device.container_path.clone()),
+        cgroup_permissions: Some(device.permissions.clone()),
+    }
+}
+
+fn gpus(request: &GpuRequest) -> DeviceRequest {
+    let has_ids = !request.device_ids.is_empty();
+    let is_cdi = request.driver.as_deref() == Some(CDI);
+    DeviceRequest {
+        driver: request.driver.clone(),
+        // -1 requests all devices.
+        count: (!has_ids).then(|| request.count.map_or(-1, i64::from)),
+        device_ids: has_ids.then(|| request.device_ids.clone()),
+        capabilities: (!is_cdi).then(|| vec![vec!["gpu".to_owned()]]),
+        options: None,
+    }
+}
+
+/// Returns a ulimit's value in the engine's form, in which -1 is no limit.
+fn ulimit(value: UlimitValue) -> i64 {
+    match value {
+        UlimitValue::Limited(value) => signed(value),
+        UlimitValue::Unlimited => -1,
+    }
 }
 
 /// Returns the ports to expose. Engines only publish exposed ports, regardless of the bindings.
@@ -117,6 +191,12 @@ fn health_check(check: &HealthCheck) -> HealthConfig {
             .chain(words.iter().cloned())
             .collect(),
         HealthTest::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
+        HealthTest::Disabled => {
+            return HealthConfig {
+                test: Some(vec!["NONE".to_owned()]),
+                ..HealthConfig::default()
+            };
+        }
     };
     HealthConfig {
         test: Some(test),
@@ -124,7 +204,7 @@ fn health_check(check: &HealthCheck) -> HealthConfig {
         timeout: Some(nanos(check.timeout)),
         retries: Some(i64::from(check.retries)),
         start_period: Some(nanos(check.start_period)),
-        start_interval: None,
+        start_interval: check.start_interval.map(nanos),
     }
 }
 
@@ -132,7 +212,7 @@ fn nanos(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -3,10 +3,9 @@ use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
 
 use super::call::answered;
-use super::{EngineError, Query, Wire};
+use super::{EngineError, Payload, Query, Wire};
 
 /// A connection turned into a pair of byte streams. Shutting it down only ends the sending direction; dropping it
 /// closes the connection.
@@ -14,9 +13,11 @@ pub(crate) type Duplex = TokioIo<Upgraded>;
 
 impl Wire {
     /// Sends a request after which the connection becomes a raw byte stream.
-    pub(crate) async fn upgrade(&self, target: &Query, body: &impl Serialize) -> Result<Duplex, EngineError> {
-        let body =
-            serde_json::to_vec(body).map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
+    pub(crate) async fn upgrade(&self, target: &Query, payload: Payload) -> Result<Duplex, EngineError> {
+        let body = match payload {
+            Payload::Nothing => Vec::new(),
+            Payload::Json(body) => body,
+        };
         let request = Request::builder()
             .method(Method::POST)
             .uri(target.as_str())

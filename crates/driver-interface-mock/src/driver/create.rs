@@ -8,8 +8,8 @@ use driver_interface_errors::{
 };
 use driver_interface_kit::{CreationKey, Ownership};
 use driver_interface_types::{
-    ContainerConfig, ContainerId, ContainerInstance, Enforcement, EnforcementReport, EventKind, ImageRef,
-    MountType, NetworkMode, Strictness, label,
+    ContainerConfig, ContainerId, ContainerInstance, Enforcement, EnforcementReport, EventKind, HealthTest,
+    ImageRef, MountType, NetworkMode, Strictness, label,
 };
 use driver_interface_validation::validate_container_config_with;
 use tokio::sync::watch;
@@ -231,7 +231,10 @@ pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerCo
     let mut full = config.clone();
     full.stop_signal = full.stop_signal.or(image.stop_signal);
     full.working_dir.get_or_insert_with(|| image.working_dir.clone());
-    full.health_check = full.health_check.or_else(|| image.health_check.clone());
+    full.health_check = full
+        .health_check
+        .or_else(|| image.health_check.clone())
+        .filter(|check| check.test != HealthTest::Disabled);
     full
 }
 

@@ -54,6 +54,7 @@ impl MockEngine {
         let argv = match &check.test {
             HealthTest::Command(words) => words.clone(),
             HealthTest::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
+            HealthTest::Disabled => return None,
         };
         let request = ExecRequest {
             argv,

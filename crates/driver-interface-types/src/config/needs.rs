@@ -2,7 +2,10 @@
 
 use driver_interface_errors::UnsupportedError;
 
-use crate::{Capabilities, ConfigFeature, ContainerConfig, Operation};
+use crate::{
+    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, Operation, RestartPolicy,
+    VolumeMount,
+};
 
 impl ContainerConfig {
     /// Returns the settings of the config that not every driver supports: the path and feature of each.
@@ -16,6 +19,11 @@ impl ContainerConfig {
     /// ```
     pub fn needs(&self) -> Vec<(&'static str, ConfigFeature)> {
         use ConfigFeature as Needs;
+        let checks = |has: fn(&HealthCheck) -> bool| {
+            self.health_check
+                .as_ref()
+                .is_some_and(|check| check.test != HealthTest::Disabled && has(check))
+        };
         let requested = [
             (self.entrypoint.is_some(), "entrypoint", Needs::ProcessSetup),
             (self.working_dir.is_some(), "workingDir", Needs::ProcessSetup),
@@ -33,8 +41,15 @@ impl ContainerConfig {
                 Needs::NameResolution,
             ),
             (!self.dns.is_empty(), "dns", Needs::NameResolution),
+            (!self.dns_search.is_empty(), "dnsSearch", Needs::NameResolution),
+            (!self.dns_options.is_empty(), "dnsOptions", Needs::NameResolution),
             (!self.extra_hosts.is_empty(), "extraHosts", Needs::NameResolution),
-            (self.health_check.is_some(), "healthCheck", Needs::HealthCheck),
+            (checks(|_| true), "healthCheck", Needs::HealthCheck),
+            (
+                checks(|check| check.start_interval.is_some()),
+                "healthCheck.startInterval",
+                Needs::HealthStartInterval,
+            ),
             (self.platform.is_some(), "platform", Needs::Platform),
             (self.runtime.is_some(), "runtime", Needs::Runtime),
             (
@@ -49,6 +64,53 @@ impl ContainerConfig {
             ),
             (!self.devices.is_empty(), "devices", Needs::Devices),
             (self.gpus.is_some(), "gpus", Needs::Gpus),
+            (self.stdin, "stdin", Needs::Stdin),
+            (!self.unset_env.is_empty(), "unsetEnv", Needs::UnsetEnv),
+            (!self.groups.is_empty(), "groups", Needs::ProcessSetup),
+            (!self.networks.is_empty(), "networks", Needs::FurtherNetworks),
+            (
+                !self.addresses.is_empty()
+                    || self
+                        .networks
+                        .values()
+                        .any(|options| !options.addresses.is_empty()),
+                "addresses",
+                Needs::NetworkAddresses,
+            ),
+            (!self.sysctls.is_empty(), "sysctls", Needs::Sysctls),
+            (!self.annotations.is_empty(), "annotations", Needs::Annotations),
+            (
+                self.restart_policy != RestartPolicy::Never,
+                "restartPolicy",
+                Needs::RestartPolicy,
+            ),
+            (self.log_driver.is_some(), "logDriver", Needs::LogDriver),
+            (self.cpuset.is_some(), "cpuset", Needs::ResourceTuning),
+            (
+                self.resources.swap.is_some(),
+                "resources.swap",
+                Needs::ResourceTuning,
+            ),
+            (
+                self.resources.memory_reservation.is_some(),
+                "resources.memoryReservation",
+                Needs::ResourceTuning,
+            ),
+            (
+                self.resources.cpu_shares.is_some(),
+                "resources.cpuShares",
+                Needs::ResourceTuning,
+            ),
+            (
+                self.volumes.iter().any(|mount| mount.subpath.is_some()),
+                "volumes[].subpath",
+                Needs::VolumeSubpath,
+            ),
+            (
+                self.volumes.iter().any(VolumeMount::has_options),
+                "volumes",
+                Needs::MountOptions,
+            ),
         ];
         let requested = requested.into_iter().filter(|(is_requested, ..)| *is_requested);
         requested.map(|(_, path, feature)| (path, feature)).collect()

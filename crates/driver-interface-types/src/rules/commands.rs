@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::limits::{MAX_HEALTH_TIME, MAX_WORD, MAX_WORDS_TOTAL};
+use super::text::shown;
 use super::{Findings, Verdict, codes, refuse};
 use crate::{ContainerConfig, EventFilter, HealthTest, NetworkMode, TtySize};
 
@@ -56,12 +57,32 @@ pub(crate) fn together(config: &ContainerConfig, found: &mut Findings<'_>) {
     let of_network = [
         ("networkAliases", config.network_aliases.is_empty()),
         ("ports", config.ports.is_empty()),
+        ("networks", config.networks.is_empty()),
     ];
     for (field, _) in of_network.iter().filter(|(_, is_unset)| !is_unset) {
         if config.network == NetworkMode::None {
             let message = "must not be set if `network` is `none`: the container would be unreachable";
             found.note(*field, refuse(codes::CONTRADICTION, message));
         }
+    }
+    for key in config
+        .unset_env
+        .iter()
+        .filter(|key| config.env.contains_key(*key))
+    {
+        let message = format!("must not contain {}, which `env` sets", shown(key));
+        found.note("unsetEnv", refuse(codes::CONTRADICTION, message));
+    }
+    let NetworkMode::Named(network) = &config.network else {
+        if !config.addresses.is_empty() {
+            let message = "must not be set unless `network` names a network with subnets of its own";
+            found.note("addresses", refuse(codes::CONTRADICTION, message));
+        }
+        return;
+    };
+    if config.networks.contains_key(network) {
+        let message = "must not contain `network`, to which the container is connected anyway";
+        found.note("networks", refuse(codes::DUPLICATE, message));
     }
 }
 
@@ -72,6 +93,7 @@ pub(crate) fn test(test: &HealthTest, found: &mut Findings<'_>) {
             found.note("", refuse(codes::EMPTY, "must not be empty"));
         }
         HealthTest::Shell(line) => found.note("", argument(line)),
+        HealthTest::Disabled => {}
     }
 }
 

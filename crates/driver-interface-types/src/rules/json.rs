@@ -51,7 +51,12 @@ pub(crate) fn env(schema: &mut Schema) {
     );
 }
 
-/// Adds the rules for labels or network options.
+/// Adds the rules for a set of names of environment variables.
+pub(crate) fn keys(schema: &mut Schema) {
+    merge(schema, json!({ "items": key() }));
+}
+
+/// Adds the rules for labels or options.
 pub(crate) fn map(schema: &mut Schema) {
     let values = text(MAX_VALUE);
     merge(

@@ -10,7 +10,8 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{Verdict, codes, refuse};
+use super::{Findings, Verdict, codes, refuse};
+use crate::ResourceLimits;
 
 /// The minimum CPU limit, in cores. Engines convert cores to a quota per 100 ms, and the kernel accepts no quota below
 /// 1 ms.
@@ -92,6 +93,10 @@ pub(crate) const TMPFS: Bounds = bounds("MiB", 1, MAX_MEMORY);
 pub(crate) const FILE_MODE: Bounds = bounds("", 0, 0o7777);
 pub(crate) const ID: Bounds = bounds("", 0, MAX_UID);
 pub(crate) const PORT: Bounds = bounds("", 1, u16::MAX as u64);
+/// The bounds of the swap that a container may use; 0 is none.
+pub(crate) const SWAP: Bounds = bounds("MiB", 0, MAX_MEMORY);
+/// The bounds of a CPU weight, as in the kernel.
+pub(crate) const CPU_SHARES: Bounds = bounds("", 2, 262_144);
 pub(crate) const COUNT: Bounds = bounds("", 1, u32::MAX as u64);
 
 /// Returns a rule that checks that a number is within `bounds`.
@@ -106,6 +111,24 @@ pub(crate) fn within<T: Copy + Into<u64>>(bounds: Bounds) -> impl Fn(&T) -> Verd
             out_of_range(bounds.unit, bounds.min, bounds.max, value > bounds.max, value),
         )
     }
+}
+
+/// Checks that a memory reservation is within its bounds and below the memory limit.
+pub(crate) fn memory_reservation(limits: &ResourceLimits, found: &mut Findings<'_>) {
+    let Some(reservation) = limits.memory_reservation else {
+        return;
+    };
+    let verdict = within(MEMORY)(&reservation).and_then(|()| {
+        if reservation < limits.memory {
+            return Ok(());
+        }
+        let message = format!(
+            "must be below the memory limit, which is {}; got {reservation}",
+            limits.memory
+        );
+        refuse(codes::OUT_OF_RANGE, message)
+    });
+    found.note("", verdict);
 }
 
 pub(crate) fn cores(cores: &f64) -> Verdict {

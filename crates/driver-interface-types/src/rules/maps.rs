@@ -1,12 +1,12 @@
 //! The validation rules for maps: environment variables, labels and network options. Messages do not show the values of
 //! environment variables and labels, which may be secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::{MAX_ENTRIES, MAX_KEY, MAX_VALUE, MAX_WORD, MAX_WORDS_TOTAL};
 use super::text::{key_step, shown};
 use super::{Findings, Verdict, codes, refuse};
-use crate::label;
+use crate::{VolumeConfig, label};
 
 type Texts = BTreeMap<String, String>;
 
@@ -48,6 +48,73 @@ pub(crate) fn labels(map: &Texts, found: &mut Findings<'_>) {
 pub(crate) fn options(map: &Texts, found: &mut Findings<'_>) {
     found.at_most(MAX_ENTRIES, "entries", map.len());
     each(map, found, option_key, option_value);
+}
+
+/// Checks the options of a log driver or volume driver, or annotations.
+pub(crate) fn driver_options(map: &Texts, found: &mut Findings<'_>) {
+    found.at_most(MAX_ENTRIES, "entries", map.len());
+    each(map, found, map_key, map_value);
+}
+
+pub(crate) fn unset_env(keys: &BTreeSet<String>, found: &mut Findings<'_>) {
+    for key in keys {
+        found.note(key_step(key), map_key(key));
+    }
+}
+
+/// The kernel parameters that belong to a container's own IPC namespace; those below `net.` belong to its network
+/// namespace. All others affect the host.
+const OWN_SYSCTLS: &[&str] = &[
+    "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
+    "kernel.shmmni", "kernel.shm_rmid_forced",
+];
+
+pub(crate) fn sysctls(map: &Texts, found: &mut Findings<'_>) {
+    found.at_most(MAX_ENTRIES, "entries", map.len());
+    let own = |key: &str| {
+        map_key(key)?;
+        let is_own = OWN_SYSCTLS.contains(&key) || key.starts_with("net.") || key.starts_with("fs.mqueue.");
+        if is_own && !key.contains('/') && !key.contains("..") {
+            return Ok(());
+        }
+        let message = "must be a kernel parameter of the container itself: below `net.` or `fs.mqueue.`, or one of \
+                       `kernel.msg*`, `kernel.sem` and `kernel.shm*`; others affect the host";
+        refuse(codes::FORBIDDEN_OPTION, message)
+    };
+    each(map, found, own, map_value);
+}
+
+/// Checks the options of a volume. With the driver `local` they can mount anything on the engine's host, so only those
+/// are allowed that the policy allows.
+pub(crate) fn volume_options(config: &VolumeConfig, found: &mut Findings<'_>) {
+    let map = &config.options;
+    driver_options(map, found);
+    if map.is_empty() || !matches!(config.driver.as_deref(), None | Some("local")) {
+        return;
+    }
+    for key in map
+        .keys()
+        .filter(|key| !matches!(key.as_str(), "type" | "device" | "o"))
+    {
+        let message = "must be `type`, `device` or `o`: the volume driver `local` has no other options";
+        found.note(key_step(key), refuse(codes::FORBIDDEN_OPTION, message));
+    }
+    let value = |key: &str| map.get(key).map_or("", String::as_str);
+    let is_bind = value("o")
+        .split(',')
+        .any(|option| matches!(option.trim(), "bind" | "rbind"));
+    let kind = if is_bind { "bind" } else { value("type") };
+    if kind != "tmpfs" && !found.policy.allows_volume_type(kind) {
+        let message = format!(
+            "must be `tmpfs`, or a type that the driver's policy allows (`ValidationPolicy::allow_volume_type`); got {}",
+            shown(kind)
+        );
+        found.note(key_step("type"), refuse(codes::FORBIDDEN_OPTION, message));
+    }
+    if config.owner.is_some() {
+        let message = "must not be set together with `owner`: set the owner in `o`, as in `uid=1000`";
+        found.note("", refuse(codes::CONTRADICTION, message));
+    }
 }
 
 /// The allowed network options, which affect only the network itself. Other options take over interfaces of the host or

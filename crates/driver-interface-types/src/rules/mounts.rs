@@ -73,6 +73,46 @@ fn source_of(mount: &VolumeMount, bind_problem: impl Fn(&str) -> Option<String>)
     }
 }
 
+/// Checks that a setting is used only by a mount of its kind. `kind` names that kind.
+fn only_for(is_set: bool, is_allowed: bool, kind: &str) -> Verdict {
+    if is_allowed || !is_set {
+        return Ok(());
+    }
+    refuse(
+        codes::CONTRADICTION,
+        format!("must not be set: this is not a {kind}"),
+    )
+}
+
+pub(crate) fn subpath(mount: &VolumeMount, found: &mut Findings<'_>) {
+    let Some(path) = &mount.subpath else {
+        return;
+    };
+    let is_volume = mount.mount_type() == MountType::Volume;
+    let verdict = only_for(true, is_volume, "volume").and_then(|()| {
+        if path.is_empty() || path.starts_with('/') {
+            return refuse(codes::NOT_NORMALISED, "must be a relative path within the volume");
+        }
+        clean_path(&format!("/{path}"))
+    });
+    found.note("", verdict);
+}
+
+pub(crate) fn copy(mount: &VolumeMount, found: &mut Findings<'_>) {
+    let is_volume = mount.mount_type() == MountType::Volume;
+    found.note("", only_for(mount.copy, is_volume, "volume"));
+}
+
+pub(crate) fn propagation(mount: &VolumeMount, found: &mut Findings<'_>) {
+    let is_bind = mount.mount_type() == MountType::Bind;
+    found.note("", only_for(mount.propagation.is_some(), is_bind, "bind mount"));
+}
+
+pub(crate) fn selinux_label(mount: &VolumeMount, found: &mut Findings<'_>) {
+    let is_bind = mount.mount_type() == MountType::Bind;
+    found.note("", only_for(mount.selinux.is_some(), is_bind, "bind mount"));
+}
+
 pub(crate) fn location_in_container(path: &str) -> Verdict {
     clean_path(path)?;
     let location = normalised(path).unwrap_or_default();

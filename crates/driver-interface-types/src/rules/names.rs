@@ -163,6 +163,16 @@ pub(crate) fn user(text: &str) -> Verdict {
         .try_for_each(|part| user_part(part, text))
 }
 
+/// Checks the name or numeric id of a group.
+pub(crate) fn group_name(text: &str) -> Verdict {
+    user_part(text, text).or_else(|_| {
+        refuse(
+            codes::INVALID_USER,
+            format!("must be a group's name or numeric id; got {}", shown(text)),
+        )
+    })
+}
+
 /// Checks one side of `user:group`, which is a number or a name. Messages show `whole`.
 fn user_part(part: &str, whole: &str) -> Verdict {
     if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {

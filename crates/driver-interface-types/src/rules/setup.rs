@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::limits::{MAX_DEVICES, MAX_DNS, MAX_NAMES, MAX_PORTS};
-use super::names::network_name;
+use super::names::{group_name, network_mode, network_name};
 use super::paths::{is_within, normalised};
 use super::text::{key_step, nearest, shown};
 use super::{Findings, Verdict, codes, refuse};
-use crate::{DeviceMapping, GpuRequest, PortMapping, Ulimit};
+use crate::{DeviceMapping, GpuRequest, HostAddress, NetworkMode, PortMapping, Subnet, Ulimit, UlimitValue};
 
 /// The kernel's process limits, as named by `ulimit`.
 const ULIMITS: &[&str] = &[
@@ -42,7 +42,7 @@ pub(crate) fn ulimits(limits: &[Ulimit], found: &mut Findings<'_>) {
     }
 }
 
-pub(crate) fn soft_limit(soft: u64, hard: u64) -> Verdict {
+pub(crate) fn soft_limit(soft: UlimitValue, hard: UlimitValue) -> Verdict {
     if soft <= hard {
         return Ok(());
     }
@@ -86,7 +86,146 @@ pub(crate) fn dns(servers: &[IpAddr], found: &mut Findings<'_>) {
     found.at_most(MAX_DNS, "DNS servers", servers.len());
 }
 
-pub(crate) fn extra_hosts(hosts: &BTreeMap<String, IpAddr>, found: &mut Findings<'_>) {
+/// Checks the options of a DNS resolver, which are words without spaces.
+pub(crate) fn dns_options(options: &[String], found: &mut Findings<'_>) {
+    found.at_most(MAX_NAMES, "DNS options", options.len());
+    for (index, option) in options.iter().enumerate() {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':');
+        if option.is_empty() || !option.chars().all(allowed) {
+            let message = format!(
+                "must be an option of `resolv.conf`, such as `ndots:1`; got {}",
+                shown(option)
+            );
+            found.note(format!("[{index}]"), refuse(codes::INVALID_NAME, message));
+        }
+    }
+}
+
+/// Checks the groups of a user: names or numeric ids.
+pub(crate) fn groups(groups: &[String], found: &mut Findings<'_>) {
+    found.at_most(MAX_NAMES, "groups", groups.len());
+    for (index, group) in groups.iter().enumerate() {
+        found.note(format!("[{index}]"), group_name(group));
+    }
+}
+
+/// Checks the names of a container's further networks.
+pub(crate) fn network_names<T>(networks: &BTreeMap<String, T>, found: &mut Findings<'_>) {
+    found.at_most(MAX_NAMES, "networks", networks.len());
+    for name in networks.keys() {
+        let verdict = match NetworkMode::from(name.as_str()) {
+            NetworkMode::Default | NetworkMode::None => {
+                refuse(codes::RESERVED, "must be the name of a network that was created")
+            }
+            mode => network_mode(&mode),
+        };
+        found.note(key_step(name), verdict);
+    }
+}
+
+/// Checks the addresses of a container on one network.
+pub(crate) fn addresses(addresses: &[IpAddr], found: &mut Findings<'_>) {
+    let mut families = BTreeSet::new();
+    for (index, address) in addresses.iter().enumerate() {
+        let verdict = if address.is_unspecified() || address.is_loopback() || address.is_multicast() {
+            refuse(
+                codes::OUT_OF_RANGE,
+                format!("must be an address of one container; got {address}"),
+            )
+        } else if !families.insert(address.is_ipv4()) {
+            refuse(codes::DUPLICATE, "must be the only IPv4 or the only IPv6 address")
+        } else {
+            Ok(())
+        };
+        found.note(format!("[{index}]"), verdict);
+    }
+}
+
+/// Parses an address range in CIDR form.
+fn cidr(text: &str) -> Option<(IpAddr, u32)> {
+    let (address, bits) = text.split_once('/')?;
+    let (address, bits): (IpAddr, u32) = (address.parse().ok()?, bits.parse().ok()?);
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    (1..most).contains(&bits).then_some((address, bits))
+}
+
+/// Returns the part of an address that identifies its network, for a prefix of `bits` bits.
+fn network_part(address: IpAddr, bits: u32) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address) >> (32 - bits)),
+        IpAddr::V6(address) => u128::from(address) >> (128 - bits),
+    }
+}
+
+pub(crate) fn address_range(text: &str) -> Verdict {
+    let Some((address, bits)) = cidr(text) else {
+        let message = format!(
+            "must be an address range such as `10.89.7.0/24`; got {}",
+            shown(text)
+        );
+        return refuse(codes::OUT_OF_RANGE, message);
+    };
+    let below = match address {
+        IpAddr::V4(address) => u128::from(u32::from(address) << bits),
+        IpAddr::V6(address) => u128::from(address) << bits,
+    };
+    if below != 0 {
+        let message = format!(
+            "must begin with the first address of its network; got {}",
+            shown(text)
+        );
+        return refuse(codes::OUT_OF_RANGE, message);
+    }
+    Ok(())
+}
+
+pub(crate) fn gateway(range: &str, gateway: IpAddr) -> Verdict {
+    let inside = cidr(range).is_none_or(|(address, bits)| {
+        address.is_ipv4() == gateway.is_ipv4() && network_part(address, bits) == network_part(gateway, bits)
+    });
+    if inside {
+        return Ok(());
+    }
+    refuse(
+        codes::OUT_OF_RANGE,
+        format!("must be within `{range}`; got {gateway}"),
+    )
+}
+
+/// Checks that a network has at most one address range for each version of IP.
+pub(crate) fn subnets(subnets: &[Subnet], found: &mut Findings<'_>) {
+    let mut families = BTreeSet::new();
+    for (index, subnet) in subnets.iter().enumerate() {
+        if !families.insert(subnet.range.contains(':')) {
+            let message = "must be the only range for IPv4 or for IPv6";
+            found.note(format!("[{index}].range"), refuse(codes::DUPLICATE, message));
+        }
+    }
+}
+
+/// Checks a list of CPUs, such as `0-2,5`.
+pub(crate) fn cpu_list(text: &str) -> Verdict {
+    let number = |text: &str| -> Option<u16> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| digits)
+    };
+    let is_valid = |part: &str| match part.split_once('-') {
+        Some((first, last)) => {
+            number(first).is_some_and(|first| number(last).is_some_and(|last| first <= last))
+        }
+        None => number(part).is_some(),
+    };
+    if text.split(',').all(is_valid) {
+        return Ok(());
+    }
+    let message = format!(
+        "must be a list of CPU numbers and ranges, such as `0-2,5`; got {}",
+        shown(text)
+    );
+    refuse(codes::OUT_OF_RANGE, message)
+}
+
+pub(crate) fn extra_hosts(hosts: &BTreeMap<String, HostAddress>, found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "host names", hosts.len());
     for name in hosts.keys() {
         found.note(key_step(name), network_name(name));
@@ -121,7 +260,7 @@ pub(crate) fn gpu_count(request: &GpuRequest) -> Verdict {
 }
 
 pub(crate) fn device_id(id: &str) -> Verdict {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/=".contains(c);
     if !id.is_empty() && id.chars().all(allowed) {
         return Ok(());
     }

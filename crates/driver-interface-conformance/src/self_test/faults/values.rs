@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use driver_interface_types::{
     ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
     EventContainer, HealthTest, LogOptions, MountType, NetworkConfig, RemoveOptions, ResourceFilter, Result,
-    VolumeConfig,
+    UlimitValue, VolumeConfig,
 };
 use futures_util::FutureExt as _;
 
@@ -309,7 +309,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "ipv6-extra-hosts-lost",
         "An extra host with an IPv6 address does not resolve.",
         &[Config(|config| {
-            config.extra_hosts.retain(|_, address| address.is_ipv4())
+            config
+                .extra_hosts
+                .retain(|_, address| !address.to_string().contains(':'))
         })],
         &["values/extra-hosts"],
     ),
@@ -366,7 +368,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "Ulimits are truncated to 32 bits.",
         &[Config(|config| {
             for limit in &mut config.ulimits {
-                (limit.soft, limit.hard) = (limit.soft % (1 << 32), limit.hard % (1 << 32));
+                for value in [&mut limit.soft, &mut limit.hard] {
+                    if let UlimitValue::Limited(value) = value {
+                        *value %= 1 << 32;
+                    }
+                }
             }
         })],
         &["values/large-ulimits"],

@@ -19,10 +19,11 @@ use tokio::time::sleep;
 
 pub(in crate::driver) use self::binds::HostFiles;
 use crate::driver::inner::{Inner, unique};
-use crate::driver::networks::NetworkUse;
+use crate::driver::networks::{NetworkUse, is_attached};
 use crate::driver::task::{change, located, read};
 use crate::translate::container::{network_mode, request};
 use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::setup::endpoint;
 use crate::translate::{instance, labels};
 use crate::wire::EngineError;
 
@@ -115,6 +116,7 @@ impl Inner {
         for summary in listed.iter().filter(|summary| self.owns(summary)) {
             if key.is_on(&summary.labels) {
                 key.check_config(config, &summary.labels)?;
+                self.join_further(&summary.id, config).await?;
                 if let Some(record) = self.find_container(&summary.id).await? {
                     let found = instance::of(&record, &self.features);
                     return found
@@ -138,6 +140,7 @@ impl Inner {
         let id = match result {
             Ok(Requested::Created(id)) => id,
             Ok(Requested::Found(id)) => {
+                self.join_further(&id, &config).await?;
                 let record = self.container(&id).await?;
                 let found = instance::of(&record, &self.features);
                 return found
@@ -292,13 +295,36 @@ impl Inner {
             .into())
     }
 
-    /// Checks the volumes, tmpfs modes and command of the new container, and returns its instance.
+    /// Connects a container to the further networks of its config, unless it already is.
+    async fn join_further(&self, id: &str, config: &ContainerConfig) -> Result<()> {
+        if config.networks.is_empty() {
+            return Ok(());
+        }
+        let record = self.container(id).await?;
+        for (name, options) in &config.networks {
+            let network = self.network(name).await?;
+            if is_attached(&record, &network) {
+                continue;
+            }
+            let endpoint = endpoint(&options.aliases, &options.addresses);
+            let joined = self.engine.connect_network(&network.id, id, endpoint).await;
+            joined.map_err(|failure| {
+                let text = format!("it could not be connected to network `{name}`: {failure}");
+                ContainerCreationError::new(text).with_source(failure)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Connects the new container to its further networks, checks its volumes, tmpfs modes and command, and returns its
+    /// instance.
     async fn complete(
         &self,
         id: &str,
         config: &ContainerConfig,
         key: &CreationKey,
     ) -> Result<ContainerInstance> {
+        self.join_further(id, config).await?;
         for mount in config
             .volumes
             .iter()

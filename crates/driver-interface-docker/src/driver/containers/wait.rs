@@ -83,7 +83,11 @@ impl Inner {
     }
 
     /// Returns how the last run exited. Waits for the current run to exit, or for a first run if there was none.
-    async fn run_end(&self, requested: &str, last: &mut ContainerRecord) -> Result<ExitInfo> {
+    pub(in crate::driver) async fn run_end(
+        &self,
+        requested: &str,
+        last: &mut ContainerRecord,
+    ) -> Result<ExitInfo> {
         if let Some(exit) = exit(last) {
             return Ok(exit);
         }
@@ -158,6 +162,8 @@ impl Inner {
                 // The container was removed during the wait. Docker also returns 0 for a container that never ran.
                 None if ran || code != 0 => return Ok(reported()),
                 None => return Err(ContainerNotFoundError::new(requested).into()),
+                // The engine is about to start the container again.
+                Some(now) if now.state.restarting => return Ok(reported()),
                 Some(now) => match observed(last, &now) {
                     Observed::Exited(exit) => return Ok(exit),
                     Observed::Over => return Ok(reported()),

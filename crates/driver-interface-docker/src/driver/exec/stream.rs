@@ -272,7 +272,7 @@ impl Pump {
     }
 }
 
-fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
+pub(super) fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
     match frame.stream {
         Stream::Stdout => stdout.push(frame.data),
         Stream::Stderr => stderr.push(frame.data),
@@ -280,7 +280,7 @@ fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
 }
 
 /// Waits until the command has exited, and then until the time `until` unless that has passed.
-async fn silent(exited: &Flag, until: Instant) {
+pub(super) async fn silent(exited: &Flag, until: Instant) {
     exited.wait().await;
     sleep_until(until).await;
 }

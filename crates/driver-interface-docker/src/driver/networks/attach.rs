@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::driver::inner::Inner;
 use crate::translate::errors::Operation;
 use crate::translate::records::{ContainerRecord, NetworkRecord};
+use crate::translate::setup::endpoint;
 use crate::translate::{resource, status};
 use crate::wire::EngineError;
 
@@ -35,6 +36,7 @@ impl Inner {
         options: NetworkConnectOptions,
     ) -> Result<()> {
         validate_network_connect_options(&options)?;
+        options.require(&self.features.capabilities)?;
         let network = self.network(&requested).await?;
         let record = self.container(&container).await?;
         if is_attached(&record, &network) {
@@ -46,7 +48,11 @@ impl Inner {
         }
         let joined = self
             .engine
-            .connect_network(&network.id, &record.id, &options.aliases)
+            .connect_network(
+                &network.id,
+                &record.id,
+                endpoint(&options.aliases, &options.addresses),
+            )
             .await;
         match joined {
             Ok(()) => Ok(()),
@@ -117,7 +123,7 @@ impl Inner {
     }
 }
 
-fn is_attached(container: &ContainerRecord, network: &NetworkRecord) -> bool {
+pub(in crate::driver) fn is_attached(container: &ContainerRecord, network: &NetworkRecord) -> bool {
     let endpoints = &container.network_settings.networks;
     endpoints
         .iter()

@@ -67,6 +67,8 @@ impl Inner {
             labels,
             options,
             internal: config.internal,
+            subnets: config.subnets.clone(),
+            ipv6: config.ipv6,
         };
         match self.create_network_once(&plan).await? {
             Settled::Won(record) => {

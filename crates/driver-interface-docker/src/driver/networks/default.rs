@@ -76,6 +76,8 @@ impl Inner {
                 ),
                 options: [(key.to_owned(), value.to_owned())].into(),
                 internal: false,
+                subnets: Vec::new(),
+                ipv6: false,
             };
             if let Settled::Won(_) = self.create_network_once(&plan).await? {
                 break;

@@ -9,8 +9,8 @@ use crate::translate::errors::Operation;
 use crate::translate::tmpfs;
 
 impl Inner {
-    /// Checks that the volumes, the bind mount sources and the network that the config names exist. Returns the name of
-    /// that network, which the config may give by id, or `None` if the config names no network.
+    /// Checks that the volumes, the bind mount sources and the networks that the config names exist. Returns the name of
+    /// its main network, which the config may give by id, or `None` if the config names no network.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<Option<String>> {
         let absent = self.missing_sources(config).await;
         if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
@@ -22,6 +22,9 @@ impl Inner {
             .filter(|mount| mount.mount_type() != MountType::Bind)
         {
             self.volume(&mount.source).await?;
+        }
+        for network in config.networks.keys() {
+            self.network_name(network).await?;
         }
         match &config.network {
             NetworkMode::Named(network) => self.network_name(network).await.map(Some),

@@ -1,0 +1,60 @@
+//! Where the engine stores a container's output.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
+
+/// The engine's log driver for a container, and the driver's options.
+///
+/// Docker can return logs from `json-file`, `local` and `journald`; from most other drivers, only if it also keeps a
+/// copy of its own. From `none` it returns no logs: the log operations then fail with `UnsupportedError`.
+///
+/// ```
+/// use driver_interface_types::{ContainerConfig, LogDriver};
+///
+/// let rotated = LogDriver::new("json-file").option("max-size", "10m").option("max-file", "3");
+/// let config = ContainerConfig::new("demo", "nginx").log_driver(rotated);
+/// assert_eq!(LogDriver::rotated(10, 3), *config.log_driver.as_ref().unwrap());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LogDriver {
+    /// The driver's name on the engine, such as `json-file`, `local`, `journald` or `none`.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::driver_name))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
+    pub name: String,
+    /// The options of the driver, such as `max-size`, passed unchanged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::driver_options))), schemars(transform = json::map))]
+    pub options: BTreeMap<String, String>,
+}
+
+impl LogDriver {
+    /// Creates a log driver without options.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            options: BTreeMap::new(),
+        }
+    }
+
+    /// Creates the driver `json-file` with at most `files` files of `mib` MiB each. When they are full, the engine
+    /// discards the oldest output.
+    pub fn rotated(mib: u64, files: u32) -> Self {
+        Self::new("json-file")
+            .option("max-size", format!("{mib}m"))
+            .option("max-file", files.to_string())
+    }
+
+    crate::setters! {
+        /// Sets an option of the driver.
+        option(self, key: impl Into<String>, value: impl Into<String>) {
+            self.options.insert(key.into(), value.into());
+        }
+    }
+}

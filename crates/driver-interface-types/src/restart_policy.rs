@@ -1,0 +1,116 @@
+//! When the engine starts a container again.
+
+use std::fmt;
+use std::str::FromStr;
+
+use driver_interface_errors::ConfigurationError;
+use serde::{Deserialize, Serialize};
+
+/// Whether the engine starts a container again after its main process has exited. A string on the wire, in Docker's
+/// form.
+///
+/// The engine pauses longer before each further restart. Stopping, killing or removing the container ends the
+/// restarts. Between two runs, the container's status is `running`.
+/// [`wait_container`](crate::ContainerDriver::wait_container) returns at the end of the current run, even if the engine
+/// then starts the container again.
+///
+/// ```
+/// use driver_interface_types::{ContainerConfig, RestartPolicy};
+///
+/// let policy: RestartPolicy = "on-failure:3".parse()?;
+/// assert_eq!(policy, RestartPolicy::OnFailure { max_retries: Some(3) });
+/// let config = ContainerConfig::new("demo", "nginx").restart_policy(policy);
+/// assert_eq!(config.restart_policy.to_string(), "on-failure:3");
+/// # Ok::<(), driver_interface_types::ConfigurationError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+#[non_exhaustive]
+pub enum RestartPolicy {
+    /// `no`: never.
+    #[default]
+    Never,
+    /// `on-failure` or `on-failure:N`: if the exit code is not 0.
+    OnFailure {
+        /// How often the container is started again; `None` for any number of times.
+        max_retries: Option<u32>,
+    },
+    /// `always`: regardless of the exit code, and when the engine itself starts.
+    Always,
+    /// `unless-stopped`: like `always`, but when the engine itself starts, only if the container was not stopped before.
+    UnlessStopped,
+}
+
+impl fmt::Display for RestartPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.pad("no"),
+            Self::OnFailure { max_retries: None } => f.pad("on-failure"),
+            Self::OnFailure {
+                max_retries: Some(count),
+            } => f.pad(&format!("on-failure:{count}")),
+            Self::Always => f.pad("always"),
+            Self::UnlessStopped => f.pad("unless-stopped"),
+        }
+    }
+}
+
+impl FromStr for RestartPolicy {
+    type Err = ConfigurationError;
+
+    /// Parses the text form. `0` retries, as in `on-failure:0`, mean any number, as on Docker.
+    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
+        let count = |text: &str| text.parse().ok().map(|count: u32| (count > 0).then_some(count));
+        let policy = match text {
+            "no" | "" => Some(Self::Never),
+            "always" => Some(Self::Always),
+            "unless-stopped" => Some(Self::UnlessStopped),
+            "on-failure" => Some(Self::OnFailure { max_retries: None }),
+            _ => text
+                .strip_prefix("on-failure:")
+                .and_then(count)
+                .map(|max_retries| Self::OnFailure { max_retries }),
+        };
+        policy.ok_or_else(|| {
+            let message = format!(
+                "must be `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:` and a number; got {text:?}"
+            );
+            ConfigurationError::single("restartPolicy", "wrong-type", message)
+        })
+    }
+}
+
+impl TryFrom<String> for RestartPolicy {
+    type Error = ConfigurationError;
+
+    fn try_from(text: String) -> Result<Self, ConfigurationError> {
+        text.parse()
+    }
+}
+
+impl From<RestartPolicy> for String {
+    fn from(policy: RestartPolicy) -> Self {
+        policy.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips() {
+        for text in ["no", "always", "unless-stopped", "on-failure", "on-failure:7"] {
+            let policy: RestartPolicy = text.parse().unwrap();
+            assert_eq!(policy.to_string(), text);
+            let json = serde_json::to_string(&policy).unwrap();
+            assert_eq!(serde_json::from_str::<RestartPolicy>(&json).unwrap(), policy);
+        }
+        let any: RestartPolicy = "on-failure:0".parse().unwrap();
+        assert_eq!(any, RestartPolicy::OnFailure { max_retries: None });
+        for text in ["never", "on-failure:", "on-failure:-1", "on-failure:x", "Always"] {
+            assert!(text.parse::<RestartPolicy>().is_err(), "{text}");
+        }
+    }
+}
