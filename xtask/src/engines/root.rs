@@ -88,7 +88,7 @@ impl Release {
     }
 }
 
-/// Returns the root directory of a release. If it is missing, creates it if `install` is set, which takes one or two
+/// Returns the root directory of a release. If it is missing, creates it if `install` is set, which takes one to three
 /// minutes and 700 MB; otherwise fails.
 pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     let root = cache_dir()?.join(release.name());
