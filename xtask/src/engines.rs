@@ -28,6 +28,7 @@ mod http;
 mod install;
 mod launch;
 mod layout;
+mod packet_filter;
 mod process;
 mod quota;
 pub(crate) mod root;

@@ -88,8 +88,8 @@ impl Release {
     }
 }
 
-/// Returns the root directory of a release. If it is missing, creates it if `install` is set, which takes about a
-/// minute and 700 MB; otherwise fails.
+/// Returns the root directory of a release. If it is missing, creates it if `install` is set, which takes one to three
+/// minutes and 700 MB; otherwise fails.
 pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     let root = cache_dir()?.join(release.name());
     if root.exists() {
@@ -101,12 +101,25 @@ pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
         "{what}; create it with `cargo xtask engines up --install`"
     );
     host::require_root(&format!("{what}, and creating it needs root"))?;
+    let unfinished = root.with_extension("new");
+    super::launch::remove_dir(&unfinished)?;
+    bootstrap(&unfinished, release, &release.packages())?;
+    // Podman runs dpkg-query for each of its components to report their versions.
+    fs::write(unfinished.join("usr/bin/dpkg-query"), "#!/bin/sh\nexit 1\n")?;
+    if release == Release::ForkyVm {
+        super::vm::prepare(&unfinished)?;
+    }
+    // The directory gets its final name when it is complete, so that it is never found half written.
+    fs::rename(&unfinished, &root).with_context(|| format!("cannot create {}", root.display()))?;
+    Ok(root)
+}
+
+/// Installs packages of a release, separated by commas, in a new root directory.
+pub(super) fn bootstrap(root: &Path, release: Release, packages: &str) -> Result<()> {
     if !host::has_program("mmdebstrap") {
         install_packages(&["mmdebstrap"])?;
     }
-    let unfinished = root.with_extension("new");
-    super::launch::remove_dir(&unfinished)?;
-    fs::create_dir_all(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
+    fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
     run(Command::new("mmdebstrap")
         .args(["--mode=root", "--variant=minbase", "--quiet"])
         // If the host's clock is ahead, a testing release counts as expired. The user that apt switches to may not
@@ -116,18 +129,10 @@ pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
             "--aptopt=APT::Sandbox::User \"root\"",
             "--aptopt=Acquire::Retries \"5\"",
         ])
-        .arg(format!("--include={}", release.packages()))
-        // Podman runs dpkg-query for each of its components to report their versions.
-        .arg("--customize-hook=printf '#!/bin/sh\\nexit 1\\n' > \"$1/usr/bin/dpkg-query\"")
+        .arg(format!("--include={packages}"))
         .arg(release.suite())
-        .arg(&unfinished)
-        .arg(MIRROR))?;
-    if release == Release::ForkyVm {
-        super::vm::prepare(&unfinished)?;
-    }
-    // The directory gets its final name when it is complete, so that it is never found half written.
-    fs::rename(&unfinished, &root).with_context(|| format!("cannot create {}", root.display()))?;
-    Ok(root)
+        .arg(root)
+        .arg(MIRROR))
 }
 
 /// Returns the directory that contains the root directories. It is not deleted with a checkout's files.

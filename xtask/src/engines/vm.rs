@@ -1,8 +1,7 @@
 //! A virtual machine with cgroup v2 and systemd: user-mode Linux, which is a program and needs no virtualisation.
 //!
 //! The machine boots for one script and then powers off. Its disk is an image of a root directory (see
-//! [`super::root`]), and it exchanges files with the host through one directory, which is `/host` inside. Its kernel has no IPv4 packet filter, so its
-//! engines cannot isolate networks.
+//! [`super::root`]), and it exchanges files with the host through one directory, which is `/host` inside.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::host;
 use super::root::{self, Release};
+use super::{host, packet_filter};
 
 /// The service that runs the host's script.
 const SERVICE: &str = "[Unit]
@@ -63,12 +62,13 @@ pub(super) fn prepare(root: &Path) -> Result<()> {
     fs::create_dir_all(root.join("etc/docker"))?;
     fs::write(
         root.join("etc/docker/daemon.json"),
-        r#"{"iptables":false,"ip6tables":false}"#,
+        // Otherwise, Docker would also drop the packets of Podman's internal networks.
+        r#"{"ip-forward-no-drop":true}"#,
     )?;
     fs::create_dir_all(root.join("etc/containers/containers.conf.d"))?;
     fs::write(
         root.join("etc/containers/containers.conf.d/vm.conf"),
-        "[network]\nfirewall_driver = \"none\"\n",
+        "[network]\nfirewall_driver = \"iptables\"\n",
     )?;
     fs::write(
         root.join("etc/containers/registries.conf.d/vm.conf"),
@@ -81,6 +81,7 @@ pub(super) fn prepare(root: &Path) -> Result<()> {
         let name = kernel?.file_name();
         let target = Path::new("/usr/lib/uml/modules").join(&name);
         std::os::unix::fs::symlink(target, modules.join(&name))?;
+        packet_filter::install(root, &name.to_string_lossy())?;
     }
     Ok(())
 }
