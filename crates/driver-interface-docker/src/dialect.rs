@@ -50,9 +50,14 @@ pub(crate) struct Dialect {
     /// Whether a tmpfs mount can have a numeric owner and group. Podman can only make the container's user the owner.
     /// By default, Podman also copies the image's files to the mount.
     pub(crate) numeric_tmpfs_owner: bool,
-    /// The `nproc` ulimit to add if a config sets only other ulimits; `None`: add none. Without it, Podman applies
-    /// 1048576, and the container fails to start if that exceeds the limit of Podman's service.
-    pub(crate) process_limit: Option<u64>,
+    /// The ulimits to add if a config sets only others. Without them, Podman applies 1048576, and the container fails to
+    /// start if that exceeds the limit of Podman's service.
+    pub(crate) other_ulimits: &'static [(&'static str, u64)],
+    /// Whether a stopped container stays stopped, whatever its restart policy. Podman 4 starts it again, because it
+    /// does not take the stop signal for a stop.
+    pub(crate) keeps_stopped: bool,
+    /// Whether the engine replaces `host-gateway` by an address.
+    pub(crate) knows_host_gateway: bool,
     /// Texts in the engine's error message that show that a container could not be created because the engine has no
     /// init program. Podman only reports this when a container is created.
     init_errors: &'static [&'static str],
@@ -116,7 +121,9 @@ impl Dialect {
         takes_seccomp_text: true,
         selects_runtime: true,
         numeric_tmpfs_owner: true,
-        process_limit: None,
+        other_ulimits: &[],
+        keeps_stopped: true,
+        knows_host_gateway: true,
         init_errors: &[],
         tail_works: true,
         follow_min_uptime: None,
@@ -147,8 +154,10 @@ impl Dialect {
         takes_seccomp_text: false,
         selects_runtime: false,
         numeric_tmpfs_owner: false,
-        // This is far above the usual pids limits, and low enough that most Podman services may set it.
-        process_limit: Some(32_768),
+        // These are far above what most programs use, and low enough that most Podman services may set them.
+        other_ulimits: &[("nproc", 32_768), ("nofile", 16_384)],
+        keeps_stopped: false,
+        knows_host_gateway: false,
         init_errors: &["catatonit", "init binary"],
         tail_works: false,
         follow_min_uptime: Some(Duration::from_millis(200)),
@@ -169,6 +178,8 @@ impl Dialect {
     /// The dialect of Podman 5: that of Podman 4, with the differences observed so far.
     pub(crate) const PODMAN_5: &'static Self = &Self {
         records_detached_exit: true,
+        keeps_stopped: true,
+        knows_host_gateway: true,
         ..*Self::PODMAN
     };
 

@@ -98,7 +98,7 @@ impl AttachSession {
     ///
     /// # Errors
     /// - `UnsupportedError`: the container has no terminal.
-    pub async fn resize(&self, size: TtySize) -> Result<()> {
+    pub async fn resize(&mut self, size: TtySize) -> Result<()> {
         self.control.resize(size).await
     }
 }

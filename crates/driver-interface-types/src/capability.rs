@@ -98,6 +98,8 @@ pub enum ConfigFeature {
     Gpus,
     /// A standard input of the main process, for [`attach_container`](crate::ContainerDriver::attach_container).
     Stdin,
+    /// The address of the engine's host as that of an extra host.
+    HostGateway,
     /// Removing environment variables of the image.
     UnsetEnv,
     /// Several networks at the creation of a container.
@@ -112,12 +114,16 @@ pub enum ConfigFeature {
     RestartPolicy,
     /// The log driver of a container, and its options.
     LogDriver,
-    /// The CPUs and the CPU weight of a container, its swap and its memory reservation.
+    /// The CPU weight of a container, its swap and its memory reservation.
     ResourceTuning,
+    /// The CPUs that a container may use.
+    CpuSet,
     /// Mounting a directory of a volume.
     VolumeSubpath,
-    /// Copying the image's files to an empty volume, and the propagation and SELinux label of a bind mount.
+    /// The propagation and the SELinux label of a bind mount.
     MountOptions,
+    /// Copying the image's files to an empty volume.
+    VolumeCopy,
     /// The options of the engine's volume driver.
     VolumeOptions,
     /// An interval of health checks that holds during the start period only.
@@ -129,10 +135,10 @@ text_enum!(ConfigFeature, "config feature":
     BindMount = "bind_mount", PortPublish = "port_publish", NameResolution = "name_resolution",
     InternalNetwork = "internal_network", VolumeOwner = "volume_owner", HealthCheck = "health_check", Platform = "platform",
     Runtime = "runtime", SeccompProfile = "seccomp_profile", ApparmorProfile = "apparmor_profile",
-    Devices = "devices", Gpus = "gpus", Stdin = "stdin", UnsetEnv = "unset_env",
+    Devices = "devices", Gpus = "gpus", Stdin = "stdin", HostGateway = "host_gateway", UnsetEnv = "unset_env",
     FurtherNetworks = "further_networks", NetworkAddresses = "network_addresses", Sysctls = "sysctls",
     Annotations = "annotations", RestartPolicy = "restart_policy", LogDriver = "log_driver",
-    ResourceTuning = "resource_tuning", VolumeSubpath = "volume_subpath", MountOptions = "mount_options",
+    ResourceTuning = "resource_tuning", CpuSet = "cpu_set", VolumeSubpath = "volume_subpath", MountOptions = "mount_options", VolumeCopy = "volume_copy",
     VolumeOptions = "volume_options", HealthStartInterval = "health_start_interval");
 
 /// A property of containers that differs between engines.

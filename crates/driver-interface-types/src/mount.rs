@@ -158,7 +158,7 @@ impl VolumeMount {
 
     /// Returns whether the mount needs [`MountOptions`](crate::ConfigFeature::MountOptions).
     pub(crate) fn has_options(&self) -> bool {
-        self.copy || self.propagation.is_some() || self.selinux.is_some()
+        self.propagation.is_some() || self.selinux.is_some()
     }
 
     /// Returns the kind of mount, derived from the source if `kind` is unset.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// form.
 ///
 /// The engine pauses longer before each further restart. Stopping, killing or removing the container ends the
-/// restarts. Between two runs, the container's status is `running`.
+/// restarts. Between two runs, the container's status is `running` or, on some engines, that of an exited container.
 /// [`wait_container`](crate::ContainerDriver::wait_container) returns at the end of the current run, even if the engine
 /// then starts the container again.
 ///

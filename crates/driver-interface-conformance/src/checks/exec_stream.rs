@@ -96,7 +96,11 @@ fn broken(error: &std::io::Error) -> Verdict {
 }
 
 /// Reads a line from `stream`, including its newline.
-async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<String> {
+pub(super) async fn line(
+    ctx: &Ctx,
+    about: &str,
+    stream: &mut (impl AsyncRead + Unpin),
+) -> CheckResult<String> {
     let mut text = Vec::new();
     let read = async {
         while !text.ends_with(b"\n") {
@@ -113,7 +117,11 @@ async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> 
 }
 
 /// Reads `stream` to its end.
-async fn rest(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<Vec<u8>> {
+pub(super) async fn rest(
+    ctx: &Ctx,
+    about: &str,
+    stream: &mut (impl AsyncRead + Unpin),
+) -> CheckResult<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = ctx.completes(about, stream.read_to_end(&mut bytes)).await?;
     read.map_err(|error| broken(&error))?;

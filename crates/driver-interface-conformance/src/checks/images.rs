@@ -98,10 +98,15 @@ pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
 
 /// Builds a saved image that only this check has. Its configuration contains `settings`.
 pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult<Saved> {
+    // Each image has other content, so that no two images share an id or a layer.
+    let layer = tar(&[("etc/conformance", ctx.name().as_bytes())])?;
+    saved_of(ctx, &layer, settings)
+}
+
+/// Builds a saved image with one layer. Its configuration contains `settings`.
+pub(super) fn saved_of(ctx: &Ctx, layer: &[u8], settings: &serde_json::Value) -> CheckResult<Saved> {
     let name = format!("localhost/{}:1", ctx.name());
     let reference = ImageRef::new(&name)?;
-    // Each image has other content, so that no two images share an id or a layer.
-    let layer = tar(&[("etc/conformance", name.as_bytes())])?;
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -112,18 +117,18 @@ pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult
         "os": "linux",
         "created": "2020-01-01T00:00:00Z",
         "config": settings,
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer))] },
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(layer))] },
         "history": [{ "created": "2020-01-01T00:00:00Z", "created_by": "conformance" }],
     });
     let config = config.to_string().into_bytes();
     let (config_name, layer_name) = (
         format!("{}.json", digest(&config)),
-        format!("{}/layer.tar", digest(&layer)),
+        format!("{}/layer.tar", digest(layer)),
     );
     let manifest = json!([{ "Config": config_name, "RepoTags": [name], "Layers": [layer_name] }]).to_string();
     let archive = tar(&[
         (&config_name, &config),
-        (&layer_name, &layer),
+        (&layer_name, layer),
         ("manifest.json", manifest.as_bytes()),
     ])?;
     ctx.may_load(&reference);

@@ -1,6 +1,7 @@
 //! The checks of the suite, grouped by area.
 
 mod archives;
+mod attach;
 mod cancellation;
 mod capability;
 mod cleanup;
@@ -50,6 +51,7 @@ mod pulls;
 mod removal;
 mod restart;
 mod security;
+mod settings;
 mod setup;
 mod signals;
 mod start;
@@ -73,6 +75,7 @@ const FILES: &[&[Check]] = &[
     config::CHECKS,
     host::CHECKS,
     setup::CHECKS,
+    settings::CHECKS,
     tmpfs::CHECKS,
     names::CHECKS,
     ports::CHECKS,
@@ -92,6 +95,7 @@ const FILES: &[&[Check]] = &[
     exec_tty::CHECKS,
     exec_stream::CHECKS,
     exec_detached::CHECKS,
+    attach::CHECKS,
     removal::CHECKS,
     errors::CHECKS,
     not_found::CHECKS,

@@ -95,6 +95,7 @@ not_found! {
     "exec", Exec, "`exec`", "container", "Container";
     "exec-stream", ExecStream, "`exec_stream`", "container", "Container";
     "exec-detached", ExecDetached, "`exec_detached`", "container", "Container";
+    "attach-container", AttachContainer, "`attach_container`", "container", "Container";
     "exec-status", ExecStatus, "`exec_status`", "container", "Container";
     "stream-container-logs", StreamContainerLogs, "`stream_container_logs`", "container", "Container";
     "copy-into-container", CopyIntoContainer, "`copy_into_container`", "container", "Container";

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    ConfigFeature, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogOptions,
-    Operation, PortMapping, Property, Signal, StopOptions, TmpfsMount,
+    ConfigFeature, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogDriver,
+    LogOptions, NetworkConnectOptions, Operation, PortMapping, Property, ResourceLimits, RestartPolicy,
+    Signal, StopOptions, TmpfsMount, VolumeMount,
 };
 
 use super::config::{config, refused};
@@ -136,6 +137,27 @@ pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
         seccomp,
         plain().device(DeviceMapping::new("/dev/fuse")),
         plain().gpus(GpuRequest::all()),
+        plain().stdin(true),
+        plain().unset_env("LANG"),
+        plain().group("7"),
+        plain()
+            .network("some-network")
+            .also_network("another-network", NetworkConnectOptions::default()),
+        plain()
+            .network("some-network")
+            .address(Ipv4Addr::new(10, 9, 8, 7)),
+        plain().dns_search("example.org"),
+        plain().dns_option("ndots:1"),
+        plain().sysctl("net.core.somaxconn", "64"),
+        plain().annotation("some.annotation", "value"),
+        plain().restart_policy(RestartPolicy::Always),
+        plain().log_driver(LogDriver::new("json-file")),
+        plain().cpuset("0"),
+        plain().resources(ResourceLimits::default().swap(8)),
+        plain().resources(ResourceLimits::default().memory_reservation(8)),
+        plain().resources(ResourceLimits::default().cpu_shares(8)),
+        plain().mount(VolumeMount::volume("some-volume", "/data").subpath("inner")),
+        plain().mount(VolumeMount::volume("some-volume", "/data").copy(true)),
     ];
     let mut all = Vec::new();
     for config in configs {
@@ -226,6 +248,21 @@ async fn invalid(ctx: Ctx) -> CheckResult {
         ),
         (plain().device(DeviceMapping::new("/etc/passwd")), "devices[0]"),
         (plain().device(DeviceMapping::new("/dev/sda")), "devices[0]"),
+        (plain().env("A", "1").unset_env("A"), "unsetEnv"),
+        (plain().group("not a group"), "groups[0]"),
+        (plain().address([10, 9, 8, 7]), "addresses"),
+        (
+            plain().network("some-network").address([0, 0, 0, 0]),
+            "addresses[0]",
+        ),
+        (plain().dns_option("not an option"), "dnsOptions[0]"),
+        (plain().sysctl("kernel.panic", "1"), "sysctls"),
+        (plain().cpuset("0-"), "cpuset"),
+        (plain().log_driver(LogDriver::new("")), "logDriver.name"),
+        (
+            plain().resources(ResourceLimits::default().memory(64).memory_reservation(64)),
+            "resources.memoryReservation",
+        ),
     ];
     let mut tried = 0;
     for (config, path) in configs {

@@ -47,6 +47,8 @@ pub(crate) struct SystemRecord {
     pub(crate) swap_limit: Option<bool>,
     pub(crate) cpu_cfs_quota: Option<bool>,
     pub(crate) pids_limit: Option<bool>,
+    #[serde(rename = "CPUSet")]
+    pub(crate) cpu_set: Option<bool>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) logging_driver: String,
     #[serde(rename = "NCPU", deserialize_with = "nullable")]
@@ -136,6 +138,7 @@ impl SystemRecord {
         self.swap_limit = has("memory");
         self.cpu_cfs_quota = has("cpu");
         self.pids_limit = has("pids");
+        self.cpu_set = has("cpuset");
     }
 }
 

@@ -162,7 +162,12 @@ fn config_features(system: &SystemRecord, dialect: &Dialect, api: ApiVersion) ->
     for (feature, is_supported) in [
         (ConfigFeature::ApparmorProfile, has_apparmor(system)),
         (ConfigFeature::Gpus, has_gpus(system)),
+        (ConfigFeature::CpuSet, system.cpu_set == Some(true)),
         (ConfigFeature::UnsetEnv, !dialect.libpod),
+        // The volumes' own option against copying, which sets their owner, would have precedence.
+        (ConfigFeature::VolumeCopy, !dialect.takes_volume_owner),
+        (ConfigFeature::RestartPolicy, dialect.keeps_stopped),
+        (ConfigFeature::HostGateway, dialect.knows_host_gateway),
         (ConfigFeature::Annotations, since(43)),
         (ConfigFeature::HealthStartInterval, since(44)),
         (ConfigFeature::VolumeSubpath, since(45)),

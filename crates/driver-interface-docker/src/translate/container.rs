@@ -47,7 +47,7 @@ pub(crate) fn request(
         labels: Some(to_map(labels)),
         ..ContainerCreateBody::default()
     };
-    setup::add_to(&mut body, config, network, features.dialect.process_limit);
+    setup::add_to(&mut body, config, network, features.dialect.other_ulimits);
     body
 }
 

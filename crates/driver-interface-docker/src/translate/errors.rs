@@ -16,7 +16,7 @@ use driver_interface_errors::{
     ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
     ContainerStopError, DriverError, Effect, ExecFailedError, Hint, ImageImportError, ImageNotFoundError,
     ImagePullError, ImageRemoveError, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError,
-    VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
+    UnsupportedError, VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
 };
 
 use crate::wire::EngineError;
@@ -153,6 +153,10 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         Operation::PauseContainer | Operation::WriteFiles => {
             ConnectionError::new(format!("the engine returned an error: {message}")).into()
         }
+        Operation::ReadLogs if cause == Cause::LogsUnreadable => {
+            let reason = "the container's log driver does not return logs; choose another one in `logDriver`";
+            UnsupportedError::new("get_container_logs", reason).into()
+        }
         Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),
         Operation::InspectImage | Operation::RemoveImage if cause == Cause::NotFound => {
             ImageNotFoundError::new(subject).into()
@@ -240,6 +244,7 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         | Cause::Paused
         | Cause::NotRunning
         | Cause::RemovalUnderWay
+        | Cause::LogsUnreadable
         | Cause::WrongState
         | Cause::Transient
         | Cause::Other => return error,

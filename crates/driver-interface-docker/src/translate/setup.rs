@@ -19,12 +19,12 @@ pub(crate) const CDI: &str = "cdi";
 const NO_ENTRYPOINT: &str = "";
 
 /// Adds the config's process and environment settings to a request. `network` is the name of the network that the
-/// container joins, `process_limit` the `nproc` ulimit to add if the config sets only others.
+/// container joins, `other_ulimits` the ulimits to add if the config sets only others.
 pub(crate) fn add_to(
     body: &mut ContainerCreateBody,
     config: &ContainerConfig,
     network: &str,
-    process_limit: Option<u64>,
+    other_ulimits: &[(&str, u64)],
 ) {
     body.entrypoint = config.entrypoint.as_ref().map(|words| match words.as_slice() {
         [] => vec![NO_ENTRYPOINT.to_owned()],
@@ -47,7 +47,7 @@ pub(crate) fn add_to(
         });
     }
     if let Some(host) = &mut body.host_config {
-        add_to_host(host, config, process_limit);
+        add_to_host(host, config, other_ulimits);
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn endpoint(aliases: &[String], addresses: &[IpAddr]) -> EndpointSett
     }
 }
 
-fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: Option<u64>) {
+fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, other_ulimits: &[(&str, u64)]) {
     host.shm_size = config.shm_size.map(|mib| signed(mib.saturating_mul(MIB)));
     if !config.ulimits.is_empty() {
         let limits = config.ulimits.iter().map(|limit| ResourcesUlimits {
@@ -77,12 +77,12 @@ fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: O
             hard: Some(ulimit(limit.hard)),
         });
         let mut limits: Vec<_> = limits.collect();
-        let has_own = config.ulimits.iter().any(|limit| limit.name == "nproc");
-        if let Some(most) = process_limit.filter(|_| !has_own) {
+        let has = |name: &str| config.ulimits.iter().any(|limit| limit.name == name);
+        for (name, most) in other_ulimits.iter().filter(|(name, _)| !has(name)) {
             limits.push(ResourcesUlimits {
-                name: Some("nproc".to_owned()),
-                soft: Some(signed(most)),
-                hard: Some(signed(most)),
+                name: Some((*name).to_owned()),
+                soft: Some(signed(*most)),
+                hard: Some(signed(*most)),
             });
         }
         host.ulimits = Some(limits);
@@ -227,7 +227,7 @@ mod tests {
             host_config: Some(HostConfig::default()),
             ..ContainerCreateBody::default()
         };
-        add_to(&mut body, config, "di", None);
+        add_to(&mut body, config, "di", &[]);
         serde_json::to_value(body).unwrap()
     }
 
@@ -279,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn adds_nproc_to_ulimits_where_needed() {
-        let limits = |config: &ContainerConfig, most| {
+    fn adds_other_ulimits_where_needed() {
+        let limits = |config: &ContainerConfig, others: &[(&str, u64)]| {
             let mut host = HostConfig::default();
-            add_to_host(&mut host, config, most);
+            add_to_host(&mut host, config, others);
             let limits = host.ulimits.unwrap_or_default();
             limits
                 .into_iter()
@@ -291,12 +291,18 @@ mod tests {
         };
         let open = |name: &str, hard| (name.to_owned(), Some(hard));
         let config = ContainerConfig::new("s", "busybox");
-        assert_eq!(limits(&config, Some(9)), []);
+        assert_eq!(limits(&config, &[("nproc", 9)]), []);
         let config = config.ulimit("nofile", 1, 2);
-        assert_eq!(limits(&config, None), [open("nofile", 2)]);
-        assert_eq!(limits(&config, Some(9)), [open("nofile", 2), open("nproc", 9)]);
+        assert_eq!(limits(&config, &[]), [open("nofile", 2)]);
+        assert_eq!(
+            limits(&config, &[("nproc", 9)]),
+            [open("nofile", 2), open("nproc", 9)]
+        );
         let config = config.ulimit("nproc", 3, 4);
-        assert_eq!(limits(&config, Some(9)), [open("nofile", 2), open("nproc", 4)]);
+        assert_eq!(
+            limits(&config, &[("nproc", 9)]),
+            [open("nofile", 2), open("nproc", 4)]
+        );
     }
 
     #[test]

@@ -17,13 +17,17 @@ pub(crate) async fn id(process: MockProcess) -> u8 {
     let name = process.user.name.clone();
     let named = |id: u32, name: Option<&str>| name.map_or(id.to_string(), |name| format!("{id}({name})"));
     let group = (gid == 0).then_some("root");
+    let groups = process.user.groups.clone();
+    let all = std::iter::once(gid).chain(groups);
     let text = match (line.has('u'), line.has('g') || line.has('G'), line.has('n')) {
         (true, _, true) => name.unwrap_or_else(|| uid.to_string()),
         (true, _, false) => uid.to_string(),
-        (_, true, _) => gid.to_string(),
+        (_, true, _) if line.has('g') => gid.to_string(),
+        (_, true, _) => all.map(|id| id.to_string()).collect::<Vec<_>>().join(" "),
         _ => {
-            let group = named(gid, group);
-            format!("uid={} gid={group} groups={group}", named(uid, name.as_deref()))
+            let all: Vec<String> = all.map(|id| named(id, group.filter(|_| id == gid))).collect();
+            let (uid, gid) = (named(uid, name.as_deref()), named(gid, group));
+            format!("uid={uid} gid={gid} groups={}", all.join(","))
         }
     };
     process.answer(format!("{text}\n")).await

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
@@ -130,6 +130,10 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
         self.open_exec(id, config).await
+    }
+
+    async fn attach_container(&self, id: &ContainerId) -> Result<AttachSession> {
+        self.attach_main(id).await
     }
 
     async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {

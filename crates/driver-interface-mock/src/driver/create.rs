@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use driver_interface_errors::{
-    ConfigurationError, ContainerCreationError, ContainerNotFoundError, Hint, NetworkNotFoundError,
-    ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
+    ConfigurationError, ContainerCreationError, ContainerNotFoundError, DriverError, Hint,
+    NetworkNotFoundError, ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
 };
 use driver_interface_kit::{CreationKey, Ownership};
 use driver_interface_types::{
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::answer::Refusal;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Attachment, Container, Image, LogStore, Phase, State};
+use crate::engine::{Attachment, Container, Image, LogStore, Phase, State, Stdin, host_address};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -128,17 +128,21 @@ impl<K: Kind> MockDriver<K> {
                 .into());
         }
         self.check_volumes(&state, config)?;
-        let networks = match &config.network {
-            NetworkMode::Named(required) => {
-                let found = state.named_network(self.namespace(), required);
-                let missing = || NetworkNotFoundError::new(required).with_hint(Hint::MissingNetwork);
-                vec![Attachment {
-                    network: found.ok_or_else(missing)?.network.id.clone(),
-                    aliases: config.network_aliases.clone(),
-                }]
-            }
-            _ => Vec::new(),
+        let attachment = |name: &str, aliases: &[String]| {
+            let found = state.named_network(self.namespace(), name);
+            let missing = || NetworkNotFoundError::new(name).with_hint(Hint::MissingNetwork);
+            Ok::<_, DriverError>(Attachment {
+                network: found.ok_or_else(missing)?.network.id.clone(),
+                aliases: aliases.to_vec(),
+            })
         };
+        let mut networks = Vec::new();
+        if let NetworkMode::Named(required) = &config.network {
+            networks.push(attachment(required, &config.network_aliases)?);
+        }
+        for (name, options) in &config.networks {
+            networks.push(attachment(name, &options.aliases)?);
+        }
         let found = state.images.get(image).cloned();
         let Some(found) = found else {
             return Err(super::images::no_such_image::<K>(image));
@@ -175,6 +179,7 @@ impl<K: Kind> MockDriver<K> {
             env: found.env,
             root: root.shared(),
             logs: Arc::new(LogStore::new(engine.clock().clone())),
+            stdin: Stdin::new(config.stdin, config.tty),
             warnings: enforcement.warnings(),
             phase: Phase::Created,
             started_at: None,
@@ -241,20 +246,23 @@ pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerCo
 fn hosts_file(config: &ContainerConfig, hostname: &str) -> String {
     let mut text = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t{hostname}\n");
     for (name, address) in &config.extra_hosts {
-        text.push_str(&format!("{address}\t{name}\n"));
+        text.push_str(&format!("{}\t{name}\n", host_address(*address)));
     }
     text
 }
 
 fn resolver_file(config: &ContainerConfig) -> String {
-    if config.dns.is_empty() {
-        return "nameserver 127.0.0.11\n".to_owned();
+    let servers = config.dns.iter().map(ToString::to_string);
+    let mut lines: Vec<String> = servers.map(|server| format!("nameserver {server}")).collect();
+    if lines.is_empty() {
+        lines.push("nameserver 127.0.0.11".to_owned());
     }
-    config
-        .dns
-        .iter()
-        .map(|server| format!("nameserver {server}\n"))
-        .collect()
+    for (word, values) in [("search", &config.dns_search), ("options", &config.dns_options)] {
+        if !values.is_empty() {
+            lines.push(format!("{word} {}", values.join(" ")));
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Returns a summary of a config for the recorded call. It contains no secrets.

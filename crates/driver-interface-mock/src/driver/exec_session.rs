@@ -20,12 +20,29 @@ use crate::process::{Client, Input, Output, Terminal, pipe};
 use crate::profile::Kind;
 
 /// The maximum number of input bytes that are buffered.
-const BUFFER: usize = 64 * 1024;
+pub(super) const BUFFER: usize = 64 * 1024;
 
-/// A reader of one output stream of a command.
-struct Reader {
-    chunks: mpsc::Receiver<Bytes>,
+/// A reader of one output stream of a command or main process.
+pub(super) struct Reader<C> {
+    chunks: C,
     rest: Bytes,
+}
+
+/// The source of a reader's chunks.
+pub(super) trait Chunks: Unpin {
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>>;
+}
+
+impl Chunks for mpsc::Receiver<Bytes> {
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.poll_recv(context)
+    }
+}
+
+impl Chunks for mpsc::UnboundedReceiver<Bytes> {
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.poll_recv(context)
+    }
 }
 
 struct Control(Arc<Exec>);
@@ -153,8 +170,8 @@ async fn type_all(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
     }
 }
 
-impl Reader {
-    fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
+impl<C> Reader<C> {
+    pub(super) fn new(chunks: C) -> Self {
         Self {
             chunks,
             rest: Bytes::new(),
@@ -162,14 +179,14 @@ impl Reader {
     }
 }
 
-impl AsyncRead for Reader {
+impl<C: Chunks> AsyncRead for Reader<C> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.rest.is_empty() {
-            match self.chunks.poll_recv(context) {
+            match self.chunks.poll_chunk(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Ready(Some(chunk)) => self.rest = chunk,

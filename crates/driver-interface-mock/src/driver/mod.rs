@@ -2,6 +2,7 @@
 
 mod answer;
 mod attach;
+mod attach_session;
 mod containers;
 mod contract;
 mod create;
@@ -246,6 +247,10 @@ impl<K: Kind> MockDriver<K> {
             ConfigFeature::InternalNetwork,
             ConfigFeature::VolumeOwner,
             ConfigFeature::HealthCheck,
+            ConfigFeature::Stdin,
+            ConfigFeature::HostGateway,
+            ConfigFeature::UnsetEnv,
+            ConfigFeature::FurtherNetworks,
         ]);
         can.guarantees = Self::guarantees();
         can.bounds.max_cpu = Some(K::PROFILE.max_cpu);

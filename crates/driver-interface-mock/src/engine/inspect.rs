@@ -10,6 +10,7 @@ use driver_interface_types::{
 };
 use tokio::sync::watch;
 
+use super::Stdin;
 use super::state::{Container, Phase, new_network, new_volume};
 use super::{LogStore, MockEngine};
 use crate::fs::SharedTree;
@@ -113,6 +114,7 @@ impl MockEngine {
             working_dir: "/".to_owned(),
             root: SharedTree::default(),
             logs: Arc::new(LogStore::new(self.clock().clone())),
+            stdin: Stdin::new(false, false),
             warnings: Vec::new(),
             phase: Phase::Created,
             started_at: None,

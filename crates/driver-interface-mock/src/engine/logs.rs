@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use driver_interface_kit::LogText;
 use driver_interface_types::{LogChunk, LogOptions, LogSource};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::Clock;
 use crate::sync::lock;
@@ -58,6 +58,8 @@ pub(crate) enum Next {
 pub(crate) struct LogStore {
     clock: Clock,
     lines: Mutex<Lines>,
+    /// The attached sessions: the streams that each receives, and where to send them.
+    attached: Mutex<Vec<(Vec<LogSource>, mpsc::UnboundedSender<Bytes>)>>,
     /// The number of the next line to be written.
     arrived: watch::Sender<u64>,
 }
@@ -85,12 +87,23 @@ impl LogStore {
         Self {
             clock,
             lines: Mutex::default(),
+            attached: Mutex::default(),
             arrived: watch::Sender::default(),
         }
     }
 
+    /// Returns a receiver of the output of some streams from now on, until the current or next run ends.
+    pub(crate) fn attach(&self, streams: &[LogSource]) -> mpsc::UnboundedReceiver<Bytes> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        lock(&self.attached).push((streams.to_vec(), sender));
+        receiver
+    }
+
     /// Adds output of a stream. A line becomes readable once it is complete, as in real engines.
     pub(crate) fn write(&self, stream: LogSource, bytes: &[u8]) {
+        lock(&self.attached).retain(|(streams, sender)| {
+            !streams.contains(&stream) || sender.send(Bytes::copy_from_slice(bytes)).is_ok()
+        });
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -164,8 +177,9 @@ impl LogStore {
         }
     }
 
-    /// Completes the unfinished lines of all streams at the end of a run.
+    /// Completes the unfinished lines of all streams at the end of a run, and ends the attached sessions.
     pub(crate) fn end_of_run(&self) {
+        lock(&self.attached).clear();
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
         for stream in [LogSource::Stdout, LogSource::Stderr, LogSource::Tty] {

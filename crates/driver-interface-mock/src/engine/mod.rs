@@ -15,6 +15,7 @@ mod names;
 mod ports;
 mod run;
 mod state;
+mod stdin;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,9 +31,10 @@ pub(crate) use images::{IDLE, Image, PullRefusal};
 pub use inspect::EngineObject;
 pub(crate) use load::read_images;
 pub(crate) use logs::{LogSelection, LogStore, Next};
-pub(crate) use names::address_of;
+pub(crate) use names::{address_of, host_address};
 pub(crate) use run::StartProblem;
 pub(crate) use state::{Attachment, Changes, Container, Phase, Run, State, new_network, new_volume};
+pub(crate) use stdin::Stdin;
 
 use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};

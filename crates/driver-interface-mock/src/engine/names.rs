@@ -1,10 +1,23 @@
 //! Resolution of host names in containers.
 
-use driver_interface_types::{ContainerId, NetworkMode};
+use std::net::{IpAddr, Ipv4Addr};
+
+use driver_interface_types::{ContainerId, HostAddress, NetworkMode};
 
 use super::Shared;
 use super::state::{Container, State};
 use crate::sync::lock;
+
+/// The address at which containers reach the engine's host.
+const HOST_GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 17, 0, 1));
+
+/// Returns the address of an extra host.
+pub(crate) fn host_address(address: HostAddress) -> IpAddr {
+    match address {
+        HostAddress::Ip(address) => address,
+        _ => HOST_GATEWAY,
+    }
+}
 
 /// Returns the address that `name` has in the container `asking`, or `None` if the name cannot be resolved.
 pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> Option<String> {
@@ -14,7 +27,7 @@ pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> O
         return Some("127.0.0.1".to_owned());
     }
     if let Some(address) = container.config.extra_hosts.get(name) {
-        return Some(address.to_string());
+        return Some(host_address(*address).to_string());
     }
     if name == container.hostname() {
         return container.ip_address().map(|address| address.to_string());

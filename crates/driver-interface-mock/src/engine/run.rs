@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_types::{
-    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, LogSource, NetworkMode, TtySize,
+    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, LogSource, NetworkMode,
 };
 
 use super::MockEngine;
@@ -14,7 +14,7 @@ use super::state::{Container, Phase, Run, State};
 use crate::fs::{FileSystem, Node, absolute};
 use crate::process::{
     DEFAULT_PATH, Entry, Exit, Host, LaunchError, Launcher, MockCommand, MockProcess, Output, Program,
-    Signal, Terminal, User,
+    Signal, User,
 };
 use crate::sync::lock;
 
@@ -87,12 +87,8 @@ impl MockEngine {
             output(LogSource::Stderr),
         );
         process.cwd = working_dir;
-        if config.tty {
-            // The terminal's size is unknown, and there is no input.
-            let terminal = Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 }));
-            process.stdin = terminal.input();
-            process.terminal = Some(terminal);
-        }
+        process.stdin = container.stdin.take_reader();
+        process.terminal = container.stdin.terminal.clone();
         // Every change of phase increments the count, so no two runs have the same number.
         let number = container.changed.borrow().count;
         let run = Run {
@@ -222,6 +218,7 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
         .map(|(k, v)| (k.into(), v.into()))
         .into();
     env.extend(container.env.clone());
+    env.retain(|key, _| !container.config.unset_env.contains(key));
     env.extend(container.config.env.clone());
     env
 }
@@ -248,16 +245,28 @@ pub(super) fn find_user(text: &str, container: &Container) -> Result<User, Start
         .ok()
         .or_else(|| number(entry.as_ref()?, 2))
         .ok_or_else(missing)?;
+    let group_id = |selection: &str| {
+        let named = || {
+            let mut lines = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
+            number(&lines.find(|fields| fields.first() == Some(&selection))?, 2)
+        };
+        selection.parse().ok().or_else(named).ok_or_else(missing)
+    };
     let gid = match wanted_group {
         None => entry.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
-        Some(selection) => {
-            let named = || {
-                let mut lines = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
-                number(&lines.find(|fields| fields.first() == Some(&selection))?, 2)
-            };
-            selection.parse().ok().or_else(named).ok_or_else(missing)?
-        }
+        Some(selection) => group_id(selection)?,
     };
+    let groups: Result<Vec<u32>, StartProblem> = container
+        .config
+        .groups
+        .iter()
+        .map(|group| group_id(group))
+        .collect();
     let name = entry.and_then(|fields| fields.first().map(|name| (*name).to_owned()));
-    Ok(User { uid, gid, name })
+    Ok(User {
+        uid,
+        gid,
+        groups: groups?,
+        name,
+    })
 }

@@ -14,6 +14,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::Stdin;
 use super::addresses::{Address, Subnets};
 use super::containers::Containers;
 use super::events::EventLog;
@@ -57,6 +58,8 @@ pub(crate) struct Container {
     pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
+    /// The input of the next or current run.
+    pub(crate) stdin: Stdin,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) enforcement: EnforcementReport,
     pub(crate) phase: Phase,
@@ -288,6 +291,7 @@ impl Container {
     /// Ends the current run: completes its log, kills its processes and emits events.
     pub(crate) fn end_run(&mut self, exit: ExitInfo, events: &mut EventLog) {
         self.logs.end_of_run();
+        self.stdin = Stdin::new(self.config.stdin, self.config.tty);
         let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.oom_killed == Some(true));
         self.set_phase(Phase::Exited(exit));
         if out_of_memory {

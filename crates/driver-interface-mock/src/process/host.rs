@@ -37,6 +37,8 @@ pub(crate) struct Host {
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// The supplementary groups.
+    pub(crate) groups: Vec<u32>,
     pub(crate) name: Option<String>,
 }
 

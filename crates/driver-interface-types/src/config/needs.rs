@@ -3,8 +3,8 @@
 use driver_interface_errors::UnsupportedError;
 
 use crate::{
-    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, Operation, RestartPolicy,
-    VolumeMount,
+    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, HostAddress, Operation,
+    RestartPolicy, VolumeMount,
 };
 
 impl ContainerConfig {
@@ -85,7 +85,7 @@ impl ContainerConfig {
                 Needs::RestartPolicy,
             ),
             (self.log_driver.is_some(), "logDriver", Needs::LogDriver),
-            (self.cpuset.is_some(), "cpuset", Needs::ResourceTuning),
+            (self.cpuset.is_some(), "cpuset", Needs::CpuSet),
             (
                 self.resources.swap.is_some(),
                 "resources.swap",
@@ -105,6 +105,18 @@ impl ContainerConfig {
                 self.volumes.iter().any(|mount| mount.subpath.is_some()),
                 "volumes[].subpath",
                 Needs::VolumeSubpath,
+            ),
+            (
+                self.volumes.iter().any(|mount| mount.copy),
+                "volumes[].copy",
+                Needs::VolumeCopy,
+            ),
+            (
+                self.extra_hosts
+                    .values()
+                    .any(|address| *address == HostAddress::HostGateway),
+                "extraHosts",
+                Needs::HostGateway,
             ),
             (
                 self.volumes.iter().any(VolumeMount::has_options),

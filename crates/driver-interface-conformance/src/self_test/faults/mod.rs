@@ -1,5 +1,6 @@
 //! All faults of the self-test, with one module for each topic.
 
+mod attach;
 mod calls;
 mod capability;
 mod config;
@@ -23,6 +24,7 @@ mod processes;
 mod removal;
 mod resources;
 mod security;
+mod settings;
 mod setup;
 mod signals;
 mod stats;
@@ -40,6 +42,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         creation::FAULTS,
         config::FAULTS,
         setup::FAULTS,
+        settings::FAULTS,
         plan::FAULTS,
         lifecycle::FAULTS,
         wait::FAULTS,
@@ -49,6 +52,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         failing::FAULTS,
         exec::FAULTS,
         exec_sessions::FAULTS,
+        attach::FAULTS,
         logs::FAULTS,
         log_streams::FAULTS,
         files::FAULTS,

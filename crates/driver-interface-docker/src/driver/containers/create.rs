@@ -302,7 +302,7 @@ impl Inner {
         }
         let record = self.container(id).await?;
         for (name, options) in &config.networks {
-            let network = self.network(name).await?;
+            let network = self.network_called(name).await?;
             if is_attached(&record, &network) {
                 continue;
             }

@@ -20,11 +20,14 @@ impl Inner {
         policy: PullPolicy,
         platform: Option<&str>,
     ) -> Result<()> {
-        if policy != PullPolicy::Always
+        if (policy != PullPolicy::Always || image.is_id())
             && let Some(found) = self.find_image(image).await?
             && platform.is_none_or(|required| runs_on(&found, required))
         {
             return Ok(());
+        }
+        if image.is_id() {
+            return Err(ImageNotFoundError::new(image.as_str()).into());
         }
         if policy == PullPolicy::Never {
             return Err(ImageNotFoundError::new(image.as_str())

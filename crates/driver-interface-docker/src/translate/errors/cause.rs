@@ -30,6 +30,8 @@ pub(crate) enum Cause {
     /// The user has no access to the working directory.
     WorkingDirDenied,
     UserNotFound,
+    /// The log driver of the container does not return logs.
+    LogsUnreadable,
     /// The engine is not allowed to set a ulimit.
     UlimitRefused,
     AddressesExhausted,

@@ -46,6 +46,12 @@ const CONTAINER: &[Phrase] = &[
 ];
 
 #[rustfmt::skip]
+const LOGS: &[Phrase] = &[
+    begins("configured logging driver does not support reading", LogsUnreadable),
+    ends("cannot read logs: this container is not logging output", LogsUnreadable),
+];
+
+#[rustfmt::skip]
 const USER: &[Phrase] = &[
     begins("unable to find user ", UserNotFound),
     begins("unable to find group ", UserNotFound),
@@ -180,7 +186,8 @@ pub(super) fn phrases(operation: Operation) -> &'static [&'static [Phrase]] {
         | Operation::PullImage
         | Operation::ImportImage
         | Operation::InspectVolume => &[],
-        Operation::InspectContainer | Operation::ReadLogs => &[CONTAINER],
+        Operation::InspectContainer => &[CONTAINER],
+        Operation::ReadLogs => &[CONTAINER, LOGS],
         Operation::CreateContainer => &[IMAGE, CREATE, NETWORK],
         Operation::StartContainer => &[USER, NETWORK, CONTAINER, START],
         Operation::StopContainer | Operation::PauseContainer => &[STOP],

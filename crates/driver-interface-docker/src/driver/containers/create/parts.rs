@@ -6,6 +6,7 @@ use driver_interface_types::{ContainerConfig, MountType, NetworkMode, label};
 use super::binds::missing;
 use crate::driver::inner::Inner;
 use crate::translate::errors::Operation;
+use crate::translate::records::NetworkRecord;
 use crate::translate::tmpfs;
 
 impl Inner {
@@ -34,13 +35,16 @@ impl Inner {
 
     /// Returns the name of the network that `network` identifies by name or by id.
     pub(in crate::driver) async fn network_name(&self, network: &str) -> Result<String> {
+        self.network_called(network).await.map(|found| found.name)
+    }
+
+    /// Returns the network that `network` identifies by name or by id.
+    pub(super) async fn network_called(&self, network: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
         let found = own
             .into_iter()
             .find(|own| own.name == network || own.id == network);
-        found
-            .map(|found| found.name)
-            .ok_or_else(|| NetworkNotFoundError::new(network).into())
+        found.ok_or_else(|| NetworkNotFoundError::new(network).into())
     }
 
     /// Returns an error if the runtime would give a tmpfs mount an unsuitable mode: that of the image's directory at
