@@ -51,6 +51,7 @@ operations! {
     "exec-stream", "`exec_stream` starts an exec session in a container", [ExecStream], exec_stream;
     "exec-detached", "`exec_detached` starts a command, and `exec_status` returns its status",
         [ExecDetached, ExecStatus], exec_detached;
+    "attach", "`attach_container` connects to the output of the main process", [AttachContainer], attach;
     "log-stream", "`stream_container_logs` streams the output of a container",
         [StreamContainerLogs], log_stream;
     "file-archive", "`copy_from_container` packs the files that `copy_into_container` unpacked",
@@ -138,6 +139,18 @@ async fn exec_detached(ctx: Ctx) -> CheckResult {
         .await?;
     let status = ctx.driver().exec_status(&id, &exec).await?;
     ctx.equal("it runs", status.as_ref().map(ExecStatus::is_running), Some(true))
+}
+
+async fn attach(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&ctx.script("echo hello")).await?;
+    let mut session = ctx.driver().attach_container(&created.id).await?;
+    ctx.driver().start_container(&created.id).await?;
+    let mut output = String::new();
+    let read = ctx
+        .completes("the output", session.stdout.read_to_string(&mut output))
+        .await?;
+    ctx.ensure("the output is read", read.is_ok(), &read)?;
+    ctx.equal("output", output.as_str(), "hello\n")
 }
 
 async fn log_stream(ctx: Ctx) -> CheckResult {
