@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod build;
 mod capability;
 mod capped;
 mod command;
@@ -33,6 +34,7 @@ mod path;
 mod plan;
 mod ports;
 mod pull;
+mod push;
 mod resources;
 #[cfg(feature = "schema")]
 pub mod rules;
@@ -54,6 +56,7 @@ mod words;
 
 /// Re-exported so that [`ContainerDriver`] can be implemented without a dependency on `async-trait`.
 pub use async_trait::async_trait;
+pub use build::{BuildOptions, BuildProgress, CommitOptions, Dockerfile};
 /// Re-exported because it is the byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
@@ -92,6 +95,7 @@ pub use path::ContainerPath;
 pub use plan::CreationPlan;
 pub use ports::{PortMapping, Protocol, PublishedPort};
 pub use pull::{ImageFilter, ImageInfo, LayerProgress, PullOptions, PullProgress, RegistryCredentials};
+pub use push::{PushOptions, PushProgress};
 pub use resources::ResourceLimits;
 pub use run::{ContainerRun, RunOptions};
 pub use security::{LinuxCapabilities, SecurityOptions};
@@ -100,7 +104,10 @@ pub use setup::{DeviceMapping, GpuRequest, TmpfsMount, Ulimit};
 pub use signal::Signal;
 pub use stats::ContainerStats;
 pub use status::{ContainerState, ContainerStatus, ExitInfo};
-pub use stream::{ByteStream, DriverStream, EventStream, LogStream, PullStream, StatsStream, TarStream};
+pub use stream::{
+    BuildStream, ByteStream, DriverStream, EventStream, LogStream, PullStream, PushStream, StatsStream,
+    TarStream,
+};
 pub use unpack::{UnpackOptions, Unpacked};
 pub use volume::{Volume, VolumeConfig, VolumeOwner};
 pub use wait_for::WaitFor;
