@@ -2,6 +2,7 @@
 
 mod answer;
 mod attach;
+mod build;
 mod containers;
 mod contract;
 mod create;
@@ -13,6 +14,7 @@ mod images;
 mod log_stream;
 mod logs;
 mod plan;
+mod publish;
 mod pull;
 mod resources;
 mod stats;
