@@ -1,6 +1,7 @@
 //! The checks of the suite, grouped by area.
 
 mod archives;
+mod builds;
 mod cancellation;
 mod capability;
 mod cleanup;
@@ -10,6 +11,7 @@ mod config;
 mod connections;
 mod creation;
 mod dropped;
+mod dropped_transfers;
 mod errors;
 mod event_kinds;
 mod events;
@@ -46,6 +48,7 @@ mod overwritten;
 mod pause;
 mod plans;
 mod ports;
+mod publish;
 mod pulls;
 mod removal;
 mod restart;
@@ -60,6 +63,7 @@ mod tmpfs;
 mod value_calls;
 mod values;
 mod volume_owners;
+mod volume_transfer;
 mod volumes;
 mod wait;
 
@@ -100,6 +104,7 @@ const FILES: &[&[Check]] = &[
     keys::CHECKS,
     cancellation::CHECKS,
     dropped::CHECKS,
+    dropped_transfers::CHECKS,
     listing::CHECKS,
     logs::CHECKS,
     follow::CHECKS,
@@ -110,6 +115,8 @@ const FILES: &[&[Check]] = &[
     overwritten::CHECKS,
     images::CHECKS,
     pulls::CHECKS,
+    builds::CHECKS,
+    publish::CHECKS,
     stats::CHECKS,
     events::CHECKS,
     event_kinds::CHECKS,
@@ -119,6 +126,7 @@ const FILES: &[&[Check]] = &[
     link::CHECKS,
     volumes::CHECKS,
     volume_owners::CHECKS,
+    volume_transfer::CHECKS,
     networks::CHECKS,
     connections::CHECKS,
     namespaces::CHECKS,
