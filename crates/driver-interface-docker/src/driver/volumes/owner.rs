@@ -117,7 +117,9 @@ impl Inner {
                 UploadError::Engine(failure) => failure,
                 UploadError::Content(error) => EngineError::InvalidResponse(error.to_string()),
             })?;
-        let listed = self.engine.list_labelled_images(&filters(&labels)).await?;
+        // Podman finds no image if several labels are given.
+        let label = format!("{}={operation}", label::OPERATION);
+        let listed = self.engine.list_labelled_images(&[label]).await?;
         let Some(image) = listed.into_iter().next() else {
             return Err(EngineError::refused(404, "no helper image found".to_owned()));
         };
@@ -320,13 +322,6 @@ fn users(message: &str) -> impl Iterator<Item = &str> {
 
 pub(super) fn helper_operation(operation: &str) -> String {
     format!("{operation}-helper")
-}
-
-fn filters(labels: &Labels) -> Vec<String> {
-    labels
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect()
 }
 
 /// Returns an archive with the directory of the helper image, and with a second directory that makes the image's layer
