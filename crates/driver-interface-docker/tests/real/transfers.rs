@@ -21,11 +21,19 @@ fn dropped_volume_transfers_leave_no_helper() {
         for moment in [0u64, 5, 10, 20, 40, 80, 160, 320, 640] {
             let late = Duration::from_millis(moment);
             let _ = timeout(late, bench.driver.export_volume(&volume)).await;
-            let endless = ByteStream::new(stream::iter([Ok(Bytes::from(vec![0; 512]))]).chain(stream::pending()));
+            let endless =
+                ByteStream::new(stream::iter([Ok(Bytes::from(vec![0; 512]))]).chain(stream::pending()));
             let import = timeout(late, bench.driver.import_volume(&volume, endless)).await;
             assert!(import.is_err(), "{import:?}");
         }
-        bench.driver.export_volume(&volume).await.unwrap().collect_all().await.unwrap();
+        bench
+            .driver
+            .export_volume(&volume)
+            .await
+            .unwrap()
+            .collect_all()
+            .await
+            .unwrap();
         bench.driver.remove_volume(&volume).await.unwrap();
         sleep(Duration::from_secs(5)).await;
         bench.settled().await;
@@ -39,8 +47,18 @@ fn dropped_build_is_cancelled() {
         let name = image(&format!("localhost/dropped-{}:1", bench.namespace));
         let options =
             BuildOptions::from_dockerfile(format!("FROM {}\nRUN echo {marker}; sleep 60\n", bench.image));
-        let mut build = bench.driver.build_image(&name, Bytes::new().into(), options).await.unwrap();
-        let containers = || bench.raw.call("GET", "/containers/json?all=1", None).1.to_string();
+        let mut build = bench
+            .driver
+            .build_image(&name, Bytes::new().into(), options)
+            .await
+            .unwrap();
+        let containers = || {
+            bench
+                .raw
+                .call("GET", "/containers/json?all=1", None)
+                .1
+                .to_string()
+        };
         while !containers().contains(&marker) {
             build.next().await.unwrap().unwrap();
         }
@@ -62,11 +80,16 @@ fn refused_push_is_a_typed_error() {
     on_docker("push refused", async |bench| {
         let login = RegistryCredentials::password("robot", "s3cret-word");
         for (status, code, hint) in [
-            ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"", "UNAUTHORIZED", Some(Hint::ImageUnavailable)),
+            (
+                "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"",
+                "UNAUTHORIZED",
+                Some(Hint::ImageUnavailable),
+            ),
             ("403 Forbidden", "DENIED", Some(Hint::ImageUnavailable)),
         ] {
             let port = registry(move |_, stream| {
-                let body = format!(r#"{{"errors":[{{"code":"{code}","message":"authentication required"}}]}}"#);
+                let body =
+                    format!(r#"{{"errors":[{{"code":"{code}","message":"authentication required"}}]}}"#);
                 send(stream, status, body.as_bytes());
             });
             let name = image(&format!("127.0.0.1:{port}/private-{}:1", bench.namespace));
@@ -76,7 +99,11 @@ fn refused_push_is_a_typed_error() {
                 Err(error) => error,
             };
             let error = refused(PushOptions::default()).await;
-            assert_eq!((error.code(), error.hint(), error.is_retryable()), ("IMAGE_PUSH_FAILED", hint, false), "{error:?}");
+            assert_eq!(
+                (error.code(), error.hint(), error.is_retryable()),
+                ("IMAGE_PUSH_FAILED", hint, false),
+                "{error:?}"
+            );
             let error = refused(PushOptions::default().credentials(login.clone())).await;
             assert_eq!(error.code(), "AUTHENTICATION_FAILED", "{error:?}");
             assert!(!format!("{error:?} {error}").contains("s3cret-word"));
