@@ -126,7 +126,7 @@ const LONGEST_FILE: usize = 800;
 /// Files that may be longer than the limit, each with its own limit.
 const LONGER_FILES: &[(&str, usize)] = &[
     // A trait cannot be split, and the documentation of its methods is the contract.
-    ("crates/driver-interface-types/src/driver.rs", 1280),
+    ("crates/driver-interface-types/src/driver.rs", 1480),
 ];
 
 /// Checks all rules, and reports all violations together.

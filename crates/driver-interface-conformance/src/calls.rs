@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    AttachSession, ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerPath, DriverStream, EventFilter, ExecConfig, ExecId, ExecSession, ImageFilter, ImageRef,
-    LogOptions, LogStreamOptions, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PullOptions,
-    ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal, StopOptions, VolumeConfig, VolumeId,
-    WaitOptions, WriteFile, with_operations,
+    AttachSession, BuildOptions, ByteStream, Bytes, CommitOptions, ContainerConfig, ContainerDriver,
+    ContainerFilter, ContainerId, ContainerPath, DriverStream, EventFilter, ExecConfig, ExecId, ExecSession,
+    ImageFilter, ImageRef, LogOptions, LogStreamOptions, NetworkConfig, NetworkConnectOptions, NetworkId,
+    Operation, PullOptions, PushOptions, ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal,
+    StopOptions, VolumeConfig, VolumeId, WaitOptions, WriteFile, with_operations,
 };
 use tokio::io::AsyncReadExt;
 
@@ -55,6 +55,9 @@ samples! {
     WriteFile: |_| WriteFile::new("x");
     Bytes: |_| Bytes::new();
     ByteStream: |_| vec![0; 1024].into();
+    BuildOptions: |_| BuildOptions::from_dockerfile("FROM scratch\nLABEL sample=yes\n");
+    PushOptions: |_| PushOptions::default();
+    CommitOptions: |_| CommitOptions::default();
 }
 
 /// The result of a call. If it is a stream or session, it is read to its end.

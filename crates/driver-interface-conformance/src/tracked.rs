@@ -7,13 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_types::{
-    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
-    RestartOutcome, Result, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream,
-    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile, with_operations,
+    AttachSession, BuildOptions, BuildStream, ByteStream, Capabilities, CommitOptions, ContainerConfig,
+    ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerPath, ContainerStats,
+    CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput, ExecSession,
+    ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
+    NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome, PullOptions, PullStream,
+    PushOptions, PushStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Result, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile, with_operations,
 };
 
 use crate::journal::Journal;
@@ -188,6 +189,9 @@ in_words! { Argument:
     WriteFile: |file| format!("{} bytes", file.content.length());
     NetworkConnectOptions: |options| format!("{:?}", options.aliases);
     TarStream: |_| String::new();
+    BuildOptions: |options| format!("{options:?}");
+    PushOptions: |options| format!("{options:?}");
+    CommitOptions: |options| format!("{options:?}");
 }
 
 impl Argument for ContainerConfig {
@@ -237,8 +241,11 @@ impl Argument for ImageRef {
     }
 
     fn creates(&self, operation: Operation) -> Vec<CreatedResource> {
-        let imports = operation == Operation::ImportImage;
-        imports
+        let creates = matches!(
+            operation,
+            Operation::ImportImage | Operation::BuildImage | Operation::CommitContainer
+        );
+        creates
             .then(|| CreatedResource::Image(self.to_string()))
             .into_iter()
             .collect()
@@ -263,7 +270,10 @@ macro_rules! whole_answers {
     })+ };
 }
 
-plain_answers! { (), Volume, Network, ExecSession, AttachSession, LogStream, ByteStream, PullStream, StatsStream, EventStream }
+plain_answers! {
+    (), Volume, Network, ExecSession, AttachSession, LogStream, ByteStream, PullStream, BuildStream, PushStream, StatsStream,
+    EventStream
+}
 whole_answers! {
     bool, String, DriverHealth, ExitInfo, StartOutcome, StopOutcome, PauseOutcome, UnpauseOutcome, RestartOutcome,
     ExecOutput, ExecId, Option<ExecStatus>, Vec<ImageRef>, ContainerStats
@@ -278,6 +288,7 @@ in_words! { Answer:
     Vec<Volume>: |found| format!("{:?}", found.iter().map(|volume| &volume.name).collect::<Vec<_>>());
     Vec<Network>: |found| format!("{:?}", found.iter().map(|network| &network.name).collect::<Vec<_>>());
     Vec<ImageInfo>: |found| found.len().to_string();
+    ImageInfo: |image| image.id.clone();
     Option<ImageInfo>: |found| found.as_ref().map_or("none", |_| "found").to_owned();
     Option<Volume>: |found| found.as_ref().map_or("none", |_| "found").to_owned();
     Option<Network>: |found| found.as_ref().map_or("none", |_| "found").to_owned();

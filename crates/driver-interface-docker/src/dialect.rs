@@ -40,6 +40,9 @@ pub(crate) struct Dialect {
     /// gives an empty volume the owner of the image's directory at the mount point.
     pub(crate) takes_volume_owner: bool,
 
+    /// Whether unpacking an archive changes the directory into which it is unpacked, if the archive has an entry for it.
+    pub(crate) unpacks_root: bool,
+
     /// Whether the engine runs health checks. Podman uses systemd timers, which are usually unavailable where
     /// its API service runs.
     pub(crate) runs_health_checks: bool,
@@ -117,6 +120,7 @@ impl Dialect {
         isolation_option: None,
         default_network_option: ("com.docker.network.bridge.enable_icc", "false"),
         takes_volume_owner: false,
+        unpacks_root: false,
         runs_health_checks: true,
         takes_seccomp_text: true,
         selects_runtime: true,
@@ -150,6 +154,7 @@ impl Dialect {
         isolation_option: Some(("isolate", "true")),
         default_network_option: ("isolate", "true"),
         takes_volume_owner: true,
+        unpacks_root: true,
         runs_health_checks: false,
         takes_seccomp_text: false,
         selects_runtime: false,

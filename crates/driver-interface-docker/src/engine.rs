@@ -103,7 +103,9 @@ fn is_settling(message: &str) -> bool {
     let network = message.contains("network inspection mismatch");
     let process = message.contains("/proc/")
         && (message.contains("no such process") || message.contains("no such file or directory"));
-    network || process
+    // Podman lists the images first and then reads each of them, which may have been removed meanwhile.
+    let image = message.starts_with("retrieving label for image ") && message.ends_with("image not known");
+    network || process || image
 }
 
 /// Encodes a filter with its values for a list request.

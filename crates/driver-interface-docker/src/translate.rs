@@ -1,6 +1,7 @@
 //! Pure conversions: from configs to the engine's requests, and from the engine's records and errors to the
 //! interface's types.
 
+pub(crate) mod build;
 pub(crate) mod capabilities;
 pub(crate) mod container;
 pub(crate) mod enforcement;

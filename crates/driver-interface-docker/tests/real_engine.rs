@@ -45,5 +45,6 @@ mod real {
     pub(crate) mod signals;
     pub(crate) mod stats;
     pub(crate) mod tmpfs;
+    pub(crate) mod transfers;
     pub(crate) mod waits;
 }

@@ -52,6 +52,8 @@ codes! {
     "ImagePullError" IMAGE_PULL_FAILED
     "ImageImportError" IMAGE_IMPORT_FAILED
     "ImageRemoveError" IMAGE_REMOVE_FAILED
+    "ImageBuildError" IMAGE_BUILD_FAILED
+    "ImagePushError" IMAGE_PUSH_FAILED
     "ExecFailedError" EXEC_FAILED
 }
 

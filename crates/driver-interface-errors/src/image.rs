@@ -12,6 +12,10 @@ category! {
         Import(ImageImportError),
         /// The image was not removed.
         Remove(ImageRemoveError),
+        /// The image could not be built or committed.
+        Build(ImageBuildError),
+        /// The image could not be pushed.
+        Push(ImagePushError),
     }
 }
 
@@ -96,4 +100,43 @@ about!(
     image,
     "the image that was not removed",
     "image `{}` was not removed"
+);
+
+leaf! {
+    /// The error returned if an image could not be built from a Dockerfile or committed from a container: a step
+    /// failed, or its base image is not available.
+    ///
+    /// The message has the end of the build's output. The name still refers to the image that it referred to before.
+    pub struct ImageBuildError(String);
+    code: IMAGE_BUILD_FAILED,
+    category: "image",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The image could not be built.".to_owned(),
+}
+
+about!(
+    ImageBuildError,
+    image,
+    "the image that could not be built",
+    "image `{}` could not be built"
+);
+
+leaf! {
+    /// The error returned if an image could not be pushed to its registry.
+    ///
+    /// The registry may have received some of the image's layers, but no image of that name.
+    pub struct ImagePushError(String);
+    code: IMAGE_PUSH_FAILED,
+    category: "image",
+    retryable: true,
+    effect: NotApplied,
+    user: |_| "The image could not be uploaded.".to_owned(),
+}
+
+about!(
+    ImagePushError,
+    image,
+    "the image that could not be pushed",
+    "image `{}` could not be pushed"
 );

@@ -6,11 +6,11 @@ use crate::{
     AuthenticationError, AuthorizationError, ConfigurationError, ConnectionError, ContainerCreationError,
     ContainerError, ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError,
     ContainerStartError, ContainerStopError, DriverError, DriverHealthError, ErrorInfo, ExecError,
-    ExecFailedError, FileSystemError, ImageError, ImageImportError, ImageNotFoundError, ImagePullError,
-    ImageRemoveError, InputError, InternalError, NetworkConnectError, NetworkCreationError, NetworkError,
-    NetworkNotFoundError, NetworkRemoveError, ResourceError, ResourceLimitError, SecurityError, SystemError,
-    TimeoutError, UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError,
-    WaitTimeoutError, codes,
+    ExecFailedError, FileSystemError, ImageBuildError, ImageError, ImageImportError, ImageNotFoundError,
+    ImagePullError, ImagePushError, ImageRemoveError, InputError, InternalError, NetworkConnectError,
+    NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError, ResourceError,
+    ResourceLimitError, SecurityError, SystemError, TimeoutError, UnsupportedError, VolumeCreationError,
+    VolumeError, VolumeNotFoundError, VolumeRemoveError, WaitTimeoutError, codes,
 };
 
 type AnyError<'a> = &'a (dyn Error + 'static);
@@ -108,7 +108,8 @@ fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'stati
         ContainerRemoveError ContainerNotRunningError WaitTimeoutError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
         NetworkCreationError NetworkNotFoundError NetworkRemoveError NetworkConnectError DriverHealthError TimeoutError ConnectionError
         FileSystemError InternalError AuthenticationError AuthorizationError ConfigurationError UnsupportedError
-        ImageNotFoundError ImagePullError ImageImportError ImageRemoveError ExecFailedError
+        ImageNotFoundError ImagePullError ImageImportError ImageRemoveError ImageBuildError ImagePushError
+        ExecFailedError
     }
     held(error).and_then(find_driver_error)
 }

@@ -180,7 +180,10 @@ pub use effect::Effect;
 pub use exec::{ExecError, ExecFailedError};
 pub use file_kind::{FileSystemErrorKind, UnknownFileSystemErrorKind};
 pub use hint::Hint;
-pub use image::{ImageError, ImageImportError, ImageNotFoundError, ImagePullError, ImageRemoveError};
+pub use image::{
+    ImageBuildError, ImageError, ImageImportError, ImageNotFoundError, ImagePullError, ImagePushError,
+    ImageRemoveError,
+};
 pub use info::ErrorInfo;
 pub use inspect::{
     find_driver_error, get_error_code, get_error_message, is_driver_error, is_retryable_error,

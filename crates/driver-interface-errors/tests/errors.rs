@@ -39,6 +39,8 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("image", "ImagePullError", "IMAGE_PULL_FAILED", true, Effect::NotApplied),
     ("image", "ImageImportError", "IMAGE_IMPORT_FAILED", false, Effect::NotApplied),
     ("image", "ImageRemoveError", "IMAGE_REMOVE_FAILED", false, Effect::NotApplied),
+    ("image", "ImageBuildError", "IMAGE_BUILD_FAILED", false, Effect::NotApplied),
+    ("image", "ImagePushError", "IMAGE_PUSH_FAILED", true, Effect::NotApplied),
     ("exec", "ExecFailedError", "EXEC_FAILED", true, Effect::Unknown),
 ];
 

@@ -59,7 +59,7 @@ fn finds_every_class_on_every_level() {
             System::SystemError { Health Timeout Connection FileSystem Internal }
             Security::SecurityError { Authentication Authorization }
             Configuration::InputError { Configuration Unsupported }
-            Image::ImageError { NotFound Pull Import Remove }
+            Image::ImageError { NotFound Pull Import Remove Build Push }
             Exec::ExecError { Exec }
         );
         assert_eq!(get_error_code(leaf.as_ref()), code);

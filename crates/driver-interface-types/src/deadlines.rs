@@ -76,15 +76,17 @@ deadlines! {
     stop_margin: 20,
     /// Removing a resource; 1 min.
     remove: 60,
-    /// Pulling an image, in total; 2 h.
+    /// Pulling or pushing an image, in total; 2 h.
     pull: 2 * 60 * 60,
-    /// The time without progress after which a pull fails; 5 min. Engines that report no progress (Podman) only have
+    /// The time without progress after which a pull or push fails; 5 min. Engines that report no progress (Podman) only have
     /// the deadline of the whole pull.
     pull_stall: 5 * 60,
-    /// Copying files into a container, and loading and importing images; 15 min.
+    /// Copying files into a container or volume, and loading, importing and committing images; 15 min.
     transfer: 15 * 60,
     /// Reading existing logs; 2 min.
     logs: 2 * 60,
     /// Following logs; 24 h.
     follow: 24 * 60 * 60,
+    /// Building an image, in total; 2 h.
+    build: 2 * 60 * 60,
 }

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 
 use crate::{
-    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
-    RestartOutcome, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome,
-    Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    AttachSession, BuildOptions, BuildStream, ByteStream, Capabilities, CommitOptions, ContainerConfig,
+    ContainerFilter, ContainerId, ContainerInstance, ContainerPath, ContainerStats, CreationPlan,
+    DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus,
+    ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
+    NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome, PullOptions, PullStream,
+    PushOptions, PushStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 /// A driver that runs containers on an engine, with the same behaviour on every engine.
@@ -408,13 +409,17 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ImportImage)
     }
 
-    /// Removes an image that [`import_image`](Self::import_image) created.
+    /// Removes an image that this namespace created with [`import_image`](Self::import_image),
+    /// [`build_image`](Self::build_image) or [`commit_container`](Self::commit_container).
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
+    /// # Behaviour
+    /// If the image has several names, only this name is removed.
+    ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
-    /// - `ImageNotFoundError`: no image of this name was imported in this namespace.
+    /// - `ImageNotFoundError`: this namespace created no image of this name.
     /// - `ImageRemoveError`: a container uses the image. Nothing has changed.
     ///
     /// # Idempotency
@@ -1244,6 +1249,222 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `plan/exceeds-driver-limit`, `plan/image`, `capability/plan`
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         unsupported(Operation::Plan)
+    }
+
+    /// Builds an image with the name `image` from a Dockerfile and `context`, an uncompressed tar archive of the files
+    /// that the Dockerfile uses, and streams the output.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// The last item of a successful build is [`BuildProgress::Done`](crate::BuildProgress::Done); from then on the
+    /// image can be used. [`BuildStream::finish`] waits for this item. The Dockerfile is a file of the context or, with
+    /// [`BuildOptions::from_dockerfile`], a text; then the context may be empty. The call uploads the context and
+    /// returns when the engine begins to build. Memory use is bounded for a context of any size. If another image
+    /// already has this name, the name moves to the new image. The build's commands have the network access that the
+    /// engine gives them by default. [`remove_image`](Self::remove_image) removes the image.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation, or does not support an instruction or option.
+    /// - `ConfigurationError`, from the call or in the stream: an option is invalid, `image` has a digest, or the
+    ///   Dockerfile is missing, empty or invalid.
+    /// - `ImageBuildError`, from the call or in the stream: a step failed, or a base image is not available. The message
+    ///   has the end of the output.
+    /// - `AuthenticationError`, from the call or in the stream: a registry rejected the credentials for a base image.
+    /// - Errors of the context stream.
+    ///
+    /// # Idempotency
+    /// Idempotent: building again gives the name to an image that was built in the same way.
+    ///
+    /// # Cancel safety
+    /// Dropping the call or the stream cancels the build, and the name is not changed unless the build is already
+    /// complete. An engine may first complete the step that is running.
+    ///
+    /// # Conformance
+    /// `images/build`, `images/build-from-text`, `images/build-failed`, `images/build-context-fails`,
+    /// `images/build-no-secrets-in-errors`, `cancellation/build`, `capability/image-build`
+    async fn build_image(
+        &self,
+        image: &ImageRef,
+        context: TarStream,
+        options: BuildOptions,
+    ) -> Result<BuildStream> {
+        unsupported(Operation::BuildImage)
+    }
+
+    /// Gives the image `image` the additional name `new`.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// If another image already has the new name, the name moves. [`remove_image`](Self::remove_image) removes the new
+    /// name if it also removes the image.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `ConfigurationError`: the new name has a digest.
+    /// - `ImageNotFoundError`: no such image.
+    ///
+    /// # Idempotency
+    /// Idempotent: an image that already has the name is left as it is.
+    ///
+    /// # Cancel safety
+    /// A dropped call either completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `images/tag`, `errors/not-found/tag-image`, `capability/image-tag`
+    async fn tag_image(&self, image: &ImageRef, new: &ImageRef) -> Result<()> {
+        unsupported(Operation::TagImage)
+    }
+
+    /// Pushes an image to the registry and repository of its name, and reports the progress.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// The last item of a successful push is [`PushProgress::Done`](crate::PushProgress::Done); from then on the
+    /// registry has the image. [`PushStream::finish`] waits for this item. [Credentials](PushOptions::credentials) are
+    /// used for this push only and are not stored. Without them the driver uses its own configuration, as for a
+    /// [pull](Self::pull_image).
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `ConfigurationError`: the name has a digest.
+    /// - `ImageNotFoundError`: the engine has no such image.
+    /// - `ImagePushError`, from the call or in the stream: access is denied (not retryable), or the registry could not
+    ///   be reached or failed.
+    /// - `AuthenticationError`, from the call or in the stream: the registry rejected the credentials.
+    ///
+    /// # Idempotency
+    /// Idempotent: pushing again uploads only what the registry does not have.
+    ///
+    /// # Cancel safety
+    /// Dropping the stream cancels the push if the engine supports that; an image that the registry has by then stays
+    /// there.
+    ///
+    /// # Conformance
+    /// `images/push`, `images/push-failed`, `images/push-no-secrets-in-errors`, `cancellation/push`,
+    /// `errors/not-found/push-image`, `capability/image-push`
+    async fn push_image(&self, image: &ImageRef, options: PushOptions) -> Result<PushStream> {
+        unsupported(Operation::PushImage)
+    }
+
+    /// Packs an image into a tar archive in the format of `docker save`, which [`load_image`](Self::load_image) reads.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// The archive has the image's layers, settings and this name. The engine may need a while before the first byte.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `ImageNotFoundError`: no such image.
+    /// - In the stream, `ConnectionError`: the archive is incomplete.
+    ///
+    /// # Idempotency
+    /// Read-only.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo; dropping the stream closes the connection.
+    ///
+    /// # Conformance
+    /// `images/save`, `errors/not-found/save-image`, `capability/image-save`
+    async fn save_image(&self, image: &ImageRef) -> Result<TarStream> {
+        unsupported(Operation::SaveImage)
+    }
+
+    /// Creates an image with the name `image` from the files and settings of a container.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running, paused or exited. A running container is paused meanwhile, unless
+    /// [`pause`](CommitOptions::pause) is off. The content of volumes and tmpfs mounts is not part of the image. The
+    /// image records the container's command, user and environment, which may be secret. If another image already has this
+    /// name, the name moves to the new image. [`remove_image`](Self::remove_image) removes the image.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `ConfigurationError`: an instruction in [`changes`](CommitOptions::changes) is invalid, or `image` has a digest.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ImageBuildError`: the engine could not create the image.
+    ///
+    /// # Idempotency
+    /// Idempotent: committing again gives the name to an image of the container's current files.
+    ///
+    /// # Cancel safety
+    /// A dropped commit either completes on the engine or has no effect; a later `remove_image` removes the image.
+    ///
+    /// # Conformance
+    /// `images/commit`, `images/commit-invalid`, `errors/not-found/commit-container`, `capability/container-commit`
+    async fn commit_container(
+        &self,
+        id: &ContainerId,
+        image: &ImageRef,
+        options: CommitOptions,
+    ) -> Result<ImageInfo> {
+        unsupported(Operation::CommitContainer)
+    }
+
+    /// Packs the whole content of a volume into an uncompressed tar archive, for a backup.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// The names in the archive are relative to the volume's directory, of which there may be an entry `./`. Modes and
+    /// links are kept, and so are owners if the driver declares
+    /// [`ArchiveOwners`](crate::Property::ArchiveOwners). The archive can be unpacked with
+    /// [`import_volume`](Self::import_volume), [`TarStream::unpack_into`] or `tar`. Works while containers use the
+    /// volume; files that change meanwhile are packed as they are read. If the volume is removed during the export, the
+    /// stream ends with an error.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `VolumeNotFoundError`: no such volume.
+    /// - In the stream, `ConnectionError`: the archive is incomplete.
+    ///
+    /// # Idempotency
+    /// Read-only: neither the volume's content nor its owner changes.
+    ///
+    /// # Cancel safety
+    /// Dropping the call or the stream ends the export. The driver removes its helpers in the background.
+    ///
+    /// # Conformance
+    /// `volumes/export-import`, `volumes/export-empty`, `cancellation/volume-transfer`,
+    /// `errors/not-found/export-volume`, `capability/volume-export`
+    async fn export_volume(&self, id: &VolumeId) -> Result<TarStream> {
+        unsupported(Operation::ExportVolume)
+    }
+
+    /// Unpacks `archive`, an uncompressed tar archive, into a volume, for example to restore a backup.
+    ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
+    /// # Behaviour
+    /// Files in the archive replace files of the same name; other files in the volume stay. Owners and modes are those
+    /// in the archive, except that the volume's own directory keeps its owner and mode. Nothing is written outside the
+    /// volume, regardless of the archive's names. Works while containers use the volume. Memory use is bounded for an
+    /// archive of any size.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: the driver does not declare this operation.
+    /// - `VolumeNotFoundError`: no such volume.
+    /// - `FileSystemError`: the archive is corrupt (`InvalidData`), or the disk is full (`StorageFull`). Entries that were
+    ///   already unpacked remain.
+    /// - Errors of the archive stream.
+    ///
+    /// # Idempotency
+    /// Idempotent: unpacking the same archive again yields the same files.
+    ///
+    /// # Cancel safety
+    /// A dropped call may leave some of the archive's files in the volume. The driver removes its helpers in the
+    /// background.
+    ///
+    /// # Conformance
+    /// `volumes/export-import`, `volumes/import-invalid`, `cancellation/volume-transfer`,
+    /// `errors/not-found/import-volume`, `capability/volume-export`
+    async fn import_volume(&self, id: &VolumeId, archive: TarStream) -> Result<()> {
+        unsupported(Operation::ImportVolume)
     }
 }
 

@@ -11,13 +11,14 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
 use crate::{
-    AttachControl, AttachSession, Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, DriverStream, EventFilter,
-    ExecConfig, ExecControl, ExecId, ExecOutcome, ExecOutput, ExecSession, ExitInfo, ImageFilter, ImageRef,
-    LayeredDriver, LogOptions, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    Operation, PauseOutcome, PullOptions, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
-    Signal, StartOutcome, StopOptions, StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig,
-    VolumeId, WaitOptions, WriteFile, with_operations,
+    AttachControl, AttachSession, BuildOptions, Bytes, CommitOptions, ContainerConfig, ContainerDriver,
+    ContainerFilter, ContainerId, ContainerInstance, ContainerPath, ContainerStats, CreationPlan,
+    DriverHealth, DriverStream, EventFilter, ExecConfig, ExecControl, ExecId, ExecOutcome, ExecOutput,
+    ExecSession, ExitInfo, ImageFilter, ImageInfo, ImageRef, LayeredDriver, LogOptions, LogStreamOptions,
+    Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome, PullOptions,
+    PushOptions, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal, StartOutcome,
+    StopOptions, StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile, with_operations,
 };
 
 /// A handler that runs around every call of a driver, for example to measure, retry, limit, refuse or record calls.
@@ -92,7 +93,7 @@ pub struct Call<'a> {
     pub volume: Option<&'a VolumeId>,
     /// The network's id.
     pub network: Option<&'a NetworkId>,
-    /// The reference to the image.
+    /// The reference to the image; of [`tag_image`](ContainerDriver::tag_image), the existing image.
     pub image: Option<&'a ImageRef>,
     /// The path in the container.
     pub path: Option<&'a ContainerPath>,
@@ -128,7 +129,7 @@ macro_rules! arguments {
     ($($Type:ty => $field:ident),+; $($Other:ty),+) => {
         $(impl Argument for $Type {
             fn describe<'a>(&'a self, call: &mut Call<'a>) {
-                call.$field = Some(self);
+                call.$field.get_or_insert(self);
             }
         })+
         // `Call` has no field for these arguments, because most interceptors do not need them.
@@ -171,7 +172,7 @@ macro_rules! inputs {
 
 inputs! {
     StopOptions, RemoveOptions, LogOptions, WaitOptions, Signal, ExecConfig, LogStreamOptions, ReadFileOptions,
-    PullOptions, NetworkConnectOptions, Bytes
+    PullOptions, NetworkConnectOptions, Bytes, BuildOptions, PushOptions, CommitOptions
 }
 
 macro_rules! streamed_inputs {
@@ -307,7 +308,7 @@ macro_rules! answers {
 
 answers! {
     (), bool, usize, String, Bytes, ContainerInstance, StartOutcome, StopOutcome, RestartOutcome, PauseOutcome, UnpauseOutcome, Volume,
-    Network, DriverHealth, ExitInfo, ExecOutput, ExecId, ContainerStats, CreationPlan
+    Network, DriverHealth, ExitInfo, ExecOutput, ExecId, ContainerStats, CreationPlan, ImageInfo
 }
 
 impl<T> Answer for Option<T> {}

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attach_session;
+mod build;
 mod capability;
 mod capped;
 mod command;
@@ -36,6 +37,7 @@ mod path;
 mod plan;
 mod ports;
 mod pull;
+mod push;
 mod resources;
 mod restart_policy;
 #[cfg(feature = "schema")]
@@ -59,6 +61,7 @@ mod words;
 /// Re-exported so that [`ContainerDriver`] can be implemented without a dependency on `async-trait`.
 pub use async_trait::async_trait;
 pub use attach_session::{AttachControl, AttachSession};
+pub use build::{BuildOptions, BuildProgress, CommitOptions, Dockerfile};
 /// Re-exported because it is the byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
@@ -99,6 +102,7 @@ pub use path::ContainerPath;
 pub use plan::CreationPlan;
 pub use ports::{PortMapping, Protocol, PublishedPort};
 pub use pull::{ImageFilter, ImageInfo, LayerProgress, PullOptions, PullProgress, RegistryCredentials};
+pub use push::{PushOptions, PushProgress};
 pub use resources::ResourceLimits;
 pub use restart_policy::RestartPolicy;
 pub use run::{ContainerRun, RunOptions};
@@ -108,7 +112,10 @@ pub use setup::{DeviceMapping, GpuRequest, TmpfsMount, Ulimit, UlimitValue};
 pub use signal::Signal;
 pub use stats::ContainerStats;
 pub use status::{ContainerState, ContainerStatus, ExitInfo};
-pub use stream::{ByteStream, DriverStream, EventStream, LogStream, PullStream, StatsStream, TarStream};
+pub use stream::{
+    BuildStream, ByteStream, DriverStream, EventStream, LogStream, PullStream, PushStream, StatsStream,
+    TarStream,
+};
 pub use unpack::{UnpackOptions, Unpacked};
 pub use volume::{Volume, VolumeConfig, VolumeOwner};
 pub use wait_for::WaitFor;

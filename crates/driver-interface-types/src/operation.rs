@@ -118,6 +118,20 @@ macro_rules! with_operations {
             RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, Optional;
             /// Predicts the result of creating a container, without side effects.
             Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, Optional;
+            /// Builds an image from a Dockerfile and streams the output.
+            BuildImage build_image[image: $crate::ImageRef][context: $crate::TarStream, options: $crate::BuildOptions] -> $crate::BuildStream, Stream, Safe, Optional;
+            /// Gives an image another name.
+            TagImage tag_image[image: $crate::ImageRef, new: $crate::ImageRef][] -> (), Change, Safe, Optional;
+            /// Pushes an image and streams the progress.
+            PushImage push_image[image: $crate::ImageRef][options: $crate::PushOptions] -> $crate::PushStream, Stream, Safe, Optional;
+            /// Packs an image into an archive.
+            SaveImage save_image[image: $crate::ImageRef][] -> $crate::TarStream, Stream, Safe, Optional;
+            /// Creates an image from the files of a container.
+            CommitContainer commit_container[id: $crate::ContainerId, image: $crate::ImageRef][options: $crate::CommitOptions] -> $crate::ImageInfo, Create, Safe, Optional;
+            /// Packs the content of a volume into an archive.
+            ExportVolume export_volume[id: $crate::VolumeId][] -> $crate::TarStream, Stream, Safe, Optional;
+            /// Unpacks an archive into a volume.
+            ImportVolume import_volume[id: $crate::VolumeId][archive: $crate::TarStream] -> (), Change, Safe, Optional;
         }
     };
 }
@@ -194,8 +208,8 @@ pub enum OperationKind {
     Change,
     /// Creates a resource.
     Create,
-    /// Returns a stream or a session that outlives the call. Of these operations, only `exec_stream` and `pull_image`
-    /// change something on the engine.
+    /// Returns a stream or a session that outlives the call. Of these operations, only `exec_stream`, `pull_image` and
+    /// `build_image` change something on the engine, and `push_image` on a registry.
     Stream,
 }
 

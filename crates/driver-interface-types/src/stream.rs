@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind, Result};
+use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind, InternalError, Result};
 use futures_util::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::{ContainerStats, Event, ImageInfo, LogChunk, PullProgress};
+use crate::{BuildProgress, ContainerStats, Event, ImageInfo, LogChunk, PullProgress, PushProgress};
 
 /// A stream of items from a driver. No item follows an error.
 ///
@@ -49,6 +49,10 @@ pub type EventStream = DriverStream<Event>;
 pub type StatsStream = DriverStream<ContainerStats>;
 /// A stream of the progress of a pull. The last item of a successful pull is [`PullProgress::Done`].
 pub type PullStream = DriverStream<PullProgress>;
+/// A stream of the output of a build. The last item of a successful build is [`BuildProgress::Done`].
+pub type BuildStream = DriverStream<BuildProgress>;
+/// A stream of the progress of a push. The last item of a successful push is [`PushProgress::Done`].
+pub type PushStream = DriverStream<PushProgress>;
 
 impl<T> DriverStream<T> {
     /// Wraps `stream` and ends it after its first error.
@@ -172,23 +176,31 @@ impl From<Vec<u8>> for ByteStream {
     }
 }
 
-impl PullStream {
-    /// Reads the stream to its end and returns the pulled image.
-    ///
-    /// # Errors
-    /// - Those of the pull.
-    /// - `InternalError`: the stream ended without a result, because of a bug in the driver.
-    pub async fn finish(mut self) -> Result<ImageInfo> {
-        let mut pulled = None;
-        // Read to the very end, so that a wrapper that watches the stream sees it complete.
-        while let Some(progress) = self.next().await {
-            if let PullProgress::Done(image) = progress? {
-                pulled = Some(image);
+macro_rules! finish {
+    ($($Stream:ident: $Progress:ident, $call:literal, $image:literal;)+) => {
+        $(impl $Stream {
+            #[doc = concat!("Reads the stream to its end and returns the ", $image, " image.")]
+            ///
+            /// # Errors
+            #[doc = concat!("- Those of the ", $call, ".")]
+            /// - `InternalError`: the stream ended without a result, because of a bug in the driver.
+            pub async fn finish(mut self) -> Result<ImageInfo> {
+                let mut done = None;
+                // Read to the very end, so that a wrapper that watches the stream sees it complete.
+                while let Some(progress) = self.next().await {
+                    if let $Progress::Done(image) = progress? {
+                        done = Some(image);
+                    }
+                }
+                let missing = || InternalError::new(concat!("the ", $call, " stream ended without a result"));
+                Ok(done.ok_or_else(missing)?)
             }
-        }
-        if let Some(image) = pulled {
-            return Ok(image);
-        }
-        Err(driver_interface_errors::InternalError::new("the pull stream ended without a result").into())
-    }
+        })+
+    };
+}
+
+finish! {
+    PullStream: PullProgress, "pull", "pulled";
+    BuildStream: BuildProgress, "build", "built";
+    PushStream: PushProgress, "push", "pushed";
 }

@@ -2,9 +2,9 @@
 
 use driver_interface_types::rules::RuleContext;
 use driver_interface_types::{
-    ContainerConfig, EventFilter, ExecConfig, LogOptions, LogStreamOptions, NetworkConfig,
-    NetworkConnectOptions, PullOptions, ResourceLimits, SecurityOptions, VolumeConfig, VolumeMount,
-    WriteFile,
+    BuildOptions, CommitOptions, ContainerConfig, EventFilter, ExecConfig, ImageRef, LogOptions,
+    LogStreamOptions, NetworkConfig, NetworkConnectOptions, PullOptions, ResourceLimits, SecurityOptions,
+    VolumeConfig, VolumeMount, WriteFile,
 };
 use garde::Validate;
 
@@ -199,6 +199,61 @@ validators! {
     /// assert!(validate_write_file(&WriteFile::new("text").mode(0o100_644)).is_err());
     /// ```
     validate_write_file(WriteFile);
+
+    /// Validates the options of an image build.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] with every violation. Messages show no values of build arguments.
+    ///
+    /// ```
+    /// use driver_interface_types::BuildOptions;
+    /// use driver_interface_validation::validate_build_options;
+    ///
+    /// assert!(validate_build_options(&BuildOptions::from_dockerfile("FROM busybox")).is_ok());
+    /// let outside = BuildOptions::default().dockerfile_path("../Dockerfile");
+    /// assert_eq!(validate_build_options(&outside).unwrap_err().violations()[0].path, "dockerfile");
+    /// ```
+    validate_build_options(BuildOptions);
+
+    /// Validates the options of a commit.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] with every violation.
+    ///
+    /// ```
+    /// use driver_interface_types::CommitOptions;
+    /// use driver_interface_validation::validate_commit_options;
+    ///
+    /// assert!(validate_commit_options(&CommitOptions::default().change("ENV MODE=fast")).is_ok());
+    /// assert!(validate_commit_options(&CommitOptions::default().change("RUN reboot")).is_err());
+    /// ```
+    validate_commit_options(CommitOptions);
+}
+
+/// Validates the name of an image to create, tag or push. It must not have a digest, which only the image's content
+/// determines.
+///
+/// # Errors
+/// [`ConfigurationError`]: the name has a digest.
+///
+/// ```
+/// use driver_interface_types::ImageRef;
+/// use driver_interface_validation::validate_new_image;
+///
+/// let digest = format!("app@sha256:{}", "a".repeat(64));
+/// assert!(validate_new_image(&"app:1".parse::<ImageRef>()?).is_ok());
+/// assert!(validate_new_image(&digest.parse::<ImageRef>()?).is_err());
+/// # Ok::<(), driver_interface_validation::ConfigurationError>(())
+/// ```
+pub fn validate_new_image(image: &ImageRef) -> Result<(), ConfigurationError> {
+    match image.digest() {
+        None => Ok(()),
+        Some(_) => Err(ConfigurationError::single(
+            "image",
+            codes::INVALID_IMAGE,
+            "must not have a digest",
+        )),
+    }
 }
 
 /// Validates a container's config with a custom policy for bind mounts and Linux capabilities.

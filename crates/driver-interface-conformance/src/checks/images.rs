@@ -79,7 +79,7 @@ fn digest(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
+pub(super) fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
     let broken = |error: std::io::Error| Verdict::Broken(format!("an archive could not be created: {error}"));
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
@@ -89,6 +89,17 @@ fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
         archive.append_data(&mut header, name, *content).map_err(broken)?;
     }
     archive.into_inner().map_err(broken)
+}
+
+/// The file that an [imported] image has. Its content is the image's name.
+pub(super) const FILE: &str = "/etc/conformance";
+
+/// Imports an image that only this check has, under a name of this registry.
+pub(super) async fn imported(ctx: &Ctx, registry: &str) -> CheckResult<ImageRef> {
+    let image = ImageRef::new(format!("{registry}/{}:1", ctx.name()))?;
+    let root = tar(&[(FILE.trim_start_matches('/'), image.as_str().as_bytes())])?;
+    ctx.driver().import_image(&image, root.into()).await?;
+    Ok(image)
 }
 
 /// Builds a saved image that only this check has, with the label `role`.
@@ -344,7 +355,7 @@ async fn import_invalid(ctx: Ctx) -> CheckResult {
 }
 
 /// Returns a stream that yields `content` and then an error.
-fn failing(content: Bytes) -> ByteStream {
+pub(super) fn failing(content: Bytes) -> ByteStream {
     let error = driver_interface_errors::InternalError::new("a failing source").into();
     ByteStream::new(futures_util::stream::iter([Ok(content), Err(error)]))
 }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod attach;
+mod builds;
 mod cancellation;
 mod capability;
 mod cleanup;
@@ -11,6 +12,7 @@ mod config;
 mod connections;
 mod creation;
 mod dropped;
+mod dropped_transfers;
 mod errors;
 mod event_kinds;
 mod events;
@@ -47,6 +49,7 @@ mod overwritten;
 mod pause;
 mod plans;
 mod ports;
+mod publish;
 mod pulls;
 mod removal;
 mod restart;
@@ -62,6 +65,7 @@ mod tmpfs;
 mod value_calls;
 mod values;
 mod volume_owners;
+mod volume_transfer;
 mod volumes;
 mod wait;
 
@@ -104,6 +108,7 @@ const FILES: &[&[Check]] = &[
     keys::CHECKS,
     cancellation::CHECKS,
     dropped::CHECKS,
+    dropped_transfers::CHECKS,
     listing::CHECKS,
     logs::CHECKS,
     follow::CHECKS,
@@ -114,6 +119,8 @@ const FILES: &[&[Check]] = &[
     overwritten::CHECKS,
     images::CHECKS,
     pulls::CHECKS,
+    builds::CHECKS,
+    publish::CHECKS,
     stats::CHECKS,
     events::CHECKS,
     event_kinds::CHECKS,
@@ -123,6 +130,7 @@ const FILES: &[&[Check]] = &[
     link::CHECKS,
     volumes::CHECKS,
     volume_owners::CHECKS,
+    volume_transfer::CHECKS,
     networks::CHECKS,
     connections::CHECKS,
     namespaces::CHECKS,

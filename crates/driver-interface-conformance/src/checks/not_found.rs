@@ -105,6 +105,12 @@ not_found! {
     "write-file", WriteFile, "`write_file`", "container", "Container";
     "container-stats", ContainerStats, "`container_stats`", "container", "Container";
     "stream-container-stats", StreamContainerStats, "`stream_container_stats`", "container", "Container";
+    "tag-image", TagImage, "`tag_image`", "image", "Image";
+    "push-image", PushImage, "`push_image`", "image", "Image";
+    "save-image", SaveImage, "`save_image`", "image", "Image";
+    "commit-container", CommitContainer, "`commit_container`", "container", "Container";
+    "export-volume", ExportVolume, "`export_volume`", "volume", "Volume";
+    "import-volume", ImportVolume, "`import_volume`", "volume", "Volume";
 }
 
 /// Returns names that no resource has. Some look like full or short ids, others are hex digits, which engines treat as
@@ -141,9 +147,13 @@ async fn forced_returns_not_found(ctx: Ctx, operation: Operation) -> CheckResult
 
 fn assert_not_found(ctx: &Ctx, operation: Operation, name: &str, error: Option<DriverError>) -> CheckResult {
     let code = match operation {
-        Operation::RemoveVolume => codes::VOLUME_NOT_FOUND,
+        Operation::RemoveVolume | Operation::ExportVolume | Operation::ImportVolume => {
+            codes::VOLUME_NOT_FOUND
+        }
         Operation::RemoveNetwork => codes::NETWORK_NOT_FOUND,
-        Operation::RemoveImage => codes::IMAGE_NOT_FOUND,
+        Operation::RemoveImage | Operation::TagImage | Operation::PushImage | Operation::SaveImage => {
+            codes::IMAGE_NOT_FOUND
+        }
         _ => codes::CONTAINER_NOT_FOUND,
     };
     let about = format!("{operation} of {name}");

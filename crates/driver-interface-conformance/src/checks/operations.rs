@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerDriver, ContainerId, ContainerStatus, EventFilter, EventKind, ExecConfig, ExecOutcome,
-    ExecStatus, ImageFilter, ImageRef, LogStreamOptions, NetworkConnectOptions, Operation, PullOptions,
-    ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
+    BuildOptions, Bytes, CommitOptions, ContainerDriver, ContainerId, ContainerStatus, EventFilter,
+    EventKind, ExecConfig, ExecOutcome, ExecStatus, ImageFilter, ImageRef, LogStreamOptions,
+    NetworkConnectOptions, Operation, PullOptions, PushOptions, ReadFileOptions, Signal, StopOptions,
+    WaitOptions, WriteFile,
 };
 use tokio::io::AsyncReadExt;
 
+use super::builds::finished;
 use super::files::path;
+use super::images::imported;
+use super::volume_transfer::names;
 use crate::{Check, CheckResult, Ctx, Need, SERVE, run};
 
 macro_rules! operations {
@@ -37,6 +41,34 @@ macro_rules! operations {
             )
             .requires(&[Operation::PullImage])
             .needs(&[Need::Registry]),
+            Check::must(
+                "capability/image-tag",
+                "If declared, `tag_image` gives an image another name.",
+                run!(image_tag),
+            )
+            .requires(&[Operation::TagImage, Operation::ImportImage, Operation::GetImage])
+            .without_image(),
+            Check::must(
+                "capability/image-push",
+                "If declared, `push_image` pushes an image.",
+                run!(image_push),
+            )
+            .requires(&[Operation::PushImage, Operation::ImportImage])
+            .needs(&[Need::Registry]),
+            Check::must(
+                "capability/image-save",
+                "If declared, `save_image` packs an image into an archive.",
+                run!(image_save),
+            )
+            .requires(&[Operation::SaveImage, Operation::ImportImage])
+            .without_image(),
+            Check::must(
+                "capability/volume-export",
+                "If declared, `export_volume` packs the files that `import_volume` unpacked.",
+                run!(volume_export),
+            )
+            .requires(&[Operation::ExportVolume, Operation::ImportVolume])
+            .without_image(),
         ];
     };
 }
@@ -72,6 +104,8 @@ operations! {
     "network-cleanup", "`remove_idle_networks` keeps a network that is in use",
         [RemoveIdleNetworks], network_cleanup;
     "plan", "`plan` accepts a valid config", [Plan], plan;
+    "image-build", "`build_image` builds an image", [BuildImage], image_build;
+    "container-commit", "`commit_container` creates an image from a container", [CommitContainer], commit;
 }
 
 async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
@@ -318,4 +352,70 @@ async fn image_pull(ctx: Ctx) -> CheckResult {
     let done = done
         .map_err(|_| crate::Failure::new("the pull", format!("to end within {limit:?}"), "it continues"))??;
     ctx.ensure("the image has an id", !done.id.is_empty(), done)
+}
+
+async fn image_build(ctx: Ctx) -> CheckResult {
+    let image = ImageRef::new(format!("localhost/{}:1", ctx.name()))?;
+    let options = BuildOptions::from_dockerfile(format!("FROM {}\nLABEL built=yes\n", ctx.image()));
+    let stream = ctx
+        .driver()
+        .build_image(&image, Bytes::new().into(), options)
+        .await?;
+    let built = finished("the build", stream.finish()).await??;
+    ctx.equal(
+        "its label",
+        built.labels.get("built").map(String::as_str),
+        Some("yes"),
+    )
+}
+
+async fn image_tag(ctx: Ctx) -> CheckResult {
+    let image = imported(&ctx, "localhost").await?;
+    let new = ImageRef::new(format!("localhost/{}:new", ctx.name()))?;
+    ctx.may_load(&new);
+    ctx.driver().tag_image(&image, &new).await?;
+    let ids = [
+        ctx.driver().get_image(&image).await?.map(|found| found.id),
+        ctx.driver().get_image(&new).await?.map(|found| found.id),
+    ];
+    let [one, other] = &ids;
+    ctx.ensure("both names are of one image", one.is_some() && one == other, &ids)
+}
+
+async fn image_push(ctx: Ctx) -> CheckResult {
+    let image = imported(&ctx, ctx.registry_image()?.registry()).await?;
+    let stream = ctx.driver().push_image(&image, PushOptions::default()).await?;
+    let pushed = finished("the push", stream.finish()).await??;
+    ctx.ensure("the image has an id", !pushed.id.is_empty(), pushed)
+}
+
+async fn image_save(ctx: Ctx) -> CheckResult {
+    let image = imported(&ctx, "localhost").await?;
+    let archive = ctx.driver().save_image(&image).await?;
+    let archive = finished("the archive", archive.read_all(16 << 20)).await??;
+    ctx.ensure("it is not empty", archive.len() > 1024, archive.len())
+}
+
+async fn commit(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
+    let image = ImageRef::new(format!("localhost/{}:1", ctx.name()))?;
+    let committed = ctx
+        .driver()
+        .commit_container(&created.id, &image, CommitOptions::default())
+        .await?;
+    ctx.ensure("the image has an id", !committed.id.is_empty(), committed)
+}
+
+async fn volume_export(ctx: Ctx) -> CheckResult {
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let archive = super::images::tar(&[("directory/file", b"content")])?;
+    ctx.driver().import_volume(&volume.id, archive.into()).await?;
+    let exported = ctx.driver().export_volume(&volume.id).await?;
+    let exported = finished("the export", exported.read_all(1 << 20)).await??;
+    let found = names(&exported)?;
+    ctx.ensure(
+        "it has the file",
+        found.contains(&"directory/file".to_owned()),
+        &found,
+    )
 }

@@ -1,5 +1,6 @@
 //! Registry credentials as stored by `docker login`.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
@@ -93,7 +94,20 @@ pub(crate) async fn of_registry(file: &Path, registry: &str) -> Found {
     }
 }
 
-fn server(registry: &str) -> &str {
+/// Returns the registries for which the file has credentials or names a helper. A file that cannot be read has none.
+pub(crate) fn registries(file: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let settings = DockerFile::parse(&text).unwrap_or_default();
+    let keys = settings.auths.keys().chain(settings.cred_helpers.keys());
+    keys.map(|key| match host(key) {
+        hub if HUB_HOSTS.contains(&hub) => "docker.io".to_owned(),
+        other => other.to_owned(),
+    })
+    .collect()
+}
+
+/// Returns the name of a registry in the engine's format.
+pub(crate) fn server(registry: &str) -> &str {
     match registry {
         "docker.io" => HUB,
         other => other,

@@ -5,4 +5,4 @@ mod content;
 mod inside;
 mod location;
 
-pub(super) use archive::transfer;
+pub(super) use archive::{checked, complete, pieces, transfer};

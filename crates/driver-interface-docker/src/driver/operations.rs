@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::{DriverError, Result, UnsupportedError};
 use driver_interface_types::{
-    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
-    RestartOutcome, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome,
-    Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    AttachSession, BuildOptions, BuildStream, ByteStream, Capabilities, CommitOptions, ContainerConfig,
+    ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerPath, ContainerStats,
+    CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput, ExecSession,
+    ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
+    NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome, PullOptions, PullStream,
+    PushOptions, PushStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 use super::containers;
@@ -304,6 +305,47 @@ impl ContainerDriver for DockerDriver {
 
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         read("events", self.inner.deadlines.read, self.inner.events(filter)).await
+    }
+
+    async fn build_image(
+        &self,
+        image: &ImageRef,
+        context: TarStream,
+        options: BuildOptions,
+    ) -> Result<BuildStream> {
+        self.inner.build_stream(image, context, options).await
+    }
+
+    async fn tag_image(&self, image: &ImageRef, new: &ImageRef) -> Result<()> {
+        let work = Arc::clone(&self.inner).tag_image(image.clone(), new.clone());
+        change("tag_image", self.inner.deadlines.create, work).await
+    }
+
+    async fn push_image(&self, image: &ImageRef, options: PushOptions) -> Result<PushStream> {
+        self.inner.push_stream(image, options).await
+    }
+
+    async fn save_image(&self, image: &ImageRef) -> Result<TarStream> {
+        let work = self.inner.save_image(image);
+        read("save_image", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn commit_container(
+        &self,
+        id: &ContainerId,
+        image: &ImageRef,
+        options: CommitOptions,
+    ) -> Result<ImageInfo> {
+        let work = Arc::clone(&self.inner).commit(id.to_string(), image.clone(), options);
+        change("commit_container", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn export_volume(&self, id: &VolumeId) -> Result<TarStream> {
+        volumes::export(&self.inner, id).await
+    }
+
+    async fn import_volume(&self, id: &VolumeId, archive: TarStream) -> Result<()> {
+        volumes::import(&self.inner, id, archive).await
     }
 }
 

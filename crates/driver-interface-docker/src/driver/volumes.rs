@@ -1,6 +1,7 @@
 //! Volumes.
 
 mod owner;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use crate::translate::labels::{self, to_map};
 use crate::translate::records::VolumeRecord;
 use crate::translate::resource;
 use crate::wire::EngineError;
+
+pub(super) use transfer::{export, import};
 
 const CREATE: &str = "create_volume";
 

@@ -145,10 +145,7 @@ impl Engine {
         let target = archive_of(id, &self.dialect.pattern_of(path));
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
         described(&answer)?;
-        Ok(Download {
-            body: answer.into_body(),
-            max_wait,
-        })
+        Ok(Download::new(answer.into_body(), max_wait))
     }
 
     /// Unpacks an archive into a directory. A directory never replaces a file, nor vice versa.
@@ -176,6 +173,10 @@ fn archive_of(id: &str, path: &str) -> Query {
 }
 
 impl Download {
+    pub(super) fn new(body: Incoming, max_wait: Duration) -> Self {
+        Self { body, max_wait }
+    }
+
     /// Returns the next bytes of the archive, or `None` at its end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {

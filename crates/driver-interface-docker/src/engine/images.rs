@@ -1,15 +1,22 @@
 //! Images.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use driver_interface_types::ByteStream;
+use driver_interface_types::{ByteStream, ImageRef};
 use http::{HeaderValue, Method, Request};
 use http_body_util::Empty;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
-use super::{Engine, filters};
+use super::{Download, Engine, filters};
+use crate::translate::image::pull_parts;
 use crate::translate::records::{ImageRecord, ImageSummaryRecord};
 use crate::wire::{EngineError, ObjectStream, Payload, Query, UploadError, answered};
+
+/// The header for an empty set of credentials: `{}` in base64.
+const NO_CREDENTIALS: &str = "e30=";
 
 impl Engine {
     pub(crate) async fn inspect_image(&self, image: &str) -> Result<ImageRecord, EngineError> {
@@ -85,10 +92,65 @@ impl Engine {
         progress(&answer.body).map_err(UploadError::Engine)
     }
 
-    /// Tags `image` with `name`.
-    pub(crate) async fn tag_image(&self, image: &str, name: &str) -> Result<(), EngineError> {
-        let target = Query::new(format!("/images/{image}/tag")).pair("repo", name);
+    /// Gives the image `image`, an id or a name, another name.
+    pub(crate) async fn tag_image(&self, image: &str, new: &ImageRef) -> Result<(), EngineError> {
+        let (name, tag) = pull_parts(new);
+        let target = Query::new(format!("/images/{image}/tag"))
+            .pair("repo", name)
+            .pair("tag", tag);
         self.wire.change(Method::POST, &target).await
+    }
+
+    /// Begins to push an image. Dropping the returned stream ends the push. `auth` is the header with the registry
+    /// credentials.
+    pub(crate) async fn push_image(
+        &self,
+        image: &ImageRef,
+        auth: Option<HeaderValue>,
+    ) -> Result<ObjectStream, EngineError> {
+        let (name, tag) = pull_parts(image);
+        let target = Query::new(format!("/images/{name}/push")).pair("tag", tag);
+        // Docker requires the header even without credentials.
+        let auth = auth.unwrap_or(HeaderValue::from_static(NO_CREDENTIALS));
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(target.as_str())
+            .header("x-registry-auth", auth)
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
+        let answer = answered(self.wire.send(request).await?).await?;
+        Ok(ObjectStream::new(answer.into_body()))
+    }
+
+    /// Packs an image into an archive. `max_wait` is the maximum time without data.
+    pub(crate) async fn save_image(&self, image: &str, max_wait: Duration) -> Result<Download, EngineError> {
+        let target = Query::new(format!("/images/{image}/get"));
+        let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
+        Ok(Download::new(answer.into_body(), max_wait))
+    }
+
+    /// Uploads a build's context, and begins to build. Dropping the returned stream cancels the build. `auth` is the
+    /// header with the registries' credentials.
+    pub(crate) async fn build_image(
+        &self,
+        target: &Query,
+        auth: Option<HeaderValue>,
+        context: ByteStream,
+    ) -> Result<ObjectStream, UploadError> {
+        let mut request = Request::builder().method(Method::POST).uri(target.as_str());
+        if let Some(auth) = auth {
+            request = request.header("x-registry-config", auth);
+        }
+        let answer = self.wire.upload_with(request, context).await?;
+        Ok(ObjectStream::new(answer.into_body()))
+    }
+
+    /// Creates an image from a container.
+    pub(crate) async fn commit(&self, target: &Query) -> Result<(), EngineError> {
+        // Podman requires a body. An empty config changes nothing.
+        let payload = Payload::json(&serde_json::Map::new())?;
+        let answer = self.wire.call(Method::POST, target, payload).await?;
+        answer.json::<IgnoredAny>().map(drop)
     }
 
     pub(crate) async fn remove_image(&self, image: &str) -> Result<(), EngineError> {
@@ -99,15 +161,17 @@ impl Engine {
     }
 }
 
-/// One report of a pull, load or import.
+/// One report of a pull, push, build, load or import.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Report {
     /// The layer that the report is about.
     pub(crate) id: Option<String>,
     pub(crate) status: Option<String>,
-    /// The text that a load reports about each image.
+    /// The text that a load reports about each image, or a part of a build's output.
     pub(crate) stream: Option<String>,
+    /// The result: of a build, an object with the image's id.
+    pub(crate) aux: Option<Value>,
     pub(crate) progress_detail: Option<ProgressDetail>,
     error: Option<String>,
     error_detail: Option<ErrorDetail>,

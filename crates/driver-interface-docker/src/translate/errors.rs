@@ -14,9 +14,10 @@ pub(crate) use cause::{Cause, cause};
 use driver_interface_errors::{
     AuthenticationError, AuthorizationError, ConfigurationError, ConnectionError, ContainerCreationError,
     ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
-    ContainerStopError, DriverError, Effect, ExecFailedError, Hint, ImageImportError, ImageNotFoundError,
-    ImagePullError, ImageRemoveError, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError,
-    UnsupportedError, VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
+    ContainerStopError, DriverError, Effect, ExecFailedError, Hint, ImageBuildError, ImageImportError,
+    ImageNotFoundError, ImagePullError, ImagePushError, ImageRemoveError, NetworkCreationError,
+    NetworkNotFoundError, NetworkRemoveError, UnsupportedError, VolumeCreationError, VolumeNotFoundError,
+    VolumeRemoveError,
 };
 
 use crate::wire::EngineError;
@@ -48,6 +49,11 @@ pub(crate) enum Operation {
     RemoveVolume,
     CreateNetwork,
     RemoveNetwork,
+    /// Building an image, except for the failures that the build itself interprets.
+    BuildImage,
+    TagImage,
+    PushImage,
+    CommitContainer,
 }
 
 impl Operation {
@@ -140,6 +146,7 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         | Operation::Exec
         | Operation::RemoveContainer
         | Operation::ReadLogs
+        | Operation::CommitContainer
             if cause == Cause::NotFound =>
         {
             ContainerNotFoundError::new(subject).into()
@@ -150,7 +157,10 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
             ContainerNotRunningError::new(subject, message).into()
         }
         Operation::Exec => exec(subject, cause, message),
-        Operation::PauseContainer | Operation::WriteFiles => {
+        Operation::TagImage if matches!(cause, Cause::NotFound | Cause::ImageMissing) => {
+            ImageNotFoundError::new(subject).into()
+        }
+        Operation::PauseContainer | Operation::WriteFiles | Operation::TagImage => {
             ConnectionError::new(format!("the engine returned an error: {message}")).into()
         }
         Operation::ReadLogs if cause == Cause::LogsUnreadable => {
@@ -171,6 +181,12 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         Operation::RemoveVolume => with_hint(VolumeRemoveError::new(subject, message).into(), cause),
         Operation::CreateNetwork => with_hint(NetworkCreationError::new(subject, message).into(), cause),
         Operation::RemoveNetwork if cause == Cause::NotFound => NetworkNotFoundError::new(subject).into(),
+        Operation::BuildImage => with_hint(ImageBuildError::new(subject, message).into(), cause),
+        Operation::PushImage => with_hint(ImagePushError::new(subject, message).into(), cause),
+        Operation::CommitContainer if cause == Cause::BadParameter => {
+            ConfigurationError::single("changes", "refused-by-engine", message).into()
+        }
+        Operation::CommitContainer => with_hint(ImageBuildError::new(subject, message).into(), cause),
         Operation::RemoveNetwork => with_hint(NetworkRemoveError::new(subject, message).into(), cause),
         Operation::Read
         | Operation::InspectContainer
@@ -216,7 +232,7 @@ fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
 }
 
 /// Adds the hint for the cause, if there is one, or marks the error as not retryable if a retry cannot help.
-fn with_hint(error: DriverError, cause: Cause) -> DriverError {
+pub(crate) fn with_hint(error: DriverError, cause: Cause) -> DriverError {
     let hint = match cause {
         Cause::NameTaken => Hint::NameTaken,
         Cause::InUse => Hint::InUse,

@@ -5,9 +5,9 @@ use driver_interface_kit::lock;
 use driver_interface_types::ByteStream;
 use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, Request};
+use http::{Method, Request, Response, request};
 use http_body_util::StreamBody;
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
 
 use super::call::{Answer, answered};
 use super::{EngineError, Query, Wire};
@@ -31,6 +31,20 @@ impl Wire {
         length: Option<u64>,
         content: ByteStream,
     ) -> Result<Answer, UploadError> {
+        let mut request = Request::builder().method(method).uri(target.as_str());
+        if let Some(length) = length {
+            request = request.header(CONTENT_LENGTH, length);
+        }
+        let answer = self.upload_with(request, content).await?;
+        Answer::whole(answer).await.map_err(UploadError::Engine)
+    }
+
+    /// Like [`upload`](Self::upload), but returns the response with its body unread.
+    pub(crate) async fn upload_with(
+        &self,
+        request: request::Builder,
+        content: ByteStream,
+    ) -> Result<Response<Incoming>, UploadError> {
         let broken = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&broken);
         // hyper only keeps the text of an error that ends the body, so the error itself is stored here.
@@ -41,14 +55,8 @@ impl Wire {
                 Err(std::io::Error::other("the content ended with an error"))
             }
         });
-        let mut request = Request::builder()
-            .method(method)
-            .uri(target.as_str())
-            .header(CONTENT_TYPE, "application/x-tar");
-        if let Some(length) = length {
-            request = request.header(CONTENT_LENGTH, length);
-        }
         let request = request
+            .header(CONTENT_TYPE, "application/x-tar")
             .body(StreamBody::new(frames))
             .map_err(|error| UploadError::Engine(EngineError::InvalidResponse(error.to_string())))?;
         let sent = match self.send(request).await {
@@ -58,8 +66,7 @@ impl Wire {
         let content_error = lock(&broken).take();
         match (sent, content_error) {
             (_, Some(error)) => Err(UploadError::Content(error)),
-            (Ok(answer), None) => Answer::whole(answer).await.map_err(UploadError::Engine),
-            (Err(failure), None) => Err(UploadError::Engine(failure)),
+            (sent, None) => sent.map_err(UploadError::Engine),
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) fn one_of_each() -> Vec<DriverError> {
         ImagePullError::new("alpine:3", "connection reset").into(),
         ImageImportError::new("alpine:3", "unexpected end of file").into(),
         ImageRemoveError::new("alpine:3", "container `web` uses it").into(),
+        ImageBuildError::new("app:1", "step 2 returned 1; its output ends with: no such file").into(),
+        ImagePushError::new("app:1", "connection reset").into(),
         ExecFailedError::new("web", "engine answered 500").into(),
     ]
 }

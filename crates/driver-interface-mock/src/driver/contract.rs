@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    AttachSession, ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
-    Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
-    VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    AttachSession, BuildOptions, BuildStream, ByteStream, Capabilities, CommitOptions, ContainerConfig,
+    ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerPath, ContainerStats,
+    CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput, ExecSession,
+    ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
+    NetworkConfig, NetworkConnectOptions, NetworkId, PauseOutcome, PullOptions, PullStream, PushOptions,
+    PushStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal, StartOutcome,
+    StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
@@ -229,5 +230,43 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
         self.stats_stream(id).await
+    }
+
+    async fn build_image(
+        &self,
+        image: &ImageRef,
+        context: TarStream,
+        options: BuildOptions,
+    ) -> Result<BuildStream> {
+        self.build(image, context, options).await
+    }
+
+    async fn tag_image(&self, image: &ImageRef, new: &ImageRef) -> Result<()> {
+        self.tag(image, new).await
+    }
+
+    async fn push_image(&self, image: &ImageRef, options: PushOptions) -> Result<PushStream> {
+        self.push_stream(image, options).await
+    }
+
+    async fn save_image(&self, image: &ImageRef) -> Result<TarStream> {
+        self.save(image).await
+    }
+
+    async fn commit_container(
+        &self,
+        id: &ContainerId,
+        image: &ImageRef,
+        options: CommitOptions,
+    ) -> Result<ImageInfo> {
+        self.commit_image(id, image, options).await
+    }
+
+    async fn export_volume(&self, id: &VolumeId) -> Result<TarStream> {
+        self.export(id).await
+    }
+
+    async fn import_volume(&self, id: &VolumeId, archive: TarStream) -> Result<()> {
+        self.import_into(id, archive).await
     }
 }

@@ -1,18 +1,20 @@
-//! Files of containers: reading and writing them, and copying them as archives.
+//! Files of containers and volumes: reading and writing them, and copying them as archives.
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{DriverError, Effect, FileSystemError, FileSystemErrorKind, Hint, Result};
+use driver_interface_errors::{
+    DriverError, Effect, FileSystemError, FileSystemErrorKind, Hint, Result, VolumeNotFoundError,
+};
 use driver_interface_types::{
-    ByteStream, ContainerId, ContainerPath, FileOwner, ReadFileOptions, TarStream, WriteFile,
+    ByteStream, ContainerId, ContainerPath, FileOwner, ReadFileOptions, TarStream, VolumeId, WriteFile,
 };
 use driver_interface_validation::validate_write_file;
 
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::fs::{Errno, FileSystem, Meta, Node, SharedFile, pack, unpack};
+use crate::fs::{Errno, FileSystem, Meta, Node, SharedFile, UnpackProblem, pack, unpack};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -118,16 +120,7 @@ impl<K: Kind> MockDriver<K> {
             let archive = all_of(archive).await?.freeze();
             let (files, _) = self.files(id)?;
             // If this fails, the files that were already unpacked are kept.
-            unpack(&files, at, &archive).map_err(|problem| {
-                let error = match problem.errno {
-                    Some(errno) => failed(&problem.path, errno),
-                    None => {
-                        let text = format!("the archive cannot be read: {}", problem.text);
-                        FileSystemError::new(problem.path, FileSystemErrorKind::InvalidData, text)
-                    }
-                };
-                error.with_effect(Effect::Unknown).into()
-            })
+            unpack(&files, at, &archive).map_err(not_unpacked)
         };
         let call = Call::new(Operation::CopyIntoContainer).on(id).summary(directory);
         self.call(call, || Ok(()), work).await
@@ -147,6 +140,32 @@ impl<K: Kind> MockDriver<K> {
         };
         let call = Call::new(Operation::CopyFromContainer).on(id).summary(path);
         self.call(call, || Ok(()), work).await
+    }
+
+    pub(super) async fn export(&self, id: &VolumeId) -> Result<TarStream> {
+        let work = async { Ok(TarStream::of_items(pack(&self.volume_files(id)?, "/", "."))) };
+        self.call(Call::new(Operation::ExportVolume).on(id), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn import_into(&self, id: &VolumeId, archive: TarStream) -> Result<()> {
+        let work = async {
+            self.volume_files(id)?;
+            let archive = all_of(archive).await?.freeze();
+            // The volume may have been removed meanwhile.
+            unpack(&self.volume_files(id)?, "/", &archive).map_err(not_unpacked)
+        };
+        self.call(Call::new(Operation::ImportVolume).on(id), || Ok(()), work)
+            .await
+    }
+
+    /// Returns the content of a volume as root sees it.
+    fn volume_files(&self, id: &VolumeId) -> Result<FileSystem> {
+        let state = self.core.engine.state();
+        let volume = state
+            .volume(self.namespace(), id.as_str())
+            .ok_or_else(|| VolumeNotFoundError::new(id.as_str()))?;
+        Ok(FileSystem::of_tree(Arc::clone(&volume.tree)))
     }
 
     /// Returns a container's files as root sees them, and the owner of files created in it.
@@ -187,6 +206,17 @@ async fn all_of(mut stream: ByteStream) -> Result<BytesMut> {
 /// Returns the error of a file operation that changed nothing.
 fn refused(path: &str, kind: FileSystemErrorKind, message: String) -> FileSystemError {
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
+}
+
+fn not_unpacked(problem: UnpackProblem) -> DriverError {
+    let error = match problem.errno {
+        Some(errno) => failed(&problem.path, errno),
+        None => {
+            let text = format!("the archive cannot be read: {}", problem.text);
+            FileSystemError::new(problem.path, FileSystemErrorKind::InvalidData, text)
+        }
+    };
+    error.with_effect(Effect::Unknown).into()
 }
 
 fn failed(path: &str, errno: Errno) -> FileSystemError {

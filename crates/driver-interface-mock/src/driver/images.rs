@@ -100,10 +100,11 @@ impl<K: Kind> MockDriver<K> {
             let Some(number) = found.map(|found| found.number) else {
                 return Err(no_such_image::<K>(image));
             };
+            let is_last_name = state.images.all().filter(|image| image.number == number).count() == 1;
             if let Some(user) = state
                 .containers
                 .values()
-                .find(|container| container.image == number)
+                .find(|container| is_last_name && container.image == number)
             {
                 let answer = Refusal::ImageInUse {
                     image: image.canonical(),
@@ -132,7 +133,7 @@ pub(super) fn no_such_image<K: Kind>(image: &ImageRef) -> DriverError {
 }
 
 /// Reads an archive stream to its end and returns its content.
-async fn collected(mut archive: TarStream) -> Result<Bytes> {
+pub(super) async fn collected(mut archive: TarStream) -> Result<Bytes> {
     let mut all = BytesMut::new();
     while let Some(piece) = archive.next().await {
         all.extend_from_slice(&piece?);

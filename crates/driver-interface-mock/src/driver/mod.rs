@@ -3,6 +3,7 @@
 mod answer;
 mod attach;
 mod attach_session;
+mod build;
 mod containers;
 mod contract;
 mod create;
@@ -14,6 +15,7 @@ mod images;
 mod log_stream;
 mod logs;
 mod plan;
+mod publish;
 mod pull;
 mod resources;
 mod stats;

@@ -129,5 +129,8 @@ pub(super) fn pull_refused<K: Kind>(image: &ImageRef, refusal: PullRefusal) -> D
             let message = format!("registry `{}` rejected the credentials", image.registry());
             AuthenticationError::new(message).into()
         }
+        PullRefusal::Unreachable => ImagePullError::new(image.as_str(), "connection refused")
+            .with_hint(Hint::RegistryUnreachable)
+            .into(),
     }
 }

@@ -14,6 +14,8 @@ const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not
 const DENIED_WORD: &str = "denied";
 /// The start of a repository component that makes a pull without credentials fail with a denial of access.
 const PRIVATE_WORD: &str = "private";
+/// The end of the name of every registry that cannot be reached.
+const UNREACHABLE: &str = ":1";
 /// The password or token that every registry rejects.
 const WRONG_SECRET: &str = "wrong";
 
@@ -23,6 +25,8 @@ pub(crate) struct Images {
     local: BTreeMap<String, Image>,
     /// The names of the images that can be pulled. If `None`, all can be pulled except those marked as nonexistent.
     registry: Option<BTreeSet<String>>,
+    /// The images that were pushed to registries, by name.
+    pushed: BTreeMap<String, Image>,
     next: u64,
 }
 
@@ -52,12 +56,14 @@ pub(crate) struct Image {
     pub(crate) root: Tree,
 }
 
-/// The reason why a registry refuses a pull.
+/// The reason why a registry refuses a pull or push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PullRefusal {
     Missing,
     Denied,
     WrongCredentials,
+    /// Only a push distinguishes this from a missing image.
+    Unreachable,
 }
 
 impl Images {
@@ -66,6 +72,7 @@ impl Images {
         let mut images = Self {
             local: BTreeMap::new(),
             registry: None,
+            pushed: BTreeMap::new(),
             next: 1,
         };
         for name in ["busybox", "alpine"] {
@@ -104,7 +111,8 @@ impl Images {
         self.keep(image);
     }
 
-    fn keep(&mut self, mut image: Image) {
+    /// Adds an image, replacing any image of its name.
+    pub(crate) fn keep(&mut self, mut image: Image) {
         image.number = self.next;
         self.next += 1;
         self.local.insert(image.reference.canonical(), image);
@@ -154,6 +162,50 @@ impl Images {
         infos
     }
 
+    /// Gives an image another name. Returns whether there is such an image.
+    pub(crate) fn tag(&mut self, reference: &ImageRef, new: &ImageRef) -> bool {
+        let Some(image) = self.get(reference).cloned() else {
+            return false;
+        };
+        let digest = Some(image.digest());
+        let tagged = Image {
+            reference: new.clone(),
+            digest,
+            ..image
+        };
+        self.local.insert(new.canonical(), tagged);
+        true
+    }
+
+    /// Returns an error if the registry would refuse a push to this name.
+    pub(crate) fn check_push(
+        &self,
+        reference: &ImageRef,
+        credentials: Option<&RegistryCredentials>,
+    ) -> Result<(), PullRefusal> {
+        if reference.registry().ends_with(UNREACHABLE) {
+            Err(PullRefusal::Unreachable)
+        } else if credentials.is_some_and(are_wrong) {
+            Err(PullRefusal::WrongCredentials)
+        } else if is_denied(reference, credentials) {
+            Err(PullRefusal::Denied)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Stores an image in its registry. Returns information about it, or `None` if the engine does not have it.
+    pub(crate) fn push(&mut self, reference: &ImageRef) -> Option<ImageInfo> {
+        let image = self.get(reference)?;
+        let digest = Some(image.digest());
+        let image = Image {
+            digest,
+            ..image.clone()
+        };
+        self.pushed.insert(reference.canonical(), image);
+        self.info(reference)
+    }
+
     pub(crate) fn remove(&mut self, reference: &ImageRef) {
         self.local.remove(&reference.canonical());
     }
@@ -171,6 +223,10 @@ impl Images {
         credentials: Option<&RegistryCredentials>,
     ) -> Result<(), PullRefusal> {
         self.check(reference, credentials)?;
+        if let Some(image) = self.pushed.get(&reference.canonical()) {
+            self.local.insert(reference.canonical(), image.clone());
+            return Ok(());
+        }
         if self.get(reference).is_none_or(|image| image.importer.is_some()) {
             self.add_stock(reference);
         }
@@ -185,6 +241,9 @@ impl Images {
     ) -> Result<(), PullRefusal> {
         if credentials.is_some_and(are_wrong) {
             return Err(PullRefusal::WrongCredentials);
+        }
+        if self.pushed.contains_key(&reference.canonical()) {
+            return Ok(());
         }
         if let Some(registry) = &self.registry {
             return if registry.contains(&reference.canonical()) {
@@ -207,11 +266,7 @@ impl Images {
             .chars()
             .next()
             .is_some_and(|first| digest.chars().all(|other| other == first));
-        let has_part = |word: &str| {
-            let mut parts = reference.repository().split('/');
-            parts.any(|part| part.starts_with(word))
-        };
-        if has_part(DENIED_WORD) || has_part(PRIVATE_WORD) && credentials.is_none() {
+        if is_denied(reference, credentials) {
             return Err(PullRefusal::Denied);
         }
         let missing = host.ends_with(".invalid")
@@ -224,6 +279,15 @@ impl Images {
             Ok(())
         }
     }
+}
+
+/// Returns whether a registry denies access to the repository with these credentials.
+fn is_denied(reference: &ImageRef, credentials: Option<&RegistryCredentials>) -> bool {
+    let has_part = |word: &str| {
+        let mut parts = reference.repository().split('/');
+        parts.any(|part| part.starts_with(word))
+    };
+    has_part(DENIED_WORD) || has_part(PRIVATE_WORD) && credentials.is_none()
 }
 
 fn are_wrong(credentials: &RegistryCredentials) -> bool {
@@ -258,7 +322,7 @@ impl Image {
     }
 
     /// Returns the digest of the image's configuration, or one derived from its name and number if there is none.
-    fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         if let Some(digest) = &self.digest {
             return digest.clone();
         }

@@ -3,6 +3,7 @@
 mod addresses;
 mod clock;
 mod containers;
+mod dockerfile;
 mod events;
 mod exec;
 mod health;
@@ -14,6 +15,7 @@ mod mounts;
 mod names;
 mod ports;
 mod run;
+mod save;
 mod state;
 mod stdin;
 
@@ -25,6 +27,7 @@ use std::time::SystemTime;
 use driver_interface_types::ImageRef;
 
 pub(crate) use clock::Clock;
+pub(crate) use dockerfile::{Instruction, Recipe, change_setting, expand, paths};
 pub(crate) use events::Position;
 pub(crate) use exec::{Exec, ExecProblem, ExecRequest};
 pub(crate) use images::{IDLE, Image, PullRefusal};
@@ -33,6 +36,7 @@ pub(crate) use load::read_images;
 pub(crate) use logs::{LogSelection, LogStore, Next};
 pub(crate) use names::{address_of, host_address};
 pub(crate) use run::StartProblem;
+pub(crate) use save::saved;
 pub(crate) use state::{Attachment, Changes, Container, Phase, Run, State, new_network, new_volume};
 pub(crate) use stdin::Stdin;
 

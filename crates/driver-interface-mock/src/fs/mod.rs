@@ -10,7 +10,7 @@ mod tree;
 
 use std::sync::Arc;
 
-pub(crate) use archive::{Entries, EntryKind, SharedFile, pack, unpack};
+pub(crate) use archive::{Entries, EntryKind, SharedFile, UnpackProblem, pack, unpack};
 pub(crate) use errno::Errno;
 pub(crate) use image_root::{open_directories, stock_root};
 pub(crate) use meta::{Access, Caller, Meta};
@@ -63,6 +63,17 @@ impl FileSystem {
             mounts: mounts.into(),
             caller,
         }
+    }
+
+    /// Returns a file system that consists of one tree, as root sees it.
+    pub(crate) fn of_tree(tree: SharedTree) -> Self {
+        let root = Mount {
+            target: "/".to_owned(),
+            tree,
+            read_only: false,
+            options: "",
+        };
+        Self::new(vec![root], Caller::ROOT)
     }
 
     /// Returns the same mounts as seen by the user `caller`.

@@ -13,12 +13,13 @@ use futures_util::FutureExt as _;
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{
-    self, Capabilities as Declared, Config, ConnectNetwork, ContainerStats, CopyFromContainer,
-    CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus,
-    ExecStream, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer,
-    ListImages, ListNetworks, ListVolumes, LoadImage, PauseContainer, Plan, PullImage, ReadFile,
-    ReadFileStream, RemoveIdleNetworks, RemoveImage, RestartContainer, StreamContainerLogs,
-    StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
+    self, BuildImage, Capabilities as Declared, CommitContainer, Config, ConnectNetwork, ContainerStats,
+    CopyFromContainer, CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached,
+    ExecStatus, ExecStream, ExportVolume, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage,
+    ImportVolume, Instance, KillContainer, ListImages, ListNetworks, ListVolumes, LoadImage, PauseContainer,
+    Plan, PullImage, PushImage, ReadFile, ReadFileStream, RemoveIdleNetworks, RemoveImage, RestartContainer,
+    SaveImage, StreamContainerLogs, StreamContainerStats, TagImage, UnpauseContainer, WaitContainer,
+    WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -244,4 +245,11 @@ only_declared! {
     "disconnect-network" DisconnectNetwork(_, _) => "network-connect";
     "remove-idle-networks" RemoveIdleNetworks() => "network-cleanup";
     "plan" Plan(_) => "plan";
+    "build-image" BuildImage(_, _, _) => "image-build";
+    "tag-image" TagImage(_, _) => "image-tag";
+    "push-image" PushImage(_, _) => "image-push";
+    "save-image" SaveImage(_) => "image-save";
+    "commit-container" CommitContainer(_, _, _) => "container-commit";
+    "export-volume" ExportVolume(_) => "volume-export";
+    "import-volume" ImportVolume(_, _) => "volume-export";
 }

@@ -19,8 +19,8 @@ use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{
     CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, Exec, ExecDetached,
-    GetContainerLogs, KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer,
-    StopContainer, StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
+    GetContainerLogs, ImportVolume, KillContainer, PauseContainer, PullImage, PushImage, RestartContainer,
+    StartContainer, StopContainer, StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -127,10 +127,20 @@ pub(super) const FAULTS: &[Fault] = &[
                 let pull = inside.driver.pull_image(image, options);
                 async move { serialized(&inside.memory, &lock, pull).await }.boxed()
             }),
+            PushImage(|inside, image, options| {
+                let lock = format!("push of {image}");
+                let push = inside.driver.push_image(image, options);
+                async move { serialized(&inside.memory, &lock, push).await }.boxed()
+            }),
+            ImportVolume(|inside, id, archive| {
+                let lock = format!("import into {id}");
+                let import = inside.driver.import_volume(id, archive);
+                async move { serialized(&inside.memory, &lock, import).await }.boxed()
+            }),
         ],
         &[
             "cancellation/start", "cancellation/pause", "cancellation/copy", "cancellation/write-file",
-            "cancellation/pull",
+            "cancellation/pull", "cancellation/push", "cancellation/volume-transfer",
         ],
     ),
     Fault::new(

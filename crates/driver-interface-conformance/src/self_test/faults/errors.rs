@@ -10,19 +10,21 @@ use driver_interface_errors::{
 use driver_interface_types::{
     ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerDriverExt as _,
     ContainerFilter, ContainerId, ContainerInstance, ContainerStats, DriverError, ExecConfig, ExecId,
-    ExecOutcome, ExecOutput, ExecSession, ExitInfo, LogStream, NetworkMode, PauseOutcome, RemoveOptions,
-    RestartOutcome, Result, StartOutcome, StatsStream, StopOptions, StopOutcome, UnpauseOutcome,
+    ExecOutcome, ExecOutput, ExecSession, ExitInfo, ImageInfo, LogStream, NetworkMode, PauseOutcome,
+    PushStream, RemoveOptions, RestartOutcome, Result, StartOutcome, StatsStream, StopOptions, StopOutcome,
+    UnpauseOutcome,
 };
 use futures_util::{FutureExt as _, stream};
 
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{
-    ConnectNetwork, ContainerStats as Stats, CopyFromContainer, CopyIntoContainer, CreateContainer,
-    DisconnectNetwork, Error, Exec, ExecDetached, ExecStatus, ExecStream, GetContainer, GetContainerLogs,
-    GetNetwork, GetVolume, IsContainerHealthy, KillContainer, PauseContainer, ReadFile, ReadFileStream,
-    RemoveContainer, RemoveImage, RemoveNetwork, RemoveVolume, RestartContainer, StartContainer,
-    StopContainer, StreamContainerLogs, StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
+    CommitContainer, ConnectNetwork, ContainerStats as Stats, CopyFromContainer, CopyIntoContainer,
+    CreateContainer, DisconnectNetwork, Error, Exec, ExecDetached, ExecStatus, ExecStream, ExportVolume,
+    GetContainer, GetContainerLogs, GetNetwork, GetVolume, ImportVolume, IsContainerHealthy, KillContainer,
+    PauseContainer, PushImage, ReadFile, ReadFileStream, RemoveContainer, RemoveImage, RemoveNetwork,
+    RemoveVolume, RestartContainer, SaveImage, StartContainer, StopContainer, StreamContainerLogs,
+    StreamContainerStats, TagImage, UnpauseContainer, WaitContainer, WriteFile,
 };
 
 macro_rules! swallowed {
@@ -79,6 +81,12 @@ swallowed! {
     "write-file": WriteFile write_file(id, path, file) => ();
     "container-stats": Stats container_stats(id) => ContainerStats::new(SystemTime::now());
     "stream-container-stats": StreamContainerStats stream_container_stats(id) => StatsStream::new(stream::empty());
+    "tag-image": TagImage tag_image(image, new) => ();
+    "push-image": PushImage push_image(image, options) => PushStream::of_items([]);
+    "save-image": SaveImage save_image(image) => ByteStream::from(Bytes::new());
+    "commit-container": CommitContainer commit_container(id, image, options) => ImageInfo::new("sha256:0", 0);
+    "export-volume": ExportVolume export_volume(id) => ByteStream::from(Bytes::new());
+    "import-volume": ImportVolume import_volume(id, archive) => ();
     "connect-network": ConnectNetwork connect_network(network, container, options) => ();
     "disconnect-network": DisconnectNetwork disconnect_network(network, container) => ();
 }

@@ -30,6 +30,7 @@ mod signals;
 mod stats;
 mod streams;
 mod times;
+mod transfers;
 mod value_calls;
 mod values;
 mod volume_owners;
@@ -57,6 +58,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         log_streams::FAULTS,
         files::FAULTS,
         images::FAULTS,
+        transfers::FAULTS,
         stats::FAULTS,
         events::FAULTS,
         dropped::FAULTS,

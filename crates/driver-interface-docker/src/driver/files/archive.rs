@@ -109,16 +109,8 @@ impl Inner {
             return Err(unread(request.path, Kind::NotFound, "no such file or directory").into());
         }
         let download = self.download(request, &location.path).await?;
-        let archive = stream::try_unfold(download, |mut download| async move {
-            let data = download.next().await.map_err(cut)?;
-            Ok(data.map(|data| (data, download)))
-        });
         let name = last_part(&location.path).to_owned();
-        Ok(complete(
-            ByteStream::new(archive),
-            name,
-            renamer(path, &location.path),
-        ))
+        Ok(complete(pieces(download), name, renamer(path, &location.path)))
     }
 
     pub(in crate::driver) async fn download(&self, request: FileRequest<'_>, path: &str) -> Result<Download> {
@@ -142,8 +134,17 @@ fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     Some(Renamer::new(led_to, required))
 }
 
-/// Returns the archive, renamed by `renamer`. Reading it fails if it is truncated or has entries outside `name`.
-fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
+/// Returns the content of a download.
+pub(in crate::driver) fn pieces(download: Download) -> ByteStream {
+    ByteStream::new(stream::try_unfold(download, |mut download| async move {
+        let data = download.next().await.map_err(cut)?;
+        Ok(data.map(|data| (data, download)))
+    }))
+}
+
+/// Returns the archive, renamed by `renamer`. Reading it fails if it is truncated or has entries outside `name`, unless
+/// that is empty.
+pub(in crate::driver) fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
         start,
@@ -185,7 +186,7 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
 
 /// Returns the same archive, ending with an error if it is corrupt, truncated or has entry names that lead out of the
 /// directory. The engine itself only keeps entries within the container.
-fn checked(directory: String, archive: TarStream) -> TarStream {
+pub(in crate::driver) fn checked(directory: String, archive: TarStream) -> TarStream {
     let start = (archive, TarReader::default(), directory);
     TarStream::new(stream::try_unfold(
         start,

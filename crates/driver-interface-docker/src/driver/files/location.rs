@@ -149,15 +149,26 @@ impl Inner {
         if let Err(gone) = self.container(&request.record.id).await {
             return gone;
         }
+        self.file_error(request.container, request.path, refusal, writes)
+    }
+
+    /// Returns the error for a file operation on `path` in `subject` that the engine refused.
+    pub(in crate::driver) fn file_error(
+        &self,
+        subject: &str,
+        path: &str,
+        refusal: Refusal,
+        writes: bool,
+    ) -> DriverError {
         let Some(kind) = file_error::kind(&refusal) else {
             let operation = if writes {
                 Operation::WriteFiles
             } else {
                 Operation::Read
             };
-            return self.error(operation, request.container, EngineError::Refused(refusal));
+            return self.error(operation, subject, EngineError::Refused(refusal));
         };
-        let error = FileSystemError::new(request.path, kind, refusal.message.as_str());
+        let error = FileSystemError::new(path, kind, refusal.message.as_str());
         let error = match kind {
             Kind::StorageFull => error.with_hint(Hint::NoSpaceLeft),
             _ => error,

@@ -77,7 +77,7 @@ impl Inner {
             && self.engine.remove_image(&name).await.is_ok()
             && let Some(before) = before
         {
-            let _ = self.engine.tag_image(&before.id, &name).await;
+            let _ = self.engine.tag_image(&before.id, image).await;
         }
     }
 
@@ -89,8 +89,8 @@ impl Inner {
         }
     }
 
-    /// Removes the image `id` if a later import took its name, and no container uses it.
-    async fn remove_nameless(&self, id: &str) {
+    /// Removes the image `id` if a later image took its name, and no container uses it.
+    pub(super) async fn remove_nameless(&self, id: &str) {
         let now = self.engine.inspect_image(id).await;
         if now.is_ok_and(|now| now.repo_tags.is_empty()) {
             let _ = self.engine.remove_image(id).await;
@@ -106,7 +106,8 @@ impl Inner {
         removed.map_err(|failure| self.error(Operation::RemoveImage, image.as_str(), failure))
     }
 
-    fn has_imported(&self, image: &ImageRecord) -> bool {
+    /// Returns whether this namespace imported, built or committed the image.
+    pub(super) fn has_imported(&self, image: &ImageRecord) -> bool {
         let created_by = image.config.labels.get(IMPORTED_BY);
         created_by.is_some_and(|created_by| created_by == self.ownership.namespace().as_str())
     }

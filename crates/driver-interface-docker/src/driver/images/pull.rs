@@ -2,23 +2,18 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
 use driver_interface_errors::{
     AuthenticationError, DriverError, Effect, Hint, ImageImportError, ImagePullError, Result, TimeoutError,
 };
 use driver_interface_types::{
-    ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream,
-    RegistryCredentials, TarStream,
+    ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream, TarStream,
 };
 use driver_interface_validation::validate_pull_options;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::HeaderValue;
-use serde_json::json;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::credentials;
+use super::access::Access;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::Report;
@@ -42,13 +37,6 @@ struct Pull {
     done: bool,
 }
 
-/// How a pull accesses the registry.
-struct Access {
-    authorised: bool,
-    /// Which credentials the pull used, or why it used none.
-    used: String,
-}
-
 impl Inner {
     /// Pulls an image in order to create a container.
     pub(in crate::driver) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
@@ -60,10 +48,10 @@ impl Inner {
             }
             _ => self.error(Operation::PullImage, image.as_str(), failure),
         };
-        let begun = self.unless_stalled(self.engine.pull_image(&name, &version, platform, auth));
+        let begun = self.unless_stalled(PULL, self.engine.pull_image(&name, &version, platform, auth));
         let mut reports = begun.await?.map_err(failed)?;
         while let Some(report) = self
-            .unless_stalled(reports.next::<Report>())
+            .unless_stalled(PULL, reports.next::<Report>())
             .await?
             .map_err(failed)?
         {
@@ -85,7 +73,7 @@ impl Inner {
         let begin = self.begin_pull(image, options, until, deadline);
         let pull = match timeout_at(until, begin).await {
             Ok(began) => began.map_err(|error| located(error, PULL))?,
-            Err(_) => return Err(located(late(deadline), PULL)),
+            Err(_) => return Err(located(late(PULL, deadline), PULL)),
         };
         Ok(PullStream::new(stream::try_unfold(pull, |mut pull| async move {
             let step = pull.next().await.map_err(|error| located(error, PULL))?;
@@ -93,13 +81,18 @@ impl Inner {
         })))
     }
 
-    /// Waits for `progress`, the next step of a pull: no longer than the stall deadline if the engine reports progress.
-    async fn unless_stalled<T>(&self, progress: impl Future<Output = T>) -> Result<T> {
+    /// Waits for `progress`, the next step of a pull or push: no longer than the stall deadline if the engine reports
+    /// progress.
+    pub(super) async fn unless_stalled<T>(
+        &self,
+        operation: &str,
+        progress: impl Future<Output = T>,
+    ) -> Result<T> {
         if !self.engine.dialect().reports_pull_progress {
             return Ok(progress.await);
         }
         let stall = self.deadlines.pull_stall;
-        timeout(stall, progress).await.map_err(|_| late(stall))
+        timeout(stall, progress).await.map_err(|_| late(operation, stall))
     }
 
     async fn begin_pull(
@@ -112,7 +105,7 @@ impl Inner {
         let (auth, access) = self.auth(image, options.credentials.as_ref()).await?;
         let (name, version) = pull_parts(image);
         let platform = options.platform.as_deref();
-        let begun = self.unless_stalled(self.engine.pull_image(&name, &version, platform, auth));
+        let begun = self.unless_stalled(PULL, self.engine.pull_image(&name, &version, platform, auth));
         let reports = begun
             .await?
             .map_err(|failure| self.not_pulled(image, &access, failure))?;
@@ -125,58 +118,6 @@ impl Inner {
             deadline,
             done: false,
         })
-    }
-
-    /// Returns the header with the registry credentials, or `None` without any: uses those in `given`, or else those
-    /// stored by `docker login`. Also returns how the pull accesses the registry.
-    async fn auth(
-        &self,
-        image: &ImageRef,
-        given: Option<&RegistryCredentials>,
-    ) -> Result<(Option<HeaderValue>, Access)> {
-        let (found, used) = match (given, &self.credentials) {
-            (Some(given), _) => (
-                Some(given.clone()),
-                "the credentials given to the pull".to_owned(),
-            ),
-            (None, Some(file)) => {
-                let found = credentials::of_registry(file, image.registry()).await;
-                (found.credentials, found.origin)
-            }
-            (None, None) => (
-                None,
-                "no credentials: none were given, and the driver reads no file".to_owned(),
-            ),
-        };
-        let access = Access {
-            authorised: found.is_some(),
-            used,
-        };
-        let Some(credentials) = found else {
-            return Ok((None, access));
-        };
-        let server = match image.registry() {
-            "docker.io" => "https://index.docker.io/v1/",
-            other => other,
-        };
-        let fields = match &credentials {
-            RegistryCredentials::Password { username, password } => {
-                json!({"username": username, "password": password, "serveraddress": server})
-            }
-            RegistryCredentials::IdentityToken(token) => {
-                json!({"identitytoken": token, "serveraddress": server})
-            }
-            _ => {
-                return Err(
-                    AuthenticationError::new("the driver does not support credentials of this kind").into(),
-                );
-            }
-        };
-        let header = HeaderValue::from_str(&URL_SAFE.encode(fields.to_string()));
-        let mut header =
-            header.map_err(|_| AuthenticationError::new("the credentials cannot be sent to the engine"))?;
-        header.set_sensitive(true);
-        Ok((Some(header), access))
     }
 
     /// Returns the error for a failed pull. Like a registry's response, the error does not distinguish between an
@@ -276,26 +217,25 @@ impl Pull {
         }
         match timeout_at(self.until, self.step()).await {
             Ok(step) => step.map(Some),
-            Err(_) => Err(late(self.deadline)),
+            Err(_) => Err(late(PULL, self.deadline)),
         }
     }
 
     async fn step(&mut self) -> Result<PullProgress> {
         loop {
-            let report = self.driver.unless_stalled(self.reports.next::<Report>()).await?;
+            let report = self
+                .driver
+                .unless_stalled(PULL, self.reports.next::<Report>())
+                .await?;
             let report = report.map_err(|failure| self.refused(failure))?;
             let Some(report) = report else {
                 return self.finished().await;
             };
-            let detail = report.progress_detail.clone().unwrap_or_default();
-            let layer = report.id.clone().zip(report.status.clone());
+            let layer = layer_progress(&report);
             if let Some(message) = report.failure() {
                 return Err(self.refused(EngineError::refused(200, message)));
             }
-            if let Some((layer, status)) = layer {
-                let mut progress = LayerProgress::new(layer, status);
-                progress.current_bytes = detail.current;
-                progress.total_bytes = detail.total;
+            if let Some(progress) = layer {
                 return Ok(PullProgress::Layer(progress));
             }
         }
@@ -322,6 +262,16 @@ impl Pull {
     }
 }
 
-fn late(deadline: Duration) -> DriverError {
-    TimeoutError::new(PULL, deadline).into()
+/// Returns the progress of a layer that a report contains, if any.
+pub(super) fn layer_progress(report: &Report) -> Option<LayerProgress> {
+    let detail = report.progress_detail.clone().unwrap_or_default();
+    let mut progress = LayerProgress::new(report.id.clone()?, report.status.clone()?);
+    progress.current_bytes = detail.current;
+    progress.total_bytes = detail.total;
+    Some(progress)
+}
+
+/// Returns the error for an operation that exceeded its deadline.
+pub(super) fn late(operation: &str, deadline: Duration) -> DriverError {
+    TimeoutError::new(operation, deadline).into()
 }

@@ -1,4 +1,4 @@
-//! Setting the owner of a volume on an engine that has no option for it.
+//! Helper containers of volumes, and setting the owner of a volume on an engine that has no option for it.
 //!
 //! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted there. The
 //! driver imports a helper image with just that directory, creates a helper container from it without starting it, and
@@ -29,8 +29,9 @@ use crate::translate::tar::{self, Rights};
 use crate::wire::{EngineError, Refusal, UploadError};
 
 /// The directory in the helper image at which the volume is mounted.
-const DIRECTORY: &str = "/volume";
-const MODE: u32 = 0o755;
+pub(super) const DIRECTORY: &str = "/volume";
+/// The mode of a volume's directory.
+pub(super) const MODE: u32 = 0o755;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -38,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const AMBIGUOUS: &str = "more than one result for volume name";
 
 /// The maximum number of attempts if another program removes a helper, as `docker image prune` does.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 
 impl Inner {
     /// Sets the owner of a new volume. Returns the volume, and the owner that its directory has afterwards.
@@ -88,19 +89,37 @@ impl Inner {
         operation: &str,
         owner: VolumeOwner,
     ) -> Result<Option<VolumeOwner>, EngineError> {
+        let id = self.create_helper(volume, operation, Some(owner)).await?;
+        self.engine.owner_of_path(&id, DIRECTORY).await
+    }
+
+    /// Creates a helper container with the volume mounted at [`DIRECTORY`], and returns its id. If the volume is empty
+    /// and the engine supports that, it gets the owner `owner`.
+    pub(super) async fn create_helper(
+        &self,
+        volume: &str,
+        operation: &str,
+        owner: Option<VolumeOwner>,
+    ) -> Result<String, EngineError> {
         let labels = labels::helper(&self.ownership, volume, operation);
         let changes: Vec<String> = labels
             .iter()
             .map(|(key, value)| format!("LABEL {key}={value}"))
             .collect();
         self.engine
-            .import_image(None, &changes, root_with_directory(operation, owner).into())
+            .import_image(
+                None,
+                &changes,
+                root_with_directory(operation, owner.unwrap_or(VolumeOwner::ROOT)).into(),
+            )
             .await
             .map_err(|error| match error {
                 UploadError::Engine(failure) => failure,
                 UploadError::Content(error) => EngineError::InvalidResponse(error.to_string()),
             })?;
-        let listed = self.engine.list_labelled_images(&filters(&labels)).await?;
+        // Podman finds no image if several labels are given.
+        let label = format!("{}={operation}", label::OPERATION);
+        let listed = self.engine.list_labelled_images(&[label]).await?;
         let Some(image) = listed.into_iter().next() else {
             return Err(EngineError::refused(404, "no helper image found".to_owned()));
         };
@@ -121,6 +140,8 @@ impl Inner {
                     typ: Some(EngineMountType::VOLUME),
                     volume_options: Some(MountVolumeOptions {
                         labels: Some(to_map(leftover)),
+                        // Copies neither the image's files nor the owner.
+                        no_copy: Some(owner.is_none()),
                         ..MountVolumeOptions::default()
                     }),
                     ..Mount::default()
@@ -129,9 +150,8 @@ impl Inner {
             }),
             ..ContainerCreateBody::default()
         };
-        let name = format!("{}-owner-{operation}", self.ownership.namespace().name_prefix());
-        let id = self.engine.create_container(&name, None, &body).await?;
-        self.engine.owner_of_path(&id, DIRECTORY).await
+        let name = format!("{}-volume-{operation}", self.ownership.namespace().name_prefix());
+        self.engine.create_container(&name, None, &body).await
     }
 
     /// Removes a volume and its helpers, whichever process created them.
@@ -201,7 +221,7 @@ impl Inner {
             .await
     }
 
-    async fn remove_helpers_of(&self, operation: &str) -> Result<bool, EngineError> {
+    pub(super) async fn remove_helpers_of(&self, operation: &str) -> Result<bool, EngineError> {
         let helpers = self.helpers().await?;
         self.remove_helpers_if(helpers, |helper| helper.operation == operation)
             .await
@@ -224,9 +244,6 @@ impl Inner {
 
     /// Returns the helpers of this namespace, containers before images.
     async fn helpers(&self) -> Result<Vec<Helper>, EngineError> {
-        if self.engine.dialect().takes_volume_owner {
-            return Ok(Vec::new());
-        }
         let filters = [format!("{HELPER_OF}={}", self.ownership.namespace())];
         let containers = self.engine.list_containers(&filters, 0).await?;
         let images = self.engine.list_labelled_images(&filters).await?;
@@ -303,15 +320,8 @@ fn users(message: &str) -> impl Iterator<Item = &str> {
         .filter(|word| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
-fn helper_operation(operation: &str) -> String {
+pub(super) fn helper_operation(operation: &str) -> String {
     format!("{operation}-helper")
-}
-
-fn filters(labels: &Labels) -> Vec<String> {
-    labels
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect()
 }
 
 /// Returns an archive with the directory of the helper image, and with a second directory that makes the image's layer

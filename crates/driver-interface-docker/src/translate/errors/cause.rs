@@ -66,7 +66,7 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
             .flatten()
     };
     let found = match operation {
-        Operation::PullImage => pull(status, message.text()),
+        Operation::PullImage | Operation::PushImage => pull(status, message.text()),
         // Docker sends no logs of a container that is being removed.
         Operation::ReadLogs if status == 409 => Some(RemovalUnderWay),
         Operation::InspectImage => by_message().map(|_| NotFound),
@@ -96,6 +96,8 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
             | Operation::WriteFiles
             | Operation::CreateContainer
             | Operation::PullImage
+            | Operation::PushImage
+            | Operation::BuildImage
             | Operation::ImportImage,
             _,
         ) => None,
@@ -110,7 +112,7 @@ fn is_refused_input(status: u16, message: &Message) -> bool {
     status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }
 
-/// Determines the cause of a failed pull. A registry's message may occur anywhere in the text, and engines join the
+/// Determines the cause of a failed pull or push. A registry's message may occur anywhere in the text, and engines join the
 /// messages of several registries and mirrors. The only text from the user is the image's reference, which contains
 /// no spaces. Phrases with spaces are therefore the registry's. A single word only counts if it is a whole part
 /// between colons.

@@ -28,6 +28,11 @@ const CREATE: &[Phrase] = &[
 ];
 
 #[rustfmt::skip]
+const COMMIT: &[Phrase] = &[
+    begins("commitfailure: invalid change ", BadParameter),
+];
+
+#[rustfmt::skip]
 const NETWORK: &[Phrase] = &[
     between("network ", " not found", NetworkMissing),
     between("could not find a network matching network mode ", " not found", NetworkMissing),
@@ -185,7 +190,9 @@ pub(super) fn phrases(operation: Operation) -> &'static [&'static [Phrase]] {
         | Operation::WriteFiles
         | Operation::PullImage
         | Operation::ImportImage
-        | Operation::InspectVolume => &[],
+        | Operation::InspectVolume
+        | Operation::BuildImage
+        | Operation::PushImage => &[],
         Operation::InspectContainer => &[CONTAINER],
         Operation::ReadLogs => &[CONTAINER, LOGS],
         Operation::CreateContainer => &[IMAGE, CREATE, NETWORK],
@@ -194,6 +201,8 @@ pub(super) fn phrases(operation: Operation) -> &'static [&'static [Phrase]] {
         Operation::Exec => &[EXEC, USER, CONTAINER],
         Operation::RemoveContainer => &[REMOVE, CONTAINER],
         Operation::InspectImage => &[IMAGE],
+        Operation::TagImage => &[IMAGE],
+        Operation::CommitContainer => &[COMMIT, CONTAINER],
         Operation::RemoveImage => &[REMOVE_IMAGE],
         Operation::CreateVolume | Operation::CreateNetwork => &[CREATE_RESOURCE],
         Operation::RemoveVolume | Operation::RemoveNetwork => &[REMOVE_RESOURCE],
@@ -205,7 +214,7 @@ pub(super) fn all_phrases() -> impl Iterator<Item = &'static Phrase> {
     use Operation::*;
     let operations = [
         InspectContainer, CreateContainer, StartContainer, StopContainer, Exec, RemoveContainer,
-        InspectImage, RemoveImage, CreateNetwork, RemoveNetwork,
+        InspectImage, RemoveImage, CreateNetwork, RemoveNetwork, CommitContainer,
     ];
     let tables = operations.into_iter().flat_map(phrases).copied();
     tables.chain([RUNTIME, ANYWHERE]).flatten()

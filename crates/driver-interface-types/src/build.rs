@@ -1,0 +1,277 @@
+//! Building and committing images.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "schema")]
+use crate::rules::{self, Verdict, codes, many, one, refuse};
+use crate::{ImageInfo, LayerProgress, RegistryCredentials};
+
+/// The options of [`build_image`](crate::ContainerDriver::build_image).
+///
+/// ```
+/// use driver_interface_mock::MockDockerDriver;
+/// use driver_interface_types::{BuildOptions, Bytes, ContainerDriver, ImageRef};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> driver_interface_types::Result<()> {
+/// let driver = MockDockerDriver::new();
+/// let options = BuildOptions::from_dockerfile("FROM busybox\nARG LEVEL\nENV LEVEL=$LEVEL\nCMD [\"env\"]\n")
+///     .arg("LEVEL", "debug")
+///     .label("team", "core");
+/// let image: ImageRef = "localhost/tool:1".parse()?;
+/// let built = driver.build_image(&image, Bytes::new().into(), options).await?.finish().await?;
+/// assert_eq!(built.command, ["env"]);
+/// assert_eq!(built.labels["team"], "core");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default, derive_more::Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(garde::Validate),
+    garde(context(rules::RuleContext))
+)]
+#[non_exhaustive]
+pub struct BuildOptions {
+    /// The Dockerfile: a file of the context, or a text.
+    #[cfg_attr(feature = "schema", garde(custom(one(dockerfile_source))))]
+    pub dockerfile: Dockerfile,
+    /// The values of the Dockerfile's `ARG` instructions. `Debug` shows only their names. Do not pass secrets: engines
+    /// record the values in the image's history.
+    #[debug("{:?}", args.keys())]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::env))))]
+    pub args: BTreeMap<String, String>,
+    /// Labels of the image, in addition to those that the Dockerfile sets.
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))))]
+    pub labels: BTreeMap<String, String>,
+    /// The stage of the Dockerfile to build; if unset, the last one.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(stage_name)))))]
+    pub target: Option<String>,
+    /// The platform to build for, such as `linux/arm64`; if unset, the engine's own.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
+    pub platform: Option<String>,
+    /// Whether to run every step, even if the engine has its result from an earlier build.
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub no_cache: bool,
+    /// Whether to pull the base images even if the engine has them.
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub pull: bool,
+    /// The credentials for the registries of base images, by registry host, such as `ghcr.io`. They are sent to the
+    /// engine for this build only. For other registries, the driver uses its own configuration as for a
+    /// [pull](crate::PullOptions::credentials).
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub credentials: BTreeMap<String, RegistryCredentials>,
+}
+
+/// The Dockerfile of a build.
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dockerfile {
+    /// The path of a file in the context, relative to its root.
+    Path(String),
+    /// The text of the Dockerfile. It is added to the context under the name [`Self::NAME`].
+    Text(#[debug("{} bytes", _0.len())] String),
+}
+
+impl Dockerfile {
+    /// The name in the context of a Dockerfile that is given as text. To keep it out of images that copy the whole
+    /// context, list it in the context's `.dockerignore`.
+    pub const NAME: &'static str = ".driver-interface.dockerfile";
+}
+
+impl Default for Dockerfile {
+    /// The file `Dockerfile` in the root of the context.
+    fn default() -> Self {
+        Self::Path("Dockerfile".to_owned())
+    }
+}
+
+impl BuildOptions {
+    /// Creates options for a Dockerfile that is given as text. The context may be empty.
+    pub fn from_dockerfile(text: impl Into<String>) -> Self {
+        Self {
+            dockerfile: Dockerfile::Text(text.into()),
+            ..Self::default()
+        }
+    }
+
+    crate::setters! {
+        /// Sets the path of the Dockerfile in the context.
+        dockerfile_path(self, path: impl Into<String>) { self.dockerfile = Dockerfile::Path(path.into()); }
+        /// Sets the value of a build argument.
+        arg(self, name: impl Into<String>, value: impl Into<String>) {
+            self.args.insert(name.into(), value.into());
+        }
+        /// Sets a label of the image.
+        label(self, key: impl Into<String>, value: impl Into<String>) {
+            self.labels.insert(key.into(), value.into());
+        }
+        /// Sets the stage to build.
+        target(self, stage: impl Into<String>) { self.target = Some(stage.into()); }
+        /// Sets the platform to build for.
+        platform(self, platform: impl Into<String>) { self.platform = Some(platform.into()); }
+        /// Sets whether to run every step again.
+        no_cache(self, yes: bool) { self.no_cache = yes; }
+        /// Sets whether to pull the base images even if the engine has them.
+        pull(self, yes: bool) { self.pull = yes; }
+        /// Sets the credentials for a registry.
+        credentials(self, registry: impl Into<String>, credentials: RegistryCredentials) {
+            self.credentials.insert(registry.into(), credentials);
+        }
+    }
+}
+
+/// A report of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum BuildProgress {
+    /// A line of the build's output, without the line break: of the engine, or of a command that the build ran.
+    Output(String),
+    /// The progress of one layer of a base image that is being pulled.
+    Layer(LayerProgress),
+    /// The image is ready. No item follows.
+    Done(ImageInfo),
+}
+
+/// The options of [`commit_container`](crate::ContainerDriver::commit_container).
+///
+/// ```
+/// use driver_interface_types::CommitOptions;
+///
+/// let options = CommitOptions::default()
+///     .message("installed curl")
+///     .change("CMD [\"curl\", \"--version\"]")
+///     .change("LABEL team=core");
+/// assert!(options.pause);
+/// ```
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct CommitOptions {
+    /// The message to record in the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(text_line)))))]
+    pub message: Option<String>,
+    /// The author to record in the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(text_line)))))]
+    pub author: Option<String>,
+    /// Whether to pause a running container during the commit, so that its files do not change meanwhile.
+    #[cfg_attr(feature = "schema", garde(skip))]
+    pub pause: bool,
+    /// Dockerfile instructions that change the image's settings: `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `USER`,
+    /// `VOLUME`, `WORKDIR`. `Debug` shows only their number, because values of `ENV` may be secret.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[debug("{} instructions", changes.len())]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(setting_change)))))]
+    pub changes: Vec<String>,
+}
+
+impl Default for CommitOptions {
+    fn default() -> Self {
+        Self {
+            message: None,
+            author: None,
+            pause: true,
+            changes: Vec::new(),
+        }
+    }
+}
+
+impl CommitOptions {
+    crate::setters! {
+        /// Sets the message to record in the image.
+        message(self, message: impl Into<String>) { self.message = Some(message.into()); }
+        /// Sets the author to record in the image.
+        author(self, author: impl Into<String>) { self.author = Some(author.into()); }
+        /// Sets whether to pause a running container during the commit.
+        pause(self, yes: bool) { self.pause = yes; }
+        /// Adds a Dockerfile instruction that changes the image's settings.
+        change(self, instruction: impl Into<String>) { self.changes.push(instruction.into()); }
+    }
+}
+
+/// The maximum length of a Dockerfile given as text, in bytes.
+#[cfg(feature = "schema")]
+const MAX_DOCKERFILE: usize = 1024 * 1024;
+/// The maximum length of a path, a message and an instruction, in bytes.
+#[cfg(feature = "schema")]
+const MAX_TEXT: usize = 4096;
+/// The instructions that a commit accepts. The engines also accept some that change how the image is used elsewhere.
+#[cfg(feature = "schema")]
+const INSTRUCTIONS: [&str; 8] = [
+    "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "USER", "VOLUME", "WORKDIR",
+];
+
+#[cfg(feature = "schema")]
+fn dockerfile_source(dockerfile: &Dockerfile) -> Verdict {
+    match dockerfile {
+        Dockerfile::Text(text) if text.trim().is_empty() => refuse(codes::EMPTY, "must not be empty"),
+        Dockerfile::Text(text) if text.len() > MAX_DOCKERFILE => refuse(
+            codes::TOO_LONG,
+            format!("must be at most {MAX_DOCKERFILE} bytes long, has {}", text.len()),
+        ),
+        Dockerfile::Text(_) => Ok(()),
+        Dockerfile::Path(path) => {
+            text_line(path)?;
+            let leads_out = path.starts_with('/') || path.split('/').any(|part| part == "..");
+            if path.is_empty() {
+                refuse(codes::EMPTY, "must not be empty")
+            } else if leads_out {
+                refuse(
+                    codes::NOT_NORMALISED,
+                    "must be a path relative to the context, without `..`",
+                )
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+fn stage_name(text: &str) -> Verdict {
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || text.len() > MAX_TEXT || !text.chars().all(valid) {
+        let message = "must be the name or the number of a stage: letters, digits, `-`, `_` and `.`";
+        return refuse(codes::INVALID_NAME, message);
+    }
+    Ok(())
+}
+
+/// Checks a text of one line.
+#[cfg(feature = "schema")]
+fn text_line(text: &str) -> Verdict {
+    if text.contains(char::is_control) {
+        return refuse(codes::INVALID_CHARACTER, "must not contain control characters");
+    }
+    if text.len() > MAX_TEXT {
+        let message = format!("must be at most {MAX_TEXT} bytes long, has {}", text.len());
+        return refuse(codes::TOO_LONG, message);
+    }
+    Ok(())
+}
+
+#[cfg(feature = "schema")]
+fn setting_change(text: &str) -> Verdict {
+    text_line(text)?;
+    let name = text.split_whitespace().next().unwrap_or_default();
+    if INSTRUCTIONS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return if text.to_ascii_lowercase().contains(crate::label::RESERVED_PREFIX) {
+            refuse(
+                codes::RESERVED,
+                "must not set a label that is reserved for drivers",
+            )
+        } else {
+            Ok(())
+        };
+    }
+    let message = format!("must begin with one of `{}`", INSTRUCTIONS.join("`, `"));
+    refuse(codes::INVALID_NAME, message)
+}
