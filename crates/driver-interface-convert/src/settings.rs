@@ -22,8 +22,8 @@ pub(crate) use mounts::MountSettings;
 use crate::{ConvertOptions, NotCarriedOver, text};
 
 /// The maximum memory limit and process limit of a config, used for "no limit".
-const MAX_MEMORY: u64 = 1 << 30;
-const MAX_PIDS: u64 = 4_194_304;
+pub(crate) const MAX_MEMORY: u64 = 1 << 30;
+pub(crate) const MAX_PIDS: u64 = 4_194_304;
 
 /// The settings read so far. Each method applies one setting of the input in Docker's text form. Invalid values are
 /// collected, so that all are reported together.

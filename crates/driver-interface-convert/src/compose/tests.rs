@@ -70,7 +70,7 @@ fn keys_set_fields() {
         (
             "deploy: { resources: { reservations: { devices: [{ driver: nvidia, count: 1, capabilities: [gpu] }] } } }",
             "/gpus",
-            json!({"count": 1, "deviceIds": [], "driver": "nvidia"}),
+            json!({"count": 1, "driver": "nvidia"}),
         ),
         (
             "deploy: { restart_policy: { condition: on-failure, max_attempts: 3 } }",
@@ -125,7 +125,7 @@ fn keys_set_fields() {
             "/extraHosts",
             json!({"host.docker.internal": "host-gateway"}),
         ),
-        ("gpus: all", "/gpus", json!({"deviceIds": []})),
+        ("gpus: all", "/gpus", json!({})),
         (
             "gpus: [{ driver: nvidia, device_ids: ['0', '3'] }]",
             "/gpus/deviceIds",

@@ -41,6 +41,8 @@ fn expand(options: &ConvertOptions, mut line: &str) -> Result<String, String> {
                 before = escaped.unwrap_or(c);
                 continue;
             }
+            // Blank lines and lines of comments around the command.
+            (Quote::None, '\n') if result.trim().is_empty() || is_blank(rest) => result.push(' '),
             (Quote::None, '|' | '&' | ';' | '<' | '>' | '(' | ')' | '\n') => {
                 let operator = if c == '\n' {
                     "a line break without `\\`".to_owned()
@@ -73,6 +75,11 @@ fn expand(options: &ConvertOptions, mut line: &str) -> Result<String, String> {
         before = c;
     }
     Ok(result)
+}
+
+fn is_blank(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#'))
 }
 
 const SUBSTITUTION: &str = "has a command substitution, which only a shell can run: write its output instead";
@@ -116,6 +123,7 @@ mod tests {
                 vec!["docker", "run", "-e", "A=x y", "redis"],
             ),
             ("\n  a b # comment | $X\n", vec!["a", "b"]),
+            ("# first\n\na b\n\n# last", vec!["a", "b"]),
             ("a#b \\# c", vec!["a#b", "#", "c"]),
             (
                 "-v $PWD/x:/x -v \"$(pwd)\":/y",
