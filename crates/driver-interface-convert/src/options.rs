@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driver_interface_errors::ConfigurationError;
+use driver_interface_types::ResourceLimits;
 
 use crate::{Conversion, compose, docker_run};
 
@@ -29,6 +30,7 @@ pub struct ConvertOptions {
     pub(crate) files: BTreeMap<String, String>,
     pub(crate) directory: Option<String>,
     pub(crate) project: Option<String>,
+    pub(crate) limits: ResourceLimits,
     pub(crate) docker_defaults: bool,
 }
 
@@ -73,12 +75,26 @@ impl ConvertOptions {
         /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
         /// ```
         project(self, name: impl Into<String>) { self.project = Some(name.into()); }
-        /// Uses Docker's defaults instead of this interface's safe ones, so that images run that need them: a writable
-        /// root file system, the image's own user, Docker's capabilities, new privileges, no limit on memory and
-        /// processes, ports on all interfaces, no init process, and volumes that first receive the image's files.
+        /// Sets the limits that apply unless the input sets them; by default, those of [`ResourceLimits`].
         ///
-        /// Two of Docker's defaults remain out of reach and are listed in
-        /// [`differences`](Conversion::differences): a config always has a CPU limit, and containers do not swap.
+        /// ```
+        /// use driver_interface_convert::ConvertOptions;
+        /// use driver_interface_types::ResourceLimits;
+        ///
+        /// let limits = ResourceLimits::default().cpu(2.0).memory(4096);
+        /// let conversion = ConvertOptions::default()
+        ///     .limits(limits)
+        ///     .docker_run("session-1", "docker run --memory 1g postgres")?;
+        /// assert_eq!(conversion.config.resources, limits.memory(1024));
+        /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
+        /// ```
+        limits(self, limits: ResourceLimits) { self.limits = limits; }
+        /// Uses Docker's defaults instead of this interface's safe ones, so that images run that need them: a writable
+        /// root file system, the image's own user, Docker's capabilities, new privileges, ports on all interfaces, no
+        /// init process, no limit on processes, and volumes that first receive the image's files.
+        ///
+        /// A config always has limits for CPU and memory, which remain those of [`limits`](Self::limits), and its
+        /// container does not swap. This is listed in [`differences`](Conversion::differences).
         ///
         /// ```
         /// use driver_interface_convert::ConvertOptions;

@@ -21,8 +21,7 @@ pub(crate) use mounts::MountSettings;
 
 use crate::{ConvertOptions, NotCarriedOver, text};
 
-/// The maximum memory limit and process limit of a config, used for "no limit".
-pub(crate) const MAX_MEMORY: u64 = 1 << 30;
+/// The maximum process limit of a config, used for "no limit".
 pub(crate) const MAX_PIDS: u64 = 4_194_304;
 
 /// The settings read so far. Each method applies one setting of the input in Docker's text form. Invalid values are
@@ -92,7 +91,7 @@ pub(crate) enum HealthTime {
 impl<'a> Settings<'a> {
     pub(crate) fn new(options: &'a ConvertOptions, session: String) -> Self {
         let volume_prefix = vec![options.project.clone().unwrap_or_else(|| session.clone())];
-        let mut config = ContainerConfig::new(session, "");
+        let mut config = ContainerConfig::new(session, "").resources(options.limits);
         if options.docker_defaults {
             let none = Vec::<String>::new;
             config.security = SecurityOptions::default()
@@ -100,7 +99,7 @@ impl<'a> Settings<'a> {
                 .no_new_privileges(false)
                 .image_user()
                 .capabilities(LinuxCapabilities::new(none(), none()));
-            config.resources = config.resources.memory(MAX_MEMORY).pids(MAX_PIDS);
+            config.resources.pids = MAX_PIDS;
             config.init = Some(false);
         }
         Self {
@@ -273,9 +272,16 @@ impl<'a> Settings<'a> {
     }
 
     pub(crate) fn memory(&mut self, value: &str) {
-        if let Some(mib) = self.mib(value) {
-            self.explicit.memory = true;
-            self.config.resources.memory = if mib == 0 { MAX_MEMORY } else { mib };
+        match self.mib(value) {
+            Some(0) => self.leave(
+                Some(value),
+                "a config always has a memory limit; set it with `ConvertOptions::limits`",
+            ),
+            Some(mib) => {
+                self.explicit.memory = true;
+                self.config.resources.memory = mib;
+            }
+            None => {}
         }
     }
 
@@ -412,8 +418,7 @@ impl<'a> Settings<'a> {
 }
 
 const NOT_READ: &str = "the file is not read; pass its text with `ConvertOptions::file`";
-const UNLIMITED_CPU: &str =
-    "a config always has a CPU limit; set `resources.cpu` to the engine's number of CPUs";
+const UNLIMITED_CPU: &str = "a config always has a CPU limit; set it with `ConvertOptions::limits`";
 
 fn first_message(error: &ConfigurationError) -> String {
     let first = error.violations().first();

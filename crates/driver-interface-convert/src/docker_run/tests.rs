@@ -155,7 +155,6 @@ fn flags_set_fields() {
         ("--log-opt max-file=3", "/logDriver/name", json!("json-file")),
         ("-m 512m", "/resources/memory", json!(512)),
         ("-m1.5g", "/resources/memory", json!(1536)),
-        ("-m 0", "/resources/memory", json!(1_u64 << 30)),
         (
             "--memory-reservation 256m",
             "/resources/memoryReservation",
@@ -324,6 +323,7 @@ fn flags_without_a_field_are_listed() {
         ("--health-interval 5s", "--health-interval", None),
         ("--label-file labels", "--label-file", Some("labels")),
         ("-m 1000000b", "--memory", Some("1000000b")),
+        ("-m 0", "--memory", Some("0")),
         ("--memory-swap -1", "--memory-swap", Some("-1")),
         ("--mount type=image,source=i,target=/i", "--mount", Some("/i")),
         ("--network host", "--network", Some("host")),
@@ -523,6 +523,7 @@ fn dockers_defaults_replace_the_safe_ones() {
         conversion.differences,
         [
             "the CPU limit is 0.5 cores; Docker's default is none",
+            "the memory limit is 512 MiB; Docker's default is none",
             "the container cannot swap; Docker's default allows it",
             "containers of other sessions cannot be reached on the default network; on Docker's they can",
         ]
@@ -541,7 +542,6 @@ fn differences_are_those_that_the_input_does_not_set() {
 #[test]
 fn limits_are_those_of_the_validation() {
     use driver_interface_validation::limits;
-    assert_eq!(crate::settings::MAX_MEMORY, limits::MAX_MEMORY);
     assert_eq!(crate::settings::MAX_PIDS, limits::MAX_PIDS);
 }
 

@@ -147,7 +147,7 @@ impl Settings<'_> {
                 ),
             ),
             (
-                safe && !explicit.memory,
+                !explicit.memory,
                 format!(
                     "the memory limit is {} MiB; Docker's default is none",
                     resources.memory
