@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use driver_interface_convert::{Conversion, ConvertOptions};
 use driver_interface_types::{
-    AttachSession, ContainerConfig, ContainerDriver, ContainerInstance, LogOptions, NetworkMode,
-    VolumeConfig, WaitOptions,
+    AttachSession, ContainerConfig, ContainerDriver, ContainerInstance, LogOptions, NetworkMode, Ulimit,
+    UlimitValue, VolumeConfig, WaitOptions,
 };
 use driver_interface_validation::ValidationPolicy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +27,15 @@ fn input(name: &str) -> String {
 /// Removes the settings that the engine does not have, and reports them.
 fn reduce(bench: &Bench, config: &mut ContainerConfig) {
     let capabilities = bench.driver.capabilities();
+    if bench.is_podman()
+        && config
+            .log_driver
+            .as_ref()
+            .is_some_and(|driver| driver.name == "local")
+    {
+        println!("{} has no log driver `local`: it is left out", bench.uri);
+        config.log_driver = None;
+    }
     for (path, feature) in config.needs() {
         if capabilities.supports(feature) {
             continue;
@@ -304,17 +313,13 @@ fn converted_training_job_runs() {
         conversion.volumes.push(VolumeConfig::new("models"));
         // The host has no such device, and the suite's image no such group.
         conversion.config.devices.clear();
-        // An engine that runs in a container itself cannot raise this limit.
-        for limit in conversion
-            .config
-            .ulimits
-            .iter_mut()
-            .filter(|limit| limit.name == "memlock")
-        {
-            assert_eq!(limit.hard, UlimitValue::Unlimited);
-            *limit = Ulimit::new("memlock", 32_768, 32_768);
-        }
         conversion.config.groups = vec!["44".to_owned()];
+        // An engine that runs in a container itself cannot raise its limits, and Podman sets some of its own.
+        let limits = &mut conversion.config.ulimits;
+        assert!(limits.iter().any(|limit| limit.hard == UlimitValue::Unlimited));
+        limits.retain(|limit| limit.name != "memlock");
+        limits.push(Ulimit::new("memlock", 32_768, 32_768));
+        limits.push(Ulimit::new("nofile", 1024, 1024));
         let script = "
             pwd; id -G
             echo $OMP_NUM_THREADS, $HF_HOME
