@@ -295,7 +295,7 @@ impl<'a> Settings<'a> {
 
     pub(crate) fn cpus(&mut self, value: &str) {
         match self.valid(text::number::<f64>(value)) {
-            Some(cpus) if cpus == 0.0 => self.leave(Some(value), UNLIMITED_CPU),
+            Some(0.0) => self.leave(Some(value), UNLIMITED_CPU),
             Some(cpus) => {
                 self.explicit.cpu = true;
                 self.config.resources.cpu = cpus;

@@ -522,7 +522,7 @@ fn dockers_defaults_replace_the_safe_ones() {
     assert_eq!(
         conversion.differences,
         [
-            "the CPU limit is 0.5 cores; Docker's default is none",
+            "the CPU limit in cores is 0.5; Docker's default is none",
             "the memory limit is 512 MiB; Docker's default is none",
             "the container cannot swap; Docker's default allows it",
             "containers of other sessions cannot be reached on the default network; on Docker's they can",

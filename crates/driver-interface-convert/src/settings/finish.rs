@@ -142,7 +142,7 @@ impl Settings<'_> {
             (
                 !explicit.cpu,
                 format!(
-                    "the CPU limit is {} cores; Docker's default is none",
+                    "the CPU limit in cores is {}; Docker's default is none",
                     resources.cpu
                 ),
             ),

@@ -120,7 +120,11 @@ impl Settings<'_> {
     /// Returns the absolute path of a bind mount's source, without `.` and `..`.
     fn host_path(&self, source: &str) -> Option<String> {
         let path = match source.strip_prefix('~') {
-            Some(rest) => format!("{}{rest}", self.options.value("HOME")?),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{}{rest}", self.options.value("HOME")?)
+            }
+            // The home directory of another user.
+            Some(_) => return None,
             None if source.starts_with('/') => source.to_owned(),
             None => format!("{}/{source}", self.options.directory.as_deref()?),
         };
