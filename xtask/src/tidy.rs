@@ -17,6 +17,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-types", &["errors"]),
     ("driver-interface-validation", &["errors", "types"]),
     ("driver-interface-kit", &["errors", "types"]),
+    ("driver-interface-convert", &["errors", "types"]),
     ("driver-interface-mock", &["errors", "types", "validation", "kit"]),
     (
         "driver-interface-docker",
@@ -26,7 +27,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     (
         "driver-interface",
         &[
-            "errors", "types", "validation", "kit", "mock", "docker", "conformance",
+            "errors", "types", "validation", "kit", "convert", "mock", "docker", "conformance",
         ],
     ),
 ];
@@ -37,6 +38,7 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-types", &["garde", "bollard", "hyper"]),
     ("driver-interface-validation", &["bollard", "hyper"]),
     ("driver-interface-kit", &["garde", "bollard", "hyper"]),
+    ("driver-interface-convert", &["garde", "bollard", "hyper"]),
     ("driver-interface-mock", &["bollard", "hyper"]),
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];

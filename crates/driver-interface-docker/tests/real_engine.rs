@@ -14,6 +14,7 @@ mod real {
     pub(crate) mod attach;
     pub(crate) mod binds;
     pub(crate) mod cancel;
+    pub(crate) mod convert;
     pub(crate) mod create;
     pub(crate) mod dropped_streams;
     pub(crate) mod engine;

@@ -7,6 +7,8 @@ pub mod prelude;
 
 #[cfg(feature = "conformance")]
 pub use driver_interface_conformance as conformance;
+#[cfg(feature = "convert")]
+pub use driver_interface_convert as convert;
 #[cfg(feature = "docker")]
 pub use driver_interface_docker as docker;
 #[cfg(feature = "kit")]
@@ -44,6 +46,8 @@ mod pages {
     }
 
     page!(architecture, "../../../docs/ARCHITECTURE.md");
+    #[cfg(all(feature = "convert", feature = "mock"))]
+    page!(convert, "../../../docs/CONVERT.md");
     #[cfg(all(feature = "conformance", feature = "kit", feature = "mock"))]
     page!(implementation_guide, "../../../docs/IMPLEMENTATION_GUIDE.md");
     page!(interface_contract, "../../../docs/INTERFACE_CONTRACT.md");

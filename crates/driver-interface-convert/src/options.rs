@@ -1,0 +1,156 @@
+//! The options of a conversion.
+
+use std::collections::BTreeMap;
+
+use driver_interface_errors::ConfigurationError;
+use driver_interface_types::ResourceLimits;
+
+use crate::{Conversion, compose, docker_run};
+
+/// The options of a conversion: what docker would read from the caller's surroundings, and which defaults to use. A
+/// conversion itself reads no environment variable and no file.
+///
+/// ```
+/// use driver_interface_convert::ConvertOptions;
+///
+/// let conversion = ConvertOptions::default()
+///     .variable("TAG", "7.4")
+///     .directory("/srv/shop")
+///     .docker_run("session-1", "docker run -v $PWD/data:/data redis:$TAG")?;
+/// assert_eq!(conversion.config.image, "redis:7.4");
+/// assert_eq!(conversion.config.volumes[0].source, "/srv/shop/data");
+/// # Ok::<(), driver_interface_errors::ConfigurationError>(())
+/// ```
+#[derive(Clone, Default, derive_more::Debug)]
+pub struct ConvertOptions {
+    // Values may be secrets, which `Debug` must not show.
+    #[debug("{:?}", variables.keys())]
+    pub(crate) variables: BTreeMap<String, String>,
+    #[debug("{:?}", files.keys())]
+    pub(crate) files: BTreeMap<String, String>,
+    pub(crate) directory: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) limits: ResourceLimits,
+    pub(crate) docker_defaults: bool,
+}
+
+impl ConvertOptions {
+    driver_interface_types::setters! {
+        /// Sets a variable. Its value replaces `$NAME` and `${NAME}` in a command line or compose file, and is the
+        /// value of `--env NAME`. `HOME` is the value of `~` in the path of a bind mount.
+        variable(self, name: impl Into<String>, value: impl Into<String>) {
+            self.variables.insert(name.into(), value.into());
+        }
+        /// Sets variables, in addition to those already set, for example `std::env::vars()`.
+        variables(self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
+            self.variables.extend(all.into_iter().map(|(name, value)| (name.into(), value.into())));
+        }
+        /// Sets the text of a file, by the path in the input. Used for `--env-file`, `--label-file` and seccomp
+        /// profiles.
+        ///
+        /// ```
+        /// use driver_interface_convert::ConvertOptions;
+        ///
+        /// let conversion = ConvertOptions::default()
+        ///     .file("prod.env", "# settings\nPORT=8080\n")
+        ///     .docker_run("session-1", "docker run --env-file prod.env web")?;
+        /// assert_eq!(conversion.config.env["PORT"], "8080");
+        /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
+        /// ```
+        file(self, path: impl Into<String>, text: impl Into<String>) {
+            self.files.insert(path.into(), text.into());
+        }
+        /// Sets the absolute path of the directory on the engine's host that relative paths of bind mounts refer to:
+        /// the directory of the compose file, or the one in which `docker run` would run (`$PWD`).
+        directory(self, path: impl Into<String>) { self.directory = Some(path.into()); }
+        /// Sets the compose project, which is the prefix of the names of volumes and networks. If unset, the file's
+        /// top-level `name` or, if that is unset too, the session.
+        ///
+        /// ```
+        /// use driver_interface_convert::ConvertOptions;
+        ///
+        /// let yaml = "{ services: { db: { image: redis, volumes: ['data:/data'] } }, volumes: { data: } }";
+        /// let conversion = ConvertOptions::default().project("shop").compose("session-1", yaml, "db")?;
+        /// assert_eq!(conversion.volumes[0].name, "shop_data");
+        /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
+        /// ```
+        project(self, name: impl Into<String>) { self.project = Some(name.into()); }
+        /// Sets the limits that apply unless the input sets them; by default, those of [`ResourceLimits`].
+        ///
+        /// ```
+        /// use driver_interface_convert::ConvertOptions;
+        /// use driver_interface_types::ResourceLimits;
+        ///
+        /// let limits = ResourceLimits::default().cpu(2.0).memory(4096);
+        /// let conversion = ConvertOptions::default()
+        ///     .limits(limits)
+        ///     .docker_run("session-1", "docker run --memory 1g postgres")?;
+        /// assert_eq!(conversion.config.resources, limits.memory(1024));
+        /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
+        /// ```
+        limits(self, limits: ResourceLimits) { self.limits = limits; }
+        /// Uses Docker's defaults instead of this interface's safe ones, so that images run that need them: a writable
+        /// root file system, the image's own user, Docker's capabilities, new privileges, ports on all interfaces, no
+        /// init process, no limit on processes, and volumes that first receive the image's files.
+        ///
+        /// A config always has limits for CPU and memory, which remain those of [`limits`](Self::limits), and its
+        /// container does not swap. This is listed in [`differences`](Conversion::differences).
+        ///
+        /// ```
+        /// use driver_interface_convert::ConvertOptions;
+        ///
+        /// let conversion = ConvertOptions::default()
+        ///     .docker_defaults()
+        ///     .docker_run("session-1", "docker run -d -p 8080:80 nginx")?;
+        /// assert!(!conversion.config.security.read_only);
+        /// assert_eq!(conversion.config.security.user, None);
+        /// assert_eq!(conversion.config.ports[0].to_string(), "0.0.0.0:8080:80/tcp");
+        /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
+        /// ```
+        docker_defaults(self) { self.docker_defaults = true; }
+    }
+
+    /// Converts a `docker run` or `docker create` command line, as typed into a shell.
+    ///
+    /// # Errors
+    /// Those of [`from_docker_run`](crate::from_docker_run).
+    pub fn docker_run(
+        &self,
+        session: impl Into<String>,
+        line: &str,
+    ) -> Result<Conversion, ConfigurationError> {
+        docker_run::convert(self, session.into(), docker_run::split(self, line)?)
+    }
+
+    /// Converts the words of a `docker run` or `docker create` command.
+    ///
+    /// # Errors
+    /// Those of [`from_docker_words`](crate::from_docker_words).
+    pub fn docker_words(
+        &self,
+        session: impl Into<String>,
+        words: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Conversion, ConfigurationError> {
+        let words = words.into_iter().map(Into::into).collect();
+        docker_run::convert(self, session.into(), words)
+    }
+
+    /// Converts one service of a compose file.
+    ///
+    /// # Errors
+    /// Those of [`from_compose`](crate::from_compose).
+    pub fn compose(
+        &self,
+        session: impl Into<String>,
+        yaml: &str,
+        service: &str,
+    ) -> Result<Conversion, ConfigurationError> {
+        compose::convert(self, session.into(), yaml, service)
+    }
+
+    /// Returns the value of a variable; `PWD` is the directory unless it is set.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let directory = self.directory.as_ref().filter(|_| name == "PWD");
+        self.variables.get(name).or(directory).map(String::as_str)
+    }
+}
