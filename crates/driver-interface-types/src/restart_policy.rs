@@ -42,6 +42,13 @@ pub enum RestartPolicy {
     UnlessStopped,
 }
 
+impl RestartPolicy {
+    /// Returns whether the engine ever starts the container again.
+    pub fn restarts(self) -> bool {
+        self != Self::Never
+    }
+}
+
 impl fmt::Display for RestartPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -231,10 +231,10 @@ validators! {
 }
 
 /// Validates the name of an image to create, tag or push. It must not have a digest, which only the image's content
-/// determines.
+/// determines, and not be an id.
 ///
 /// # Errors
-/// [`ConfigurationError`]: the name has a digest.
+/// [`ConfigurationError`]: the name has a digest or is an id.
 ///
 /// ```
 /// use driver_interface_types::ImageRef;
@@ -246,6 +246,7 @@ validators! {
 /// # Ok::<(), driver_interface_validation::ConfigurationError>(())
 /// ```
 pub fn validate_new_image(image: &ImageRef) -> Result<(), ConfigurationError> {
+    validate_image_name(image)?;
     match image.digest() {
         None => Ok(()),
         Some(_) => Err(ConfigurationError::single(
@@ -254,6 +255,28 @@ pub fn validate_new_image(image: &ImageRef) -> Result<(), ConfigurationError> {
             "must not have a digest",
         )),
     }
+}
+
+/// Validates the name of an image to pull or import. It must not be an id, which is not a name.
+///
+/// # Errors
+/// [`ConfigurationError`]: it is an id.
+///
+/// ```
+/// use driver_interface_types::ImageRef;
+/// use driver_interface_validation::validate_image_name;
+///
+/// let id = format!("sha256:{}", "a".repeat(64));
+/// assert!(validate_image_name(&"app:1".parse::<ImageRef>()?).is_ok());
+/// assert!(validate_image_name(&id.parse::<ImageRef>()?).is_err());
+/// # Ok::<(), driver_interface_validation::ConfigurationError>(())
+/// ```
+pub fn validate_image_name(image: &ImageRef) -> Result<(), ConfigurationError> {
+    if !image.is_id() {
+        return Ok(());
+    }
+    let message = "must be a name, not the id of an image";
+    Err(ConfigurationError::single("image", codes::INVALID_IMAGE, message))
 }
 
 /// Validates a container's config with a custom policy for bind mounts and Linux capabilities.

@@ -10,10 +10,10 @@ mod policy;
 pub use check::{
     validate_build_options, validate_commit_options, validate_container_config,
     validate_container_config_with, validate_detached_exec_config, validate_event_filter,
-    validate_exec_config, validate_log_options, validate_log_stream_options, validate_network_config,
-    validate_network_connect_options, validate_new_image, validate_pull_options, validate_resource_limits,
-    validate_security_options, validate_volume_config, validate_volume_config_with, validate_volume_mount,
-    validate_write_file,
+    validate_exec_config, validate_image_name, validate_log_options, validate_log_stream_options,
+    validate_network_config, validate_network_connect_options, validate_new_image, validate_pull_options,
+    validate_resource_limits, validate_security_options, validate_volume_config, validate_volume_config_with,
+    validate_volume_mount, validate_write_file,
 };
 pub use driver_interface_errors::{ConfigurationError, Violation};
 pub use driver_interface_types::rules::{RuleContext, codes, limits};

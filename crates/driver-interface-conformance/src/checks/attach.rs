@@ -224,7 +224,7 @@ async fn dropped(ctx: Ctx) -> CheckResult {
     ctx.printed(&created.id, "ended").await?;
     sleep(Duration::from_secs(1)).await;
     let now = ctx.get(&created.id).await?;
-    ctx.ensure("the main process runs", now.exit.is_none(), &now.status)
+    ctx.ensure("the main process runs", now.exit.is_none(), now.status)
 }
 
 async fn unread(ctx: Ctx) -> CheckResult {
@@ -238,7 +238,7 @@ async fn unread(ctx: Ctx) -> CheckResult {
             let options = StopOptions::kill_after(Duration::from_secs(5));
             ctx.driver().stop_container(&created.id, options).await?;
             let now = ctx.get(&created.id).await?;
-            ctx.ensure("the main process has exited", now.exit.is_some(), &now.status)?;
+            ctx.ensure("the main process has exited", now.exit.is_some(), now.status)?;
         }
         ctx.driver()
             .remove_container(&created.id, RemoveOptions::force())

@@ -58,7 +58,8 @@ pub(super) const CHECKS: &[Check] = &[
         run!(further_networks),
     )
     .requires(&[Operation::CreateNetwork])
-    .config(&[ConfigFeature::FurtherNetworks]),
+    .config(&[ConfigFeature::FurtherNetworks])
+    .properties(REAL),
     Check::must(
         "settings/missing-further-network",
         "A missing further network is refused, and no container is created.",
@@ -477,7 +478,7 @@ async fn restart_after_stop(ctx: Ctx) -> CheckResult {
         ctx.ensure(
             format!("a container with `{policy}` stays stopped"),
             now.exit.is_some(),
-            &now.status,
+            now.status,
         )?;
     }
     Ok(())

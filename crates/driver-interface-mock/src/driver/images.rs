@@ -14,12 +14,14 @@ use crate::Operation;
 use crate::engine::read_images;
 use crate::fs::{Tree, read_tar};
 use crate::profile::Kind;
+use driver_interface_validation::validate_image_name;
 
 impl<K: Kind> MockDriver<K> {
     /// Pulls an image if the config's pull policy requires it. Fails if the image is missing and must not be pulled.
     pub(super) async fn ensure_image(&self, image: &ImageRef, config: &ContainerConfig) -> Result<()> {
         let is_there = self.core.engine.state().images.get(image).is_some();
         match config.pull_policy {
+            _ if image.is_id() => is_there.then_some(()).ok_or_else(|| no_such_image::<K>(image)),
             PullPolicy::Never if is_there => Ok(()),
             PullPolicy::Never => Err(no_such_image::<K>(image).with_hint(Hint::PullForbidden)),
             PullPolicy::Missing if is_there => Ok(()),
@@ -86,7 +88,8 @@ impl<K: Kind> MockDriver<K> {
                 .import(image, self.namespace().clone(), tree);
             Ok(())
         };
-        self.call(Call::new(Operation::ImportImage).on(image), || Ok(()), work)
+        let check = || Ok(validate_image_name(image)?);
+        self.call(Call::new(Operation::ImportImage).on(image), check, work)
             .await
     }
 

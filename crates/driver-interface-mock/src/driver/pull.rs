@@ -8,7 +8,7 @@ use driver_interface_errors::{
 use driver_interface_types::{
     ImageRef, LayerProgress, PullOptions, PullProgress, PullStream, RegistryCredentials,
 };
-use driver_interface_validation::validate_pull_options;
+use driver_interface_validation::{validate_image_name, validate_pull_options};
 use futures_util::stream;
 
 use super::answer::Refusal;
@@ -42,6 +42,7 @@ struct Pull<K> {
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn pull_stream(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
         let check = || {
+            validate_image_name(image)?;
             validate_pull_options(&options)?;
             match &options.platform {
                 None => Ok(()),

@@ -84,6 +84,10 @@ impl Images {
     }
 
     pub(crate) fn get(&self, reference: &ImageRef) -> Option<&Image> {
+        if reference.is_id() {
+            let has_id = |image: &&Image| reference.as_str() == format!("sha256:{}", image.digest());
+            return self.local.values().find(has_id);
+        }
         self.local.get(&reference.canonical())
     }
 

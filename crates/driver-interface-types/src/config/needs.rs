@@ -4,7 +4,7 @@ use driver_interface_errors::UnsupportedError;
 
 use crate::{
     Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, HostAddress, Operation,
-    RestartPolicy, VolumeMount,
+    VolumeMount,
 };
 
 impl ContainerConfig {
@@ -80,7 +80,7 @@ impl ContainerConfig {
             (!self.sysctls.is_empty(), "sysctls", Needs::Sysctls),
             (!self.annotations.is_empty(), "annotations", Needs::Annotations),
             (
-                self.restart_policy != RestartPolicy::Never,
+                self.restart_policy.restarts(),
                 "restartPolicy",
                 Needs::RestartPolicy,
             ),

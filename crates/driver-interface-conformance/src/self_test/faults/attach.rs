@@ -99,7 +99,7 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "attach/removed", "attach/request-reply", "attach/half-close", "attach/before-start",
-            "attach/while-running", "attach/without-stdin", "attach/tty",
+            "attach/while-running", "attach/without-stdin", "attach/tty", "capability/attach",
         ],
     ),
     Fault::new(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, Result};
 use driver_interface_types::{ImageRef, PullPolicy, TarStream};
+use driver_interface_validation::validate_image_name;
 
 use crate::driver::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
@@ -51,6 +52,7 @@ impl Inner {
         image: ImageRef,
         root: TarStream,
     ) -> Result<()> {
+        validate_image_name(&image)?;
         let before = self.find_image(&image).await?;
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace())];
         let imported = self

@@ -8,7 +8,7 @@ use driver_interface_errors::{
 use driver_interface_types::{
     ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream, TarStream,
 };
-use driver_interface_validation::validate_pull_options;
+use driver_interface_validation::{validate_image_name, validate_pull_options};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -67,7 +67,9 @@ impl Inner {
         image: &ImageRef,
         options: PullOptions,
     ) -> Result<PullStream> {
-        validate_pull_options(&options).map_err(|error| located(error.into(), PULL))?;
+        validate_image_name(image)
+            .and_then(|()| validate_pull_options(&options))
+            .map_err(|error| located(error.into(), PULL))?;
         let deadline = self.deadlines.pull;
         let until = Instant::now() + deadline;
         let begin = self.begin_pull(image, options, until, deadline);
