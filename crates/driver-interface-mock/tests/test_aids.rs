@@ -301,5 +301,5 @@ fn container_ends_with_its_runtime() {
 #[test]
 fn operations_are_named_as_in_the_trait() {
     assert_eq!(Operation::GetContainerLogs.to_string(), "get_container_logs");
-    assert_eq!(Operation::ALL.len(), 52);
+    assert_eq!(Operation::ALL.len(), 53);
 }

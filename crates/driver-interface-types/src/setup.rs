@@ -163,7 +163,7 @@ mod unlimited {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("format" = "unlimited")))]
     #[serde(rename_all = "lowercase")]
     pub(super) enum Name {
         Unlimited,

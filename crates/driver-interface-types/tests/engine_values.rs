@@ -111,7 +111,7 @@ fn escaping_paths_are_rejected_with_code() {
 #[test]
 fn ambiguous_port_mappings_are_rejected() {
     for text in [
-        "", ":", "0", "80/", "80/sctp", "65536", ":80", "a:80", "8080:", "1.2.3:80:80", "::1:80:80", "+80",
+        "", ":", "0", "80/", "80/icmp", "65536", ":80", "a:80", "8080:", "1.2.3:80:80", "::1:80:80", "+80",
         "127.0.0.1:0:80",
     ] {
         assert!(text.parse::<PortMapping>().is_err(), "{text:?}");

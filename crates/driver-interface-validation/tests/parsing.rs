@@ -55,10 +55,12 @@ fn mistakes_of_every_kind_are_reported_together() {
             "volumes[1].source: is required: it has no default",
             "volumes[1].readonly: is not a known field; did you mean `readOnly`?",
             "session: is not a known field; did you mean `sessionId`?",
-            "restart: is not a known field; the known fields are `command`, `devices`, `dns`, `entrypoint`, `env`, \
-             `extraHosts`, `gpus`, `healthCheck`, `hostname`, `image`, `init`, `labels`, `name`, `network`, \
-             `networkAliases`, `operationKey`, `platform`, `ports`, `pullPolicy`, `resources`, `runtime`, `security`, \
-             `sessionId`, `shmSize`, `stopSignal`, `strictness`, `tmpfs`, `tty`, `ulimits`, `volumes`, `workingDir`",
+            "restart: is not a known field; the known fields are `addresses`, `annotations`, `command`, `cpuset`, \
+             `devices`, `dns`, `dnsOptions`, `dnsSearch`, `entrypoint`, `env`, `extraHosts`, `gpus`, `groups`, \
+             `healthCheck`, `hostname`, `image`, `init`, `labels`, `logDriver`, `name`, `network`, `networkAliases`, \
+             `networks`, `operationKey`, `platform`, `ports`, `pullPolicy`, `resources`, `restartPolicy`, `runtime`, \
+             `security`, `sessionId`, `shmSize`, `stdin`, `stopSignal`, `strictness`, `sysctls`, `tmpfs`, `tty`, \
+             `ulimits`, `unsetEnv`, `volumes`, `workingDir`",
             "env[\"A=B\"]: must have a key without `=`, line breaks or other control characters",
             "image: repository component \"Alpine\" must consist of lower-case letters and digits, joined by `.`, `_`, `__` or `-`",
             "resources.pids: must be a whole number of processes, at least 1; got 0",

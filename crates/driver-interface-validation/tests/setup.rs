@@ -231,7 +231,7 @@ fn json_mistakes_are_reported_in_every_section() {
         lines,
         [
             "dns[0]: must be an IP address; got `1.1.1`",
-            "extraHosts[\"db\"]: must be an IP address; got `nowhere`",
+            "extraHosts[\"db\"]: must be an IP address or `host-gateway`; got `nowhere`",
             "healthCheck.interval: must be a whole number of milliseconds, at least 1; got -1",
             "healthCheck.test: is required: it has no default",
             "ports[0].containerPort: must be a whole number, at most 65535; got 70000",

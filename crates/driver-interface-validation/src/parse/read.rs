@@ -1,10 +1,10 @@
 use std::net::IpAddr;
 
 use driver_interface_errors::Violation;
-use driver_interface_types::Signal;
 use driver_interface_types::rules::codes;
 use driver_interface_types::rules::limits::{out_of_range, whole_number};
 use driver_interface_types::rules::text::{key_step, nearest, shown};
+use driver_interface_types::{HostAddress, RestartPolicy, Signal};
 use serde_json::{Map, Number, Value};
 
 use super::node::Node;
@@ -68,6 +68,7 @@ impl<'a> Reader<'a> {
         let fits = |one: &&Value| match node {
             Node::Null => is(one, "null"),
             Node::List(_) => is(one, "array"),
+            Node::Number(_) => is(one, "integer") || is(one, "number"),
             _ => false,
         };
         let named = || all().rfind(|one| !is(one, "null"));
@@ -189,7 +190,8 @@ impl<'a> Reader<'a> {
     fn placeholder(&self, schema: &'a Value) -> Value {
         let schema = self.resolve(schema, &Node::Object(Vec::new()));
         match (schema["type"].as_str(), schema["format"].as_str()) {
-            (Some("string"), Some("ip")) => "::".into(),
+            (Some("string"), Some("ip" | "host-address")) => "::".into(),
+            (Some("string"), Some("unlimited")) => "unlimited".into(),
             (Some("string"), _) => "".into(),
             // The largest number violates no rule that compares the field with another field.
             (Some("integer"), _) => largest(schema).into(),
@@ -262,6 +264,13 @@ fn expected(schema: &Value) -> String {
 fn other_form(schema: &Value, text: &str) -> Option<&'static str> {
     match schema["format"].as_str() {
         Some("ip") if text.parse::<IpAddr>().is_err() => Some("an IP address"),
+        Some("host-address") if text.parse::<HostAddress>().is_err() => {
+            Some("an IP address or `host-gateway`")
+        }
+        Some("restart-policy") if text.parse::<RestartPolicy>().is_err() => {
+            Some("`no`, `always`, `unless-stopped`, `on-failure` or `on-failure:` and a number")
+        }
+        Some("unlimited") if text != "unlimited" => Some("a whole number or `unlimited`"),
         Some("signal") if text.parse::<Signal>().is_err() => Some("a signal, such as `SIGTERM`"),
         _ => None,
     }
