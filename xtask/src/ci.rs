@@ -63,8 +63,8 @@ const CONFORMANCE_VM: &str = "conformance on cgroup v2";
 
 /// The areas in which engines differ. Others are checked on the newest engines only, unless everything is asked for.
 const ENGINE_AREAS: &[&str] = &[
-    "creation", "events", "exec", "exec-detached", "images", "limits", "log-stream", "networks", "removal",
-    "setup", "stats", "times",
+    "attach", "creation", "events", "exec", "exec-detached", "images", "limits", "log-stream", "networks",
+    "removal", "settings", "setup", "stats", "times",
 ];
 /// The areas that depend on the version of cgroups.
 const CGROUP_AREAS: &[&str] = &["limits", "stats"];

@@ -261,9 +261,12 @@ fn text_line(text: &str) -> Verdict {
 #[cfg(feature = "schema")]
 fn setting_change(text: &str) -> Verdict {
     text_line(text)?;
-    let name = text.split_whitespace().next().unwrap_or_default();
+    let mut words = text.split_whitespace();
+    let name = words.next().unwrap_or_default();
     if INSTRUCTIONS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        return if text.to_ascii_lowercase().contains(crate::label::RESERVED_PREFIX) {
+        return if words.next().is_none() {
+            refuse(codes::EMPTY, format!("must have an argument after `{name}`"))
+        } else if text.to_ascii_lowercase().contains(crate::label::RESERVED_PREFIX) {
             refuse(
                 codes::RESERVED,
                 "must not set a label that is reserved for drivers",

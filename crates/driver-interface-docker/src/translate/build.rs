@@ -72,6 +72,7 @@ pub(crate) fn is_about_dockerfile(refusal: &Refusal) -> bool {
         "stat /",
         "the specified Containerfile or Dockerfile",
         "The target \"",
+        "the target \"",
         "target \"",
     ];
     refusal.status == 400
@@ -171,6 +172,12 @@ mod tests {
             (
                 200,
                 "The target \"nope\" was not found in the provided Dockerfile\n",
+                true,
+                true,
+            ),
+            (
+                200,
+                "the target \"nope\" was not found in the provided Dockerfile\n",
                 true,
                 true,
             ),
