@@ -104,7 +104,10 @@ fn is_settling(message: &str) -> bool {
     let process = message.contains("/proc/")
         && (message.contains("no such process") || message.contains("no such file or directory"));
     // Podman lists the images first and then reads each of them, which may have been removed meanwhile.
-    let image = message.starts_with("retrieving label for image ") && message.ends_with("image not known");
+    let image = ["retrieving label for image ", "checking if image "]
+        .iter()
+        .any(|begin| message.starts_with(begin))
+        && message.ends_with("image not known");
     network || process || image
 }
 

@@ -156,8 +156,16 @@ pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
         plain().resources(ResourceLimits::default().swap(8)),
         plain().resources(ResourceLimits::default().memory_reservation(8)),
         plain().resources(ResourceLimits::default().cpu_shares(8)),
-        plain().mount(VolumeMount::volume("some-volume", "/data").subpath("inner")),
-        plain().mount(VolumeMount::volume("some-volume", "/data").copy(true)),
+        plain().mount(
+            VolumeMount::volume("some-volume", "/data")
+                .read_only(true)
+                .subpath("inner"),
+        ),
+        plain().mount(
+            VolumeMount::volume("some-volume", "/data")
+                .read_only(true)
+                .copy(true),
+        ),
     ];
     let mut all = Vec::new();
     for config in configs {

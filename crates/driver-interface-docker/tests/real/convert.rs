@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use driver_interface_convert::{Conversion, ConvertOptions};
 use driver_interface_types::{
-    AttachSession, ContainerConfig, ContainerDriver, ContainerInstance, LogOptions, NetworkMode, Ulimit,
-    UlimitValue, VolumeConfig, WaitOptions,
+    AttachSession, ConfigFeature, ContainerConfig, ContainerDriver, ContainerInstance, HostAddress,
+    LogOptions, NetworkMode, RestartPolicy, Ulimit, UlimitValue, VolumeConfig, WaitOptions,
 };
 use driver_interface_validation::ValidationPolicy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -46,7 +46,16 @@ fn reduce(bench: &Bench, config: &mut ContainerConfig) {
             "devices" => config.devices.clear(),
             "healthCheck" => config.health_check = None,
             "logDriver" => config.log_driver = None,
-            "volumes" => config.volumes.iter_mut().for_each(|mount| mount.copy = false),
+            "restartPolicy" => config.restart_policy = RestartPolicy::Never,
+            "healthCheck.startInterval" => {
+                if let Some(check) = &mut config.health_check {
+                    check.start_interval = None;
+                }
+            }
+            "volumes[].copy" => config.volumes.iter_mut().for_each(|mount| mount.copy = false),
+            "extraHosts" => config
+                .extra_hosts
+                .retain(|_, address| *address != HostAddress::HostGateway),
             "resources.swap" => config.resources.swap = None,
             "resources.memoryReservation" => config.resources.memory_reservation = None,
             "resources.cpuShares" => config.resources.cpu_shares = None,
@@ -204,11 +213,13 @@ fn converted_web_service_runs() {
             grep -o 'search example.com' /etc/resolv.conf
             ls /sys/class/net | grep -c eth";
         let (instance, lines) = run(&bench, conversion, script).await;
+        let has_gateway = bench.driver.capabilities().supports(ConfigFeature::HostGateway);
+        let gateways = if has_gateway { "1" } else { "0" };
         assert_eq!(
             lines,
             [
                 "git.example.com", "1000 pw true", "Europe/Berlin", "volumes writable",
-                "10.20.0.5 ldap.example.com", "1", "search example.com", "2",
+                "10.20.0.5 ldap.example.com", gateways, "search example.com", "2",
             ]
         );
         assert_eq!(instance.labels["traefik.enable"], "true");
