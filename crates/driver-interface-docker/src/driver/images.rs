@@ -4,5 +4,6 @@ mod access;
 mod build;
 mod commit;
 mod image;
+mod progress;
 mod pull;
 mod push;

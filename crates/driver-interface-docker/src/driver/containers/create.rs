@@ -297,19 +297,22 @@ impl Inner {
 
     /// Connects a container to the further networks of its config, unless it already is.
     async fn join_further(&self, id: &str, config: &ContainerConfig) -> Result<()> {
-        if config.networks.is_empty() {
+        let further = self.further_networks(config).await?;
+        if further.is_empty() {
             return Ok(());
         }
         let record = self.container(id).await?;
-        for (name, options) in &config.networks {
-            let network = self.network_called(name).await?;
+        for (network, options) in further {
             if is_attached(&record, &network) {
                 continue;
             }
             let endpoint = endpoint(&options.aliases, &options.addresses);
             let joined = self.engine.connect_network(&network.id, id, endpoint).await;
             joined.map_err(|failure| {
-                let text = format!("it could not be connected to network `{name}`: {failure}");
+                let text = format!(
+                    "it could not be connected to network `{}`: {failure}",
+                    network.name
+                );
                 ContainerCreationError::new(text).with_source(failure)
             })?;
         }

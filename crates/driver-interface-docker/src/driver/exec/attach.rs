@@ -11,7 +11,7 @@ use tokio::io::{AsyncWrite, split};
 use tokio::time::Instant;
 
 use super::input::CommandInput;
-use super::output::{CutOff, Sender, output};
+use super::output::{CutOff, Sender, output, pass_all_on};
 use super::sessions::Flag;
 use super::stream::{push, silent};
 use crate::driver::containers::not_running;
@@ -20,7 +20,6 @@ use crate::driver::task::{located, read};
 use crate::engine::ExecReader;
 use crate::translate::errors::Operation;
 use crate::translate::status;
-use crate::wire::EngineError;
 
 const OPERATION: &str = "attach_container";
 
@@ -58,9 +57,9 @@ pub(in crate::driver) async fn attach(inner: &Arc<Inner>, requested: &str) -> Re
     let watcher = {
         let inner = Arc::clone(inner);
         tokio::spawn(async move {
-            let mut last = record;
+            let (id, mut last) = (record.id.clone(), record);
             // An error means that the container or the engine is gone; the output then ends soon, too.
-            let _ = inner.run_end(&last.id.clone(), &mut last).await;
+            let _ = inner.run_end(&id, &mut last).await;
             exited.set();
         })
     };
@@ -103,12 +102,7 @@ impl Pump {
             self.stdout.cut_off(why.clone());
             self.stderr.cut_off(why);
         }
-        while !(self.stdout.is_passed_on() && self.stderr.is_passed_on()) {
-            tokio::select! {
-                () = self.stdout.pass_on() => {}
-                () = self.stderr.pass_on() => {}
-            }
-        }
+        pass_all_on(&mut self.stdout, &mut self.stderr).await;
     }
 
     /// Reads to the end of the output. Returns why it was cut off, or `None` if it is complete.
@@ -158,8 +152,7 @@ impl AttachControl for Control {
             return Err(located(error.into(), OPERATION));
         }
         read(OPERATION, self.inner.deadlines.read, async {
-            let resized: std::result::Result<(), EngineError> =
-                self.inner.engine.resize_container(&self.id, size).await;
+            let resized = self.inner.engine.resize_container(&self.id, size).await;
             resized.map_err(|failure| self.inner.error(Operation::InspectContainer, &self.id, failure))
         })
         .await

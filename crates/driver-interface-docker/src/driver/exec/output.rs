@@ -111,6 +111,16 @@ impl Sender {
     }
 }
 
+/// Forwards all buffered output of both streams to their receivers.
+pub(super) async fn pass_all_on(stdout: &mut Sender, stderr: &mut Sender) {
+    while !(stdout.is_passed_on() && stderr.is_passed_on()) {
+        tokio::select! {
+            () = stdout.pass_on() => {}
+            () = stderr.pass_on() => {}
+        }
+    }
+}
+
 impl AsyncRead for Receiver {
     fn poll_read(
         self: Pin<&mut Self>,

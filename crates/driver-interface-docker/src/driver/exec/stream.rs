@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::begin::{Input, StartedExec, begin};
 use super::input::CommandInput;
 use super::kill::Tree;
-use super::output::{CutOff, Sender, output};
+use super::output::{CutOff, Sender, output, pass_all_on};
 use super::run::not_killed;
 use super::sessions::Flag;
 use crate::driver::inner::Inner;
@@ -225,12 +225,7 @@ impl Pump {
             );
         }
         let _ = output_ended.send(Some(end));
-        while !(self.stdout.is_passed_on() && self.stderr.is_passed_on()) {
-            tokio::select! {
-                () = self.stdout.pass_on() => {}
-                () = self.stderr.pass_on() => {}
-            }
-        }
+        pass_all_on(&mut self.stdout, &mut self.stderr).await;
     }
 
     /// Reads to the end of the output, and returns how the command exited, or `None` if it exited with its container.

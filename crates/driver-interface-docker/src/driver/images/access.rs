@@ -4,19 +4,32 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
-use driver_interface_errors::{AuthenticationError, Result};
+use driver_interface_errors::{AuthenticationError, DriverError, Result};
 use driver_interface_types::{ImageRef, RegistryCredentials};
 use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use crate::config::credentials;
 use crate::driver::inner::Inner;
+use crate::wire::EngineError;
 
 /// How a pull or push accesses the registry.
 pub(super) struct Access {
     pub(super) authorised: bool,
     /// Which credentials it used, or why it used none.
     pub(super) used: String,
+}
+
+impl Access {
+    /// Returns the error for credentials that the image's registry rejected with `failure`.
+    pub(super) fn rejected(&self, image: &ImageRef, failure: EngineError) -> DriverError {
+        let message = match &failure {
+            EngineError::Refused(refusal) => refusal.message.clone(),
+            failure => failure.to_string(),
+        };
+        let text = format!("the registry of `{image}` rejected {}: {message}", self.used);
+        AuthenticationError::new(text).with_source(failure).into()
+    }
 }
 
 impl Inner {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use driver_interface_errors::{
     AuthenticationError, ConfigurationError, DriverError, Effect, Hint, ImageBuildError, Result,
@@ -13,19 +12,17 @@ use driver_interface_types::{
 use driver_interface_validation::{validate_build_options, validate_new_image};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
 
-use super::pull::{late, layer_progress};
+use super::progress::{Steps, layer_progress, stream_of};
 use crate::driver::files::checked;
 use crate::driver::inner::Inner;
-use crate::driver::task::located;
 use crate::engine::Report;
 use crate::translate::build::{Output, is_about_base, is_about_dockerfile};
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::image::engine_name;
 use crate::translate::labels::IMPORTED_BY;
 use crate::translate::tar::{self, Rights};
-use crate::wire::{EngineError, ObjectStream, Query, Refusal, UploadError};
+use crate::wire::{EngineError, ObjectStream, Query, UploadError};
 
 const BUILD: &str = "build_image";
 
@@ -42,9 +39,6 @@ struct Build {
     authorised: bool,
     /// Whether the engine has reported the id of the new image.
     built: bool,
-    until: Instant,
-    deadline: Duration,
-    done: bool,
 }
 
 impl Inner {
@@ -54,19 +48,7 @@ impl Inner {
         context: TarStream,
         options: BuildOptions,
     ) -> Result<BuildStream> {
-        let deadline = self.deadlines.build;
-        let until = Instant::now() + deadline;
-        let begun = timeout_at(until, self.begin_build(image, context, options, until, deadline)).await;
-        let build = begun
-            .unwrap_or_else(|_| Err(late(BUILD, deadline)))
-            .map_err(|error| located(error, BUILD))?;
-        Ok(BuildStream::new(stream::try_unfold(
-            build,
-            |mut build| async move {
-                let step = build.next().await.map_err(|error| located(error, BUILD))?;
-                Ok(step.map(|step| (step, build)))
-            },
-        )))
+        stream_of(self.deadlines.build, self.begin_build(image, context, options)).await
     }
 
     async fn begin_build(
@@ -74,8 +56,6 @@ impl Inner {
         image: &ImageRef,
         context: TarStream,
         options: BuildOptions,
-        until: Instant,
-        deadline: Duration,
     ) -> Result<Build> {
         validate_build_options(&options)?;
         validate_new_image(image)?;
@@ -105,9 +85,6 @@ impl Inner {
             ready: VecDeque::new(),
             authorised,
             built: false,
-            until,
-            deadline,
-            done: false,
         })
     }
 
@@ -176,16 +153,9 @@ impl Inner {
     }
 }
 
-impl Build {
-    async fn next(&mut self) -> Result<Option<BuildProgress>> {
-        if self.done {
-            return Ok(None);
-        }
-        match timeout_at(self.until, self.step()).await {
-            Ok(step) => step.map(Some),
-            Err(_) => Err(late(BUILD, self.deadline)),
-        }
-    }
+impl Steps for Build {
+    const OPERATION: &'static str = BUILD;
+    type Progress = BuildProgress;
 
     async fn step(&mut self) -> Result<BuildProgress> {
         loop {
@@ -207,18 +177,23 @@ impl Build {
             self.ready
                 .extend(layer_progress(&report).map(BuildProgress::Layer));
             if let Some(message) = report.failure() {
-                return Err(self.failed(EngineError::Refused(Refusal { status: 200, message })));
+                return Err(self.failed(EngineError::refused(200, message)));
             }
         }
     }
 
+    fn is_last(step: &BuildProgress) -> bool {
+        matches!(step, BuildProgress::Done(_))
+    }
+}
+
+impl Build {
     fn failed(&self, failure: EngineError) -> DriverError {
         self.driver
             .not_built(&self.image, &self.output, self.authorised, failure)
     }
 
-    async fn finished(&mut self) -> Result<BuildProgress> {
-        self.done = true;
+    async fn finished(&self) -> Result<BuildProgress> {
         if !self.built {
             let text = "the build ended without a result".to_owned();
             return Err(self.failed(EngineError::InvalidResponse(text)));

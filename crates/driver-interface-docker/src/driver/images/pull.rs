@@ -1,21 +1,17 @@
 //! Pulling images with progress, loading them, and listing them.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use driver_interface_errors::{
-    AuthenticationError, DriverError, Effect, Hint, ImageImportError, ImagePullError, Result, TimeoutError,
-};
+use driver_interface_errors::{DriverError, Effect, Hint, ImageImportError, ImagePullError, Result};
 use driver_interface_types::{
-    ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream, TarStream,
+    ImageFilter, ImageInfo, ImageRef, PullOptions, PullProgress, PullStream, TarStream,
 };
 use driver_interface_validation::{validate_image_name, validate_pull_options};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::sync::Arc;
-use tokio::time::{Instant, timeout, timeout_at};
 
 use super::access::Access;
+use super::progress::{Steps, stream_of};
 use crate::driver::inner::Inner;
-use crate::driver::task::located;
 use crate::engine::Report;
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::image::{info, loaded, pull_parts};
@@ -32,9 +28,6 @@ struct Pull {
     image: ImageRef,
     reports: ObjectStream,
     access: Access,
-    until: Instant,
-    deadline: Duration,
-    done: bool,
 }
 
 impl Inner {
@@ -50,15 +43,7 @@ impl Inner {
         };
         let begun = self.unless_stalled(PULL, self.engine.pull_image(&name, &version, platform, auth));
         let mut reports = begun.await?.map_err(failed)?;
-        while let Some(report) = self
-            .unless_stalled(PULL, reports.next::<Report>())
-            .await?
-            .map_err(failed)?
-        {
-            if let Some(message) = report.failure() {
-                return Err(failed(EngineError::refused(200, message)));
-            }
-        }
+        while self.next_layer(PULL, &mut reports, failed).await?.is_some() {}
         Ok(())
     }
 
@@ -67,43 +52,12 @@ impl Inner {
         image: &ImageRef,
         options: PullOptions,
     ) -> Result<PullStream> {
-        validate_image_name(image)
-            .and_then(|()| validate_pull_options(&options))
-            .map_err(|error| located(error.into(), PULL))?;
-        let deadline = self.deadlines.pull;
-        let until = Instant::now() + deadline;
-        let begin = self.begin_pull(image, options, until, deadline);
-        let pull = match timeout_at(until, begin).await {
-            Ok(began) => began.map_err(|error| located(error, PULL))?,
-            Err(_) => return Err(located(late(PULL, deadline), PULL)),
-        };
-        Ok(PullStream::new(stream::try_unfold(pull, |mut pull| async move {
-            let step = pull.next().await.map_err(|error| located(error, PULL))?;
-            Ok(step.map(|step| (step, pull)))
-        })))
+        stream_of(self.deadlines.pull, self.begin_pull(image, options)).await
     }
 
-    /// Waits for `progress`, the next step of a pull or push: no longer than the stall deadline if the engine reports
-    /// progress.
-    pub(super) async fn unless_stalled<T>(
-        &self,
-        operation: &str,
-        progress: impl Future<Output = T>,
-    ) -> Result<T> {
-        if !self.engine.dialect().reports_pull_progress {
-            return Ok(progress.await);
-        }
-        let stall = self.deadlines.pull_stall;
-        timeout(stall, progress).await.map_err(|_| late(operation, stall))
-    }
-
-    async fn begin_pull(
-        self: &Arc<Self>,
-        image: &ImageRef,
-        options: PullOptions,
-        until: Instant,
-        deadline: Duration,
-    ) -> Result<Pull> {
+    async fn begin_pull(self: &Arc<Self>, image: &ImageRef, options: PullOptions) -> Result<Pull> {
+        validate_image_name(image)?;
+        validate_pull_options(&options)?;
         let (auth, access) = self.auth(image, options.credentials.as_ref()).await?;
         let (name, version) = pull_parts(image);
         let platform = options.platform.as_deref();
@@ -116,9 +70,6 @@ impl Inner {
             image: image.clone(),
             reports,
             access,
-            until,
-            deadline,
-            done: false,
         })
     }
 
@@ -141,8 +92,7 @@ impl Inner {
         let message = refusal.message.clone();
         match cause(Operation::PullImage, refusal) {
             Cause::AccessDenied if access.authorised && !message.contains("does not exist") => {
-                let text = format!("the registry of `{image}` rejected {}: {message}", access.used);
-                AuthenticationError::new(text).with_source(failure).into()
+                access.rejected(image, failure)
             }
             Cause::AccessDenied => {
                 let text = format!("{message}; the pull used {}", access.used);
@@ -212,43 +162,25 @@ impl Inner {
     }
 }
 
-impl Pull {
-    async fn next(&mut self) -> Result<Option<PullProgress>> {
-        if self.done {
-            return Ok(None);
-        }
-        match timeout_at(self.until, self.step()).await {
-            Ok(step) => step.map(Some),
-            Err(_) => Err(late(PULL, self.deadline)),
-        }
-    }
+impl Steps for Pull {
+    const OPERATION: &'static str = PULL;
+    type Progress = PullProgress;
 
     async fn step(&mut self) -> Result<PullProgress> {
-        loop {
-            let report = self
-                .driver
-                .unless_stalled(PULL, self.reports.next::<Report>())
-                .await?;
-            let report = report.map_err(|failure| self.refused(failure))?;
-            let Some(report) = report else {
-                return self.finished().await;
-            };
-            let layer = layer_progress(&report);
-            if let Some(message) = report.failure() {
-                return Err(self.refused(EngineError::refused(200, message)));
-            }
-            if let Some(progress) = layer {
-                return Ok(PullProgress::Layer(progress));
-            }
+        let failed = |failure| self.driver.not_pulled(&self.image, &self.access, failure);
+        match self.driver.next_layer(PULL, &mut self.reports, failed).await? {
+            Some(layer) => Ok(PullProgress::Layer(layer)),
+            None => self.finished().await,
         }
     }
 
-    fn refused(&self, failure: EngineError) -> DriverError {
-        self.driver.not_pulled(&self.image, &self.access, failure)
+    fn is_last(step: &PullProgress) -> bool {
+        matches!(step, PullProgress::Done(_))
     }
+}
 
-    async fn finished(&mut self) -> Result<PullProgress> {
-        self.done = true;
+impl Pull {
+    async fn finished(&self) -> Result<PullProgress> {
         // The pull is over and may have succeeded, even if this inspection fails.
         let found = self.driver.get_image(&self.image).await;
         match found.map_err(|error| error.with_effect(Effect::Unknown))? {
@@ -262,18 +194,4 @@ impl Pull {
             .into()),
         }
     }
-}
-
-/// Returns the progress of a layer that a report contains, if any.
-pub(super) fn layer_progress(report: &Report) -> Option<LayerProgress> {
-    let detail = report.progress_detail.clone().unwrap_or_default();
-    let mut progress = LayerProgress::new(report.id.clone()?, report.status.clone()?);
-    progress.current_bytes = detail.current;
-    progress.total_bytes = detail.total;
-    Some(progress)
-}
-
-/// Returns the error for an operation that exceeded its deadline.
-pub(super) fn late(operation: &str, deadline: Duration) -> DriverError {
-    TimeoutError::new(operation, deadline).into()
 }

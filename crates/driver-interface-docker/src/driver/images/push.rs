@@ -1,22 +1,15 @@
 //! Tagging, saving and pushing images.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use driver_interface_errors::{
-    AuthenticationError, DriverError, Effect, ImageNotFoundError, ImagePushError, Result,
-};
+use driver_interface_errors::{DriverError, Effect, ImageNotFoundError, ImagePushError, Result};
 use driver_interface_types::{ImageRef, PushOptions, PushProgress, PushStream, TarStream};
 use driver_interface_validation::validate_new_image;
-use futures_util::stream;
-use tokio::time::{Instant, timeout_at};
 
 use super::access::Access;
-use super::pull::{late, layer_progress};
+use super::progress::{Steps, stream_of};
 use crate::driver::files::{complete, pieces};
 use crate::driver::inner::Inner;
-use crate::driver::task::located;
-use crate::engine::Report;
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::image::engine_name;
 use crate::wire::{EngineError, ObjectStream};
@@ -29,9 +22,6 @@ struct Push {
     image: ImageRef,
     reports: ObjectStream,
     access: Access,
-    until: Instant,
-    deadline: Duration,
-    done: bool,
 }
 
 impl Inner {
@@ -56,25 +46,10 @@ impl Inner {
         image: &ImageRef,
         options: PushOptions,
     ) -> Result<PushStream> {
-        let deadline = self.deadlines.pull;
-        let until = Instant::now() + deadline;
-        let begun = timeout_at(until, self.begin_push(image, options, until, deadline)).await;
-        let push = begun
-            .unwrap_or_else(|_| Err(late(PUSH, deadline)))
-            .map_err(|error| located(error, PUSH))?;
-        Ok(PushStream::new(stream::try_unfold(push, |mut push| async move {
-            let step = push.next().await.map_err(|error| located(error, PUSH))?;
-            Ok(step.map(|step| (step, push)))
-        })))
+        stream_of(self.deadlines.pull, self.begin_push(image, options)).await
     }
 
-    async fn begin_push(
-        self: &Arc<Self>,
-        image: &ImageRef,
-        options: PushOptions,
-        until: Instant,
-        deadline: Duration,
-    ) -> Result<Push> {
+    async fn begin_push(self: &Arc<Self>, image: &ImageRef, options: PushOptions) -> Result<Push> {
         validate_new_image(image)?;
         // Docker reports a missing image like a registry's error.
         if self.find_image(image).await?.is_none() {
@@ -90,9 +65,6 @@ impl Inner {
             image: image.clone(),
             reports,
             access,
-            until,
-            deadline,
-            done: false,
         })
     }
 
@@ -102,11 +74,7 @@ impl Inner {
             EngineError::Refused(refusal)
                 if access.authorised && cause(Operation::PushImage, refusal) == Cause::AccessDenied =>
             {
-                let text = format!(
-                    "the registry of `{image}` rejected {}: {}",
-                    access.used, refusal.message
-                );
-                AuthenticationError::new(text).with_source(failure).into()
+                access.rejected(image, failure)
             }
             EngineError::Refused(refusal) if cause(Operation::PushImage, refusal) == Cause::AccessDenied => {
                 let text = format!("{}; the push used {}", refusal.message, access.used);
@@ -125,42 +93,25 @@ impl Inner {
     }
 }
 
-impl Push {
-    async fn next(&mut self) -> Result<Option<PushProgress>> {
-        if self.done {
-            return Ok(None);
-        }
-        match timeout_at(self.until, self.step()).await {
-            Ok(step) => step.map(Some),
-            Err(_) => Err(late(PUSH, self.deadline)),
-        }
-    }
+impl Steps for Push {
+    const OPERATION: &'static str = PUSH;
+    type Progress = PushProgress;
 
     async fn step(&mut self) -> Result<PushProgress> {
-        loop {
-            let next = self
-                .driver
-                .unless_stalled(PUSH, self.reports.next::<Report>())
-                .await?;
-            let Some(report) = next.map_err(|failure| self.refused(failure))? else {
-                return self.finished().await;
-            };
-            let layer = layer_progress(&report);
-            if let Some(message) = report.failure() {
-                return Err(self.refused(EngineError::refused(200, message)));
-            }
-            if let Some(progress) = layer {
-                return Ok(PushProgress::Layer(progress));
-            }
+        let failed = |failure| self.driver.not_pushed(&self.image, &self.access, failure);
+        match self.driver.next_layer(PUSH, &mut self.reports, failed).await? {
+            Some(layer) => Ok(PushProgress::Layer(layer)),
+            None => self.finished().await,
         }
     }
 
-    fn refused(&self, failure: EngineError) -> DriverError {
-        self.driver.not_pushed(&self.image, &self.access, failure)
+    fn is_last(step: &PushProgress) -> bool {
+        matches!(step, PushProgress::Done(_))
     }
+}
 
-    async fn finished(&mut self) -> Result<PushProgress> {
-        self.done = true;
+impl Push {
+    async fn finished(&self) -> Result<PushProgress> {
         // The push is over and may have succeeded, even if this inspection fails.
         let found = self.driver.get_image(&self.image).await;
         match found.map_err(|error| error.with_effect(Effect::Unknown))? {

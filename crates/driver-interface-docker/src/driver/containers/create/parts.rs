@@ -1,7 +1,7 @@
 //! Checks of the volumes, directories and networks that a container needs.
 
 use driver_interface_errors::{NetworkNotFoundError, Result, UnsupportedError, VolumeNotFoundError};
-use driver_interface_types::{ContainerConfig, MountType, NetworkMode, label};
+use driver_interface_types::{ContainerConfig, MountType, NetworkConnectOptions, NetworkMode, label};
 
 use super::binds::missing;
 use crate::driver::inner::Inner;
@@ -24,9 +24,7 @@ impl Inner {
         {
             self.volume(&mount.source).await?;
         }
-        for network in config.networks.keys() {
-            self.network_name(network).await?;
-        }
+        self.further_networks(config).await?;
         match &config.network {
             NetworkMode::Named(network) => self.network_name(network).await.map(Some),
             _ => Ok(None),
@@ -35,16 +33,23 @@ impl Inner {
 
     /// Returns the name of the network that `network` identifies by name or by id.
     pub(in crate::driver) async fn network_name(&self, network: &str) -> Result<String> {
-        self.network_called(network).await.map(|found| found.name)
+        let own = self.own_networks().await?;
+        called(&own, network).map(|found| found.name.clone())
     }
 
-    /// Returns the network that `network` identifies by name or by id.
-    pub(super) async fn network_called(&self, network: &str) -> Result<NetworkRecord> {
+    /// Returns the further networks of a config, each with its options.
+    pub(super) async fn further_networks<'a>(
+        &self,
+        config: &'a ContainerConfig,
+    ) -> Result<Vec<(NetworkRecord, &'a NetworkConnectOptions)>> {
+        if config.networks.is_empty() {
+            return Ok(Vec::new());
+        }
         let own = self.own_networks().await?;
-        let found = own
-            .into_iter()
-            .find(|own| own.name == network || own.id == network);
-        found.ok_or_else(|| NetworkNotFoundError::new(network).into())
+        let further = config.networks.iter();
+        further
+            .map(|(name, options)| Ok((called(&own, name)?.clone(), options)))
+            .collect()
     }
 
     /// Returns an error if the runtime would give a tmpfs mount an unsuitable mode: that of the image's directory at
@@ -91,4 +96,10 @@ impl Inner {
             Some(_) | None => Err(VolumeNotFoundError::new(name).into()),
         }
     }
+}
+
+/// Returns the network among `own` that `network` identifies by name or by id.
+fn called<'a>(own: &'a [NetworkRecord], network: &str) -> Result<&'a NetworkRecord> {
+    let found = own.iter().find(|own| own.name == network || own.id == network);
+    found.ok_or_else(|| NetworkNotFoundError::new(network).into())
 }
