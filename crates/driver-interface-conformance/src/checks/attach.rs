@@ -7,11 +7,10 @@ use driver_interface_types::{
     AttachSession, ConfigFeature, ContainerDriver, ContainerInstance, LogOptions, Operation, Property,
     RemoveOptions, StopOptions, TtySize, WaitOptions,
 };
-use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 
-use super::exec_stream::{line, rest};
-use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
+use super::exec_stream::{line, rest, send};
+use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 const NEEDS: &[Operation] = &[Operation::AttachContainer];
 const STDIN: &[ConfigFeature] = &[ConfigFeature::Stdin];
@@ -97,15 +96,6 @@ async fn attached(ctx: &Ctx, script: &str) -> CheckResult<(ContainerInstance, At
     Ok((created, session))
 }
 
-async fn send(session: &mut AttachSession, text: &[u8]) -> CheckResult {
-    let broken = |error: std::io::Error| Failure::new("the session's input", "no error", error.to_string());
-    let Some(stdin) = &mut session.stdin else {
-        return Err(Failure::new("the session's input", "to be present", "none").into());
-    };
-    stdin.write_all(text).await.map_err(broken)?;
-    Ok(stdin.flush().await.map_err(broken)?)
-}
-
 async fn request_reply(ctx: Ctx) -> CheckResult {
     let script =
         "echo hello; while read word; do printf 'got %s.' $word; echo \"aside $word\" >&2; done; exit 6";
@@ -113,7 +103,7 @@ async fn request_reply(ctx: Ctx) -> CheckResult {
     let greeting = line(&ctx, "the greeting", &mut session.stdout).await?;
     ctx.equal("the greeting", greeting.as_str(), "hello\n")?;
     for word in ["one", "two", "three"] {
-        send(&mut session, format!("{word}\n").as_bytes()).await?;
+        send(&mut session.stdin, format!("{word}\n").as_bytes()).await?;
         let aside = line(&ctx, "a reply on standard error", &mut session.stderr).await?;
         ctx.equal("the reply on standard error", aside, format!("aside {word}\n"))?;
         let mut reply = vec![0; format!("got {word}.").len()];
@@ -137,7 +127,7 @@ async fn request_reply(ctx: Ctx) -> CheckResult {
 
 async fn half_close(ctx: Ctx) -> CheckResult {
     let (created, mut session) = attached(&ctx, "wc -c; sleep 1; echo later; exit 2").await?;
-    send(&mut session, &vec![b'a'; 300_000]).await?;
+    send(&mut session.stdin, &vec![b'a'; 300_000]).await?;
     session.close_stdin().await?;
     ctx.ensure(
         "the session has no input after that",
@@ -218,7 +208,7 @@ async fn without_stdin(ctx: Ctx) -> CheckResult {
 async fn dropped(ctx: Ctx) -> CheckResult {
     let script = "trap 'exit 0' TERM; echo ready; cat > /dev/null; echo ended; while true; do sleep 600 & wait $!; done";
     let (created, mut session) = attached(&ctx, script).await?;
-    send(&mut session, b"some input\n").await?;
+    send(&mut session.stdin, b"some input\n").await?;
     ctx.printed(&created.id, "ready").await?;
     drop(session);
     ctx.printed(&created.id, "ended").await?;
@@ -294,7 +284,7 @@ async fn tty(ctx: Ctx) -> CheckResult {
         .await?;
     // Some engines resize the terminal only after the call has returned.
     sleep(Duration::from_secs(1)).await;
-    send(&mut session, b"go\n").await?;
+    send(&mut session.stdin, b"go\n").await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     let text = String::from_utf8_lossy(&output).into_owned();
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());

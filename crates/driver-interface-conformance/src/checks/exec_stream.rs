@@ -1,12 +1,13 @@
 //! Checks of interactive exec.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
     ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Operation, Property, Signal, TtySize,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
 use crate::inside::heartbeat_script;
@@ -128,8 +129,9 @@ pub(super) async fn rest(
     Ok(bytes)
 }
 
-async fn send(session: &mut ExecSession, text: &[u8]) -> CheckResult {
-    let Some(stdin) = &mut session.stdin else {
+/// Writes to the input of a session, which must have one.
+pub(super) async fn send(stdin: &mut Option<Pin<Box<dyn AsyncWrite + Send>>>, text: &[u8]) -> CheckResult {
+    let Some(stdin) = stdin else {
         return Err(Failure::new("the session's input", "to be present", "none").into());
     };
     stdin.write_all(text).await.map_err(|error| broken(&error))?;
@@ -146,7 +148,7 @@ async fn request_reply(ctx: Ctx) -> CheckResult {
         "hello\n",
     )?;
     for word in ["one", "two", "three"] {
-        send(&mut session, format!("{word}\n").as_bytes()).await?;
+        send(&mut session.stdin, format!("{word}\n").as_bytes()).await?;
         let reply = line(&ctx, "a reply", &mut session.stdout).await?;
         let aside = line(&ctx, "a reply on standard error", &mut session.stderr).await?;
         ctx.equal(
@@ -169,7 +171,7 @@ async fn half_close(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let mut session = session(&ctx, &running.id, "wc -c; sleep 1; echo later; exit 2").await?;
     let sent = vec![b'a'; 300_000];
-    send(&mut session, &sent).await?;
+    send(&mut session.stdin, &sent).await?;
     session.close_stdin().await?;
     ctx.ensure(
         "the session has no input after that",
@@ -217,7 +219,7 @@ async fn tty_resize(ctx: Ctx) -> CheckResult {
         .await?;
     // Some engines resize the terminal only after the call has returned.
     sleep(Duration::from_secs(1)).await;
-    send(&mut session, b"go\n").await?;
+    send(&mut session.stdin, b"go\n").await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     let text = String::from_utf8_lossy(&output).into_owned();
     // The text also contains the input, which the terminal has echoed.
@@ -231,7 +233,7 @@ async fn resize_without_tty(ctx: Ctx) -> CheckResult {
     let mut session = session(&ctx, &running.id, "read word; exit 3").await?;
     let result = session.resize(TtySize::default()).await;
     ctx.refused("the resize", result, &[codes::UNSUPPORTED_OPERATION])?;
-    send(&mut session, b"go\n").await?;
+    send(&mut session.stdin, b"go\n").await?;
     let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
 }

@@ -3,8 +3,9 @@
 use driver_interface_types::{
     ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Operation, TtySize,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
+use super::exec_stream::send;
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 
 const EXEC: &[Operation] = &[Operation::Exec];
@@ -89,14 +90,6 @@ async fn session(ctx: &Ctx, id: &ContainerId, config: ExecConfig) -> CheckResult
     Ok(ctx.driver().exec_stream(id, config).await?)
 }
 
-async fn send(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
-    let Some(stdin) = &mut session.stdin else {
-        return Err(Failure::new("the session's input", "to be present", "none").into());
-    };
-    stdin.write_all(keys).await.map_err(|error| broken(&error))?;
-    stdin.flush().await.map_err(|error| broken(&error))
-}
-
 /// Reads the rest of the output, and waits until the command has exited.
 async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, ExecOutcome)> {
     let mut bytes = Vec::new();
@@ -136,7 +129,7 @@ async fn session_stdin(ctx: Ctx) -> CheckResult {
     let script = "read x; echo got $x; read y; echo got $y; exit 3";
     let mut interactive = session(&ctx, &running.id, in_terminal(script)).await?;
     for word in ["one", "two"] {
-        send(&mut interactive, format!("{word}\n").as_bytes()).await?;
+        send(&mut interactive.stdin, format!("{word}\n").as_bytes()).await?;
         let reply = format!("got {word}\r\n");
         let actual = until(&ctx, &mut interactive, &reply).await?;
         ctx.equal("output of the terminal", actual, format!("{word}\r\n{reply}"))?;
@@ -164,7 +157,7 @@ async fn session_stdin_eof(ctx: Ctx) -> CheckResult {
     for (keys, shown) in [("hi\n", "hi\r\nhi\r\n"), ("hi", "hihi")] {
         let config = in_terminal("cat; sleep 1; echo later; exit 3");
         let mut session = session(&ctx, &running.id, config).await?;
-        send(&mut session, keys.as_bytes()).await?;
+        send(&mut session.stdin, keys.as_bytes()).await?;
         session.close_stdin().await?;
         let end = rest(&ctx, &mut session).await?;
         ctx.equal(
@@ -181,7 +174,7 @@ async fn interrupt(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo interrupted; exit 5' INT; echo ready; while true; do sleep 1; done";
     let mut session = session(&ctx, &running.id, in_terminal(script)).await?;
     until(&ctx, &mut session, "ready\r\n").await?;
-    send(&mut session, b"\x03").await?;
+    send(&mut session.stdin, b"\x03").await?;
     let (shown, outcome) = rest(&ctx, &mut session).await?;
     ctx.ensure("the trap ran", shown.ends_with("interrupted\r\n"), &shown)?;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(5))

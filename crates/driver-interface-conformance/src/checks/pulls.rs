@@ -8,6 +8,7 @@ use driver_interface_types::{
 };
 use tokio::time::timeout;
 
+use super::builds::assert_without_secret;
 use super::images::usable;
 use crate::{Check, CheckResult, Ctx, Failure, Need, run};
 
@@ -137,15 +138,7 @@ async fn pull_secret(ctx: Ctx) -> CheckResult {
         let Err(error) = result else {
             return Err(Failure::new("the pull", "to be refused", "success").into());
         };
-        let report = serde_json::to_string(&error.to_report()).unwrap_or_default();
-        for text in [
-            format!("{error:#}"),
-            format!("{error:?}"),
-            error.user_message(),
-            report,
-        ] {
-            ctx.ensure("the secret is not in the error", !text.contains(SECRET), text)?;
-        }
+        assert_without_secret(&ctx, &error, SECRET)?;
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use driver_interface_types::{
     ByteStream, ContainerDriver as _, DriverError, ImageFilter, ImageInfo, ImageRef, PullOptions,
     PullProgress, PullStream, RegistryCredentials, Result,
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 
-use super::streams::changed;
+use super::streams::{changed, with_errors, without_errors};
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{GetImage, ImportImage, ListImages, LoadImage, PullImage};
@@ -241,15 +241,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "pull-swallows-errors",
         "A failed pull ends without an error.",
         &[PullImage(|inside, image, options| {
-            async move {
-                match inside.driver.pull_image(image, options).await {
-                    Ok(steps) => Ok(PullStream::new(
-                        steps.take_while(|step| std::future::ready(step.is_ok())),
-                    )),
-                    Err(_) => Ok(PullStream::of_items([])),
-                }
-            }
-            .boxed()
+            async move { without_errors(inside.driver.pull_image(image, options).await) }.boxed()
         })],
         &["images/pull-missing", "images/no-secrets-in-errors"],
     ),
@@ -259,8 +251,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[PullImage(|inside, image, options| {
             async move {
                 let defect = |error: DriverError| InternalError::new(error.message()).into();
-                let steps = inside.driver.pull_image(image, options).await.map_err(defect)?;
-                Ok(PullStream::new(steps.map(move |step| step.map_err(defect))))
+                with_errors(inside.driver.pull_image(image, options).await, defect)
             }
             .boxed()
         })],
@@ -272,12 +263,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[PullImage(|inside, image, options| {
             async move {
                 let retryable = |error: DriverError| error.with_retryable(true);
-                let steps = inside
-                    .driver
-                    .pull_image(image, options)
-                    .await
-                    .map_err(retryable)?;
-                Ok(PullStream::new(steps.map(move |step| step.map_err(retryable))))
+                with_errors(inside.driver.pull_image(image, options).await, retryable)
             }
             .boxed()
         })],
@@ -329,11 +315,7 @@ async fn pull_keeps_credentials(
 }
 
 async fn leak_pull_secrets(inside: &Inside, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
-    let secret = match &options.credentials {
-        Some(RegistryCredentials::Password { password, .. }) => password.clone(),
-        Some(RegistryCredentials::IdentityToken(token)) => token.clone(),
-        _ => String::new(),
-    };
+    let secret = secret_of(options.credentials.as_ref());
     let reported = {
         let image = image.clone();
         move |error: DriverError| {
@@ -341,10 +323,14 @@ async fn leak_pull_secrets(inside: &Inside, image: &ImageRef, options: PullOptio
             DriverError::from(ImagePullError::new(image.as_str(), message))
         }
     };
-    let steps = inside
-        .driver
-        .pull_image(image, options)
-        .await
-        .map_err(&reported)?;
-    Ok(PullStream::new(steps.map(move |step| step.map_err(&reported))))
+    with_errors(inside.driver.pull_image(image, options).await, reported)
+}
+
+/// Returns the secret of credentials; empty without any.
+pub(super) fn secret_of(credentials: Option<&RegistryCredentials>) -> String {
+    match credentials {
+        Some(RegistryCredentials::Password { password, .. }) => password.clone(),
+        Some(RegistryCredentials::IdentityToken(token)) => token.clone(),
+        _ => String::new(),
+    }
 }

@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::task::Poll;
 
-use driver_interface_types::{DriverStream, Result};
+use driver_interface_types::{DriverError, DriverStream, Result};
 use futures_util::StreamExt as _;
 
 use super::calls::WhenDropped;
@@ -19,6 +19,23 @@ pub(super) fn changed<T: Send + 'static>(
             error => Some(error),
         })
     }))
+}
+
+/// Returns the stream of a call without the error of either.
+pub(super) fn without_errors<T: Send + 'static>(called: Result<DriverStream<T>>) -> Result<DriverStream<T>> {
+    Ok(match called {
+        Ok(stream) => DriverStream::new(stream.take_while(|item| ready(item.is_ok()))),
+        Err(_) => DriverStream::of_items([]),
+    })
+}
+
+/// Returns the stream of a call with the error of either replaced by the result of `change`.
+pub(super) fn with_errors<T: Send + 'static>(
+    called: Result<DriverStream<T>>,
+    change: impl Fn(DriverError) -> DriverError + Send + 'static,
+) -> Result<DriverStream<T>> {
+    let stream = called.map_err(&change)?;
+    Ok(DriverStream::new(stream.map(move |item| item.map_err(&change))))
 }
 
 /// Returns the stream with all of its items delayed until it has ended.

@@ -3,12 +3,13 @@
 use driver_interface_errors::{Effect, ImageBuildError, ImagePushError, InternalError, codes};
 use driver_interface_types::{
     BuildOptions, BuildProgress, BuildStream, ByteStream, ContainerDriver as _, DriverError, ImageRef,
-    PushOptions, PushProgress, PushStream, RegistryCredentials, Result, StopOptions, TarStream,
+    PushOptions, PushProgress, PushStream, Result, StopOptions, TarStream,
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 
 use super::calls::detached;
-use super::streams::changed;
+use super::images::secret_of;
+use super::streams::{changed, with_errors, without_errors};
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{
@@ -68,15 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "build-swallows-errors",
         "A failed build ends without an error.",
         &[BuildImage(|inside, image, context, options| {
-            async move {
-                match inside.driver.build_image(image, context, options).await {
-                    Ok(reports) => Ok(BuildStream::new(
-                        reports.take_while(|report| std::future::ready(report.is_ok())),
-                    )),
-                    Err(_) => Ok(BuildStream::of_items([])),
-                }
-            }
-            .boxed()
+            async move { without_errors(inside.driver.build_image(image, context, options).await) }.boxed()
         })],
         &[
             "images/build-failed",
@@ -90,14 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[BuildImage(|inside, image, context, options| {
             async move {
                 let unknown = |error: DriverError| error.with_effect(Effect::Unknown);
-                let reports = inside
-                    .driver
-                    .build_image(image, context, options)
-                    .await
-                    .map_err(unknown)?;
-                Ok(BuildStream::new(
-                    reports.map(move |report| report.map_err(unknown)),
-                ))
+                with_errors(inside.driver.build_image(image, context, options).await, unknown)
             }
             .boxed()
         })],
@@ -236,15 +222,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "push-swallows-errors",
         "A failed push ends without an error.",
         &[PushImage(|inside, image, options| {
-            async move {
-                match inside.driver.push_image(image, options).await {
-                    Ok(reports) => Ok(PushStream::new(
-                        reports.take_while(|report| std::future::ready(report.is_ok())),
-                    )),
-                    Err(_) => Ok(PushStream::of_items([])),
-                }
-            }
-            .boxed()
+            async move { without_errors(inside.driver.push_image(image, options).await) }.boxed()
         })],
         &["images/push-failed", "images/push-no-secrets-in-errors"],
     ),
@@ -318,22 +296,11 @@ async fn leak_build_secrets(
             DriverError::from(ImageBuildError::new(image.as_str(), message))
         }
     };
-    let reports = inside
-        .driver
-        .build_image(image, context, options)
-        .await
-        .map_err(&reported)?;
-    Ok(BuildStream::new(
-        reports.map(move |report| report.map_err(&reported)),
-    ))
+    with_errors(inside.driver.build_image(image, context, options).await, reported)
 }
 
 async fn leak_push_secrets(inside: &Inside, image: &ImageRef, options: PushOptions) -> Result<PushStream> {
-    let secret = match &options.credentials {
-        Some(RegistryCredentials::Password { password, .. }) => password.clone(),
-        Some(RegistryCredentials::IdentityToken(token)) => token.clone(),
-        _ => String::new(),
-    };
+    let secret = secret_of(options.credentials.as_ref());
     let reported = {
         let image = image.clone();
         move |error: DriverError| {
@@ -341,12 +308,5 @@ async fn leak_push_secrets(inside: &Inside, image: &ImageRef, options: PushOptio
             DriverError::from(ImagePushError::new(image.as_str(), message))
         }
     };
-    let reports = inside
-        .driver
-        .push_image(image, options)
-        .await
-        .map_err(&reported)?;
-    Ok(PushStream::new(
-        reports.map(move |report| report.map_err(&reported)),
-    ))
+    with_errors(inside.driver.push_image(image, options).await, reported)
 }
