@@ -159,28 +159,28 @@ impl Inner {
             config.network == NetworkMode::Default,
         );
         let joined = match &awaited {
-            Some(_) if !self.engine.dialect().creation_needs_network => {
-                self.ensure_default_network(&network, &config.session_id).await
-            }
+            Some(_) if !self.engine.dialect().creation_needs_network => self
+                .ensure_default_network(&network, &config.session_id)
+                .await
+                .map_err(no_network),
             _ => Ok(()),
         };
         drop(awaited);
-        if let Err(error) = joined {
-            let error = no_network(error);
-            return Err(match undo.await {
+        let created = match joined {
+            Ok(()) => self.complete(&id, &config, &key).await,
+            Err(error) => Err(error),
+        };
+        match created {
+            Ok(instance) => {
+                let undo = async {
+                    let _ = undo.await;
+                };
+                Ok(Rollback::new(instance, undo).holding(lock))
+            }
+            Err(error) => Err(match undo.await {
                 true => error,
                 false => error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst),
-            });
-        }
-        let undo = async {
-            let _ = undo.await;
-        };
-        match self.complete(&id, &config, &key).await {
-            Ok(instance) => Ok(Rollback::new(instance, undo).holding(lock)),
-            Err(error) => {
-                drop(Rollback::new((), undo).holding(lock));
-                Err(error)
-            }
+            }),
         }
     }
 

@@ -17,7 +17,7 @@ use bollard::models::{
 use bytes::Bytes;
 use driver_interface_errors::{Result, VolumeCreationError};
 use driver_interface_kit::repeat_until;
-use driver_interface_types::{VolumeOwner, label};
+use driver_interface_types::{ContainerStatus, VolumeOwner, label};
 use tokio::time::{Instant, sleep};
 
 use crate::driver::inner::Inner;
@@ -25,6 +25,7 @@ use crate::engine::Removal;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels::{self, HELPER_OF, HELPER_VOLUME, to_map};
 use crate::translate::records::{Labels, VolumeRecord};
+use crate::translate::status;
 use crate::translate::tar::{self, Rights};
 use crate::wire::{EngineError, Refusal, UploadError};
 
@@ -183,13 +184,26 @@ impl Inner {
         }
     }
 
-    /// Returns whether `message`, the refusal to remove a volume, names a container that cannot be inspected. On
-    /// Docker, a container uses its volumes from shortly before it can be found until shortly after its removal.
+    /// Returns whether `message`, the refusal to remove a volume, names a container that will soon not use it:
+    ///
+    /// - one that cannot be found: on Docker, a container uses its volumes from shortly before it can be found until
+    ///   shortly after its removal;
+    /// - one whose removal is in progress;
+    /// - a helper: it has just been created, or another cleanup is removing it.
     async fn is_used_by_unfinished(&self, message: &str) -> Result<bool, EngineError> {
         for id in users(message) {
             match self.engine.inspect_container(id).await {
                 Err(EngineError::Refused(refusal)) if refusal.status == 404 => return Ok(true),
-                found => found.map(drop)?,
+                found => {
+                    let found = found?;
+                    let is_ending = matches!(
+                        status::status(&found.state),
+                        ContainerStatus::Removing | ContainerStatus::Dead
+                    );
+                    if is_ending || labels::owns_helper(&self.ownership, &found.config.labels) {
+                        return Ok(true);
+                    }
+                }
             }
         }
         Ok(false)
