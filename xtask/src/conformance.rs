@@ -290,8 +290,13 @@ fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
         (Some(reference), _) => TestImage::existing(reference)
             .with_context(|| format!("--image {reference:?} is not an image reference")),
         (None, Clock::Simulated) => Ok(TestImage::simulated()),
-        (None, Clock::Real) => Ok(TestImage::find(&target_dir().join("conformance/busybox-static"))),
+        (None, Clock::Real) => Ok(TestImage::find(&test_image_cache())),
     }
+}
+
+/// Returns the directory to which the program of the test image is downloaded if this machine has none.
+pub(crate) fn test_image_cache() -> PathBuf {
+    target_dir().join("conformance/busybox-static")
 }
 
 /// A driver that can be used on this machine.

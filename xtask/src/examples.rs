@@ -98,7 +98,7 @@ fn build(root: &Path) -> Result<()> {
 
 /// Runs the examples on an engine, with an image that is imported for them and removed afterwards.
 fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
-    let root = match TestImage::find(&target_dir().join("conformance/busybox-static")) {
+    let root = match TestImage::find(&crate::conformance::test_image_cache()) {
         TestImage::Root(root) => root,
         TestImage::Existing(image) => return run_all(names, uri, Some(&image)),
         TestImage::Missing(reason) => bail!("no image: {reason}"),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use driver_interface_conformance::Report;
+use driver_interface_conformance::{Report, TestImage};
 
 use super::Args;
 use super::output::Output;
@@ -37,6 +37,10 @@ pub(super) fn check(engine: Engine, args: &Args, seed: u64, output: &Output) -> 
     let Some(status) = status.filter(|status| status.version.is_some()) else {
         bail!("{engine} is not running; start it with `cargo xtask engines up --install {engine}`");
     };
+    if args.image.is_none() {
+        // The program of the test image may have to be downloaded, which the child's network may not allow.
+        let _ = TestImage::find(&super::test_image_cache());
+    }
     let program = std::env::current_exe().context("the path of this program is unknown")?;
     let namespace = engines::network_namespace(engine, &state)?;
     let mut command = match namespace.exists() {

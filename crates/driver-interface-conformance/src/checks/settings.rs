@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ConfigFeature, ContainerDriver, ContainerDriverExt as _, ContainerPath, DeviceMapping, Guarantee,
-    HealthCheck, HostAddress, ImageRef, LogDriver, LogOptions, NetworkConfig, NetworkConnectOptions,
-    Operation, Property, ResourceLimits, RestartPolicy, StopOptions, Subnet, UlimitValue, VolumeMount,
-    VolumeOwner,
+    ConfigFeature, ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerPath, DeviceMapping,
+    Guarantee, HealthCheck, HostAddress, ImageRef, LogDriver, LogOptions, NetworkConfig,
+    NetworkConnectOptions, Operation, Property, ResourceLimits, RestartPolicy, StopOptions, Subnet,
+    UlimitValue, VolumeMount, VolumeOwner,
 };
 use serde_json::json;
 use tokio::time::sleep;
@@ -62,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(REAL),
     Check::must(
         "settings/missing-further-network",
-        "A missing further network is refused, and no container is created.",
+        "A missing further network is refused by a plan and by a creation, and no container is created.",
         run!(missing_further_network),
     )
     .requires(&[Operation::CreateNetwork])
@@ -324,14 +324,27 @@ async fn further_networks(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
+/// Fails unless a plan, if the driver supports that, refuses the config at `path` only.
+async fn planned_refusal(ctx: &Ctx, config: &ContainerConfig, path: &str) -> CheckResult {
+    if !ctx.declares(Operation::Plan) {
+        return Ok(());
+    }
+    let plan = ctx.driver().plan(config).await?;
+    let refused: Vec<&str> = plan.refusals.iter().map(|one| one.path.as_str()).collect();
+    ctx.equal("the refusals of a plan", refused, vec![path])
+}
+
 async fn missing_further_network(ctx: Ctx) -> CheckResult {
     let one = ctx.driver().create_network(&ctx.network()).await?;
+    let missing = ctx.name();
+    let path = format!("networks[\"{missing}\"]");
     let config = ctx
         .script("true")
         .network(&one.id)
-        .also_network(ctx.name(), NetworkConnectOptions::default());
+        .also_network(missing, NetworkConnectOptions::default());
     let result = ctx.driver().create_container(&config).await;
     ctx.refused("the creation", result, &[codes::NETWORK_NOT_FOUND])?;
+    planned_refusal(&ctx, &config, &path).await?;
     let left = ctx.driver().list_containers(&ctx.session_filter()).await?;
     ctx.equal("containers", left.len(), 0)
 }
@@ -675,5 +688,5 @@ async fn image_by_id(ctx: Ctx) -> CheckResult {
     missing.image = format!("sha256:{}", "0".repeat(64));
     let result = ctx.driver().create_container(&missing).await;
     ctx.refused("a missing id", result, &[codes::IMAGE_NOT_FOUND])?;
-    Ok(())
+    planned_refusal(&ctx, &missing, "image").await
 }

@@ -2,7 +2,7 @@
 
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, Strictness, Warning, label,
+    ContainerConfig, CreationPlan, ImageRef, MountType, PullPolicy, Strictness, Warning, label,
 };
 
 use super::create::with_image;
@@ -96,20 +96,20 @@ impl<K: Kind> MockDriver<K> {
                 ));
             }
         }
-        if let NetworkMode::Named(name) = &config.network
-            && state.named_network(self.namespace(), name).is_none()
-        {
-            found.push(Warning::new(
-                "network",
-                "not-found",
-                format!("network `{name}` does not exist"),
-            ));
+        for (path, name) in config.named_networks() {
+            if state.named_network(self.namespace(), name).is_none() {
+                let message = format!("network `{name}` does not exist");
+                found.push(Warning::new(path, "not-found", message));
+            }
         }
         if let Ok(image) = ImageRef::new(&config.image)
-            && config.pull_policy == PullPolicy::Never
+            && (config.pull_policy == PullPolicy::Never || image.is_id())
             && state.images.get(&image).is_none()
         {
-            let message = format!("image `{image}` is not present, and the pull policy forbids pulling it");
+            let message = match image.is_id() {
+                true => format!("image `{image}` is not present, and an image cannot be pulled by its id"),
+                false => format!("image `{image}` is not present, and the pull policy forbids pulling it"),
+            };
             found.push(Warning::new("image", "not-found", message));
         }
         found

@@ -2,9 +2,10 @@
 
 use driver_interface_errors::UnsupportedError;
 
+use crate::rules::text::key_step;
 use crate::{
-    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, HostAddress, Operation,
-    VolumeMount,
+    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, HostAddress, NetworkMode,
+    Operation, VolumeMount,
 };
 
 impl ContainerConfig {
@@ -126,6 +127,31 @@ impl ContainerConfig {
         ];
         let requested = requested.into_iter().filter(|(is_requested, ..)| *is_requested);
         requested.map(|(_, path, feature)| (path, feature)).collect()
+    }
+
+    /// Returns the networks that must exist before the container is created: the path of each in the config, and its
+    /// name or id.
+    ///
+    /// ```
+    /// use driver_interface_types::{ContainerConfig, NetworkConnectOptions};
+    ///
+    /// let config = ContainerConfig::new("demo", "nginx")
+    ///     .network("front")
+    ///     .also_network("back", NetworkConnectOptions::default());
+    /// let networks = config.named_networks();
+    /// assert_eq!(networks[0], ("network".to_owned(), "front"));
+    /// assert_eq!(networks[1], ("networks[\"back\"]".to_owned(), "back"));
+    /// ```
+    pub fn named_networks(&self) -> Vec<(String, &str)> {
+        let first = match &self.network {
+            NetworkMode::Named(name) => Some(("network".to_owned(), name.as_str())),
+            _ => None,
+        };
+        let further = self
+            .networks
+            .keys()
+            .map(|name| (format!("networks{}", key_step(name)), name.as_str()));
+        first.into_iter().chain(further).collect()
     }
 
     /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so

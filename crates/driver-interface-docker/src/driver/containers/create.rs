@@ -1,7 +1,7 @@
 //! Creating containers, without leaking resources or creating duplicates.
 
 mod binds;
-mod parts;
+pub(in crate::driver) mod parts;
 mod undo;
 
 use std::sync::Arc;

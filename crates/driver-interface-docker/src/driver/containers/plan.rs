@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use driver_interface_errors::{DriverError, ErrorInfo, Result};
+use driver_interface_errors::{ErrorInfo, Result};
 use driver_interface_types::{
-    ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, Strictness, Warning,
+    ContainerConfig, CreationPlan, ImageRef, MountType, PullPolicy, Strictness, Warning,
 };
 
+use super::create::parts::called;
 use crate::driver::inner::Inner;
 use crate::translate::enforcement::{self, Facts};
 use crate::translate::image::info;
@@ -84,16 +85,23 @@ impl Inner {
                 plan.refusals.push(Warning::new(path, NOT_FOUND, message));
             }
         }
-        if let NetworkMode::Named(name) = &config.network
-            && let Err(error) = self.network_name(name).await
-        {
-            refuse_if_missing(error, "network", plan)?;
+        let named = config.named_networks();
+        if !named.is_empty() {
+            let own = self.own_networks().await?;
+            for (path, name) in named {
+                if let Err(error) = called(&own, name) {
+                    plan.refusals.push(Warning::new(path, NOT_FOUND, error.message()));
+                }
+            }
         }
-        if config.pull_policy == PullPolicy::Never
-            && let Ok(image) = ImageRef::new(config.image.as_str())
+        if let Ok(image) = ImageRef::new(config.image.as_str())
+            && (config.pull_policy == PullPolicy::Never || image.is_id())
             && self.find_image(&image).await?.is_none()
         {
-            let message = "the image is not present, and the pull policy forbids pulling it";
+            let message = match image.is_id() {
+                true => "no image with this id is present, and an image cannot be pulled by its id",
+                false => "the image is not present, and the pull policy forbids pulling it",
+            };
             plan.refusals.push(Warning::new("image", NOT_FOUND, message));
         }
         if config.operation_key.is_none()
@@ -113,12 +121,4 @@ impl Inner {
         config.tmpfs = tmpfs::all(&config);
         config
     }
-}
-
-fn refuse_if_missing(error: DriverError, path: &str, plan: &mut CreationPlan) -> Result<()> {
-    if !error.is_not_found() {
-        return Err(error);
-    }
-    plan.refusals.push(Warning::new(path, NOT_FOUND, error.message()));
-    Ok(())
 }

@@ -32,7 +32,7 @@ impl Inner {
     }
 
     /// Returns the name of the network that `network` identifies by name or by id.
-    pub(in crate::driver) async fn network_name(&self, network: &str) -> Result<String> {
+    async fn network_name(&self, network: &str) -> Result<String> {
         let own = self.own_networks().await?;
         called(&own, network).map(|found| found.name.clone())
     }
@@ -99,7 +99,7 @@ impl Inner {
 }
 
 /// Returns the network among `own` that `network` identifies by name or by id.
-fn called<'a>(own: &'a [NetworkRecord], network: &str) -> Result<&'a NetworkRecord> {
+pub(in crate::driver) fn called<'a>(own: &'a [NetworkRecord], network: &str) -> Result<&'a NetworkRecord> {
     let found = own.iter().find(|own| own.name == network || own.id == network);
     found.ok_or_else(|| NetworkNotFoundError::new(network).into())
 }

@@ -1,20 +1,12 @@
 //! The simulated shell and programs compared with busybox.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{run, run_script, script};
+use super::support::{run, run_script, script};
 
 /// The busybox version of the recorded [`CASES`].
 const RECORDED_WITH: &str = "BusyBox v1.35";
@@ -118,7 +110,7 @@ fn recorded_cases_match_busybox() {
     }
     std::fs::remove_dir_all(&programs).unwrap();
     if record {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/busybox.txt");
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/mock/busybox.txt");
         std::fs::write(file, text).unwrap();
     } else {
         let wrong = text.split("==== script\n").zip(CASES.split("==== script\n"));

@@ -1,9 +1,5 @@
 //! Commands in running containers.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::codes;
@@ -12,9 +8,10 @@ use driver_interface_types::{
     ContainerDriver, ContainerId, EventFilter, EventKind, ExecConfig, ExecOutcome, ExecOutput, RemoveOptions,
     StopOptions, TtySize,
 };
-use support::{instant_driver, ready, script, server, stubborn};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep};
+
+use super::support::{instant_driver, ready, script, server, stubborn};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,19 +1,12 @@
 //! Programs by their path: scripts, interpreters, permissions.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerId, ContainerPath, ExecConfig, ExecOutcome, SecurityOptions,
     WriteFile,
 };
-use support::{instant_driver, logs, ready, run, script, server, started};
+
+use super::support::{instant_driver, logs, ready, run, script, server, started};
 
 /// Makes the root writable and runs the container as root.
 fn writable(config: ContainerConfig) -> ContainerConfig {

@@ -1,13 +1,5 @@
 //! Creating containers: validation first, then creation once or not at all.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +9,9 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerFilter, Namespace, PullPolicy, Strictness, VolumeMount,
 };
 use driver_interface_validation::ValidationPolicy;
-use support::{instant_driver, script};
 use tokio::time::Instant;
+
+use super::support::{instant_driver, script};
 
 fn both() -> [Arc<dyn ContainerDriver>; 2] {
     [

@@ -1,13 +1,5 @@
 //! The effects of a config: process, ports, names, health checks, plans.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::{Hint, codes};
@@ -18,8 +10,9 @@ use driver_interface_types::{
     NetworkConnectOptions, Operation, PortMapping, Protocol, PullPolicy, Signal, StopOptions, StopOutcome,
     Strictness, VolumeConfig, VolumeId, VolumeMount, WaitOptions,
 };
-use support::{instant_driver, logs, ready, run, script, server, started};
 use tokio::time::sleep;
+
+use super::support::{instant_driver, logs, ready, run, script, server, started};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,20 +1,13 @@
 //! Stopping, with and without force.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::{Hint, codes};
 use driver_interface_mock::{Latency, MockDockerDriver, MockLocalDriver};
 use driver_interface_types::{ContainerDriver, ContainerStatus, RemoveOptions, StopOptions, StopOutcome};
-use support::{instant_driver, ready, script, server, stubborn};
 use tokio::time::Instant;
+
+use super::support::{instant_driver, ready, script, server, stubborn};
 
 const SECOND: Duration = Duration::from_secs(1);
 

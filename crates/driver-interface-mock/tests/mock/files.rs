@@ -1,14 +1,5 @@
 //! Files of containers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError, codes};
@@ -16,7 +7,8 @@ use driver_interface_types::{
     ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, ExecConfig, FileContent,
     ReadFileOptions, SecurityOptions, StopOptions, TarStream, VolumeConfig, VolumeMount, WriteFile,
 };
-use support::{instant_driver, ready, script, server};
+
+use super::support::{instant_driver, ready, script, server};
 
 fn writable() -> ContainerConfig {
     server().security(SecurityOptions::default().read_only(false))

@@ -1,18 +1,11 @@
 //! Terminals: input, echo and output.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_types::{ContainerDriver, ContainerStatus, ExecConfig, ExecOutcome, TtySize};
-use support::{instant_driver, logs, ready, script, server, started};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::support::{instant_driver, logs, ready, script, server, started};
 
 const SECOND: Duration = Duration::from_secs(1);
 

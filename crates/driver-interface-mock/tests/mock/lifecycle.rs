@@ -1,13 +1,5 @@
 //! The container lifecycle on both mocks.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +9,9 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerStatus, RemoveOptions,
     StartOutcome,
 };
-use support::{instant_driver, logs, run_script, script, server, started};
 use tokio::time::Instant;
+
+use super::support::{instant_driver, logs, run_script, script, server, started};
 
 fn both() -> [Arc<dyn ContainerDriver>; 2] {
     [

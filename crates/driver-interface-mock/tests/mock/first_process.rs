@@ -1,21 +1,14 @@
 //! PID 1, stop and interrupt signals, and signal permissions.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerId, ContainerStatus, ExecConfig, ExecOutput, SecurityOptions,
     Signal, StopOptions, StopOutcome,
 };
-use support::{instant_driver, logs, ready, run, script, started};
 use tokio::time::Instant;
+
+use super::support::{instant_driver, logs, ready, run, script, started};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,13 +1,5 @@
 //! Images: pulled with progress, listed, inspected, loaded.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::codes;
@@ -15,8 +7,9 @@ use driver_interface_types::{
     Bytes, ContainerConfig, ContainerDriver, ExecConfig, ImageFilter, ImageRef, PullOptions, PullPolicy,
     PullProgress, RegistryCredentials, TarStream,
 };
-use support::{instant_driver, ready, run_on, script, server, started, stubborn};
 use tokio::time::sleep;
+
+use super::support::{instant_driver, ready, run_on, script, server, started, stubborn};
 
 const SECOND: Duration = Duration::from_secs(1);
 

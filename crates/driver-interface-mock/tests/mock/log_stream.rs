@@ -1,9 +1,5 @@
 //! Log streams.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::codes;
@@ -11,8 +7,9 @@ use driver_interface_types::{
     ContainerDriver, ContainerId, LogChunk, LogSource, LogStream, LogStreamOptions, RemoveOptions,
     StopOptions, WaitOptions,
 };
-use support::{instant_driver, ready, script, server, started};
 use tokio::time::{Instant, sleep, timeout};
+
+use super::support::{instant_driver, logs, ready, script, server, started};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -175,7 +172,7 @@ async fn terminal_output_has_one_source() {
         .unwrap();
     let chunks = stream.collect_all().await.unwrap();
     assert!(chunks.iter().all(|chunk| chunk.source == LogSource::Tty));
-    assert_eq!(support::logs(&driver, &id).await, "out\r\nerr\r\n");
+    assert_eq!(logs(&driver, &id).await, "out\r\nerr\r\n");
 }
 
 #[tokio::test(start_paused = true)]

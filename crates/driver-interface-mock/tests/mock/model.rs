@@ -1,13 +1,5 @@
 //! Random sequences of operations agree with a small model of the contract.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::codes;
@@ -17,8 +9,9 @@ use driver_interface_types::{
     ResourceFilter, Result, StartOutcome, StopOptions, StopOutcome, VolumeConfig, VolumeId, VolumeMount,
 };
 use proptest::prelude::*;
-use support::{instant_driver, script, server, stubborn};
 use tokio::time::sleep;
+
+use super::support::{instant_driver, script, server, stubborn};
 
 /// The number of containers and volumes in a sequence.
 const SLOTS: usize = 3;

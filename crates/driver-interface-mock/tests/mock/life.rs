@@ -1,9 +1,5 @@
 //! Wait, kill, pause, restart, and their events.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_errors::codes;
@@ -12,8 +8,9 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerId, ContainerStatus, EventFilter, EventKind, EventStream,
     PauseOutcome, RemoveOptions, Signal, StopOptions, StopOutcome, UnpauseOutcome, WaitOptions,
 };
-use support::{instant_driver, logs, ready, script, server};
 use tokio::time::{Instant, sleep};
+
+use super::support::{instant_driver, logs, ready, script, server};
 
 const SECOND: Duration = Duration::from_secs(1);
 

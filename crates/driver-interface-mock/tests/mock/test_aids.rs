@@ -1,13 +1,5 @@
 //! Test aids of the mocks: faults, recorded calls, stopped engines, seeds.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{ConnectionError, ContainerCreationError, ContainerStartError, Effect, codes};
@@ -16,8 +8,9 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerFilter, ContainerStatus, HealthStatus, LogOptions,
     NetworkConfig, StopOptions, VolumeConfig,
 };
-use support::{instant_driver, ready, script, server, started, stubborn};
 use tokio::time::Instant;
+
+use super::support::{instant_driver, ready, script, server, started, stubborn};
 
 #[tokio::test(start_paused = true)]
 async fn fail_next_and_fail_nth_leave_no_effect() {

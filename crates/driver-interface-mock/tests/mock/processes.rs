@@ -1,13 +1,5 @@
 //! The environment of simulated processes: users, files, limits, signals.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_mock::{Latency, MockDockerDriver, MockProcess, Signal, SignalAction};
@@ -16,7 +8,8 @@ use driver_interface_types::{
     StopOutcome, VolumeConfig, VolumeMount,
 };
 use driver_interface_validation::ValidationPolicy;
-use support::{instant_driver, logs, ready, run, run_on, run_script, script};
+
+use super::support::{instant_driver, logs, ready, run, run_on, run_script, script};
 
 fn as_root(text: &str) -> ContainerConfig {
     script(text).security(SecurityOptions::default().user("0:0"))

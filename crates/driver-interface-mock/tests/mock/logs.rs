@@ -1,17 +1,10 @@
 //! Container logs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use driver_interface_types::{ContainerDriver, LogOptions, RemoveOptions};
-use support::{instant_driver, ready, script, server, started};
+
+use super::support::{instant_driver, ready, script, server, started};
 
 #[tokio::test(start_paused = true)]
 async fn options_select_streams_tail_and_times() {

@@ -1,7 +1,5 @@
 //! Running a container to its exit.
 
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

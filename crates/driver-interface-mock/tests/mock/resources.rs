@@ -1,13 +1,5 @@
 //! Volumes, networks and images.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use bytes::Bytes;
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_mock::{Latency, MockDockerDriver, MockEngine};
@@ -15,7 +7,8 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerDriverExt as _, ImageRef, Namespace, NetworkConfig,
     PullPolicy, RemoveOptions, ResourceFilter, VolumeConfig,
 };
-use support::{instant_driver, run_on, script, started};
+
+use super::support::{instant_driver, run_on, script, started};
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_creates_across_drivers_succeed_once() {

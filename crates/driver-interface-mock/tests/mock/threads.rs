@@ -1,12 +1,10 @@
 //! The mocks on several threads in real time.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod support;
 
 use std::time::Duration;
 
 use driver_interface_types::{ContainerDriver, LogOptions, RemoveOptions, StopOptions, StopOutcome};
-use support::{instant_driver, ready, script};
+
+use super::support::{instant_driver, logs, ready, script};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_containers_run_concurrently_on_threads() {
@@ -18,7 +16,7 @@ async fn many_containers_run_concurrently_on_threads() {
             let driver = driver.clone();
             tokio::spawn(async move {
                 let id = ready(&driver, &script(text).name(format!("c-{number}"))).await;
-                while !support::logs(&driver, &id).await.contains("ready") {
+                while !logs(&driver, &id).await.contains("ready") {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 let outcome = driver.stop_container(&id, StopOptions::default()).await.unwrap();

@@ -1,20 +1,13 @@
 //! The time of a call does not grow with the number of containers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
-)]
-
-mod support;
-
 use std::time::{Duration, Instant};
 
 use driver_interface_mock::MockDockerDriver;
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerFilter, SessionId,
 };
-use support::instant_driver;
+
+use super::support::instant_driver;
 
 const FEW: usize = 250;
 const MANY: usize = 8000;
