@@ -1,5 +1,6 @@
 //! The task runner of the project: `cargo xtask <command>`.
 
+mod bench;
 mod ci;
 mod conformance;
 mod docs;
@@ -34,6 +35,8 @@ enum Command {
     Examples(examples::Args),
     /// Start, stop or list the real engines that tests run against.
     Engines(engines_command::Args),
+    /// Measure the Docker driver side by side with other clients, and the mocks by themselves.
+    Bench(bench::Args),
     /// Check the workspace rules that the compiler does not enforce.
     Tidy,
     /// Take screenshots of the conformance report with Chromium, if it is installed.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => conformance::main(&args),
         Command::Examples(args) => examples::main(&args),
         Command::Engines(args) => engines_command::main(&args),
+        Command::Bench(args) => bench::main(&args),
         Command::Tidy => tidy::main(),
         Command::Screenshots => screenshots::main(),
         Command::Docs => docs::main(),
