@@ -61,12 +61,14 @@ const CONFORMANCE: &str = "conformance";
 const CONFORMANCE_OLDER: &str = "conformance of older engines";
 const CONFORMANCE_VM: &str = "conformance on cgroup v2";
 
-/// The areas in which engines differ. Others are checked on the newest engines only, unless everything is asked for.
+/// The areas in which engines differ. Without `--all`, older engines are checked only in these areas, and the newest
+/// engines in all areas.
 const ENGINE_AREAS: &[&str] = &[
     "attach", "creation", "events", "exec", "exec-detached", "images", "limits", "log-stream", "networks",
     "removal", "settings", "setup", "stats", "times",
 ];
-/// The areas that depend on the version of cgroups.
+/// The areas that depend on the version of cgroups. Without `--all`, the virtual machine is checked only in these
+/// areas.
 const CGROUP_AREAS: &[&str] = &["limits", "stats"];
 
 /// Steps that use the engines, if there are any.
@@ -78,16 +80,17 @@ const DYNAMIC: &[Step<'_>] = &[
     ("examples", &["xtask", "examples"]),
 ];
 
-/// The number of faults injected into the connection to an engine, which takes about three minutes.
+/// The number of faults that one run injects into the connection to an engine. Injecting them takes about three
+/// minutes.
 const FAULTS: &str = "300";
 
 /// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
-/// A failed test or check is rerun once, alone. A second failure is red. A pass on the rerun is listed as flaky;
-/// more than three flaky tests or checks are red.
+/// A failed test or check is rerun once, alone. If it fails again, the run fails. If it passes, it is listed as
+/// flaky. The run also fails if more than three tests or checks are flaky.
 ///
-/// First installs and starts the engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull
-/// from, unless they already run. At the end, stops the engines that it started.
+/// First installs and starts the engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull from.
+/// Engines that already run are used as they are. At the end, stops the engines that were started here.
 ///
 /// Fails if an engine is unavailable, and names the steps that failed.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
@@ -159,7 +162,8 @@ fn required() -> Result<Vec<Engine>> {
     Ok(engines)
 }
 
-/// Returns the runs of the suite on the required engines: the name of the step, and the options.
+/// Returns the runs of the conformance suite on the required engines. Each run has the name of its step and its
+/// options.
 fn conformance(required: &[Engine], all: bool) -> Vec<(&'static str, Vec<String>)> {
     let out = |name: &str| vec!["--out".to_owned(), out_dir(name)];
     let add = |options: &mut Vec<String>, option: &str, values: &[&str]| {
@@ -177,16 +181,15 @@ fn conformance(required: &[Engine], all: bool) -> Vec<(&'static str, Vec<String>
         match engine {
             Engine::Registry | Engine::DockerQuota => {}
             Engine::Vm => add(&mut machine, "--engine", &[engine.name()]),
-            Engine::Docker | Engine::Podman => {
-                add(&mut older, "--driver", &[&format!("{engine}:")]);
+            Engine::Docker | Engine::Podman | Engine::Docker26 | Engine::Podman54 => {
+                add(&mut older, "--engine", &[engine.name()]);
             }
-            Engine::Docker26 | Engine::Podman54 => add(&mut older, "--engine", &[engine.name()]),
             engine => add(&mut whole, "--engine", &[engine.name()]),
         }
     }
     let named = |options: &[String], option: &str| options.iter().any(|one| one == option);
     let mut runs = Vec::new();
-    if named(&older, "--driver") || named(&older, "--engine") {
+    if named(&older, "--engine") {
         // Some engine must run every check.
         if !all && named(&whole, "--engine") {
             add(&mut older, "--area", ENGINE_AREAS);
@@ -227,7 +230,7 @@ fn supported_rust() -> Result<&'static str> {
     stated.context("the workspace's manifest states no rust-version")
 }
 
-/// Compiles the facade, and thus every library crate, with the oldest Rust version that the workspace supports.
+/// Compiles the facade crate, and thus every library crate, with the oldest Rust version that the workspace supports.
 fn oldest_rust(
     root: &Path,
     required: &[Engine],
@@ -258,7 +261,7 @@ fn oldest_rust(
     timed(root, &(MSRV, &check), required, second).map(Some)
 }
 
-/// Tests disk limits on an engine with its own file system, which not every machine allows.
+/// Tests disk limits on an engine whose data directory is a file system of its own, which not every machine allows.
 fn disk_limits(
     root: &Path,
     required: &[Engine],
@@ -297,8 +300,8 @@ fn disk_limits(
         .collect()
 }
 
-/// Returns a notice if the capabilities of the local engines differ from the README's table. If the engine versions
-/// and the kernel are those of CI, the page is then out of date.
+/// Returns a notice if the capabilities of the local engines differ from the table in the README. If the local engine
+/// versions and the kernel are those of CI, the README is out of date.
 fn stale_capabilities(root: &Path) -> Result<Option<String>> {
     let read = |path: &str| std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned());
     let (report, readme) = (read("target/conformance/report.md")?, read("README.md")?);
@@ -373,8 +376,8 @@ fn timed(
     Ok((name, passed, began.elapsed()))
 }
 
-/// Returns the seed of the faults. It differs from run to run, but is fixed within a run, so that a rerun repeats
-/// what failed.
+/// Returns the seed of the injected faults. The seed differs between runs of `cargo xtask ci`. Within one run it is
+/// fixed, so that a rerun repeats the same faults.
 fn fresh_seed() -> String {
     static SEED: OnceLock<String> = OnceLock::new();
     let draw = || {

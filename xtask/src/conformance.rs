@@ -8,7 +8,7 @@ mod registry;
 mod targets;
 mod unmanaged_resources;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use clap::ValueEnum;
 use driver_interface::{InternalError, codes};
 use driver_interface_conformance::render::catalogue;
 use driver_interface_conformance::{
-    Cancellation, CheckReport, DriverReport, Level, NotRun, Options, Report, RunError, Selection, Shard,
-    TestImage, checks,
+    Cancellation, CheckReport, DriverReport, Level, NotRun, Options, Report, RunError, SUITE_VERSION,
+    Selection, Shard, TestImage, checks,
 };
 
 use self::output::Output;
@@ -36,16 +36,17 @@ pub(crate) struct Args {
     /// An engine of `cargo xtask engines` to check, such as `docker-28`, in its network namespace. It must be running.
     #[arg(long = "engine", value_name = "ENGINE")]
     engines: Vec<Engine>,
-    /// Only checks of this area.
+    /// Run only checks of this area.
     #[arg(long = "area", value_name = "AREA")]
     areas: Vec<String>,
-    /// Only checks whose id matches, such as `lifecycle/stop/*`.
+    /// Run only checks whose id matches, such as `lifecycle/stop/*`.
     #[arg(long = "filter", value_name = "GLOB")]
     filters: Vec<String>,
-    /// Only checks of this level or a stricter one: must, should or may.
+    /// Run only checks of this level or a stricter one: must, should or may.
     #[arg(long)]
     level: Option<Level>,
-    /// Only this shard of the selected checks, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check once.
+    /// Run only this shard of the selected checks, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check
+    /// once.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Print the checks instead of running them.
@@ -60,10 +61,14 @@ pub(crate) struct Args {
     /// The directory for `report.json` and the other formats.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// A `report.json` of another run, such as one on another machine, whose drivers are added to this report. If no
+    /// driver is named, none is checked: the reports are only combined.
+    #[arg(long = "add", value_name = "REPORT")]
+    added: Vec<PathBuf>,
     /// The image that containers are created from, in place of the suite's own.
     #[arg(long, value_name = "REF")]
     image: Option<String>,
-    /// Reproduces the order and the random choices of an earlier run.
+    /// The seed of an earlier run, to reproduce the order and the random choices of that run.
     #[arg(long)]
     seed: Option<u64>,
     /// How many checks run concurrently on a real engine.
@@ -118,11 +123,16 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         );
         return prove::prove(args, &selected, &output, cancellation);
     }
+    let added = args
+        .added
+        .iter()
+        .map(|path| earlier(path))
+        .collect::<Result<Vec<Report>>>()?;
     let seed = args.seed.unwrap_or_else(targets::random_seed);
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
-    let is_default = args.drivers.is_empty() && args.engines.is_empty();
+    let is_default = args.drivers.is_empty() && args.engines.is_empty() && args.added.is_empty();
     let required = required()?;
     let drivers: Vec<&String> = args
         .drivers
@@ -183,25 +193,12 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         }
     }
 
-    for engine in &engines {
-        if let Some(reason) = over(&report, args.bail, &cancellation) {
-            report.not_run.push(NotRun::new(engine.name(), reason, true));
-            continue;
-        }
-        match inside::check(*engine, args, seed, &output) {
-            Ok(checked) => {
-                report.drivers.extend(checked.drivers);
-                report.not_run.extend(checked.not_run);
-            }
-            // An error of this driver must not discard the results of the others.
-            Err(error) => {
-                let target = NotRun::new(engine.name(), format!("{error:#}"), true);
-                output.absent(&target);
-                report.not_run.push(target);
-            }
-        }
+    report = inside::check_all(&engines, args, seed, &output, report, |report| {
+        over(report, args.bail, &cancellation)
+    });
+    for other in added {
+        add(&mut report, other)?;
     }
-
     output.finish(&report)?;
     if cancellation.is_cancelled() {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -209,7 +206,37 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(report.verdict().exit_code()))
 }
 
-/// Returns an entry for a driver that is required, but whose checks were not all run because it has no image.
+/// Reads the report of an earlier run.
+fn earlier(path: &Path) -> Result<Report> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--add {}", path.display()))?;
+    let report: Report = serde_json::from_str(&text)
+        .with_context(|| format!("--add {}: it is not a report of this suite", path.display()))?;
+    ensure!(
+        report.suite_version == SUITE_VERSION,
+        "--add {}: it is a report of suite {}, and this is suite {SUITE_VERSION}",
+        path.display(),
+        report.suite_version
+    );
+    Ok(report)
+}
+
+/// Adds the drivers of another run to `report`.
+fn add(report: &mut Report, other: Report) -> Result<()> {
+    let twice = other
+        .drivers
+        .iter()
+        .find(|new| report.drivers.iter().any(|old| old.uri == new.uri));
+    if let Some(driver) = twice {
+        bail!("--add: {} is in two of the reports", driver.uri);
+    }
+    report.partial |= other.partial;
+    report.selection = report.selection.take().or(other.selection);
+    report.drivers.extend(other.drivers);
+    report.not_run.extend(other.not_run);
+    Ok(())
+}
+
+/// Returns an entry for a required driver if some of its checks were not run because no test image was available.
 fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     let (count, reason) = driver.without_image()?;
     required.then(|| {
@@ -248,8 +275,8 @@ fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverRe
     })
 }
 
-/// Runs `work` to completion on the subject's clock. Records the namespaces that it uses on an engine, so that the next
-/// run can find leftover resources. Deletes the record if `cleared` returns `true` for the result.
+/// Runs `work` to completion on the subject's clock. Records the namespaces that `work` uses on an engine, so that
+/// the next run can find leftover resources. Deletes the record if `cleared` returns `true` for the result of `work`.
 fn in_its_time<T>(
     subject: &Subject,
     output: &Output,
@@ -307,8 +334,8 @@ pub(crate) struct Driver {
     pub(crate) required: bool,
 }
 
-/// Returns the drivers whose URIs are `named`, or the default drivers if there are none, and the drivers that are
-/// unavailable.
+/// Returns the drivers whose URIs are `named`, or the default drivers if `named` is empty. Also returns the drivers
+/// that are unavailable.
 pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     let named: Vec<&String> = named.iter().collect();
     let (subjects, absent) = targets::find(&named, &required()?)?;
@@ -340,7 +367,8 @@ fn required() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Handles interrupts. The first stops the run, which cleans up; the second exits the program.
+/// Handles interrupts. The first interrupt stops the run, which then cleans up. The second interrupt exits the
+/// program.
 fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
     let cancellation = cancellation.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()

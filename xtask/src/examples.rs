@@ -16,8 +16,8 @@ use crate::tidy::workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A driver to run them on, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Default:
-    /// both mocks and every engine that responds.
+    /// A driver to run the examples on, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`.
+    /// Default: both mocks and every engine that responds.
     #[arg(long = "driver", value_name = "URI")]
     drivers: Vec<String>,
 }
@@ -27,8 +27,8 @@ const DIRECTORY: &str = "crates/driver-interface/examples";
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Builds the examples and runs each of them on each driver. A failure does not stop the others. At the end, prints
-/// which examples failed or were not run.
+/// Builds the examples and runs each of them on each driver. A failed example does not stop the others. At the end,
+/// prints which examples failed or were not run.
 ///
 /// Fails if an example fails, or if a named or required driver is unavailable.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
@@ -82,8 +82,8 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the examples with the features of the whole workspace. The tests use the same features, so nothing is built
-/// twice.
+/// Builds the examples with the features of the whole workspace. The tests use the same features, so no crate is
+/// built twice.
 fn build(root: &Path) -> Result<()> {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--workspace", "--examples", "--locked", "--quiet"])
@@ -125,7 +125,8 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// Removes the sessions that killed examples have left behind. Their containers are recognized by their image.
+/// Removes the sessions that killed examples have left behind. The containers of such a session are recognized by
+/// their image.
 async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     let driver = connect(uri).await?;
     for container in driver.list_containers(&ContainerFilter::default()).await? {
@@ -169,7 +170,8 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
     Ok(failed)
 }
 
-/// Waits until a program exits. Returns its exit status, or `None` if it was killed because it took over `longest`.
+/// Waits until a program exits, and returns its exit status. Kills a program that runs longer than `longest` and
+/// returns `None`.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {

@@ -71,7 +71,7 @@ impl Abandoned {
     }
 }
 
-/// Returns the records of the killed runs on the engine at `endpoint`, and locks them.
+/// Finds the records of killed runs on the engine at `endpoint`, and returns them locked.
 pub(super) fn abandoned(directory: &Path, endpoint: &str) -> Vec<Abandoned> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());

@@ -32,8 +32,8 @@ impl Output {
         &self.directory
     }
 
-    /// Returns whether the output at the end may have colours, as only the human-readable format may. `anstream`
-    /// removes them if the terminal cannot show them.
+    /// Returns whether the final output may have colours. Only the human-readable format may. `anstream` removes the
+    /// colours if the terminal cannot show them.
     pub(super) fn color(&self) -> bool {
         self.format == Format::Pretty
     }
@@ -133,7 +133,8 @@ impl Output {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }
 
-    fn say(&self, line: &str) {
+    /// Prints a line of progress: to stdout, or to stderr if the format on stdout is machine-readable.
+    pub(super) fn say(&self, line: &str) {
         if self.progress_is_on_stderr() {
             anstream::eprintln!("{line}");
         } else {

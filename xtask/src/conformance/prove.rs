@@ -13,8 +13,8 @@ use super::{Args, INTERRUPTED, image_for, in_its_time, required, subjects};
 /// The seed of every self-test. It is fixed, because with some random choices a check may miss a fault.
 const SEED: u64 = 1;
 
-/// Runs the self-test on one driver after the other. Each driver is only used for the checks for which earlier drivers
-/// gave no result.
+/// Runs the self-test on one driver after the other. A driver only runs the checks for which earlier drivers gave no
+/// result.
 pub(super) fn prove(
     args: &Args,
     selected: &[Check],

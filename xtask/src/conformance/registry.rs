@@ -17,7 +17,8 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// The maximum number of bytes in a response. Responses to an upload are much shorter.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Pushes an image to the registry on a port of this host. Returns its reference, or `None` if that failed.
+/// Pushes an image to the registry on a port of this host. Returns the image's reference, or `None` if the push
+/// failed.
 pub(super) fn image(port: u16) -> Option<ImageRef> {
     let layer = layer().ok()?;
     let architecture = match std::env::consts::ARCH {

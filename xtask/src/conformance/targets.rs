@@ -17,7 +17,8 @@ use super::killed::{self, Record};
 use super::unmanaged_resources::EngineUnmanagedResources;
 use crate::engines::{Engine, registry_port};
 
-/// The names that a requirement can have: the schemes of the drivers, and the registry that other tests pull from.
+/// Names that the list of required drivers may contain: the schemes of the drivers, and the registry, from which
+/// tests of other crates pull images.
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
 const REGISTRY: &str = "registry";
 
@@ -142,7 +143,7 @@ fn subject(uri: &str, required: bool) -> Subject {
     }
 }
 
-/// Returns whether a namespace contains the random part that the namespaces of the suite have.
+/// Returns whether the suite created a namespace: its second part is random, as in all namespaces of the suite.
 fn is_of_the_suite(namespace: &Namespace) -> bool {
     let random = namespace.as_str().split('-').nth(1).unwrap_or_default();
     random.len() == 8 && random.chars().all(|digit| digit.is_ascii_hexdigit())
@@ -191,8 +192,8 @@ impl EngineTarget {
         (found, problems)
     }
 
-    /// Removes the resources whose name contains a namespace and that no driver lists: unmanaged resources of checks,
-    /// and internal networks. Returns the resources found, and those that could not be removed.
+    /// Removes the resources whose name contains a namespace and that no driver lists: unmanaged resources that
+    /// checks created, and internal networks. Returns the resources found, and those that could not be removed.
     async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
         match self.engine() {
             Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,

@@ -52,7 +52,8 @@ impl CreatedResource {
         }
     }
 
-    /// Returns those fields of an inspection, the response `answer`, that must not change.
+    /// Selects the fields that must not change from `answer`, the response to an inspection, and returns their values
+    /// as text.
     fn facts(&self, answer: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Container(_) => &[
@@ -296,8 +297,8 @@ mod tests {
 
     use super::*;
 
-    /// Starts an engine that sends `answers` one after the other, each after a delay. Returns the first line of each
-    /// request that it gets.
+    /// Starts a fake engine that sends `answers` one after the other, each after a delay. Returns the first line of
+    /// each request that the engine gets.
     fn engine(
         name: &str,
         answers: Vec<Vec<u8>>,
