@@ -26,9 +26,6 @@ impl Inner {
     /// Counts the containers of this namespace. The outer error means that the engine is unusable, the inner error
     /// that the engine's response is invalid.
     async fn count(&self) -> Result<Result<ContainerCounts>> {
-        if let Err(failure) = self.engine.ping().await {
-            return Err(self.error(Operation::Read, "engine", failure));
-        }
         let own = match self.engine.list_containers(&self.ownership.filters(), 0).await {
             Ok(listed) => listed.into_iter().filter(|summary| self.owns(summary)),
             Err(failure @ EngineError::InvalidResponse(_)) => {

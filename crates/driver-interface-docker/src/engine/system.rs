@@ -120,8 +120,8 @@ pub(crate) struct PodmanHost {
 }
 
 impl SystemRecord {
-    /// Corrects Podman's report on limits, which looks for files that only cgroup v1 has. On cgroup v2, the controllers
-    /// say what can be limited.
+    /// Corrects Podman's report of the limits that it supports: Podman looks for files that only cgroup v1 has. On
+    /// cgroup v2, the available controllers determine which resources can be limited.
     pub(crate) fn correct(&mut self, host: &PodmanHost) {
         if host.cgroup_version != "v2" {
             return;
@@ -150,12 +150,6 @@ pub(crate) async fn version(wire: &Wire) -> Result<VersionRecord, EngineError> {
 }
 
 impl super::Engine {
-    /// Pings the engine.
-    pub(crate) async fn ping(&self) -> Result<(), EngineError> {
-        let answer = self.ask(&Query::new("/_ping")).await?;
-        answer.done()
-    }
-
     /// Returns the time of the engine's clock.
     pub(crate) async fn time(&self) -> Result<SystemTime, EngineError> {
         let system = self.system().await?;
@@ -167,7 +161,7 @@ impl super::Engine {
         self.ask(&Query::new("/info")).await?.json()
     }
 
-    /// Returns the features of the engine, as far as it can tell.
+    /// Returns the features that the engine reports, corrected for Podman.
     pub(crate) async fn features(&self) -> Result<SystemRecord, EngineError> {
         let mut system = self.system().await?;
         if self.dialect.libpod {

@@ -8,46 +8,56 @@ use driver_interface_kit::lock;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::{Handle, Id};
+use tokio::task::AbortHandle;
 
 /// The body of a request.
 pub(super) type Outgoing = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 pub(super) type Sender = SendRequest<Outgoing>;
 
-/// How many idle connections are kept, and how long.
+/// The maximum number of idle connections to keep.
 const MAX_IDLE: usize = 8;
+/// How long a connection may be idle before it is closed.
 const MAX_AGE: Duration = Duration::from_secs(20);
 
-/// Idle connections to a remote engine, kept for the next requests.
+/// Idle connections to an engine, kept for the next requests.
 #[derive(Clone, Default)]
-pub(super) struct Pool {
-    idle: Arc<Mutex<Vec<Idle>>>,
+pub(super) struct Pool(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    idle: Vec<Idle>,
+    /// The task that closes the connections that have been idle for too long. It is finished if its runtime has stopped.
+    closer: Option<AbortHandle>,
 }
 
 struct Idle {
     sender: Sender,
-    /// The runtime that drives the connection. Another one must not use the connection: this one may be stopped.
+    /// The runtime that drives the connection. Other runtimes must not use the connection, because it stops working
+    /// when this runtime stops.
     runtime: Id,
     since: Instant,
 }
 
 impl Pool {
-    /// Returns the connection that was used last, unless the engine has closed it.
+    /// Removes and returns the connection of the current runtime that was used last, or `None` if there is no usable
+    /// one.
     pub(super) fn take(&self) -> Option<Sender> {
         let here = Handle::current().id();
-        let mut idle = lock(&self.idle);
-        idle.retain(Idle::is_usable);
-        let at = idle.iter().rposition(|one| one.runtime == here)?;
-        Some(idle.remove(at).sender)
+        let mut kept = lock(&self.0);
+        kept.idle.retain(Idle::is_usable);
+        let at = kept.idle.iter().rposition(|one| one.runtime == here)?;
+        Some(kept.idle.remove(at).sender)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        lock(&self.idle).len()
+        lock(&self.0).idle.len()
     }
 
-    /// Keeps a connection once its response has been read to the end. Other connections are closed.
+    /// Keeps a connection once the body of its response has been read to the end. If more than [`MAX_IDLE`] are then
+    /// kept, closes the connection that has been idle longest.
     pub(super) fn keep(&self, mut sender: Sender) {
-        let pool = Arc::downgrade(&self.idle);
+        let pool = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             if sender.ready().await.is_err() {
                 return;
@@ -57,20 +67,24 @@ impl Pool {
                 runtime: Handle::current().id(),
                 since: Instant::now(),
             };
-            change(&pool, |all| {
-                all.push(idle);
-                let excess = all.len().saturating_sub(MAX_IDLE);
-                all.drain(..excess);
-            });
-            tokio::time::sleep(MAX_AGE).await;
-            change(&pool, |all| all.retain(Idle::is_usable));
+            let Some(kept) = pool.upgrade() else { return };
+            let mut kept = lock(&kept);
+            kept.idle.push(idle);
+            let excess = kept.idle.len().saturating_sub(MAX_IDLE);
+            kept.idle.drain(..excess);
+            if kept.closer.as_ref().is_none_or(AbortHandle::is_finished) {
+                kept.closer = Some(tokio::spawn(close_old(pool)).abort_handle());
+            }
         });
     }
 }
 
-fn change(pool: &Weak<Mutex<Vec<Idle>>>, work: impl FnOnce(&mut Vec<Idle>)) {
-    if let Some(idle) = pool.upgrade() {
-        work(&mut lock(&idle));
+/// Closes the connections that have been idle for longer than [`MAX_AGE`], as long as the pool exists.
+async fn close_old(pool: Weak<Mutex<Kept>>) {
+    loop {
+        tokio::time::sleep(MAX_AGE).await;
+        let Some(kept) = pool.upgrade() else { return };
+        lock(&kept).idle.retain(Idle::is_usable);
     }
 }
 

@@ -23,27 +23,28 @@ use super::ssh::Ssh;
 use super::tls::Tls;
 use super::{Address, EngineError, TransportError};
 
-/// How long a TCP connection may be idle before it is probed, and the interval between probes. A peer that
-/// vanished silently is thus noticed within about a minute and a half.
+/// How long a TCP connection may be idle before it is probed. The probes detect a peer that vanished silently within
+/// minutes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 
-/// How much unread response data is buffered, and the maximum size of the response headers.
+/// The maximum number of bytes of unread response data to buffer. This also limits the size of the response headers.
 const MAX_BUFFER: usize = 128 * 1024;
 
-/// The way to one engine. On this host each request uses a connection of its own, so none is stale after the engine
-/// restarts. Connections to a remote engine are used again, because a new one takes several round trips. Dropping a
-/// request, or its response before the end, closes its connection.
+/// An HTTP client for one engine. Dropping a request, or its response before the end, closes its connection.
+///
+/// Connections are reused. If the engine is on this host, only requests that read reuse one, because they can be sent
+/// again if the engine has closed the connection in the meantime. If the engine is remote, all requests do, because a
+/// new connection takes several round trips.
 #[derive(Clone)]
 pub(crate) struct Wire {
     address: Arc<Address>,
     link: Link,
-    /// Unset for an engine on this host.
-    pool: Option<Pool>,
+    pool: Pool,
     prefix: Arc<str>,
 }
 
-/// What a connection needs besides the address.
+/// The data that a connection needs besides the address.
 #[derive(Clone)]
 enum Link {
     Plain,
@@ -76,21 +77,22 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// Creates a connection without an API version. Loads the certificates that it needs.
+    /// Creates a client that sends no API version. Loads the TLS certificates if the address needs them, but does not
+    /// connect.
     pub(crate) fn new(address: Address) -> Result<Self, EngineError> {
         let link = Link::to(&address).map_err(|source| EngineError::Unreachable {
             address: address.to_string(),
             source,
         })?;
         Ok(Self {
-            pool: (!address.is_local()).then(Pool::default),
+            pool: Pool::default(),
             address: Arc::new(address),
             link,
             prefix: Arc::from(""),
         })
     }
 
-    /// Returns the same connection with an API version, such as `1.41`, in every path.
+    /// Returns a client for the same engine that adds an API version, such as `1.41`, to every path without one.
     pub(crate) fn with_version(&self, version: &str) -> Self {
         Self {
             prefix: Arc::from(format!("/v{version}")),
@@ -102,8 +104,8 @@ impl Wire {
         &self.address
     }
 
-    /// Sends a request and returns as soon as the response headers are received. Counts a request that
-    /// changes something; see [`effects`].
+    /// Sends a request and returns as soon as the response headers are received. If the request may change something,
+    /// records it in [`effects`], so that a later error does not claim that nothing was changed.
     pub(crate) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, TransportError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -134,13 +136,14 @@ impl Wire {
     {
         let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         let is_change = is_change(request.method(), request.uri().path());
-        while let Some(mut sender) = self.pool.as_ref().and_then(Pool::take) {
+        let reuses = self.reuses(request.method());
+        while let Some(mut sender) = reuses.then(|| self.pool.take()).flatten() {
             if is_change {
                 effects::request_sent();
             }
             let again = repeatable(&request);
             let mut failed = match sender.try_send_request(request).await {
-                Ok(answer) => return Ok(self.answered(answer, sender, is_change)),
+                Ok(answer) => return Ok(self.answered(answer, sender, is_change, reuses)),
                 Err(failed) => failed,
             };
             // The engine may have closed the connection meanwhile.
@@ -160,7 +163,7 @@ impl Wire {
             effects::request_sent();
         }
         match sender.send_request(request).await {
-            Ok(answer) => Ok(self.answered(answer, sender, is_change)),
+            Ok(answer) => Ok(self.answered(answer, sender, is_change, reuses)),
             // The connection ended before the request was sent, and only the connection knows why.
             Err(error) if error.is_canceled() => {
                 let cause = connection.await.ok().and_then(Result::err);
@@ -170,14 +173,25 @@ impl Wire {
         }
     }
 
-    fn answered(&self, answer: Response<Incoming>, sender: Sender, is_change: bool) -> Response<Incoming> {
+    fn answered(
+        &self,
+        answer: Response<Incoming>,
+        sender: Sender,
+        is_change: bool,
+        keeps: bool,
+    ) -> Response<Incoming> {
         if is_change && answer.status().is_client_error() && is_engines(&answer) {
             effects::request_refused();
         }
-        if let Some(pool) = &self.pool {
-            pool.keep(sender);
+        if keeps {
+            self.pool.keep(sender);
         }
         answer
+    }
+
+    /// Returns whether a request with this method may use a kept connection, and its connection may be kept.
+    fn reuses(&self, method: &Method) -> bool {
+        !self.address.is_local() || matches!(*method, Method::GET | Method::HEAD)
     }
 
     async fn connect(&self) -> Result<(Sender, Connected), TransportError> {
@@ -254,7 +268,7 @@ async fn pipe(name: &str) -> io::Result<tokio::net::windows::named_pipe::NamedPi
     }
 }
 
-/// Returns a copy of a request that only reads, and so can be sent again.
+/// Returns a copy of a request to send again, or `None` if the request does more than read.
 fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
@@ -335,8 +349,9 @@ mod tests {
         }
     }
 
-    /// Serves connections one after the other. `serves(n)`: how many requests the n-th one answers before it closes, and
-    /// whether it reads one more request first. Returns the address, and the number of connections.
+    /// Starts a server that accepts one connection after the other. `serves(n)` returns how many requests the server
+    /// answers on connection `n`, and whether it reads one more request before it closes that connection. Returns the
+    /// server's address, and the number of connections accepted so far.
     async fn engine(
         serves: impl Fn(usize) -> (usize, bool) + Send + 'static,
     ) -> (Address, Arc<std::sync::atomic::AtomicUsize>) {
@@ -377,7 +392,7 @@ mod tests {
         let answer = wire.send(request.body(Empty::<Bytes>::new()).unwrap()).await?;
         answer.into_body().collect().await.unwrap();
         // The connection is kept by another task.
-        while wire.pool.as_ref().is_some_and(|pool| pool.len() == 0) {
+        while wire.pool.len() == 0 {
             tokio::task::yield_now().await;
         }
         Ok(())
