@@ -15,7 +15,8 @@ pub type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 
 /// A rule of the contract, and the function that verifies it.
 ///
-/// Ids are stable: an id is never reused for another rule. The first segment is the [area](Check::area).
+/// Ids are stable: an id is never reused for another rule. The first segment of an id is the check's
+/// [area](Check::area).
 ///
 /// ```
 /// use driver_interface_conformance::{Check, Level, run};
@@ -44,8 +45,8 @@ pub struct Check {
     pub guarantees: &'static [Guarantee],
     /// The properties an engine's containers must have for the rule to apply to it.
     pub properties: &'static [Property],
-    /// Whether the check observes the programs in its containers. If so, it applies only to drivers that declare
-    /// [`Property::RunsPrograms`].
+    /// Whether the check observes the programs in its containers. If so, the check applies only to drivers that
+    /// declare [`Property::RunsPrograms`].
     pub programs: bool,
     /// The prerequisites that the environment must provide.
     pub needs: &'static [Need],
@@ -70,7 +71,8 @@ macro_rules! run {
 }
 
 impl Check {
-    const DEFAULT_LIMIT: Duration = Duration::from_secs(90);
+    /// Far longer than any check takes on a busy machine, so that only a check that hangs reaches it.
+    const DEFAULT_LIMIT: Duration = Duration::from_secs(240);
 
     /// Creates a check of a rule that every driver must follow. The check needs the test image and its programs unless
     /// [`without_image`](Self::without_image) or [`without_programs`](Self::without_programs) is called.
@@ -134,7 +136,8 @@ impl Check {
         self
     }
 
-    /// Returns everything that a driver must declare for the rule to apply to it.
+    /// Returns the capabilities that a driver must declare for the rule to apply to it. Operations that every driver
+    /// must support are left out, and so is the effect of [`programs`](Self::programs).
     pub fn required(&self) -> impl Iterator<Item = Capability> + use<> {
         let optional = self
             .operations
@@ -161,8 +164,8 @@ impl Check {
         self.without_programs().needs(&[])
     }
 
-    /// Declares that the check needs the test image only to create containers from it. It does not observe
-    /// their programs, except that a started container runs until it is stopped.
+    /// Declares that the check needs the test image only to create containers from it. The check does not observe the
+    /// programs in these containers, but expects a started container to run until it is stopped.
     #[must_use]
     pub const fn without_programs(mut self) -> Self {
         self.programs = false;
@@ -183,7 +186,7 @@ impl Check {
         self
     }
 
-    /// Sets the time limit of the check, in seconds.
+    /// Sets the time limit of the check, in seconds. Checks with a long limit start first.
     #[must_use]
     pub const fn limit(mut self, seconds: u64) -> Self {
         self.limit = Duration::from_secs(seconds);
@@ -252,9 +255,9 @@ impl FromStr for Level {
 /// Whether other checks may run at the same time as a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// The check only looks at resources that it has created itself.
+    /// Other checks may run at the same time: the check only looks at resources that it has created itself.
     Parallel,
-    /// The check measures the machine or the whole namespace, so it must run alone.
+    /// No other check may run at the same time: the check measures the machine or the whole namespace.
     Exclusive,
 }
 

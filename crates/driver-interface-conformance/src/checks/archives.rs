@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         "An archive of many megabytes is unpacked and packed completely.",
         run!(large),
     )
-    .limit(180)
+    .limit(480)
     .requires(NEEDS),
     Check::must(
         "files/archive-path-traversal",

@@ -24,14 +24,14 @@ pub(super) const CHECKS: &[Check] = &[
         run!(build),
     )
     .requires(&[Operation::BuildImage, Operation::RemoveImage])
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/build-from-text",
         "A Dockerfile given as text is built without a context, with build arguments, labels and a target stage.",
         run!(build_from_text),
     )
     .requires(&[Operation::BuildImage])
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/build-failed",
         "A failed step returns `ImageBuildError` with the end of the output, an invalid Dockerfile \
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
         run!(build_failed),
     )
     .requires(&[Operation::BuildImage, Operation::GetImage])
-    .limit(300),
+    .limit(480),
     Check::must(
         "images/build-context-fails",
         "A failing context fails the build with its own error, a truncated one with `FileSystemError`, and no image \
@@ -48,7 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::BuildImage, Operation::GetImage])
     .without_programs()
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/build-no-secrets-in-errors",
         "Build errors contain neither credentials nor the values of build arguments.",
@@ -56,14 +56,14 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::BuildImage])
     .without_image()
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/commit",
         "A commit creates an image with the container's files and the changed settings, and the container continues.",
         run!(commit),
     )
     .requires(&[Operation::CommitContainer])
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/commit-invalid",
         "A commit with an invalid instruction or name returns `ConfigurationError` and creates no image.",
@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_programs(),
 ];
 
-/// Waits for a build, push, archive or the like.
+/// Waits for a long operation, such as a build or a push. Fails if it takes longer than [`TRANSFER`].
 pub(super) async fn finished<T>(about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
     let late = |_| Failure::new(about, format!("to end within {TRANSFER:?}"), "it continues").into();
     timeout(TRANSFER, work).await.map_err(late)
@@ -106,7 +106,8 @@ async fn reports(
     finished("the build", build).await
 }
 
-/// Returns the image that a build reports, which must be its last report.
+/// Returns the image that a build reports. Asserts that this is the last report of the build, and that the image has
+/// the name `image`.
 fn built(ctx: &Ctx, image: &ImageRef, reports: &[BuildProgress]) -> CheckResult<ImageInfo> {
     let mut found = reports.iter().filter_map(|report| match report {
         BuildProgress::Done(image) => Some(image),
@@ -364,7 +365,7 @@ async fn commit_invalid(ctx: Ctx) -> CheckResult {
     ctx.equal("the image", ctx.driver().get_image(&image).await?, None)
 }
 
-/// Begins a build that takes a while, if the driver runs commands in builds, and returns its stream.
+/// Starts a build and returns its stream. If the driver runs real processes, the build takes at least 5 s.
 pub(super) async fn long_build(ctx: &Ctx, image: &ImageRef) -> DriverResult<BuildStream> {
     let command = match ctx.declares(Property::RealProcesses) {
         true => "RUN echo begun; sleep 5\n",

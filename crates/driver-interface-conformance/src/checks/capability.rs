@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::ImportImage, Operation::RemoveImage]),
 ];
 
-/// The guarantees for the limits that a config of [`every_limit`] sets.
+/// The guarantees for the limits that [`every_limit`] sets.
 const LIMITS: &[Guarantee] = &[
     Guarantee::Cpu,
     Guarantee::Memory,
@@ -260,8 +260,8 @@ async fn network_list(ctx: Ctx) -> CheckResult {
     ctx.equal("another session's networks", names(elsewhere).await?, Vec::new())
 }
 
-/// Imports an image under a name of this check. Its programs are empty, so containers can be created from it, but not
-/// run.
+/// Imports an image under the name `localhost/{name}:1`. Its programs are empty, so containers can be created from
+/// the image, but not run.
 pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {

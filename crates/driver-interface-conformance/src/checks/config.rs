@@ -92,13 +92,14 @@ const INVALID_NAMES: &[&str] = &[
     "a?b=c", "a%2fb", "größe", "😀😀",
 ];
 
-/// Builds a valid config, in which a check makes one change. The driver rejects the change before it looks for the
-/// image.
+/// Builds a valid config for checks that make one invalid change to it. The image does not exist, because the driver
+/// must reject the change before it looks for the image.
 pub(super) fn config(ctx: &Ctx) -> ContainerConfig {
     ContainerConfig::new(ctx.session().as_str(), "localhost/never-looked-for:1").name(ctx.name())
 }
 
-/// Asserts that the driver rejects a config without effect, and that a violation has the path `path`.
+/// Asserts that the driver rejects a config, that the error's effect is "not applied", and that a violation's path
+/// starts with `path`. Returns the error.
 pub(super) async fn refused(
     ctx: &Ctx,
     about: &str,

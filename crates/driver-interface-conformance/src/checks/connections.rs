@@ -133,7 +133,8 @@ async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
     Ok([created, running, exited])
 }
 
-/// Asserts that a network is in use, and so cannot be removed, if `expected` is set; otherwise removes it.
+/// Tries to remove a network. If `expected` is set, asserts that the driver refuses, because the network is in use;
+/// otherwise asserts that the removal succeeds.
 async fn assert_in_use(ctx: &Ctx, about: &str, network: &Network, expected: bool) -> CheckResult {
     let removed = ctx.driver().remove_network(&network.id).await;
     if expected {

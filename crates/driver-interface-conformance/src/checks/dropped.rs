@@ -98,7 +98,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
-    .limit(180),
+    .limit(480),
 ];
 
 async fn exec(ctx: Ctx) -> CheckResult {

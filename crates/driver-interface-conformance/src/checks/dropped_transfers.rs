@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::BuildImage, Operation::GetImage])
     .without_programs()
-    .limit(180),
+    .limit(480),
     Check::must(
         "cancellation/push",
         "After a dropped push the next push succeeds.",
@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PushImage, Operation::ImportImage])
     .needs(&[Need::Registry])
-    .limit(180),
+    .limit(480),
     Check::must(
         "cancellation/volume-transfer",
         "After dropped exports and imports, the next ones succeed and the volume can be removed.",
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::ExportVolume, Operation::ImportVolume])
     .without_image()
-    .limit(180),
+    .limit(480),
 ];
 
 async fn build(ctx: Ctx) -> CheckResult {

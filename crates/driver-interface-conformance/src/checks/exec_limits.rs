@@ -56,7 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A command without a timeout may run longer than the driver's request deadline.",
         run!(outlasts_deadline),
     )
-    .limit(180)
+    .limit(480)
     .requires(&[Operation::Exec]),
 ];
 
@@ -75,7 +75,8 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
 }
 
-/// Runs a script that starts a process, which writes to `/tmp/beat`. Asserts that the timeout kills that process.
+/// Runs `script`, which must start a process that writes to `/tmp/beat`. Asserts that the command times out and that
+/// the timeout kills that process.
 async fn killed_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);

@@ -129,7 +129,7 @@ pub(super) async fn rest(
     Ok(bytes)
 }
 
-/// Writes to the input of a session, which must have one.
+/// Writes `text` to the input of a session. Fails if the session has no input.
 pub(super) async fn send(stdin: &mut Option<Pin<Box<dyn AsyncWrite + Send>>>, text: &[u8]) -> CheckResult {
     let Some(stdin) = stdin else {
         return Err(Failure::new("the session's input", "to be present", "none").into());
@@ -238,7 +238,7 @@ async fn resize_without_tty(ctx: Ctx) -> CheckResult {
     ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
 }
 
-/// Starts a command with a child process in the background, and waits until both have printed that they run.
+/// Starts a command with a child process in the background, and waits until both are running.
 async fn start_with_child(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
     let script = format!("({}) & echo begun; sleep 600", heartbeat_script("/tmp/beat"));
     let mut session = session(ctx, id, &script).await?;

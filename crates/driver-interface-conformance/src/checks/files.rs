@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A file of many megabytes is streamed in and out unchanged.",
         run!(large),
     )
-    .limit(180)
+    .limit(480)
     .requires(READ_AND_WRITE),
     Check::must(
         "files/limit",
@@ -276,7 +276,7 @@ async fn symlinks(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Asserts that a call fails with a file system error of this kind, and returns the error.
+/// Asserts that a call fails with a file system error of the kind `expected`, and returns the error.
 pub(super) fn fails_with<T: Debug>(
     ctx: &Ctx,
     about: impl Display,

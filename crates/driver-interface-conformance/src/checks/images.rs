@@ -91,10 +91,10 @@ pub(super) fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
     archive.into_inner().map_err(broken)
 }
 
-/// The file that an [imported] image has. Its content is the image's name.
+/// The path of the file in an [imported] image. The content of the file is the image's name.
 pub(super) const FILE: &str = "/etc/conformance";
 
-/// Imports an image that only this check has, under a name of this registry.
+/// Imports an image that only this check has, under a name in the registry `registry`.
 pub(super) async fn imported(ctx: &Ctx, registry: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("{registry}/{}:1", ctx.name()))?;
     let root = tar(&[(FILE.trim_start_matches('/'), image.as_str().as_bytes())])?;
@@ -102,19 +102,19 @@ pub(super) async fn imported(ctx: &Ctx, registry: &str) -> CheckResult<ImageRef>
     Ok(image)
 }
 
-/// Builds a saved image that only this check has, with the label `role`.
+/// Builds a saved image that only this check has. The value of its label `role` is the argument `role`.
 pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
     saved_with(ctx, &json!({ "Cmd": ["/none"], "Labels": { "role": role } }))
 }
 
-/// Builds a saved image that only this check has. Its configuration contains `settings`.
+/// Builds a saved image that only this check has. The image's configuration contains `settings`.
 pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult<Saved> {
     // Each image has other content, so that no two images share an id or a layer.
     let layer = tar(&[("etc/conformance", ctx.name().as_bytes())])?;
     saved_of(ctx, &layer, settings)
 }
 
-/// Builds a saved image with one layer. Its configuration contains `settings`.
+/// Builds a saved image with the single layer `layer`. The image's configuration contains `settings`.
 pub(super) fn saved_of(ctx: &Ctx, layer: &[u8], settings: &serde_json::Value) -> CheckResult<Saved> {
     let name = format!("localhost/{}:1", ctx.name());
     let reference = ImageRef::new(&name)?;

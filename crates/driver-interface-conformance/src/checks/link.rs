@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .because("a caller repeats an operation that is reported as not applied")
     .needs(NEEDS)
-    .limit(180),
+    .limit(480),
     Check::must(
         "link/stalled-connection-times-out",
         "A call to an engine that stops responding fails soon after its deadline.",
@@ -80,11 +80,11 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
 ];
 
-/// The deadline of calls of the drivers that connect through the proxy.
+/// The deadline of each call of a driver that connects through the proxy.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long after its deadline a call may return. A call may consist of several requests, and the host may be slow.
 const MARGIN: Duration = Duration::from_secs(15);
-/// Patterns for the requests that change the engine's state, which their HTTP methods indicate.
+/// Patterns for the requests that change the engine's state. Their HTTP methods identify these requests.
 const CHANGES: [&str; 4] = ["POST *", "PUT *", "PATCH *", "DELETE *"];
 
 /// Connects a driver through a proxy that injects `fault` into every request.
@@ -111,7 +111,8 @@ fn response_losses() -> [Fault; 4] {
     ]
 }
 
-/// Asserts that a call's result agrees with its actual effect: `applied` is whether the change was applied.
+/// Asserts that a call's result agrees with the call's actual effect. `applied` states whether the change was
+/// applied.
 fn assert_effect<T>(
     ctx: &Ctx,
     operation: &str,
@@ -145,7 +146,8 @@ async fn lost_responses(ctx: Ctx) -> CheckResult {
     ctx.ensure("the faults were injected", hits > 0, hits)
 }
 
-/// Makes every kind of change over a faulty connection, and verifies its effect over a working one.
+/// Makes every kind of change over the faulty connection `link`, and verifies the effect of each change over a
+/// working connection.
 async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let (sound, broken) = (ctx.driver(), &link.driver);
     let config = ctx.script(SERVE);
@@ -243,7 +245,7 @@ async fn refused(ctx: Ctx) -> CheckResult {
     ctx.equal("status", now.status, ContainerStatus::Created)
 }
 
-/// A script that prints a line immediately, and another after the connection was broken.
+/// A script that prints one line immediately, and another one 20 s later, when the connection has been broken.
 const PRINTING_SCRIPT: &str = "echo ran > /tmp/ran; echo begun; sleep 20; echo done; exit 7";
 const CUT_AFTER: Duration = Duration::from_secs(2);
 

@@ -66,7 +66,8 @@ async fn listed(ctx: &Ctx, filter: &ContainerFilter) -> CheckResult<Vec<String>>
     Ok(names(ctx.driver().list_containers(filter).await?))
 }
 
-/// Creates containers that are created, running, stopped and exited, one each. Returns their names in this order.
+/// Creates four containers: one that is only created, one that is running, one that has stopped with exit code 0, and
+/// one that has exited with an error code. Returns their names in this order.
 async fn one_per_status(ctx: &Ctx) -> CheckResult<[String; 4]> {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;

@@ -108,7 +108,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
 ];
 
-/// Joins the content of the chunks from `source`, or of all chunks if it is `None`.
+/// Joins the content of the chunks from `source`, or of all chunks if `source` is `None`.
 fn joined(chunks: &[LogChunk], source: Option<LogSource>) -> Vec<u8> {
     let expected = chunks
         .iter()
@@ -355,7 +355,7 @@ async fn follow_live(ctx: Ctx) -> CheckResult {
 
 type Followed = JoinHandle<Result<Vec<LogChunk>, DriverError>>;
 
-/// Follows the logs of a container in a separate task, which is running when this function returns.
+/// Opens a stream that follows the logs of a container, and reads the stream in a separate task.
 async fn following(ctx: &Ctx, id: &ContainerId) -> CheckResult<Followed> {
     let stream = ctx.driver().stream_container_logs(id, all().follow(true)).await?;
     Ok(tokio::spawn(stream.collect_all()))

@@ -1,4 +1,5 @@
-//! Checks with many resources of a kind: no list, stream or config is truncated, as at the end of a page.
+//! Checks with many resources of one kind: no list, stream or config is truncated, for example after a first page of
+//! results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(super) const CHECKS: &[Check] = &[
         run!(containers),
     )
     .because("APIs return long lists in pages, often of a hundred entries")
-    .limit(180),
+    .limit(480),
     Check::must(
         "many/volumes",
         "All of 105 volumes are listed once and in order.",
@@ -49,7 +50,8 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// The number of resources, which need a second page if a page has 100 entries.
+/// The number of resources that a check creates. If an engine lists 100 entries per page, the resources need a second
+/// page.
 const COUNT: usize = 105;
 /// The number of resources that are created concurrently.
 const PARALLEL: usize = 6;

@@ -74,12 +74,12 @@ pub(super) fn server() -> String {
     format!("trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p {PORT}; done")
 }
 
-/// Returns a script of a client that connects to each of `hosts` concurrently and prints whether the host responded. It
-/// retries, because a server may be between two connections.
+/// Returns a script of a client that connects to each of `hosts` concurrently and prints whether the host responded.
+/// The client retries, because a server may be between two connections.
 ///
-/// An engine resolves the names that it knows immediately. It passes other names to the host's DNS server; without one,
-/// there is never a reply. The script therefore limits the time of each `nc`, and the tries run concurrently, so that
-/// the limit also holds for all of them together.
+/// An engine immediately resolves the names that it knows. It passes other names to the host's DNS server; if the
+/// host has none, there is never a reply. The script therefore limits the time of each `nc`. The connections are
+/// tried concurrently, so that all of them together take no longer than one.
 pub(super) fn client(hosts: &[&str]) -> String {
     let tries = hosts.iter().enumerate().map(|(number, host)| {
         format!(

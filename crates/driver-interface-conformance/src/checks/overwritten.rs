@@ -42,7 +42,8 @@ const VERSIONS: &[Version] = &[
     ("x", 0o1407, Some((0, 5))),
 ];
 
-/// Asserts that a file is as `version` says. Without an explicit owner, it must belong to the container's user.
+/// Asserts that the file at `at` has the permissions, owner and length of `version`. If `version` gives no owner, the
+/// file must belong to the container's user, here root.
 async fn assert_version(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
     let (content, mode, owner) = version;
     let (uid, gid) = owner.unwrap_or((0, 0));

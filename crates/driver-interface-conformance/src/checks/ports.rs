@@ -151,7 +151,7 @@ async fn distinct_host_ports(ctx: Ctx) -> CheckResult {
     ctx.ensure("they differ", one != other, (one, other))
 }
 
-/// Connects to a server and returns the text that it sends. Returns `None` if there is no response.
+/// Connects to a server and returns the text that the server sends. Returns `None` if there is no response.
 async fn read_greeting(address: SocketAddr) -> Option<String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
@@ -162,7 +162,7 @@ async fn read_greeting(address: SocketAddr) -> Option<String> {
     timeout(Duration::from_secs(5), exchange).await.ok().flatten()
 }
 
-/// Waits until the server responds. It must be retried, because a server may be between two connections.
+/// Connects to the server repeatedly until it responds, because the server may be between two connections.
 async fn expect_reply(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResult {
     let about = format!("a reply of {id} at {address}");
     let reply = ctx

@@ -50,7 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
         Operation::ReadFile,
     ])
     .needs(&[Need::Registry])
-    .limit(300),
+    .limit(480),
     Check::must(
         "images/push-failed",
         "A push to an unreachable registry returns a retryable `ImagePushError`, and a name with a digest is refused.",
@@ -58,7 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PushImage, Operation::ImportImage])
     .without_image()
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/push-no-secrets-in-errors",
         "Push errors contain neither the password nor the token.",
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PushImage, Operation::ImportImage])
     .without_image()
-    .limit(180),
+    .limit(480),
 ];
 
 /// A registry to which nothing can be pushed, because nothing listens at this address.
@@ -107,7 +107,7 @@ async fn tag(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Asserts that a container from an [imported] image has its file.
+/// Asserts that a container from an [imported] image has the image's file.
 async fn has_file(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();

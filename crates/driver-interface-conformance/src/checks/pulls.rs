@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/pull-missing",
         "Pulling a missing image returns `ImagePullError` or `ImageNotFoundError` and creates no image.",
@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PullImage])
     .without_image()
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/pull-credentials",
         "Credentials that a registry does not require are not kept for the next pull.",
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
-    .limit(180),
+    .limit(480),
     Check::must(
         "images/no-secrets-in-errors",
         "Pull errors contain neither the password nor the token.",
@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::PullImage])
     .without_image()
-    .limit(180),
+    .limit(480),
 ];
 
 async fn pulled(

@@ -234,7 +234,8 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// The mount points that any container may have: files and empty tmpfs mounts of engines, and kernel file systems.
+/// The mount points that any container may have: files and empty tmpfs mounts that engines add, and kernel file
+/// systems.
 const KNOWN_MOUNTS: &[&str] = &[
     "/", "/proc", "/sys", "/dev", "/tmp", "/run", "/var/tmp", "/etc/hosts", "/etc/hostname",
     "/etc/resolv.conf", "/etc/mtab", "/run/.containerenv", "/run/secrets", "/run/podman-init",

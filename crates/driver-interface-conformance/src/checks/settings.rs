@@ -203,7 +203,8 @@ async fn groups(ctx: Ctx) -> CheckResult {
     )
 }
 
-/// Loads an image that has the programs of the test image, and `settings`.
+/// Loads an image that has the programs of the test image and whose configuration contains `settings`. Returns its
+/// reference.
 async fn loaded(ctx: &Ctx, settings: serde_json::Value) -> CheckResult<String> {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let programs = ctx
@@ -324,7 +325,7 @@ async fn further_networks(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Fails unless a plan, if the driver supports that, refuses the config at `path` only.
+/// If the driver supports plans, asserts that the plan for `config` has exactly one refusal, at `path`.
 async fn planned_refusal(ctx: &Ctx, config: &ContainerConfig, path: &str) -> CheckResult {
     if !ctx.declares(Operation::Plan) {
         return Ok(());
@@ -349,7 +350,8 @@ async fn missing_further_network(ctx: Ctx) -> CheckResult {
     ctx.equal("containers", left.len(), 0)
 }
 
-/// Creates a network with a subnet that no other network has, and returns it with the subnet's first two numbers.
+/// Creates a network with a subnet that no other network has. Returns the network's config and the first three
+/// numbers of the subnet's address, such as `10.100.7`.
 async fn with_subnet(ctx: &Ctx) -> CheckResult<(NetworkConfig, String)> {
     let mut last = None;
     for attempt in 0..8_u64 {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
     ConfigFeature, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogDriver,
-    LogOptions, NetworkConnectOptions, Operation, PortMapping, Property, ResourceLimits, RestartPolicy,
-    Signal, StopOptions, TmpfsMount, VolumeMount,
+    LogOptions, NetworkConnectOptions, Operation, PortMapping, Property, PullPolicy, ResourceLimits,
+    RestartPolicy, Signal, StopOptions, TmpfsMount, VolumeMount,
 };
 
 use super::config::{config, refused};
@@ -112,7 +112,7 @@ pub(super) const CHECKS: &[Check] = &[
 /// A config with one optional field set, the name of that field, and the feature that it requires.
 pub(super) type OptionalField = (ContainerConfig, &'static str, ConfigFeature);
 
-/// Returns all fields that require a feature, each set in its own config.
+/// Returns one valid config for each field that requires a feature. Each config sets that field.
 pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
     let plain = || config(ctx);
     let mut seccomp = plain();
@@ -133,6 +133,7 @@ pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
         plain().extra_host("there.example", Ipv4Addr::new(10, 9, 8, 7)),
         plain().health_check(HealthCheck::shell("true")),
         plain().platform("linux/amd64"),
+        plain().pull_policy(PullPolicy::Always),
         plain().runtime("runc"),
         seccomp,
         plain().device(DeviceMapping::new("/dev/fuse")),

@@ -69,7 +69,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// A duration that drivers must not truncate to whole seconds.
 const SPAN: Duration = Duration::from_millis(1900);
-/// How late a call may return. A default that is used instead of the requested duration would last longer.
+/// How much later than requested a call may return. If the driver used a default duration instead of the requested
+/// one, the call would take longer.
 const LATE: Duration = Duration::from_secs(9);
 
 async fn subsecond_timeouts(ctx: Ctx) -> CheckResult {
@@ -278,7 +279,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the engine's current time, rounded down to the second, which a command in a container prints.
+/// Returns the engine's current time, as printed by a command in a container and rounded down to the second.
 async fn engine_time(ctx: &Ctx, id: &ContainerId) -> CheckResult<SystemTime> {
     let text = ctx.output_of(id, "date +%s").await?;
     let broken = |_| Verdict::Broken(format!("`date +%s` printed {text:?}"));

@@ -36,8 +36,8 @@ async fn over_image_directory(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Returns the mode, owner and options of a mount as a process in the container sees them, or `None` if the driver does
-/// not support the mount.
+/// Returns the mode, owner and options of a mount, as seen by a process in the container. Returns `None` if the
+/// driver does not support the mount.
 async fn actual(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
     let target = mount.target.clone();
     let script = format!("stat -c '%a %u:%g' {target}; grep ' {target} ' /proc/mounts");

@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
          contain.",
         run!(file_names),
     )
-    .limit(180)
+    .limit(480)
     .requires(&[
         Operation::ReadFile,
         Operation::ReadFileStream,
@@ -121,8 +121,8 @@ fn unusual_names() -> Vec<String> {
         .collect()
 }
 
-/// Returns the [`unusual_names`], each with a content for the file. The first file contains all [`texts`], and each other
-/// file one of them.
+/// Returns the [`unusual_names`], each with the content of its file. The first file contains all [`texts`]; each
+/// other file contains one of them.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
     unusual_names().into_iter().zip(contents).collect()
@@ -157,7 +157,7 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: boo
     Ok(())
 }
 
-/// Asserts that a process in the container sees the files.
+/// Asserts that a process in the container sees the [`named_files`] and their content in `directory`.
 async fn visible_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResult {
     let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
     let mut args = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();

@@ -126,14 +126,14 @@ pub(super) fn print_values() -> String {
     script
 }
 
-/// Returns the output that [`print_values`] must have with the arguments `args`.
+/// Returns the output that the script of [`print_values`] must print if its arguments are `args`.
 pub(super) fn printed_values(args: &[String]) -> String {
     let args = args.iter().map(|word| format!("[{word}]"));
     args.chain(texts().iter().map(|text| format!("{{{text}}}")))
         .collect()
 }
 
-/// Asserts that two strings are equal. As they may be long, the message shows only where they differ.
+/// Asserts that two strings are equal. The strings may be long, so the message shows only where they differ.
 pub(super) fn same_text(ctx: &Ctx, about: &str, actual: &str, expected: &str) -> CheckResult {
     let same = actual
         .bytes()
@@ -193,7 +193,8 @@ fn unusual_labels() -> BTreeMap<String, String> {
     keys.chain(variables()).collect()
 }
 
-/// Returns the same label keys as [`unusual_labels`], but with truncated, trimmed or lower-cased values.
+/// Returns labels with the same keys as [`unusual_labels`], but with other values: truncated, trimmed or lower-cased
+/// where this makes a difference, otherwise with an added blank.
 fn cut_labels() -> BTreeMap<String, String> {
     let cut = |(key, value): (String, String)| {
         let left = value.lines().next().unwrap_or_default().trim().to_lowercase();
@@ -203,8 +204,8 @@ fn cut_labels() -> BTreeMap<String, String> {
     unusual_labels().into_iter().map(cut).collect()
 }
 
-/// Returns filters that match a resource with `labels`, but not one with the [`cut_labels`]: a filter for each of some
-/// labels that differ, and one for all labels together.
+/// Returns filters that match a resource with `labels`, but not a resource with the [`cut_labels`]: one filter for
+/// each of five labels, and one for all labels together.
 fn selecting_filters(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let alone = ["V2", "V3", "V7", "V18", "Upper"];
     let alone = alone.iter().filter_map(|key| {
@@ -465,7 +466,7 @@ async fn large_limits(ctx: Ctx) -> CheckResult {
     // The memory limit does not fit into 32 bits, and the process limit does not fit into 16 bits.
     let limits = ResourceLimits::default()
         .cpu(0.123)
-        .memory(4097)
+        .memory(unusual_memory(&ctx))
         .disk(5000)
         .pids(70_000);
     let config = ctx.script(SERVE).resources(limits);
@@ -507,9 +508,16 @@ async fn large_ulimits(ctx: Ctx) -> CheckResult {
     ctx.equal("the file size limits", fields, vec!["5368709120", "6442450944"])
 }
 
+/// Returns a memory limit in MiB whose number of bytes does not fit into 32 bits, if the driver allows one that large.
+fn unusual_memory(ctx: &Ctx) -> u64 {
+    let most = ctx.capabilities().bounds.max_memory;
+    most.map_or(4097, |most| most.min(4097))
+}
+
 async fn plan(ctx: Ctx) -> CheckResult {
     let args = [vec!["true".to_owned()], texts()].concat();
-    let mut config = ctx.program(args.clone()).cpu(0.123).memory(4097).pids(70_000);
+    let mut config = ctx.program(args.clone()).cpu(0.123).pids(70_000);
+    config = config.memory(unusual_memory(&ctx));
     (config.env, config.labels) = (variables(), unusual_labels());
     if ctx.declares(ConfigFeature::ProcessSetup) {
         config = config.entrypoint(args.clone());

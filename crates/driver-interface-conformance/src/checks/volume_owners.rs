@@ -39,14 +39,14 @@ pub(super) const CHECKS: &[Check] = &[
     .config(&[ConfigFeature::VolumeOwner]),
 ];
 
-/// The owner of volumes in these checks, who is neither root nor the default user.
+/// The owner of volumes in these checks. It is neither root nor the default user.
 const OTHER: VolumeOwner = VolumeOwner::new(4321, 1234);
 
 /// A directory that belongs to root in the test image.
 const DIRECTORY: &str = "/home";
 
-/// Returns security options for this user and a writable root file system: some drivers reject writable mounts in a
-/// container with a read-only root.
+/// Returns security options with the user `user` and a writable root file system. Some drivers reject writable mounts
+/// in a container with a read-only root file system.
 fn options(user: VolumeOwner) -> SecurityOptions {
     SecurityOptions::default().user(user.to_string()).read_only(false)
 }

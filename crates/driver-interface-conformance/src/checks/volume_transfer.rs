@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .requires(&[Operation::ExportVolume, Operation::ImportVolume])
     .config(&[ConfigFeature::VolumeOwner])
-    .limit(180),
+    .limit(480),
     Check::must(
         "volumes/export-empty",
         "An empty volume is exported and imported, keeps its owner, and can be removed at once.",

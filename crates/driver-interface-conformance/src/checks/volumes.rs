@@ -58,14 +58,15 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
 ];
 
-/// Returns security options for root without capabilities and a writable root file system. Such a user can write to the
-/// directories of any image.
+/// Returns security options with the user root, no capabilities, and a writable root file system. Such a user can
+/// write to the directories of any image.
 pub(super) fn writable() -> SecurityOptions {
     SecurityOptions::default().user("0:0").read_only(false)
 }
 
-/// Returns security options for a user who can write to a new volume: the default user, or root if the engine
-/// determines the owner. The root is writable, because some drivers reject writable mounts otherwise.
+/// Returns security options with a user who can write to a new volume: the default user, or root if the engine
+/// determines the volume's owner. The root file system is writable, because some drivers otherwise reject writable
+/// mounts.
 pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     match ctx.declares(ConfigFeature::VolumeOwner) {
         true => SecurityOptions::default().read_only(false),

@@ -87,7 +87,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A wait without a timeout may last longer than the driver's request deadline.",
         run!(outlasts_deadline),
     )
-    .limit(180)
+    .limit(480)
     .requires(&[Operation::WaitContainer]),
 ];
 

@@ -10,11 +10,14 @@ pub(crate) const IDLE: &str = "idle";
 
 /// Words in a repository or tag that make a pull of the image fail as nonexistent.
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
-/// The start of a repository component that makes every pull fail with a denial of access.
+/// The start of a repository component. If an image name has such a component, pulls and pushes fail with a denial of
+/// access.
 const DENIED_WORD: &str = "denied";
-/// The start of a repository component that makes a pull without credentials fail with a denial of access.
+/// The start of a repository component. If an image name has such a component, pulls and pushes without credentials
+/// fail with a denial of access.
 const PRIVATE_WORD: &str = "private";
-/// The end of the name of every registry that cannot be reached.
+/// The end of a registry's name. Pulls from and pushes to a registry with such a name fail, because the registry counts
+/// as unreachable.
 const UNREACHABLE: &str = ":1";
 /// The password or token that every registry rejects.
 const WRONG_SECRET: &str = "wrong";
@@ -32,7 +35,7 @@ pub(crate) struct Images {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    /// The number of the image. The names of one image share it.
+    /// The number of the image. All names of one image share this number.
     pub(crate) number: u64,
     /// The name under which the image was added.
     pub(crate) reference: ImageRef,
@@ -62,7 +65,7 @@ pub(crate) enum PullRefusal {
     Missing,
     Denied,
     WrongCredentials,
-    /// Only a push distinguishes this from a missing image.
+    /// The registry cannot be reached.
     Unreachable,
 }
 
@@ -181,7 +184,7 @@ impl Images {
         true
     }
 
-    /// Returns an error if the registry would refuse a push to this name.
+    /// Returns an error if the registry would refuse a push to the name `reference` with these credentials.
     pub(crate) fn check_push(
         &self,
         reference: &ImageRef,
@@ -220,7 +223,8 @@ impl Images {
             .insert(reference.canonical());
     }
 
-    /// Pulls an image from its registry. If the engine already has the image, it is kept, unless it was imported.
+    /// Pulls an image from its registry. An image that the engine already has is kept, unless it was imported or an
+    /// image of this name was pushed.
     pub(crate) fn pull(
         &mut self,
         reference: &ImageRef,
@@ -243,6 +247,9 @@ impl Images {
         reference: &ImageRef,
         credentials: Option<&RegistryCredentials>,
     ) -> Result<(), PullRefusal> {
+        if reference.registry().ends_with(UNREACHABLE) {
+            return Err(PullRefusal::Unreachable);
+        }
         if credentials.is_some_and(are_wrong) {
             return Err(PullRefusal::WrongCredentials);
         }

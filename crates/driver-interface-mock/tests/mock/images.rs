@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
     Bytes, ContainerConfig, ContainerDriver, ExecConfig, ImageFilter, ImageRef, PullOptions, PullPolicy,
     PullProgress, RegistryCredentials, TarStream,
@@ -109,6 +109,9 @@ async fn failed_pull_reports_the_reason() {
         refused("nginx", PullOptions::default().platform("linux/arm64")).await,
         codes::UNSUPPORTED_OPERATION
     );
+    let unreachable = image("registry.example:1/app");
+    let error = driver.pull_image(&unreachable, PullOptions::default()).await;
+    assert_eq!(error.unwrap_err().hint(), Some(Hint::RegistryUnreachable));
     driver
         .pull_image(&image("private/app"), with("s3cret"))
         .await

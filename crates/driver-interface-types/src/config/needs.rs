@@ -4,12 +4,13 @@ use driver_interface_errors::UnsupportedError;
 
 use crate::rules::text::key_step;
 use crate::{
-    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, HostAddress, NetworkMode,
-    Operation, VolumeMount,
+    Capabilities, ConfigFeature, ContainerConfig, HealthCheck, HealthTest, HostAddress, MountType,
+    NetworkMode, Operation, PullPolicy, VolumeMount,
 };
 
 impl ContainerConfig {
-    /// Returns the settings of the config that not every driver supports: the path and feature of each.
+    /// Returns the settings of the config that not every driver supports. Each pair has the path of a setting and the
+    /// feature that the setting needs.
     ///
     /// ```
     /// use driver_interface_types::{ConfigFeature, ContainerConfig, PortMapping};
@@ -69,14 +70,25 @@ impl ContainerConfig {
             (!self.unset_env.is_empty(), "unsetEnv", Needs::UnsetEnv),
             (!self.groups.is_empty(), "groups", Needs::ProcessSetup),
             (!self.networks.is_empty(), "networks", Needs::FurtherNetworks),
+            (!self.addresses.is_empty(), "addresses", Needs::NetworkAddresses),
             (
-                !self.addresses.is_empty()
-                    || self
-                        .networks
-                        .values()
-                        .any(|options| !options.addresses.is_empty()),
-                "addresses",
+                self.networks
+                    .values()
+                    .any(|options| !options.addresses.is_empty()),
+                "networks",
                 Needs::NetworkAddresses,
+            ),
+            (
+                self.pull_policy == PullPolicy::Always,
+                "pullPolicy",
+                Needs::ImagePull,
+            ),
+            (
+                self.volumes
+                    .iter()
+                    .any(|mount| mount.mount_type() == MountType::Bind),
+                "volumes",
+                Needs::BindMount,
             ),
             (!self.sysctls.is_empty(), "sysctls", Needs::Sysctls),
             (!self.annotations.is_empty(), "annotations", Needs::Annotations),
@@ -129,8 +141,8 @@ impl ContainerConfig {
         requested.map(|(_, path, feature)| (path, feature)).collect()
     }
 
-    /// Returns the networks that must exist before the container is created: the path of each in the config, and its
-    /// name or id.
+    /// Returns the networks that must exist before the container is created. Each pair has the path in the config and
+    /// the name or id of a network.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, NetworkConnectOptions};
