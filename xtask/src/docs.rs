@@ -11,9 +11,10 @@ use driver_interface_conformance::{Check, checks};
 
 use crate::tidy::workspace;
 
-/// The page with the results of the drivers, including the capabilities that they declared when it was generated.
+/// The page with the drivers' results. It includes the capabilities that the drivers declared when the page was
+/// generated.
 const RESULTS: &str = "docs/CONFORMANCE.md";
-/// The comment before the table of capabilities in a page, and the one after it.
+/// The comment before the table of capabilities in a page. The comment after the table is `END`.
 const BEGIN: &str = "<!-- capabilities -->\n";
 const END: &str = "<!-- end of capabilities -->\n";
 
@@ -50,7 +51,7 @@ pub(crate) fn capabilities(page: &str) -> Option<&str> {
     rest.split_once(END).map(|(table, _)| table)
 }
 
-/// Returns what the table in a page says about each driver and capability.
+/// Returns the cells of the table of capabilities in a page, by capability and driver.
 pub(crate) fn declared(page: &str) -> BTreeMap<(&str, &str), &str> {
     let rows = capabilities(page).unwrap_or_default().lines();
     let mut rows = rows.filter_map(|line| Some(line.strip_prefix("| ")?.split(" | ")));

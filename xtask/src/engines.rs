@@ -54,7 +54,7 @@ pub(crate) enum Engine {
     /// A second Docker Engine that can enforce disk limits, on a socket that [`up`] reports. It needs a kernel
     /// with btrfs and loop devices. Its networks are isolated from the host's and have no outside access.
     DockerQuota,
-    /// Docker Engine 28. Like the engines below, it runs in a root directory with packages of another Debian release.
+    /// Docker Engine 28, in a root directory with packages of a newer Debian release.
     Docker28,
     /// Docker Engine 28 with containerd's image store, the default of Docker 29.
     Docker28Containerd,
@@ -83,7 +83,7 @@ impl Engine {
         Self::Podman54,
         Self::Vm,
     ];
-    /// The engines that are used if none is named. They run wherever containers do.
+    /// The engines that are used if none is named. They run on any machine that can run containers.
     pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
 
     /// Returns the engine's name on the command line, which is also the name of its directory in the state directory.
@@ -120,7 +120,8 @@ impl Engine {
         }
     }
 
-    /// Returns the start of the version that the engine must report, because the release may have newer packages.
+    /// Returns the prefix that the engine's reported version must have. The check is needed because a Debian release
+    /// may get newer packages.
     fn version(self) -> &'static str {
         match self {
             Self::Docker28 | Self::Docker28Containerd => "28.",
@@ -200,8 +201,8 @@ impl fmt::Display for Status {
 /// Makes every engine in `required` available. Engines that do not respond are started.
 ///
 /// A started engine keeps its data, configuration and log in `state_dir/<name>`, and runs on after this process has
-/// exited. Engines that respond are not changed. A killed engine has the same images after it is started again. The
-/// call waits while another process is in this function or in [`down`].
+/// exited. An engine that responds is not changed. An engine that was killed is started again with the same images.
+/// The call waits while another process is in this function or in [`down`].
 ///
 /// # Errors
 ///
@@ -227,8 +228,8 @@ pub(crate) fn network_namespace(engine: Engine, state_dir: &Path) -> Result<Path
 /// Stops the engines that [`up`] has started from `state_dir`, removes their containers and networks, and deletes their
 /// data.
 ///
-/// Returns the engines of which it has found a process or files. It leaves alone engines that were running before `up`,
-/// and processes that have got the pid of a former engine. A killed engine is started once more, because only the
+/// Returns the engines of which a process or files were found. Engines that were running before `up` are not stopped,
+/// nor are processes that have got the pid of a former engine. A killed engine is started once more, because only the
 /// engine knows which networks and firewall rules it had created. Docker's bridge `docker0` and its empty firewall
 /// chains remain, as they do after any engine. A second call does nothing.
 ///

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::docs;
 
-/// The crates of the workspace that each crate may depend on. Dependencies lead to the errors and types; no driver
-/// depends on another, and the suite depends only on the contract.
+/// For each crate, the crates of the workspace that it may depend on. Dependencies point towards the errors and the
+/// types: no driver depends on another driver, and the conformance suite depends only on the crates that define the
+/// contract.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &[]),
     ("driver-interface-types", &["errors"]),
@@ -43,8 +44,8 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
-/// The directories whose code must use every field of a container's config, the prefix of a field in that code, and
-/// whether the code may reject the fields that need a capability.
+/// Each row: a directory whose code must use every field of a container's config, the prefix of a field in that code,
+/// and whether the code may reject fields that need a capability.
 const FIELD_USERS: &[(&str, &str, bool)] = &[
     ("driver-interface-conformance/src/checks", ".", false),
     ("driver-interface-docker/src", "config.", true),
@@ -54,7 +55,8 @@ const FIELD_USERS: &[(&str, &str, bool)] = &[
 /// The headings that the documentation of each trait method must have.
 const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# Conformance"];
 
-/// Beginnings of words that must not occur in comments, pages and strings, each with the term to use instead.
+/// Beginnings of words or phrases that must not occur in comments, pages and strings, each with the term to use
+/// instead.
 const GLOSSARY: &[(&str, &str)] = &[
     ("folder", "directory"),
     ("graphics processor", "GPU"),
@@ -110,7 +112,7 @@ const NAMES: &[(&str, &str)] = &[
     ("rerecord", "convert"),
 ];
 
-/// Words that must not occur in identifiers outside of tests either, each with the word to use instead.
+/// Words that must not occur in identifiers outside of tests, each with the word to use instead.
 const SOURCE_NAMES: &[(&str, &str)] = &[
     ("asked", "requested"),
     ("told", "reported"),
@@ -120,7 +122,7 @@ const SOURCE_NAMES: &[(&str, &str)] = &[
     ("misfit", "mismatch"),
 ];
 
-/// Directories in which identifiers and strings are not checked for these words, but comments are.
+/// Directories in which the glossary applies only to comments, not to identifiers and strings.
 const OLD_NAMES: &[&str] = &["crates/driver-interface-docker/tests/real"];
 
 const LONGEST_FILE: usize = 800;
@@ -243,8 +245,8 @@ fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Checks that every field of a container's config is used: the suite has a check that sets it, and each driver
-/// translates it. Drivers may reject a field that needs a capability.
+/// Checks that every field of a container's config is used: the conformance suite has a check that sets the field,
+/// and each driver translates it. Drivers may also reject a field that needs a capability.
 fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     let read = |file: &str| -> Result<String> {
         let path = root.join("crates/driver-interface-types/src").join(file);
@@ -275,8 +277,8 @@ fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether `code`, from which spaces were removed, uses a field: directly, as in `.dns`, or through the setter
-/// of one of its items, as in `.port(…)`.
+/// Returns whether `code`, given without spaces, uses a field. The use is direct, as in `.dns`, or goes through the
+/// setter of one item of the field, as in `.port(…)`.
 fn is_used(code: &str, owner: &str, field: &str) -> bool {
     let item = field.strip_suffix("es").or_else(|| field.strip_suffix('s'));
     let mut names = item.into_iter().chain([field]);
@@ -314,7 +316,7 @@ fn trait_docs(root: &Path, check_ids: &[&str], wrong: &mut Vec<String>) -> Resul
     Ok(())
 }
 
-/// Returns whether there is a check with the id `pattern` or, if `pattern` ends in `*`, with an id that starts like it.
+/// Returns whether there is a check with the id `pattern`. A `*` at the end of `pattern` stands for any text.
 fn exists(pattern: &str, check_ids: &[&str]) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => check_ids.iter().any(|id| id.starts_with(beginning)),
@@ -329,7 +331,8 @@ fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     section.split('`').skip(1).step_by(2)
 }
 
-/// Reports generated pages that are out of date, and a results page of another version of the suite.
+/// Reports generated pages that are out of date. Also reports a results page that another version of the suite
+/// generated.
 fn generated_pages(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Result<()> {
     for (path, content) in docs::generated(root, checks)? {
         if std::fs::read_to_string(root.join(&path)).unwrap_or_default() != content {
@@ -365,7 +368,8 @@ fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Reports glossary words in comments, strings, identifiers and pages, except generated pages, which follow from these.
+/// Reports glossary words in comments, strings, identifiers and pages. Skips generated pages, because their words
+/// come from the code.
 fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (path, text) in files(root, "rs")? {
         // This file contains the words itself.
@@ -401,7 +405,7 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the number of lines before the tests in a file; 0 if it contains only tests.
+/// Returns the number of lines of a file that precede its tests; 0 if the file contains only tests.
 fn source_lines(path: &Path, text: &str) -> usize {
     if path.iter().any(|part| part == "tests" || part == "tests.rs") {
         return 0;

@@ -13,8 +13,9 @@ const PULLED: &str = "docker.io/library/busybox:stable";
 
 impl TestImage {
     /// Builds an image from the first available busybox: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static
-    /// busybox in a directory of `PATH`, one that an earlier call has put into `cache`, or Debian's package, downloaded
-    /// into `cache`. If there is none, returns an image that the engine pulls.
+    /// busybox in a directory of `PATH`, one that an earlier call has put into `cache`, or Debian's package,
+    /// downloaded into `cache`. If none of these exists, returns an image that the engine pulls. If
+    /// `DRIVER_INTERFACE_BUSYBOX` names an unusable file, returns [`TestImage::Missing`].
     ///
     /// This function blocks: it reads files and runs `apt-get download`.
     pub fn find(cache: &Path) -> Self {
@@ -53,9 +54,11 @@ fn on_path() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Downloads Debian's package and unpacks it into `cache`, without root. Returns whether it succeeded.
+/// Downloads Debian's `busybox-static` package and unpacks it into `cache`. Root privileges are not needed. Returns
+/// whether both steps succeeded.
 ///
-/// Several processes may do this at once. Each works in its own directory; the first to finish moves it to `cache`.
+/// Several processes may call this function at once. Each process works in its own directory; the first to finish
+/// moves the unpacked files to `cache`.
 fn fetch(cache: &Path) -> bool {
     let directory = cache.join(std::process::id().to_string());
     let done = unpack(&directory);

@@ -1,5 +1,5 @@
-//! A function that calls any operation, for checks of behaviour that all operations share. It is generated from the
-//! contract's table of operations.
+//! A function that calls a given operation, for checks of behaviour that all operations share. A macro generates the
+//! function from the contract's table of operations.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use driver_interface_types::{
 };
 use tokio::io::AsyncReadExt;
 
-/// The type of an operation's argument, of which a valid sample can be created. A sample that identifies or names a
-/// resource is built from `name`.
+/// An argument type for which a valid sample value can be created. If the value identifies or names a resource, it is
+/// built from `name`.
 trait Sample: Sized {
     fn sample(name: &str) -> Result<Self>;
 }
@@ -60,7 +60,7 @@ samples! {
     CommitOptions: |_| CommitOptions::default();
 }
 
-/// The result of a call. If it is a stream or session, it is read to its end.
+/// The result of a call, with a method that consumes the result: a stream is read to its end.
 trait Drain {
     async fn drain(self) -> Result<()>;
 }
@@ -83,7 +83,7 @@ impl Drain for ExecSession {
 }
 
 impl Drain for AttachSession {
-    /// Closes the session. Its streams end with the run, which may be never.
+    /// Closes the session without reading its streams: they end only when the container exits, which may be never.
     async fn drain(self) -> Result<()> {
         drop(self);
         Ok(())
@@ -93,7 +93,7 @@ impl Drain for AttachSession {
 macro_rules! calls {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// Calls `operation` with valid arguments on resources of this name, and reads a returned stream to its end.
+        /// Calls `operation` with valid arguments on resources named `name`, and reads a returned stream to its end.
         /// For tests of behaviour that all operations share.
         ///
         /// ```

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) run_id: String,
     pub(crate) seed: u64,
     pub(crate) namespace: Namespace,
-    /// Every namespace that a check has used. The sweep at the end covers them.
+    /// Every namespace that a check of the run has used. The sweep at the end of the run covers all of them.
     pub(crate) namespaces: Mutex<Vec<Namespace>>,
     pub(crate) image: String,
     pub(crate) capabilities: Capabilities,
@@ -111,7 +111,7 @@ impl Ctx {
         &self.0.driver
     }
 
-    /// Connects a second driver to the same engine and namespace, as another process would.
+    /// Connects a second driver to the engine and namespace of the check's own driver, as another process would do.
     pub async fn second_driver(&self) -> CheckResult<TrackedDriver> {
         let namespace = self.0.shared.namespace.clone();
         self.connect(&namespace, "second driver").await
@@ -127,13 +127,14 @@ impl Ctx {
         }
     }
 
-    /// Connects a driver to the same engine, in another namespace.
+    /// Connects a driver to the engine of the check's own driver, but in another namespace.
     pub async fn other_namespace(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
     }
 
-    /// Connects a driver whose calls have this deadline to the same engine and namespace, through a new fault proxy.
+    /// Connects a driver to the engine and namespace of the check's own driver, through a new fault proxy. Each call
+    /// of the new driver has the deadline `deadline`.
     #[cfg(unix)]
     pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
         let shared = &self.0.shared;
@@ -321,7 +322,8 @@ impl Ctx {
         .await
     }
 
-    /// Polls until the result is `Ok`. If it is still an inner `Err` at the timeout, the failure shows the last one.
+    /// Calls `ask` repeatedly until its inner result is `Ok`, and returns that value. If this takes longer than
+    /// `limit`, fails with `about` and the last inner `Err`. An outer error is returned immediately.
     pub async fn eventually<T, F>(
         &self,
         about: &str,
@@ -353,7 +355,8 @@ impl Ctx {
         }
     }
 
-    /// Runs `count` futures that `make` creates concurrently, each in its own task. Returns the results as they arrive.
+    /// Creates `count` futures with `make` and runs them concurrently, each in its own task. Returns the results in
+    /// the order in which the futures complete.
     pub async fn together<T, F>(&self, count: usize, make: impl Fn(usize) -> F) -> CheckResult<Vec<T>>
     where
         T: Send + 'static,

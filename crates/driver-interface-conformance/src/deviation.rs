@@ -49,7 +49,7 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// The error for an invalid declaration of a deviation. It displays as the reason.
+/// The error for an invalid declaration of a deviation. Its display text says what is wrong with the declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviationError(String);
 

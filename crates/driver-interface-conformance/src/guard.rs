@@ -1,5 +1,5 @@
-//! Calls that the suite itself makes to a driver, outside of any check and its time limit. They protect the suite from
-//! calls that panic or hang.
+//! A wrapper for the calls that the suite itself makes to a driver, outside of any check and its time limit. The
+//! wrapper protects the suite from calls that panic or hang.
 
 use std::any::Any;
 use std::fmt;

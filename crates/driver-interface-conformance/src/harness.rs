@@ -19,7 +19,7 @@ use crate::{
 
 /// The environment variable with the seed of an earlier run whose random choices are to be repeated.
 const SEED: &str = "DRIVER_INTERFACE_SEED";
-/// The exit code with which a failed test program of `cargo test` exits.
+/// The exit code of a `cargo test` program in which a test failed.
 const FAILED: u8 = 101;
 /// The exit code of this program after an interrupt.
 const INTERRUPTED: i32 = 130;
@@ -223,7 +223,8 @@ fn run_trials(
     Ok(well && !conclusion.has_failed())
 }
 
-/// Prints the verdict on the driver. Returns whether the run succeeded.
+/// Prints the verdict on the driver. Returns `false` if resources were left on the engine, if the run was
+/// interrupted, or if `must_run` is set and no check ran.
 fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     let nothing_ran = must_run && !report.has_run();
     eprintln!(
@@ -245,7 +246,8 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
 
-/// Waits for a future that runs in the runtime of `handle`, from outside of it. Returns `None` if the future panicked.
+/// Runs a future in the runtime of `handle` and waits for its output. The caller must be a thread outside of that
+/// runtime. Returns `None` if the future panicked.
 fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (done, result) = mpsc::sync_channel(1);
     handle.spawn(async move {
@@ -254,7 +256,8 @@ fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + 
     result.recv().ok()
 }
 
-/// Handles interrupts. The first ends the running checks and starts the cleanup; the second exits the program.
+/// Handles interrupts. The first interrupt ends the running checks and starts the cleanup; the second interrupt exits
+/// the program.
 async fn on_interrupt(cancellation: Cancellation) {
     interrupt().await;
     eprintln!("interrupted: cleaning up; press again to exit immediately");
@@ -282,7 +285,7 @@ struct Run {
     image: Option<TestImage>,
     options: Options,
     fail_on: Level,
-    /// The session with the driver. The first test that needs it creates it.
+    /// The session with the driver. The first test that needs a session creates it.
     session: OnceCell<Result<Session, String>>,
     /// Locked exclusively by a check that must run alone, and shared by all others.
     turn: RwLock<()>,
@@ -325,8 +328,8 @@ impl Run {
         self.session.get_or_init(begin).await
     }
 
-    /// Returns whether a check does not apply to the driver, or needs an image that is missing. Returns `false` if the
-    /// driver cannot be reached, so that the test runs and reports that.
+    /// Returns whether a check does not apply to the driver, or needs an image that is missing. Returns `false` if
+    /// the driver cannot be reached, so that the test runs and reports this problem.
     async fn is_skipped(&self, check: &Check) -> bool {
         let session = self.session().await.as_ref();
         let obstacle = session.ok().and_then(|session| session.obstacle(check));

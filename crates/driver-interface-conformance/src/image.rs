@@ -18,7 +18,7 @@ pub enum TestImage {
     Missing(String),
 }
 
-/// The names under which the image has the static busybox. The checks' scripts use no other programs.
+/// The names under which the busybox program is installed in the image. The checks' scripts use no other programs.
 const APPLETS: &[&str] = &[
     "[", "awk", "cat", "chmod", "cut", "date", "dd", "echo", "env", "expr", "false", "grep", "head",
     "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "nc", "nslookup", "printf", "ps", "pwd",
@@ -67,7 +67,7 @@ impl TestImage {
         root_file_system(program).map(Self::Root)
     }
 
-    /// Builds an image for drivers that only simulate processes. Its files are those of
+    /// Builds an image for drivers that only simulate processes. The image has the same files as the one of
     /// [`from_busybox`](Self::from_busybox), but its programs are empty.
     pub fn simulated() -> Self {
         root_file_system(b"").map_or_else(|error| Self::Missing(error.to_string()), Self::Root)
@@ -95,7 +95,7 @@ pub fn is_static_executable(program: &[u8]) -> bool {
             .all(|kind| kind.is_some_and(|kind| kind != u64::from(PT_INTERP)))
 }
 
-/// Reads a little-endian number of `size` bytes at `offset`. Returns `None` if it is not within `bytes`.
+/// Reads a little-endian number of `size` bytes at `offset`. Returns `None` if `bytes` is too short.
 fn number(bytes: &[u8], offset: u64, size: usize) -> Option<u64> {
     let from = usize::try_from(offset).ok()?;
     let part = bytes.get(from..from.checked_add(size)?)?;

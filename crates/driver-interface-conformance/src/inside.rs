@@ -1,4 +1,4 @@
-//! Methods of the context for running scripts in containers, and for waiting for calls in their own tasks.
+//! Methods of the context that run scripts in containers, and that wait for calls which run in their own tasks.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{CheckResult, Ctx, Failure, Verdict};
 
-/// How long a call may take that should return promptly.
+/// The time limit for a call that should return promptly.
 const JOIN: Duration = Duration::from_secs(30);
 
 /// Returns a script that appends a line to the file at `path` every second for as long as it runs.
@@ -82,7 +82,8 @@ impl Ctx {
         .await
     }
 
-    /// Waits for a task that runs a call, which must return promptly, and returns the result of the call.
+    /// Waits for the call that runs in `task`, and returns the result of the call. If the call does not return within
+    /// [`JOIN`], fails and aborts the task.
     pub(crate) async fn joined<T>(
         &self,
         about: &str,
@@ -95,13 +96,13 @@ impl Ctx {
             .map_err(|error| Verdict::Broken(format!("a task of the check failed: {error}")))
     }
 
-    /// Waits for a future, which must complete promptly.
+    /// Waits for a future and returns its output. Fails if the future does not complete within [`JOIN`].
     pub(crate) async fn completes<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
         let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it continues").into();
         timeout(JOIN, work).await.map_err(failure)
     }
 
-    /// Waits until a container meets `condition`, and returns it.
+    /// Waits until a container meets `condition`, and returns the container.
     pub(crate) async fn becomes(
         &self,
         about: &str,

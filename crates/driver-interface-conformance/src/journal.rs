@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// How many of the first steps are kept. If a check has more steps than are kept, the middle ones are dropped.
+/// The number of first steps that a report shows. If a check has more than `KEPT_FIRST + KEPT_LAST` steps, the report
+/// leaves out the steps in the middle.
 const KEPT_FIRST: usize = 12;
 const KEPT_LAST: usize = 28;
 /// The maximum length of a recorded call or result, in characters.
@@ -25,7 +26,7 @@ pub struct Step {
     pub call: String,
     /// The result of the call.
     pub answer: String,
-    /// How many consecutive calls were the same and had the same result.
+    /// The number of consecutive calls that this step represents, which were the same and had the same result.
     pub times: u32,
 }
 
@@ -36,7 +37,8 @@ pub(crate) struct Journal {
     steps: Mutex<Vec<Step>>,
 }
 
-/// The step of a call that has not returned yet. If it is dropped first, it records why the call has no result.
+/// The step of a call that has not returned yet. If this value is dropped before the call returns, it records in the
+/// step that the call panicked or was dropped.
 pub(crate) struct Pending {
     journal: Arc<Journal>,
     index: usize,
@@ -159,7 +161,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Shortens each id that an engine generated to its customary length.
+/// Shortens each id of 64 hexadecimal digits in `text` to its first 12 digits.
 fn compact(text: &str) -> String {
     const WHOLE: usize = 64;
     const SHOWN: usize = 12;

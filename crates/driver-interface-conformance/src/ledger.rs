@@ -24,9 +24,11 @@ pub(crate) enum CreatedResource {
     Volume(String),
     Network(String),
     Image(String),
-    /// An image that was loaded. It belongs to the engine, so no driver removes it.
+    /// An image that a check may have loaded into the engine. Loaded images belong to the engine, so the target
+    /// removes them, not the driver.
     LoadedImage(ImageRef),
-    /// All containers of a session, because containers with a generated name can only be found by their session.
+    /// All containers of a session. This entry covers containers with a generated name, which can only be found by
+    /// their session.
     Session(String),
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct Ledger(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// The resources recorded so far, each with the address of the driver that created it.
+    /// The resources recorded so far, each with the memory address of the driver that created it.
     known: HashSet<(usize, CreatedResource)>,
     in_order: Vec<Entry>,
     /// The client that created unmanaged resources for the check, if it used one.
@@ -61,8 +63,8 @@ impl Ledger {
         }
     }
 
-    /// Returns the client for the check's unmanaged resources. It is the same client each time, so that every resource
-    /// it has created is removed.
+    /// Returns the client for the check's unmanaged resources. Every call returns the same client, so that all
+    /// resources that the client has created are removed.
     pub(crate) fn unmanaged_resources(&self, target: &dyn Target) -> Option<Arc<dyn UnmanagedResources>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.unmanaged_resources.is_none() {

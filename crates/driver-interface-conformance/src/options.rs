@@ -17,7 +17,7 @@ pub struct Selection {
     pub areas: Vec<String>,
     /// Globs for check ids. A check runs if its id matches at least one of them. If empty, all checks.
     pub globs: Vec<String>,
-    /// The least strict level of which checks run; `None` for all levels.
+    /// The least strict level whose checks run; `None` for all levels.
     pub level: Option<Level>,
     /// The shard of the selected checks that runs; `None` for all of them.
     pub shard: Option<Shard>,
@@ -27,7 +27,7 @@ pub struct Selection {
 /// contain every check exactly once.
 ///
 /// The shard of a check depends only on the ids of the selected checks, so all machines must select the same checks.
-/// Written as `2/4`, counted from 1.
+/// The text form of a shard is `2/4`: the second of four shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     number: usize,
@@ -163,8 +163,8 @@ pub struct Options {
     pub seed: u64,
     /// The number of checks that run concurrently.
     pub jobs: usize,
-    /// How many times every check runs. The first repetition uses [`seed`](Self::seed), and each further one the next
-    /// higher seed. A check that fails in any repetition has failed.
+    /// How many times every check runs. The first repetition uses [`seed`](Self::seed), and each further repetition
+    /// uses the previous seed plus 1. A check that fails in any repetition has failed.
     pub repeat: usize,
     /// Whether no further check starts after the first failure that makes the run fail.
     pub bail: bool,
@@ -175,7 +175,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Creates options for a run of all checks with the test image `image`, of which six run concurrently.
+    /// Creates options for a run of all checks with the test image `image`. Six checks run concurrently.
     pub fn new(image: TestImage) -> Self {
         Self {
             selection: Selection::default(),

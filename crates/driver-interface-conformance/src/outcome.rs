@@ -5,7 +5,8 @@ use std::fmt;
 use driver_interface_types::{ConfigurationError, DriverError};
 use serde::{Deserialize, Serialize};
 
-/// The result of a check's function. Every assertion of [`Ctx`](crate::Ctx) returns one, for use with `?`.
+/// The result of a check's function. Every assertion of [`Ctx`](crate::Ctx) returns a `CheckResult`, for use with
+/// `?`.
 pub type CheckResult<T = ()> = Result<T, Verdict>;
 
 /// The reason why a check's function returned early.
@@ -61,8 +62,8 @@ impl From<Failure> for Verdict {
     }
 }
 
-/// Converts the error of a call that should have succeeded to a failure. "Unsupported" is one, too, because the driver
-/// declares the operation.
+/// Converts the error of a call that should have succeeded to a failure. An "unsupported" error is a failure, too,
+/// because the driver declares the operation.
 impl From<DriverError> for Verdict {
     fn from(error: DriverError) -> Self {
         let operation = error.context().operation().unwrap_or("a call").to_owned();
@@ -70,8 +71,8 @@ impl From<DriverError> for Verdict {
     }
 }
 
-/// Converts the error for an invalid id or name to a verdict. Either the suite has built it, or the driver has given it
-/// to a resource.
+/// Converts the error for an invalid id or name to [`Verdict::Broken`]. The invalid text comes either from the suite
+/// or from a resource that the driver returned.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
         Self::Broken(format!("a name of the suite or the driver is invalid: {error}"))
@@ -94,7 +95,7 @@ pub(crate) fn describe(error: &DriverError) -> String {
 pub enum Outcome {
     /// The driver follows the rule.
     Passed,
-    /// The driver breaks the rule.
+    /// The driver breaks the rule, or follows the rule although it declares a deviation from it.
     Failed,
     /// The driver breaks the rule, as declared: see [`Deviation`](crate::Deviation).
     Deviates,
@@ -133,7 +134,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the symbol of the outcome in tables and progress output, which is one character.
+    /// Returns the symbol of the outcome, one character, for tables and progress output.
     pub fn symbol(self) -> char {
         match self {
             Self::Passed => '✔',
@@ -164,7 +165,7 @@ impl Outcome {
         self.severity() > Self::Deviates.severity()
     }
 
-    /// Returns whether the driver broke the rule without a declared deviation.
+    /// Returns whether the check failed or timed out, that is, the driver does not do what it declares.
     pub fn is_violation(self) -> bool {
         matches!(self, Self::Failed | Self::TimedOut)
     }

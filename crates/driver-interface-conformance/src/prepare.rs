@@ -14,11 +14,11 @@ use crate::guard::Lost;
 use crate::outcome::describe as describe_error;
 use crate::{Check, DriverReport, Need, Outcome, Target, TestImage, guard};
 
-/// The beginning of the reason for which checks are not run that need the test image.
+/// The beginning of the reason that is reported for checks which are not run because there is no test image.
 pub(crate) const NO_IMAGE: &str = "no test image";
 /// The timeout of each step, so that a driver that hangs does not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// The beginning of the namespace of every run.
+/// The prefix of the namespace of every run.
 const PREFIX: &str = "conf-";
 /// The hint for a driver that cannot import the suite's own image.
 const NAME_ONE: &str =
@@ -29,7 +29,7 @@ const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The test image after the preparation.
 pub(crate) enum Image {
-    /// The image exists. It is not the suite's own.
+    /// The engine has the image or can pull it. This run has not imported it.
     Found(ImageRef),
     /// This run has imported the image.
     Imported(ImageRef),
@@ -68,7 +68,8 @@ pub(crate) async fn capabilities(driver: &Arc<dyn ContainerDriver>) -> Result<Ca
     guard::call(CONNECT_DEADLINE, async move { driver.capabilities() }).await
 }
 
-/// Returns a report that identifies the driver and its engine, and the capabilities. Leaks name calls that failed.
+/// Returns the capabilities of the driver, and a report that identifies the driver and its engine. The report's
+/// `leaks` name the calls that panicked or timed out.
 pub(crate) async fn describe(
     target: &dyn Target,
     driver: &Arc<dyn ContainerDriver>,
@@ -99,7 +100,7 @@ pub(crate) fn namespace_of(run_id: &str) -> Result<Namespace, ConfigurationError
     Namespace::new(format!("{PREFIX}{run_id}"))
 }
 
-/// Returns the image that the run with this namespace imports, or `None` if it is not the namespace of a run.
+/// Returns the image that the run with this namespace imports, or `None` if the namespace does not belong to a run.
 pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
     let run_id = namespace.as_str().strip_prefix(PREFIX)?;
     ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
@@ -142,8 +143,8 @@ pub(crate) async fn import(
     }
 }
 
-/// Creates a container from an image that the engine should have or pull, to find out whether it is usable. A missing
-/// image is thus reported once, and not as the failure of every check.
+/// Creates a container from an image that the engine should have or pull, to find out whether the image is available.
+/// A missing image is thus reported once, and not as the failure of every check.
 async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
     let (requested, config) = (
         Arc::clone(driver),
@@ -172,7 +173,7 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
     Image::Found(reference.clone())
 }
 
-/// Removes the image that [`import`] created. Returns the image if that fails.
+/// Removes the image that [`import`] created. If the removal fails, returns a message that names the image.
 pub(crate) async fn remove(
     driver: &Arc<dyn ContainerDriver>,
     capabilities: &Capabilities,

@@ -72,7 +72,8 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// How the body of the engine's response is delimited; `None` if there was no response.
     pub framing: Option<Framing>,
-    /// The number of bytes of the response body that the proxy has sent to the driver.
+    /// The number of bytes of the engine's response body that the proxy has read, including the lines that delimit
+    /// chunks; 0 if a fault replaced the response or its length.
     pub bytes: u64,
 }
 

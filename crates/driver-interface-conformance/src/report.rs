@@ -18,7 +18,7 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// patch version.
 pub const SUITE_VERSION: &str = "2.0.0";
 
-/// The symbol, in tables and progress output, of a failed check whose level is not MUST.
+/// The symbol for a failed check whose level is not MUST, in tables and progress output.
 pub(crate) const MINOR: char = '△';
 
 /// The results of one run, with all its drivers.
@@ -26,9 +26,9 @@ pub(crate) const MINOR: char = '△';
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Report {
-    /// [`SCHEMA_VERSION`].
+    /// The value of [`SCHEMA_VERSION`] in the suite that wrote the report.
     pub schema_version: u32,
-    /// [`SUITE_VERSION`].
+    /// The value of [`SUITE_VERSION`] in the suite that wrote the report.
     pub suite_version: String,
     /// The time at which the run started.
     pub started_at: u64,
@@ -138,9 +138,9 @@ pub struct CheckReport {
 pub struct Repetition {
     /// The seed of the repetition.
     pub seed: u64,
-    /// The outcome in this repetition.
+    /// The outcome of the check in this repetition.
     pub outcome: Outcome,
-    /// The duration in this repetition.
+    /// The duration of the check in this repetition, on the runtime's clock.
     pub duration_ms: u64,
 }
 
@@ -166,8 +166,8 @@ pub struct Summary {
     pub timed_out: usize,
     /// Checks that were not run, because there was no image or the run ended first.
     pub not_run: usize,
-    /// Checks that make the driver non-conformant: MUST checks that failed or timed out, and checks whose declared
-    /// deviation has expired or that passed despite it.
+    /// Checks that make the driver non-conformant: MUST checks that failed or timed out, and checks of any level that
+    /// have a declared deviation but passed, or whose declared deviation has expired.
     pub must_failed: usize,
 }
 
@@ -229,11 +229,11 @@ pub enum RunVerdict {
     /// A driver failed a check of level MUST, a declared deviation no longer holds, or a required target did
     /// not run.
     NotConformant,
-    /// A check was inconclusive, or a driver was not checked at all.
+    /// A check was inconclusive, the run was cancelled, or a driver was not checked at all.
     Broken,
     /// The run left resources behind on an engine.
     Leaked,
-    /// There was no such problem. [`DriverReport::verdict`] states for each driver whether every check ran.
+    /// None of the other variants applies. [`DriverReport::verdict`] states for each driver whether every check ran.
     Ok,
 }
 
@@ -272,8 +272,8 @@ impl DriverReport {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// Returns the checks that neither passed nor were skipped nor deviate as declared. They include checks that were
-    /// not run.
+    /// Returns the checks that neither passed nor were skipped nor deviate as declared. The result includes checks
+    /// that were not run.
     pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| {
             !matches!(
@@ -291,7 +291,7 @@ impl DriverReport {
         }
     }
 
-    /// Adds the report `next`, of a further repetition with the seed `seed`.
+    /// Adds `next`, the report on a further repetition with the seed `seed`.
     pub(crate) fn add(&mut self, seed: u64, next: Self) {
         self.seeds.push(seed);
         self.wall_ms += next.wall_ms;
@@ -343,7 +343,8 @@ impl CheckReport {
         }
     }
 
-    /// Adds the same check's result in a further repetition with the seed `seed`. The worse of the results is reported.
+    /// Adds `again`, the result of the same check in a further repetition with the seed `seed`. Reports the worse of
+    /// the two results.
     fn add(&mut self, seed: u64, mut again: Self) {
         let mut repetitions = std::mem::take(&mut self.repetitions);
         repetitions.push(again.repetition(seed));
@@ -366,12 +367,12 @@ impl CheckReport {
         self.outcome == Outcome::Error || self.is_decisive()
     }
 
-    /// Returns whether the driver broke a rule, but one that does not affect its conformance.
+    /// Returns whether the driver broke a rule that does not affect its conformance.
     pub(crate) fn is_minor(&self) -> bool {
         self.outcome.is_violation() && !self.is_decisive()
     }
 
-    /// Returns the symbol of the result in tables and progress output, which is one character.
+    /// Returns the symbol of the result, one character, for tables and progress output.
     pub(crate) fn symbol(&self) -> char {
         if self.is_minor() {
             MINOR
@@ -438,7 +439,7 @@ impl Summary {
         summary
     }
 
-    /// Returns the outcomes that any check has, from worst to best, with the number of their checks.
+    /// Returns the outcomes that at least one check has, from worst to best, each with the number of these checks.
     pub(crate) fn counts(&self) -> Vec<(Outcome, usize)> {
         let mut counts: Vec<_> = Outcome::ALL.map(|outcome| (outcome, self.count(outcome))).into();
         counts.retain(|(_, count)| *count > 0);
@@ -458,8 +459,8 @@ impl Summary {
         }
     }
 
-    /// Returns the summary line of all text formats, such as `132 passed, 0 failed, 8 skipped`. Any other counts
-    /// follow.
+    /// Returns the summary line of all text formats, such as `132 passed, 0 failed, 8 skipped`. Other counts follow
+    /// if they are not 0.
     pub fn line(&self) -> String {
         let mut line = format!(
             "{} passed, {} failed, {} skipped",

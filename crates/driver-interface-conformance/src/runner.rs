@@ -27,8 +27,8 @@ use crate::{
 /// How long a check may take to stop after the suite has aborted it.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long the suite waits for the engine to complete a request of a check that was aborted in the middle of a call.
-/// Before that, a resource that the request creates may not be visible.
+/// How long the suite waits, after it has aborted a check, for the engine to complete the check's last request. Until
+/// then, a resource that the request creates may not be visible.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The reason why a run could not start.
@@ -37,7 +37,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(2);
 pub enum RunError {
     /// The selection is invalid or contains no check.
     Selection(SelectionError),
-    /// A declared deviation names a check that does not exist, or its `until` is not a version.
+    /// The declared deviations are invalid: one names a check that does not exist, two name the same check, or a
+    /// version is not valid.
     Deviation(DeviationError),
     /// The driver could not be connected.
     Unreachable(DriverError),
@@ -110,7 +111,7 @@ pub async fn run(
     run_checks(&checks::all(), target, options, observer).await
 }
 
-/// Runs the given checks, such as the suite's and additional ones; see [`run`].
+/// Runs `checks`, which may be the suite's own checks, additional ones, or both. See [`run`].
 ///
 /// # Errors
 /// As [`run`].
@@ -170,7 +171,8 @@ async fn run_once(
 
 /// A connected target whose test image is prepared.
 pub(crate) struct Session {
-    /// The report on the driver, which so far contains only the identity of the driver and its engine.
+    /// The report on the driver. It identifies the driver, its engine and its image, but contains no results of
+    /// checks yet.
     pub(crate) report: DriverReport,
     runner: Runner,
     image: Image,
@@ -289,7 +291,7 @@ struct Runner {
     deviations: Deviations,
     cancellation: crate::Cancellation,
     bail: bool,
-    /// Whether a check was aborted in the middle of a call.
+    /// Whether a check was aborted before its function returned.
     has_stopped_one: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! The sweep after a run, even one that was killed: it finds and removes the resources left in the run's namespaces.
+//! The sweep after a run, even after a killed run: it finds and removes the resources left in the run's namespaces.
 
 use std::fmt;
 use std::sync::Arc;
@@ -176,7 +176,7 @@ enum Removed {
     Not(String),
 }
 
-/// A new connection to the namespace that is swept.
+/// A driver with a new connection, in the namespace that is swept.
 struct Sweeper {
     driver: Arc<dyn ContainerDriver>,
     capabilities: Capabilities,
@@ -241,7 +241,8 @@ impl Sweeper {
         }
     }
 
-    /// Removes the containers and then the other resources, which they may use. Returns what could not be removed.
+    /// Removes the containers first, because they may use the other resources, and then the other resources. Returns
+    /// a message for each resource that could not be removed.
     async fn remove_all(&self, objects: Vec<Object>) -> Vec<String> {
         let is_container = |object: &Object| matches!(object, Object::Container(_));
         let (containers, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_container);

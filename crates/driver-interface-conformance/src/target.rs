@@ -7,15 +7,16 @@ use async_trait::async_trait;
 use driver_interface_errors::UnsupportedError;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// An engine, and how to connect drivers to it. [`target_fn`] creates a target from a function that connects, without
-/// the optional features.
+/// An engine, and how to connect drivers to it. [`target_fn`] creates a target without the optional features from a
+/// function that connects a driver.
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Returns the name of the target in reports and on the command line, such as `docker:` or `mock-local:`.
     fn uri(&self) -> String;
 
-    /// Connects a driver of the given namespace. The suite calls this many times: checks use a second driver to see
-    /// what another process would see, and drivers of other namespaces. All drivers must reach the same engine.
+    /// Connects a driver in the namespace `namespace`. The suite calls this method many times: some checks need a
+    /// second driver, which sees what another process would see, or a driver in another namespace. All drivers must
+    /// reach the same engine.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine. The target is then reported as not run.
@@ -27,8 +28,8 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// Returns an image in a registry that the engine can reach. If this returns `None`, the checks that pull it are
-    /// not run. The image stays on the engine after the run.
+    /// Returns an image in a registry that the engine can reach. If this returns `None`, the checks that pull an
+    /// image are not run. The image stays on the engine after the run.
     fn registry_image(&self) -> Option<ImageRef> {
         None
     }
@@ -51,8 +52,8 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// Connects a driver to the same engine through a proxy, which has the address of an engine. `deadline` is the
-    /// deadline of each of the driver's calls; connecting may take longer.
+    /// Connects a driver to the engine through the proxy at `address`. `deadline` is the deadline of each call of the
+    /// driver; connecting may take longer.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine.
@@ -66,13 +67,13 @@ pub trait Target: Send + Sync {
         Err(UnsupportedError::new("connect", "the target connects to no other address").into())
     }
 
-    /// Returns the factor by which the suite multiplies its time limits: above 1 for a slow engine.
+    /// Returns the factor by which the suite multiplies its time limits. A factor above 1 is for a slow engine.
     fn time_scale(&self) -> f64 {
         1.0
     }
 }
 
-/// Creates a target without optional features, whose drivers the function `connect` connects.
+/// Creates a target without optional features. The function `connect` connects its drivers.
 ///
 /// ```
 /// use driver_interface_conformance::{Options, Silent, TestImage, run, target_fn};

@@ -51,8 +51,8 @@ impl TrackedDriver {
         }
     }
 
-    /// Returns this driver with `remover` as the driver that removes its resources, because this driver's connection
-    /// may be broken at the end of the check.
+    /// Makes `remover` remove the resources that this driver creates. The suite calls this if this driver's
+    /// connection may be broken at the end of the check.
     #[cfg(unix)]
     pub(crate) fn removed_by(mut self, remover: &Self) -> Self {
         self.remover = Arc::clone(&remover.inner);
@@ -139,9 +139,9 @@ fn json_words(filter: &impl serde::Serialize) -> String {
     serde_json::to_string(filter).unwrap_or_default()
 }
 
-/// An argument of a call: its text in a step, and the resources that the call creates with it.
+/// An argument of a call that is recorded as a step.
 trait Argument {
-    /// Returns the text of the argument in a step, which is empty if steps do not show it.
+    /// Returns the text that represents the argument in a step. The text is empty if steps do not show the argument.
     fn words(&self) -> String;
 
     /// Returns the resources that a call of this operation may create with the argument.
@@ -150,9 +150,9 @@ trait Argument {
     }
 }
 
-/// A value that a call returns, and its text in a step.
+/// A value that is returned by a call which is recorded as a step.
 trait Answer {
-    /// Returns the text of the value in a step.
+    /// Returns the text that represents the value in a step.
     fn words(&self) -> String;
 }
 

@@ -16,15 +16,15 @@ pub enum DriverVerdict {
     NotConformant,
     /// A check was inconclusive, or the run was cancelled.
     Unknown,
-    /// The run left resources behind on the engine.
+    /// The run may have left resources behind on the engine: see `leaks` in the report.
     Leaks,
     /// No check ran, so nothing is known about the driver.
     NotChecked,
-    /// Every check that ran passed, but not all checks ran: some were not selected, or lacked an image.
+    /// No MUST check failed, but not all checks ran: some were not selected, or lacked an image.
     PassedInPart,
-    /// Every check passed, except for checks with a declared deviation.
+    /// All applicable checks ran, and no MUST check failed. At least one check deviates as declared.
     ConformantButForDeviations,
-    /// Every check passed.
+    /// All applicable checks ran, no MUST check failed, and no check deviates.
     Conformant,
 }
 
@@ -92,7 +92,8 @@ impl DriverReport {
         self.summary.total > self.summary.skipped + self.summary.not_run
     }
 
-    /// Returns how many checks did not run for lack of a test image, and the reason of the lack; `None` if none did so.
+    /// Returns the number of checks that did not run because there is no test image, and the reason why there is
+    /// none. Returns `None` if the test image was available.
     pub fn without_image(&self) -> Option<(usize, &str)> {
         let mut reasons = self.reasons_not_run().into_iter();
         let (reason, count) = reasons.find(|(reason, _)| reason.starts_with(NO_IMAGE))?;

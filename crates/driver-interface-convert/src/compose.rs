@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use crate::settings::Settings;
 use crate::{Conversion, ConvertOptions};
 
-/// A compose file, of which the sections that are used have the values of their variables.
+/// The parts of a compose file that the conversion of one service needs. Variables are already replaced by their
+/// values.
 pub(crate) struct Project {
     /// The prefix of the names of volumes and networks.
     name: String,
@@ -21,7 +22,7 @@ pub(crate) struct Project {
     networks: Map<String, Value>,
 }
 
-/// Converts a service.
+/// Converts the service named `service` of a compose file.
 pub(crate) fn convert(
     options: &ConvertOptions,
     session: String,
@@ -71,7 +72,8 @@ pub(crate) fn convert(
     settings.finish()
 }
 
-/// Parses YAML, with anchors and merge keys. The error has no text of the file, which may contain secrets.
+/// Parses YAML, with anchors and merge keys. The error message quotes no text of the file, because the file may
+/// contain secrets.
 fn parse(yaml: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
@@ -85,7 +87,7 @@ fn parse(yaml: &str) -> Result<Value, String> {
     })
 }
 
-/// Removes a top-level section from the file.
+/// Removes the top-level section `name` from the file and returns it; a missing section counts as empty.
 fn section(settings: &mut Settings<'_>, file: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     match file.remove(name) {
         Some(Value::Object(section)) => section,
@@ -106,7 +108,8 @@ fn project_name(settings: &mut Settings<'_>, file: &mut Map<String, Value>) -> S
 }
 
 impl Project {
-    /// Returns the engine's name of a volume or network, and whether it is external, which means that it exists.
+    /// Returns the name that the volume or network has on the engine, and whether the resource is external. An
+    /// external resource exists already and is not created.
     fn resource(&self, key: &str, resource: Option<&Value>) -> (String, bool) {
         let field = |name: &str| resource.and_then(|resource| resource.get(name));
         let external = field("external");

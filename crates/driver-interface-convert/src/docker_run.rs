@@ -38,7 +38,7 @@ const BOOLEAN: &[&str] = &[
     "privileged", "publish-all", "quiet", "read-only", "rm", "sig-proxy", "tty", "use-api-socket",
 ];
 
-/// Converts the words of a command.
+/// Converts a `docker run` command that is already split into words.
 pub(crate) fn convert(
     options: &ConvertOptions,
     session: String,
@@ -97,7 +97,8 @@ pub(crate) fn convert(
     run.finish()
 }
 
-/// Returns the words after `docker run`, of which `docker` may be missing.
+/// Returns the words after `docker run` or `docker create`; `None` if the command is another one. The word `docker`
+/// may be missing.
 fn arguments(words: &[String]) -> Option<&[String]> {
     let mut words = words;
     for optional in [
@@ -121,7 +122,7 @@ fn unknown(settings: &mut Settings<'_>, flag: &str) -> ConfigurationError {
         .fail(format!("`docker run` has no flag `{flag}`"))
 }
 
-/// The flags read so far.
+/// The settings of the flags read so far. Networks and aliases are kept apart until all flags are read.
 struct Run<'a> {
     settings: Settings<'a>,
     networks: Vec<(String, NetworkConnectOptions)>,
@@ -129,7 +130,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Applies a flag without a value.
+    /// Applies the boolean flag `name`, which is set to `yes`.
     fn boolean(&mut self, name: &str, yes: bool) {
         let settings = &mut self.settings;
         match name {
@@ -149,13 +150,14 @@ impl Run<'_> {
         }
     }
 
-    /// Lists a flag that has no counterpart. Returns whether there is such a flag.
+    /// Lists the flag `name` as not carried over, if it is known to have no counterpart in a config. Returns `false`
+    /// for any other flag.
     fn leave(&mut self, name: &str, value: Option<&str>) -> bool {
         let reason = not_supported::flag(name).filter(|_| !name.is_empty());
         reason.map(|reason| self.settings.leave(value, reason)).is_some()
     }
 
-    /// Applies a flag with its value. Returns whether there is such a flag.
+    /// Applies the flag `name` with its value. Returns `false` if `docker run` has no such flag.
     fn apply(&mut self, name: &str, value: &str) -> bool {
         let settings = &mut self.settings;
         match name {
@@ -240,7 +242,7 @@ impl Run<'_> {
         true
     }
 
-    /// Applies a network's name, or its fields as in `name=backend,alias=web,ip=10.0.0.7`.
+    /// Applies the value of `--network`: a network's name, or fields such as `name=backend,alias=web,ip=10.0.0.7`.
     fn network(&mut self, value: &str) {
         let settings = &mut self.settings;
         let mut options = NetworkConnectOptions::default();

@@ -16,8 +16,8 @@ use driver_interface_types::{ContainerConfig, NetworkConfig, VolumeConfig};
 
 pub use options::ConvertOptions;
 
-/// The result of a conversion: the config, the resources that must exist before the container is created, and what could
-/// not be carried over.
+/// The result of a conversion: the config, the resources that must exist before the container is created, and the
+/// settings that could not be carried over.
 ///
 /// ```
 /// use driver_interface_convert::from_docker_run;
@@ -48,25 +48,26 @@ pub struct Conversion {
     /// create them implicitly.
     ///
     /// A named volume belongs to no session, because Docker also keeps it when its container is removed. An anonymous
-    /// volume belongs to the session; its name is derived from the session or project, the container and the path. External
-    /// volumes of a compose file are not listed.
+    /// volume belongs to the session. The name of an anonymous volume is derived from the session or project, the
+    /// container and the path. External volumes of a compose file are not listed.
     pub volumes: Vec<VolumeConfig>,
     /// The networks that the config names, each of which must exist before the container is created. They belong to the
     /// session. External networks of a compose file are not listed.
     pub networks: Vec<NetworkConfig>,
-    /// Whether the container was to run in the background (`--detach`, or any compose service): create and start it.
-    /// Otherwise [`run`](driver_interface_types::ContainerDriverExt::run) it, or attach to it.
+    /// Whether the input starts the container in the background: `--detach`, or any compose service. If so, create
+    /// and start the container. Otherwise, [`run`](driver_interface_types::ContainerDriverExt::run) it or attach to
+    /// it.
     pub detach: bool,
-    /// Whether the container was to be removed after its exit (`--rm`), as
-    /// [`run`](driver_interface_types::ContainerDriverExt::run) does.
+    /// Whether the input asks for the container's removal after its exit (`--rm`).
+    /// [`run`](driver_interface_types::ContainerDriverExt::run) always removes the container.
     pub auto_remove: bool,
-    /// The time after which a stop is to become a kill (`--stop-timeout`, `stop_grace_period`), for
-    /// [`StopOptions`](driver_interface_types::StopOptions); `None` for the default.
+    /// The grace period after which a stop kills the container (`--stop-timeout`, `stop_grace_period`). Pass it in
+    /// [`StopOptions`](driver_interface_types::StopOptions). `None` means the default.
     pub stop_timeout: Option<Duration>,
     /// The settings of the input that are missing from the config, in the order of the input.
     pub not_carried_over: Vec<NotCarriedOver>,
-    /// The defaults of Docker that differ from those of the config, one sentence each. A setting that the input sets
-    /// itself is not listed.
+    /// One sentence for each default of Docker that differs from the config's default. Settings that the input sets
+    /// are not listed.
     pub differences: Vec<String>,
 }
 
@@ -105,7 +106,8 @@ impl fmt::Display for NotCarriedOver {
 
 /// Converts a `docker run` or `docker create` command line, as typed into a shell.
 ///
-/// Line continuations, quotes and comments are those of a shell. Variables have no values: see [`ConvertOptions`].
+/// Line continuations, quotes and comments have the same meaning as in a shell. No variable has a value; to set
+/// variables, use [`ConvertOptions`].
 ///
 /// ```
 /// use driver_interface_convert::from_docker_run;
@@ -124,8 +126,8 @@ impl fmt::Display for NotCarriedOver {
 ///
 /// # Errors
 /// [`ConfigurationError`]: a flag is unknown, a value is invalid, or the line needs a shell (an unset variable, an
-/// operator such as `|`). It lists all invalid values, by flag. The config is not validated beyond that: the driver
-/// or `driver-interface-validation` does so.
+/// operator such as `|`). The error lists all invalid values, by flag. The conversion does not validate the config
+/// beyond that; the driver or `driver-interface-validation` does.
 pub fn from_docker_run(session: impl Into<String>, line: &str) -> Result<Conversion, ConfigurationError> {
     ConvertOptions::default().docker_run(session, line)
 }
@@ -153,8 +155,8 @@ pub fn from_docker_words(
 
 /// Converts one service of a compose file.
 ///
-/// Variables have no values: see [`ConvertOptions`]. The names of volumes and networks begin with the project, which is
-/// the file's `name` or the session.
+/// No variable has a value; to set variables, use [`ConvertOptions`]. The names of volumes and networks begin with
+/// the project's name: the file's `name` or, if that is unset, the session.
 ///
 /// ```
 /// use driver_interface_convert::from_compose;
@@ -180,7 +182,7 @@ pub fn from_docker_words(
 ///
 /// # Errors
 /// [`ConfigurationError`]: the text is not YAML, the service does not exist, a variable is not set, or a value is
-/// invalid. It lists all invalid values, by path. A key that is unknown is no error, but listed in
+/// invalid. The error lists all invalid values, by path. An unknown key is no error; it is listed in
 /// [`not_carried_over`](Conversion::not_carried_over).
 pub fn from_compose(
     session: impl Into<String>,

@@ -7,8 +7,8 @@ use driver_interface_types::ResourceLimits;
 
 use crate::{Conversion, compose, docker_run};
 
-/// The options of a conversion: what docker would read from the caller's surroundings, and which defaults to use. A
-/// conversion itself reads no environment variable and no file.
+/// The options of a conversion: the variables, the files and the directory that `docker` would take from its
+/// environment, and the defaults to use. A conversion itself reads no environment variable and no file.
 ///
 /// ```
 /// use driver_interface_convert::ConvertOptions;
@@ -45,8 +45,8 @@ impl ConvertOptions {
         variables(self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
             self.variables.extend(all.into_iter().map(|(name, value)| (name.into(), value.into())));
         }
-        /// Sets the text of a file, by the path in the input. Used for `--env-file`, `--label-file` and seccomp
-        /// profiles.
+        /// Sets the content of the file that the input names by the path `path`: a file of `--env-file` or
+        /// `--label-file`, or a seccomp profile.
         ///
         /// ```
         /// use driver_interface_convert::ConvertOptions;
@@ -60,11 +60,12 @@ impl ConvertOptions {
         file(self, path: impl Into<String>, text: impl Into<String>) {
             self.files.insert(path.into(), text.into());
         }
-        /// Sets the absolute path of the directory on the engine's host that relative paths of bind mounts refer to:
-        /// the directory of the compose file, or the one in which `docker run` would run (`$PWD`).
+        /// Sets the absolute path of the directory that relative paths of bind mounts are relative to: the directory
+        /// of the compose file, or the working directory of `docker run` (`$PWD`). The directory is on the engine's
+        /// host.
         directory(self, path: impl Into<String>) { self.directory = Some(path.into()); }
-        /// Sets the compose project, which is the prefix of the names of volumes and networks. If unset, the file's
-        /// top-level `name` or, if that is unset too, the session.
+        /// Sets the name of the compose project, which is the prefix of the names of volumes and networks. If it is
+        /// unset, the prefix is the file's top-level `name` or, if that is unset too, the session.
         ///
         /// ```
         /// use driver_interface_convert::ConvertOptions;
@@ -89,12 +90,14 @@ impl ConvertOptions {
         /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
         /// ```
         limits(self, limits: ResourceLimits) { self.limits = limits; }
-        /// Uses Docker's defaults instead of this interface's safe ones, so that images run that need them: a writable
-        /// root file system, the image's own user, Docker's capabilities, new privileges, ports on all interfaces, no
-        /// init process, no limit on processes, and volumes that first receive the image's files.
+        /// Uses Docker's defaults instead of the safe defaults of this interface, for images that need them. Docker's
+        /// defaults are a writable root file system, the image's own user, Docker's capabilities, new privileges,
+        /// ports on all interfaces, no init process, no limit on processes, and volumes that first receive the
+        /// image's files.
         ///
-        /// A config always has limits for CPU and memory, which remain those of [`limits`](Self::limits), and its
-        /// container does not swap. This is listed in [`differences`](Conversion::differences).
+        /// Unless the input sets them, two settings still differ from Docker's defaults: the config has limits for CPU
+        /// and memory (those of [`limits`](Self::limits)), and the container does not swap. Both differences are listed
+        /// in [`differences`](Conversion::differences).
         ///
         /// ```
         /// use driver_interface_convert::ConvertOptions;
@@ -148,7 +151,8 @@ impl ConvertOptions {
         compose::convert(self, session.into(), yaml, service)
     }
 
-    /// Returns the value of a variable; `PWD` is the directory unless it is set.
+    /// Returns the value of a variable. If `PWD` is not set as a variable, its value is the directory of these
+    /// options.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let directory = self.directory.as_ref().filter(|_| name == "PWD");
         self.variables.get(name).or(directory).map(String::as_str)

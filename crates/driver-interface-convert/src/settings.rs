@@ -1,4 +1,4 @@
-//! The settings of Docker, from which both inputs build a config.
+//! Docker's settings, from which the conversions of `docker run` and compose build a config.
 
 mod finish;
 mod host;
@@ -34,14 +34,15 @@ pub(crate) struct Settings<'a> {
     pub(crate) detach: bool,
     pub(crate) auto_remove: bool,
     stop_timeout: Option<Duration>,
-    /// The flag or path of the current setting.
+    /// The flag, or the path in the compose file, of the setting that is being applied.
     at: String,
-    /// The prefix of the names of anonymous volumes: the session or the project, and the service if any.
+    /// The prefix of the names of anonymous volumes: the session or the project, followed by the service of a compose
+    /// file.
     pub(crate) volume_prefix: Vec<String>,
     pub(crate) volume_driver: Option<String>,
     violations: Vec<Violation>,
     not_carried_over: Vec<NotCarriedOver>,
-    /// The entries of env files and label files, which entries set directly override.
+    /// The entries of env files. An entry that the input sets directly overrides the entry of a file.
     file_env: BTreeMap<String, String>,
     file_labels: BTreeMap<String, String>,
     cpu_quota: Option<(String, f64)>,
@@ -64,11 +65,11 @@ struct HealthSettings {
     retries: Option<u32>,
     start_period: Option<Duration>,
     start_interval: Option<Duration>,
-    /// The first setting, for the case that the command is missing.
+    /// The flag or path of the first health check setting. It is reported if the check has settings, but no command.
     at: Option<String>,
 }
 
-/// The settings with defaults that differ from Docker's, which the input sets itself.
+/// For each setting whose default differs from Docker's: whether the input sets it.
 #[derive(Default)]
 struct Explicit {
     cpu: bool,
@@ -80,7 +81,7 @@ struct Explicit {
     drops_all: bool,
 }
 
-/// A part of a health check.
+/// A time setting of a health check.
 pub(crate) enum HealthTime {
     Interval,
     Timeout,
@@ -128,7 +129,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Sets the flag or path to which the next settings, errors and notes belong.
+    /// Sets the flag or path to which the settings, errors and notes that follow belong.
     pub(crate) fn at(&mut self, at: impl Into<String>) -> &mut Self {
         self.at = at.into();
         self
@@ -149,7 +150,7 @@ impl<'a> Settings<'a> {
         });
     }
 
-    /// Returns the value of a result, and reports its error.
+    /// Returns the value of `Ok`. For `Err`, reports the current setting as invalid and returns `None`.
     pub(crate) fn valid<T>(&mut self, result: Result<T, impl Display>) -> Option<T> {
         result.map_err(|error| self.invalid(error.to_string())).ok()
     }
@@ -163,7 +164,7 @@ impl<'a> Settings<'a> {
         self.valid(text::boolean(value))
     }
 
-    /// Splits a value of the form `key=value`.
+    /// Splits a value of the form `key=value`. Reports a value without a key or `=` as invalid.
     pub(crate) fn entry<'t>(&mut self, value: &'t str) -> Option<(&'t str, &'t str)> {
         match text::key_value(value) {
             (key, Some(value)) if !key.is_empty() => Some((key, value)),
@@ -224,7 +225,8 @@ impl<'a> Settings<'a> {
         self.config.stop_signal = self.parsed(value);
     }
 
-    /// Sets the time after which a stop becomes a kill, in seconds; a negative number means no limit.
+    /// Sets the grace period after which a stop kills the container, in seconds. A negative number means no limit,
+    /// which is not carried over.
     pub(crate) fn stop_seconds(&mut self, value: &str) {
         match self.valid(text::number::<i64>(value)).map(u64::try_from) {
             Some(Ok(seconds)) => self.stop_timeout = Some(Duration::from_secs(seconds)),
@@ -258,7 +260,7 @@ impl<'a> Settings<'a> {
 
     // Limits
 
-    /// Returns a size in MiB. A rounded size is listed.
+    /// Parses a size and returns it in MiB, rounded up. A size that was rounded is listed as not carried over.
     fn mib(&mut self, value: &str) -> Option<u64> {
         let size = self.valid(text::size(value))?;
         if !size.is_exact {
@@ -339,7 +341,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Adds a ulimit from its name and `soft[:hard]`, in which -1 means unlimited.
+    /// Adds the ulimit `name` with the values `soft[:hard]`, in which -1 means unlimited.
     pub(crate) fn ulimit(&mut self, name: &str, values: &str) {
         let value = |text: &str| match text.trim() {
             "-1" => Ok(UlimitValue::Unlimited),

@@ -43,7 +43,7 @@ pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     number.map_err(|_| format!("must be a number in its range; got {text:?}"))
 }
 
-/// Splits a list of comma-separated values, which may be in double quotes.
+/// Splits comma-separated values. A value may be in double quotes, so that it can contain commas.
 pub(crate) fn comma_separated(text: &str) -> Result<Vec<String>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -54,7 +54,7 @@ pub(crate) fn comma_separated(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Splits a command line into words.
+/// Splits a command line into words as a shell would do it.
 pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
     shell_words::split(text).map_err(|_| "has a quote without its closing quote".to_owned())
 }

@@ -1,8 +1,8 @@
-//! The values of variables in texts.
+//! Replacement of variables in texts by their values.
 
 use crate::ConvertOptions;
 
-/// How deeply values may be nested, as in `${A:-${B:-c}}`.
+/// The maximum nesting depth of default values, as in `${A:-${B:-c}}`.
 const MAX_DEPTH: usize = 16;
 
 /// Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+other}`, `${NAME+other}`,
@@ -32,7 +32,8 @@ fn within(options: &ConvertOptions, mut text: &str, depth: usize) -> Result<Stri
     Ok(result)
 }
 
-/// Returns the value of the variable with which `text` begins, after its `$`, and the rest of `text`.
+/// Returns the value of the variable at the start of `text`, and the rest of `text`. `text` begins after the
+/// variable's `$`.
 pub(crate) fn first<'a>(options: &ConvertOptions, text: &'a str) -> Result<(String, &'a str), String> {
     value(options, text, MAX_DEPTH)
 }
@@ -89,7 +90,7 @@ fn name(text: &str) -> (&str, &str) {
     }
 }
 
-/// Returns the position of the `}` that closes the braces around `text`.
+/// Returns the position of the `}` that closes a `${` before `text`. Skips nested pairs of `${` and `}`.
 fn closing_brace(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     let mut before = ' ';

@@ -16,7 +16,8 @@ use driver_interface_validation::ValidationPolicy;
 use crate::wire::Address;
 pub(crate) use detect::{Accepted, Candidates};
 
-/// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine it connects to and how it works there.
+/// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine to connect to, and settings such as the
+/// namespace, the deadlines and the policy.
 ///
 /// ```no_run
 /// use driver_interface_docker::{DockerConfig, DockerDriver};
@@ -45,13 +46,14 @@ impl DockerConfig {
     /// that responds.
     ///
     /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`; `docker.sock` in
-    /// `$XDG_RUNTIME_DIR` or `/run/user/UID`; Podman's system and user sockets; Docker Desktop, Podman machine, Colima,
-    /// OrbStack, Rancher Desktop. If the environment names an engine that does not respond, the driver does not fall back
-    /// to another one.
+    /// `$XDG_RUNTIME_DIR` or `/run/user/UID`; Podman's system and user sockets; Docker Desktop, Podman machine,
+    /// Colima, OrbStack, Rancher Desktop. If the environment names an engine that does not respond, the driver does
+    /// not fall back to another one.
     ///
     /// # Errors
     /// - `ConfigurationError`: the environment names an invalid address or an unknown context.
-    /// - `UnsupportedError`: it names a kind of connection that is not compiled in; see the features `tls` and `ssh`.
+    /// - `UnsupportedError`: the environment names a kind of connection that is not compiled in; see the features
+    ///   `tls` and `ssh`.
     pub fn detect() -> Result<Self> {
         detect::any(&detect::Host).map(Self::with)
     }
@@ -85,15 +87,15 @@ impl DockerConfig {
     ///
     /// Plain text is not encrypted, and anyone who can reach the port controls the engine's host.
     ///
-    /// **TLS** is configured by the variables of the `docker` command. `DOCKER_TLS_VERIFY` and `DOCKER_TLS` turn it on for
-    /// `tcp://`, whatever their value, and so does `DOCKER_CERT_PATH`. The engine must prove its identity, unless
-    /// `DOCKER_TLS` is the only one of the first two that is set. `ca.pem`, `cert.pem` and `key.pem` are read from
-    /// `DOCKER_CERT_PATH`, else from `~/.docker`; without `ca.pem`, `https://` trusts the authorities of the system.
-    /// [`tls_directory`](Self::tls_directory) sets the directory in the program.
+    /// **TLS** is configured by the variables of the `docker` command. `DOCKER_TLS_VERIFY` and `DOCKER_TLS` turn it
+    /// on for `tcp://`, whatever their value, and so does `DOCKER_CERT_PATH`. The driver verifies the engine's
+    /// certificate, unless `DOCKER_TLS` is set and `DOCKER_TLS_VERIFY` is not. `ca.pem`, `cert.pem` and `key.pem` are
+    /// read from `DOCKER_CERT_PATH`, else from `~/.docker`; without `ca.pem`, `https://` trusts the authorities of
+    /// the system. [`tls_directory`](Self::tls_directory) sets the directory in code.
     ///
-    /// **SSH** uses the keys, agent and configuration of the user, and never prompts: a key with a passphrase must be in
-    /// the agent. [`ssh_options`](Self::ssh_options) adds options. Requests share SSH connections, which end
-    /// with the driver.
+    /// **SSH** uses the keys, agent and configuration of the user, and never prompts: a key with a passphrase must be
+    /// in the agent. [`ssh_options`](Self::ssh_options) adds options. Requests share SSH connections, which end with
+    /// the driver.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -103,13 +105,15 @@ impl DockerConfig {
     /// ```
     ///
     /// # Errors
-    /// - `ConfigurationError`: the URI is not one of these.
-    /// - `UnsupportedError`: it names a kind of connection that is not compiled in; see the features `tls` and `ssh`.
+    /// - `ConfigurationError`: the URI has none of these forms.
+    /// - `UnsupportedError`: the URI names a kind of connection that is not compiled in; see the features `tls` and
+    ///   `ssh`.
     pub fn for_uri(uri: &str) -> Result<Self> {
         detect::uri(&detect::Host, uri).map(Self::with)
     }
 
-    /// Returns the proxy variables for the containers of an engine.
+    /// Returns the proxy variables for containers of the engine at `address`, or none if
+    /// [`docker_proxies`](Self::docker_proxies) is not set.
     pub(crate) fn proxy_variables(&self, address: &Address) -> Vec<(String, String)> {
         match self.proxies {
             true => docker_file::proxies(&detect::Host, address),
@@ -210,12 +214,11 @@ impl DockerConfig {
         /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is the file
         /// of the `docker` command, so the driver can pull every image that `docker pull` can.
         registry_credentials_file(self, file: impl Into<PathBuf>) { self.credentials = Some(file.into()); }
-        /// Sets whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
-        /// would set from its `config.json`. Variables in a container's own config take precedence. By
-        /// default they get none.
+        /// Sets whether containers get the proxy variables, such as `HTTP_PROXY`, that the `docker` command would set
+        /// from its `config.json`. Variables in a container's own config take precedence. The default is `false`.
         docker_proxies(self, yes: bool) { self.proxies = yes; }
-        /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
-        /// file and runs no credential helper.
+        /// Sends credentials to a registry only if the caller passes them to the pull, push or build. The driver then
+        /// reads no credentials file and runs no credential helper.
         without_registry_credentials(self) { self.credentials = None; }
     }
 }

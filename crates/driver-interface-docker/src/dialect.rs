@@ -8,7 +8,7 @@ use driver_interface_types::VolumeOwner;
 use crate::translate::exec::{ExecRecord, Phase};
 
 /// How an engine of one kind (Docker or Podman) behaves where the two differ. The driver's code checks these fields,
-/// never which engine it is.
+/// never the kind of the engine.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -40,11 +40,11 @@ pub(crate) struct Dialect {
     /// gives an empty volume the owner of the image's directory at the mount point.
     pub(crate) takes_volume_owner: bool,
 
-    /// Whether unpacking an archive changes the directory into which it is unpacked, if the archive has an entry for it.
+    /// Whether the engine applies an archive's entry for the root to the directory into which it unpacks the archive.
     pub(crate) unpacks_root: bool,
 
     /// Whether the engine runs health checks. Podman uses systemd timers, which are usually unavailable where
-    /// its API service runs.
+    /// Podman's API service runs.
     pub(crate) runs_health_checks: bool,
     /// Whether the API accepts the text of a seccomp profile. Podman expects a path on its host.
     pub(crate) takes_seccomp_text: bool,
@@ -53,11 +53,11 @@ pub(crate) struct Dialect {
     /// Whether a tmpfs mount can have a numeric owner and group. Podman can only make the container's user the owner.
     /// By default, Podman also copies the image's files to the mount.
     pub(crate) numeric_tmpfs_owner: bool,
-    /// The ulimits to add if a config sets only others. Without them, Podman applies 1048576, and the container fails to
-    /// start if that exceeds the limit of Podman's service.
+    /// The ulimits to add if a config sets some ulimits, but not these. Without them, Podman sets the missing ulimits
+    /// to 1048576, and the container fails to start if that exceeds the limit of Podman's service.
     pub(crate) other_ulimits: &'static [(&'static str, u64)],
-    /// Whether a stopped container stays stopped, whatever its restart policy. Podman 4 starts it again, because it
-    /// does not take the stop signal for a stop.
+    /// Whether a container that the driver has stopped stays stopped, whatever the container's restart policy. Podman
+    /// 4 restarts the container, because it does not treat the driver's stop signal as a request to stop.
     pub(crate) keeps_stopped: bool,
     /// Whether the engine replaces `host-gateway` by an address.
     pub(crate) knows_host_gateway: bool,
@@ -68,9 +68,9 @@ pub(crate) struct Dialect {
     /// Whether the engine returns the right lines when only the end of a log is requested. Podman miscounts and joins
     /// lines if a line is longer than 8 KiB or unfinished.
     pub(crate) tail_works: bool,
-    /// For how long after a container was last seen running a followed log is certain to be complete; `None`: always.
-    /// Podman stops its log reader a quarter of a second after the container exits, or immediately if the container is
-    /// not running. Before it stops, the reader skips entries at random.
+    /// After the driver has seen a container running, a followed log is certain to be complete for this long; `None`:
+    /// always. Podman stops its log reader a quarter of a second after the container exits, or immediately if the
+    /// container is not running. Before it stops, the reader skips entries at random.
     pub(crate) follow_min_uptime: Option<Duration>,
 
     /// Whether the engine sends the response headers of `/events` immediately. Podman sends them with the
@@ -79,9 +79,10 @@ pub(crate) struct Dialect {
     /// Whether the engine soon discards past events. Docker keeps only the last few hundred events, and loses them when
     /// it restarts. Podman keeps all events for a long time.
     pub(crate) discards_events: bool,
-    /// How long after a container's exit the engine may still report that it ran out of memory; `None`: never. Docker
-    /// receives exits and out-of-memory events over different channels. On a busy host, the out-of-memory event came up
-    /// to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not record it for the container.
+    /// How long after a container's exit the engine may still report that the container ran out of memory; `None`:
+    /// never. Docker receives exits and out-of-memory events over different channels. On a busy host, the
+    /// out-of-memory event came up to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not
+    /// record the event in the container's state.
     pub(crate) late_out_of_memory: Option<Duration>,
 
     /// Whether the engine reports the progress of a pull. Podman is silent while it copies a layer.
@@ -97,7 +98,7 @@ pub(crate) struct Dialect {
     /// to Go's `filepath.Glob`.
     globs_paths: bool,
 
-    /// Whether the engine records the exit of a detached exec. Podman keeps reporting it as running.
+    /// Whether the engine records the exit of a detached exec. Podman keeps reporting the command as running.
     pub(crate) records_detached_exit: bool,
     /// How long a command must have been running before the driver forwards its input; `None`: no delay. Podman begins
     /// to read a command's output only after starting the command. If the command exits before all of its input is
@@ -204,9 +205,9 @@ impl Dialect {
         self.init_errors.iter().any(|phrase| message.contains(phrase))
     }
 
-    /// Returns `path` in the form to send to the engine. If the engine interprets paths as patterns, this is a pattern
-    /// that matches only `path`. Podman rejects every path that contains a `*`, even an escaped one, so a `*` is
-    /// replaced by a character class that matches nothing else.
+    /// Returns `path` in the form to send to the engine. If the engine interprets paths as patterns, the result is a
+    /// pattern that matches only `path`. Podman rejects every path that contains a `*`, even an escaped one, so a `*`
+    /// is replaced by a character class that matches nothing else.
     pub(crate) fn pattern_of<'a>(&self, path: &'a str) -> Cow<'a, str> {
         if !self.globs_paths || !is_pattern(path) {
             return Cow::Borrowed(path);
@@ -222,8 +223,9 @@ impl Dialect {
         Cow::Owned(pattern)
     }
 
-    /// Returns `path` in the form to send for a stat that must not follow a link in the last component. Podman follows
-    /// such a link, and does not always report that it did, unless the last component is a pattern.
+    /// Returns `path` in the form to send for a stat that must not follow a link in the last component. Podman
+    /// follows such a link, and does not always report that it followed a link, unless the last component is a
+    /// pattern.
     pub(crate) fn exact_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let pattern = self.pattern_of(path);
         match path.rsplit_once('/') {
@@ -242,7 +244,8 @@ impl Dialect {
         self.left_out.contains(&first)
     }
 
-    /// Returns where the engine's own error message begins in a command's output, or `None` if it has none.
+    /// Returns where the engine's own error message begins in a command's output, or `None` if the output has no such
+    /// message.
     pub(crate) fn engine_error(&self, output: &[u8]) -> Option<usize> {
         const BEGINS: &[u8] = b"Error: ";
         let last = output

@@ -1,5 +1,5 @@
-//! The only module that calls the engine. Every function makes one call, or a few related ones, and returns
-//! the engine's response. `translate` interprets it, and `driver` sets deadlines.
+//! The only module that calls the engine. Every function makes one call, or a few related ones, and returns the
+//! engine's response. `translate` interprets the response, and `driver` sets deadlines.
 //!
 //! Requests and responses use bollard's models if they fit, but every exchange goes through the wire module.
 //! bollard's own client has these drawbacks: it reads responses of any length into memory, takes any response with
@@ -33,7 +33,7 @@ pub(crate) use system::{SystemRecord, VersionRecord, version};
 use crate::dialect::Dialect;
 use crate::wire::{Answer, EngineError, Payload, Query, Refusal, Wire};
 
-/// How many times to repeat a query while the engine is in a transitional state, and the pause in between.
+/// The maximum number of times to repeat a query while the engine is in a transitional state.
 const SETTLING: u32 = 50;
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
@@ -58,8 +58,8 @@ impl Engine {
         &self.wire
     }
 
-    /// Performs a query, and reads the whole list it returns. Repeats it if the engine responds with 404, as some
-    /// engines do if an entry is removed during the query.
+    /// Performs a query, and reads the whole list it returns. Repeats the query if the engine is in a transitional
+    /// state or responds with 404, as some engines do if an entry is removed during the query.
     async fn ask_list(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(
             || self.wire.list(target),
@@ -78,8 +78,9 @@ impl Engine {
     }
 }
 
-/// Performs a query, and repeats it while `is_settling` returns true for the engine's refusal, because a container is
-/// changing its state. Engines inspect all containers even when only networks are requested.
+/// Performs a query, and repeats it while `is_settling` returns `true` for the engine's refusal. The reason for such
+/// a refusal is a container that is changing its state. Even a query for networks is affected, because engines then
+/// inspect all containers.
 async fn settled<T, F>(ask: impl Fn() -> F, is_settling: impl Fn(&Refusal) -> bool) -> Result<T, EngineError>
 where
     F: Future<Output = Result<T, EngineError>>,

@@ -57,8 +57,8 @@ impl ContainerNotFoundError {
 leaf! {
     /// The error returned if a container could not be created.
     ///
-    /// The effect is unknown, unless the driver knows that nothing was done: a creation that fails half-way may leave
-    /// resources. A retry must therefore check for them first.
+    /// The effect is unknown, unless the driver knows that nothing was done. A creation that fails half-way may leave
+    /// resources, so check for leftover resources before a retry.
     pub struct ContainerCreationError(());
     code: CONTAINER_CREATION_FAILED,
     category: "container",

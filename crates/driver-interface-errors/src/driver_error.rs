@@ -8,14 +8,16 @@ use crate::{
 pub type Result<T, E = DriverError> = std::result::Result<T, E>;
 
 transparent! {
-    /// Any error that a driver returns: one variant per category, and one type per failure below it.
+    /// Any error that a driver returns. `DriverError` has one variant per category, and each category has one type
+    /// per failure.
     ///
     /// Match on the error as deeply as needed, or call its methods ([`code`](DriverError::code),
     /// [`is_retryable`](DriverError::is_retryable), …), which return the same on every level. Every leaf and category
     /// converts into a `DriverError` with `?` or `into()`.
     ///
-    /// `{}` prints one line, `{:#}` adds the remedy, and `{:?}` prints all details; none of them prints a secret.
-    /// A program that prints the chain of `source()` shows the remedy there.
+    /// `{}` prints one line, `{:#}` adds the remedy, and `{:?}` prints all details; none of them prints a secret. The
+    /// remedy, if any, is also the first error in the chain of `source()`, so a program that prints the chain shows
+    /// the remedy.
     pub enum DriverError {
         /// Errors of operations on containers.
         Container(ContainerError),
@@ -62,7 +64,7 @@ impl DriverError {
 
     /// Returns whether the requested container, volume, network, image, or file in a container does not exist.
     ///
-    /// This makes a removal idempotent: if a `remove_…` call returns such an error, the resource does not
+    /// To make a removal idempotent, treat such an error of a `remove_…` call as success: the resource does not
     /// exist, as intended.
     pub fn is_not_found(&self) -> bool {
         matches!(
@@ -97,7 +99,7 @@ impl DriverError {
         ErrorInfo::hint(self)
     }
 
-    /// Returns the number of attempts after which a retry layer gave up; `None` if none has given up yet.
+    /// Returns the number of attempts after which a retry layer gave up; `None` if no retry layer has given up.
     pub fn attempts(&self) -> Option<u32> {
         ErrorInfo::attempts(self)
     }

@@ -13,9 +13,10 @@ macro_rules! hints {
     )*) => {
         /// A well-known cause of an error, with instructions for fixing it.
         ///
-        /// A hint set by `with_hint` also overrides defaults of the error's class: some causes rule out a retry
+        /// A hint set by `with_hint` also overrides two defaults of the error's class: some causes rule out a retry
         /// ([`rules_out_retry`](Hint::rules_out_retry)), and most mean that the engine refused the call before doing
-        /// anything ([`effect`](Hint::effect)). A value set by `with_retryable` or `with_effect` overrides both.
+        /// anything ([`effect`](Hint::effect)). A value set by `with_retryable` or `with_effect` overrides both the
+        /// hint and the class.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
@@ -87,7 +88,7 @@ hints! {
              operation key",
     user: None;
 
-    /// The engine has no container runtime of that name.
+    /// The engine has no container runtime with the requested name.
     UnknownRuntime = "unknown-runtime", retry: false, effect: Some(Effect::NotApplied),
     remedy: "install the runtime and register it with the engine, or leave `runtime` unset to use the \
              engine's default",
@@ -155,7 +156,7 @@ hints! {
     remedy: "set `command` in the config: the image has neither an entrypoint nor a command",
     user: None;
 
-    /// The image has no program of that name.
+    /// The image has no program with the requested name.
     CommandNotFound = "command-not-found", retry: false, effect: Some(Effect::NotApplied),
     remedy: "check the command's spelling and that the image contains the program; use its absolute path if it \
              is not on the image's PATH",
@@ -194,7 +195,7 @@ hints! {
              systemd unit)",
     user: None;
 
-    /// The image has no user of that name.
+    /// The image has no user with the requested name.
     UserNotFound = "user-not-found", retry: false, effect: Some(Effect::NotApplied),
     remedy: "use a numeric user such as `1000:1000`, or add the user to the image's /etc/passwd",
     user: None;

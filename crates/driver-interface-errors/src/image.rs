@@ -103,10 +103,11 @@ about!(
 );
 
 leaf! {
-    /// The error returned if an image could not be built from a Dockerfile or committed from a container: a step
-    /// failed, or its base image is not available.
+    /// The error returned if an image could not be built from a Dockerfile or committed from a container. Usually a
+    /// step of the build failed, or the base image is not available.
     ///
-    /// The message has the end of the build's output. The name still refers to the image that it referred to before.
+    /// The message contains the end of the build's output. If the name belonged to another image before the call, it
+    /// still does.
     pub struct ImageBuildError(String);
     code: IMAGE_BUILD_FAILED,
     category: "image",
@@ -125,7 +126,7 @@ about!(
 leaf! {
     /// The error returned if an image could not be pushed to its registry.
     ///
-    /// The registry may have received some of the image's layers, but no image of that name.
+    /// The registry may have received some of the image's layers, but it has no complete image under that name.
     pub struct ImagePushError(String);
     code: IMAGE_PUSH_FAILED,
     category: "image",

@@ -58,7 +58,8 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
 
     /// Returns whether the engine may have carried out the call.
     ///
-    /// A value set by `with_effect` overrides the effect implied by the hint, which overrides the default of the class.
+    /// A value set by `with_effect` takes precedence. Without one, the effect implied by the hint applies, and
+    /// otherwise the default of the class.
     fn effect(&self) -> Effect {
         let implied = || self.hint().and_then(Hint::effect);
         self.common()
@@ -77,7 +78,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         self.common().below.hint()
     }
 
-    /// Returns the number of attempts after which a retry layer gave up; `None` if none has given up yet.
+    /// Returns the number of attempts after which a retry layer gave up; `None` if no retry layer has given up.
     fn attempts(&self) -> Option<u32> {
         self.common().attempts
     }

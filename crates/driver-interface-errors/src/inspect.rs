@@ -35,7 +35,7 @@ pub fn find_driver_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo +
     std::iter::successors(Some(error), |&error| error.source()).find_map(contract_error)
 }
 
-/// Returns whether an error is or contains an error of this crate.
+/// Returns whether `error` or an error in its source chain is an error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{VolumeNotFoundError, is_driver_error};
@@ -47,7 +47,8 @@ pub fn is_driver_error(error: AnyError<'_>) -> bool {
     find_driver_error(error).is_some()
 }
 
-/// Returns whether repeating the call may succeed; `false` for an error that contains no error of this crate.
+/// Finds the outermost error of this crate in `error` and its source chain, and returns whether repeating the call
+/// may succeed. Returns `false` if there is no error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{ContainerNotFoundError, ConnectionError, is_retryable_error};
@@ -59,8 +60,8 @@ pub fn is_retryable_error(error: AnyError<'_>) -> bool {
     find_driver_error(error).is_some_and(ErrorInfo::is_retryable)
 }
 
-/// Returns the code of the error of this crate that `error` is or contains, or [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR)
-/// if there is none.
+/// Finds the outermost error of this crate in `error` and its source chain, and returns its code. Returns
+/// [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR) if there is no error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{ImageNotFoundError, codes, get_error_code};
@@ -72,7 +73,8 @@ pub fn get_error_code(error: AnyError<'_>) -> &'static str {
     find_driver_error(error).map_or(codes::UNKNOWN_ERROR, ErrorInfo::code)
 }
 
-/// Returns the message of the error of this crate that `error` is or contains, or else the `Display` form of `error`.
+/// Finds the outermost error of this crate in `error` and its source chain, and returns its message. If there is no
+/// error of this crate, returns `error` as formatted by `Display`.
 ///
 /// ```
 /// use driver_interface_errors::{ContainerNotFoundError, get_error_message};
@@ -83,7 +85,8 @@ pub fn get_error_message(error: AnyError<'_>) -> String {
     find_driver_error(error).map_or_else(|| error.to_string(), ErrorInfo::message)
 }
 
-/// Returns the error itself if it is from this crate, or the error inside a wrapper whose `source()` skips it.
+/// Returns `error` if it is an error of this crate, possibly in an `Arc` or `Box`. Otherwise, searches the error
+/// inside a standard wrapper, because the wrapper's `source()` skips that error.
 fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     macro_rules! try_each {
         ($($kind:ident)+) => {
@@ -114,8 +117,8 @@ fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'stati
     held(error).and_then(find_driver_error)
 }
 
-/// Returns the error inside a standard wrapper (`io::Error`, `Arc` or `Box`), whose `source()` skips that error; `None`
-/// if `error` is no such wrapper.
+/// Returns the error inside a standard wrapper (`io::Error`, `Arc` or `Box`), because the wrapper's `source()` skips
+/// that error. Returns `None` if `error` is no such wrapper.
 fn held<'a>(error: AnyError<'a>) -> Option<AnyError<'a>> {
     fn custom(error: &io::Error) -> Option<AnyError<'_>> {
         error.get_ref().map(|inner| inner as AnyError<'_>)

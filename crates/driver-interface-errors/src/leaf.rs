@@ -1,6 +1,7 @@
 //! The macros that implement the shared behaviour of all errors.
 
-/// Implements the constructor and the accessor of an error about one resource and a reason.
+/// Implements `new` and the accessor of an error whose data is the id, name or path of one resource. `new` takes the
+/// resource and the reason for the failure.
 macro_rules! about {
     ($Error:ident, $resource:ident, $described:literal, $prefix:literal) => {
         impl $Error {
@@ -25,7 +26,8 @@ macro_rules! about {
 
 /// Declares an error class: the struct, its defaults, and all shared traits and builder methods.
 ///
-/// The constructor and the accessors of its data are written by hand or with `about!`.
+/// The macro does not implement the constructor and the accessors of the error's data: they are written by hand or
+/// with `about!`.
 macro_rules! leaf {
     (
         $(#[$doc:meta])*
@@ -46,7 +48,7 @@ macro_rules! leaf {
             "| `", stringify!($code), "` | ", $category, " | ", $retryable, " | ", stringify!($effect), " |"
         )]
         ///
-        /// The last two are defaults, which a hint or a `with_…` method can override for a single error.
+        /// `retryable` and `effect` are defaults, which a hint or a `with_…` method can override for a single error.
         #[derive(Clone)]
         pub struct $name {
             body: Box<$crate::common::Body<$data>>,
@@ -153,7 +155,7 @@ macro_rules! transparent {
     };
 }
 
-/// Declares a category: a transparent enum of leaves, each of which also converts into a `DriverError` with `?`.
+/// Declares a category: a transparent enum of leaf errors. Each leaf also converts into a `DriverError` with `?`.
 macro_rules! category {
     (
         $(#[$doc:meta])*
@@ -197,8 +199,8 @@ macro_rules! shared {
         }
 
         impl $name {
-            /// Sets the error that caused this one. `source()` returns it or, if there is a hint, the
-            /// [`Remedy`](crate::Remedy), whose own `source()` returns it.
+            /// Sets the error that caused this error. Without a hint, `source()` returns the cause. With a hint,
+            /// `source()` returns a [`Remedy`](crate::Remedy), and the `source()` of the remedy returns the cause.
             #[must_use]
             pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
                 let source = std::sync::Arc::new(source);
@@ -217,7 +219,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets the driver's name, unless it is already set: the innermost value is kept.
+            /// Sets the driver's name. A name that is already set is kept, so the innermost layer decides.
             #[must_use]
             pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -226,7 +228,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets the operation's name, unless it is already set: the innermost value is kept.
+            /// Sets the operation's name. A name that is already set is kept, so the innermost layer decides.
             #[must_use]
             pub fn with_operation(mut self, operation: impl Into<String>) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -260,7 +262,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Records that the error persisted after this many attempts, and makes it non-retryable.
+            /// Records that the error persisted after `attempts` attempts, and makes the error non-retryable.
             #[must_use]
             pub fn after_attempts(mut self, attempts: u32) -> Self {
                 $crate::common::Described::common_mut(&mut self).attempts = Some(attempts);

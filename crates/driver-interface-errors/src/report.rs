@@ -29,7 +29,7 @@ pub struct ErrorReport {
     /// The well-known cause and its remedy; `None` if the cause is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<HintReport>,
-    /// The number of attempts after which a retry layer gave up; `None` if none has given up yet.
+    /// The number of attempts after which a retry layer gave up; `None` if no retry layer has given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// The driver, the operation and the ids involved.

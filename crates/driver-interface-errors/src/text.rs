@@ -3,7 +3,8 @@
 
 const REDACTED: &str = "[redacted]";
 
-/// A token shorter than this after "bearer" or "basic" is treated as an ordinary word ("basic authentication").
+/// The minimum length of a token after "bearer" or "basic". A shorter word is an ordinary word ("basic
+/// authentication").
 const SHORTEST_TOKEN: usize = 16;
 
 /// Returns the text on one line, without control characters, credentials or a final period.

@@ -2,7 +2,7 @@
 //! down. All drivers of a process share it, so nothing on it may block.
 //!
 //! The engine carries out a request even if no task waits for its response. If the waiting task ran on the caller's
-//! runtime, shutting that runtime down would drop the task, and the resources to roll back or kill would be unknown.
+//! runtime, shutting that runtime down would drop the task, and the driver would not learn what to roll back or kill.
 
 use std::future::{Future, pending};
 use std::sync::OnceLock;

@@ -20,8 +20,8 @@ tokio::task_local! {
 /// Runs one operation and tracks the changes that it requests from the engine.
 ///
 /// # Errors
-/// Those of the operation. If a resource is missing after a change was requested, that change may be the reason, and
-/// the effect is `Unknown`.
+/// Those of the operation. If the operation requested a change and then fails because a resource is not found, that
+/// change may be the reason, so the error's effect is `Unknown`.
 ///
 /// # Cancel safety
 /// Dropping the future drops the operation.

@@ -5,8 +5,9 @@ use driver_interface_types::{ContainerConfig, Namespace, label};
 
 use crate::Labels;
 
-/// The operation key that identifies the creation of a container. The container's labels contain it, and so does the
-/// container's name unless the config sets one. The container can thus be found even if the request fails.
+/// The operation key that identifies the creation of a container. The container's labels contain the key. The
+/// container's name contains it too, unless the config sets a name. The driver can thus find the container even if
+/// the response to the request is lost.
 ///
 /// ```
 /// use driver_interface_kit::{CreationKey, Ownership};
@@ -32,7 +33,7 @@ pub struct CreationKey {
 
 impl CreationKey {
     /// Returns the config's operation key. If it is unset, calls `random`, which must return a key of at most 63
-    /// letters, digits, `_`, `.` and `-`, with a letter or digit first and last.
+    /// characters: letters, digits, `_`, `.` and `-`, with a letter or digit at the beginning and the end.
     pub fn of(config: &ContainerConfig, random: impl FnOnce() -> String) -> Self {
         Self {
             text: config.operation_key.clone().unwrap_or_else(random),
@@ -45,7 +46,8 @@ impl CreationKey {
         &self.text
     }
 
-    /// Returns whether the caller set the key, and so expects the container of an earlier attempt.
+    /// Returns whether the caller set the key. If so, the caller expects the container of an earlier attempt, if
+    /// there is one.
     pub fn is_given(&self) -> bool {
         self.is_given
     }
@@ -55,10 +57,11 @@ impl CreationKey {
         labels.get(label::OPERATION) == Some(&self.text)
     }
 
-    /// Checks that the container with these labels was created from the same config.
+    /// Checks that the container with these labels was created from `config`.
     ///
     /// # Errors
-    /// `ConfigurationError` with the code `key-reused`: this key created the container from a different config.
+    /// `ConfigurationError` with the code `key-reused`: the container was created with this key, but from a different
+    /// config.
     pub fn check_config(&self, config: &ContainerConfig, labels: &Labels) -> Result<(), ConfigurationError> {
         let found = labels.get(label::FINGERPRINT);
         if found.is_some_and(|text| config.has_fingerprint(text)) {

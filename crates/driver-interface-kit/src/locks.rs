@@ -46,7 +46,8 @@ impl KeyLocks {
     }
 }
 
-/// Locks a mutex and ignores poisoning. Use it if every critical section leaves valid data, even if it panics.
+/// Locks a mutex and ignores poisoning. Use this function only if every critical section leaves the data valid, even
+/// when the section panics.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

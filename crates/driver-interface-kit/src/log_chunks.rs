@@ -72,7 +72,8 @@ impl LogChunks {
         }
     }
 
-    /// Returns the number of received lines that match the requested streams and times. An unfinished line counts.
+    /// Returns the number of received lines that match the requested streams and times, including an unfinished line.
+    /// If the log has no times, the counting stops when there are no more lines to skip.
     pub fn lines(&self) -> u64 {
         self.lines
     }
@@ -242,7 +243,8 @@ fn first_line(rest: &mut Bytes) -> Bytes {
     rest.split_to(end.map_or(rest.len(), |end| end + 1))
 }
 
-/// Returns the timestamp at the beginning of `data` and the offset of the text after it; `None` and 0 if there is none.
+/// Returns the timestamp at the beginning of `data` and the offset of the text after it; `None` and 0 if `data` has
+/// no timestamp.
 fn split_stamp(data: &[u8]) -> (Option<Stamp>, usize) {
     let head = data.get(..LONGEST_STAMP).unwrap_or(data);
     let space = head.iter().position(|byte| *byte == b' ');

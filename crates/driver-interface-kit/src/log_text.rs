@@ -26,7 +26,7 @@ pub struct LogText {
     open: [Vec<u8>; 2],
     /// The kept lines, which are valid UTF-8.
     kept: VecDeque<u8>,
-    /// The length of each kept line; empty if all lines are kept.
+    /// The length of each kept line in bytes. Empty if `last` is `None`.
     lengths: VecDeque<usize>,
     completed: u64,
 }

@@ -104,8 +104,9 @@ pub fn user_labels(labels: &Labels) -> Labels {
     users.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Returns the default value of the owner label, which sweeps use: the host, the process id, and a random part that no
-/// later process with the same id shares. If `random` has at most 11 characters, the value is valid on every engine.
+/// Returns the default value of the owner label, by which a sweep identifies the process: the host name, the process
+/// id and `random`. `random` distinguishes this process from a later one with the same id. If `random` has at most 11
+/// characters, the value is valid on every engine.
 pub fn process_owner(random: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()

@@ -9,13 +9,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::background;
 
-/// How much longer than its caller's deadline a change or a rollback may continue in the background, so that it can
-/// still be completed if the engine responds late.
+/// The time that a change may continue in the background after its caller's deadline, and the time that a rollback
+/// may take. Both can thus complete even if the engine responds late.
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// A newly created resource that is removed in the [background] when this value is dropped, unless it was
-/// [kept](Self::keep). Return it from the future passed to [`Runner::change`](crate::Runner::change): if the caller has
-/// stopped waiting, the output is dropped, and so the creation is undone.
+/// [kept](Self::keep). Return a `Rollback` from the future passed to [`Runner::change`](crate::Runner::change): if
+/// the caller has stopped waiting, that output is dropped, which undoes the creation.
 #[must_use = "dropping it removes the resource"]
 pub struct Rollback<T> {
     value: T,
@@ -40,7 +40,7 @@ impl<T> Rollback<T> {
         }
     }
 
-    /// Wraps a resource that existed before. The resource is kept even if the caller no longer waits.
+    /// Wraps a resource that existed before the operation. The resource is kept even if the caller no longer waits.
     pub fn existing(value: T) -> Self {
         Self {
             value,
@@ -85,8 +85,8 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Rollback<T> {
     }
 }
 
-/// Repeats the step `settled` until it returns `true`, but for no longer than about half a minute. Use it to remove a
-/// resource that the engine may still be creating because the response to its creation was lost.
+/// Repeats the step `settled` until the step returns `true`, but for no longer than about half a minute. Use this
+/// function to remove a resource that the engine may still be creating because the response to its creation was lost.
 ///
 /// # Cancel safety
 /// Dropping the future drops the current step, and no further step begins.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::rollback::SETTLE_TIME;
 use crate::{background, effects};
 
-/// Runs the operations of one driver. Its errors name the driver and the operation.
+/// Runs the operations of one driver. Errors name the driver and the operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Runner {
     driver: &'static str,
@@ -55,7 +55,7 @@ impl Runner {
     /// - Those of the work, with the effect `Unknown` where [`effects`] requires it.
     ///
     /// # Cancel safety
-    /// Dropping the future does not stop the work. Its output is dropped when it is done.
+    /// Dropping the future does not stop the work. The work's output is dropped when the work is done.
     pub async fn change<T: Send + 'static>(
         &self,
         operation: &'static str,

@@ -9,7 +9,8 @@ use crate::driver::{DriverOptions, MockDriver};
 use crate::profile::Kind;
 use crate::{Latency, MockCommand, MockEngine};
 
-/// The default deadline of a call. A stop gets its grace period in addition; a call that follows logs gets an hour.
+/// The default deadline of a call. A stop gets its grace period in addition, and a call that follows logs gets an
+/// hour in addition.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A builder for mock drivers.
@@ -57,18 +58,18 @@ impl<K: Kind> MockBuilder<K> {
         seed(self, seed: u64) { self.options.seed = seed; }
         /// Sets the namespace whose resources the driver sees and changes.
         namespace(self, namespace: Namespace) { self.options.namespace = namespace; }
-        /// Connects the driver to the engine `engine`, which other drivers may share. By default, each driver gets its
-        /// own.
+        /// Connects the driver to the engine `engine`, which other drivers may share. By default, each driver gets an
+        /// engine of its own.
         engine(self, engine: &MockEngine) { self.engine = Some(engine.clone()); }
         /// Sets the policy for validating configs, which determines the accepted bind mounts.
         policy(self, policy: ValidationPolicy) { self.options.policy = policy; }
         /// Sets the deadline of a call, after which the call fails with `TimeoutError`; 60 s by default. A stop gets
-        /// its grace period in addition; a call that follows logs gets an hour in addition.
+        /// its grace period in addition, and a call that follows logs gets an hour in addition.
         deadline(self, deadline: Duration) { self.options.deadline = deadline; }
         /// Adds an image to the engine's initial images.
         image(self, image: ImageRef) { self.images.push(image); }
-        /// Adds an image to the registries, which then contain only added images. Without this call, they contain
-        /// every image, [with few exceptions](crate#images).
+        /// Adds an image to the registries. After the first call, the registries contain only the added images.
+        /// Without such a call, the registries contain every image, [with few exceptions](crate#images).
         registry_image(self, image: ImageRef) { self.registry.push(image); }
         /// Adds a program that every container of the engine can run, replacing any program with this name.
         command(self, name: impl Into<String>, command: impl MockCommand) {

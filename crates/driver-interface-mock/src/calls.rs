@@ -61,7 +61,7 @@ pub(crate) struct Recorder(Arc<Mutex<Calls>>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    /// The number of calls cleared so far: the number that the first call in `recorded` has.
+    /// The number of calls cleared so far, which is also the number of the first call in `recorded`.
     cleared: usize,
     recorded: Vec<RecordedCall>,
 }

@@ -45,9 +45,9 @@ struct Fault {
 
 #[derive(Debug)]
 enum When {
-    /// Applies only to the call that follows this many other calls.
+    /// `After(calls)`: applies only to the call that follows `calls` other calls of the operation.
     After(u64),
-    /// Applies to each call with this probability.
+    /// `Rate(probability)`: applies to each call of the operation with this probability.
     Rate(f64),
 }
 
@@ -164,7 +164,8 @@ impl Faults {
 }
 
 impl Script {
-    /// Returns how many further calls of `operation` come before the first one that has no fault of its own.
+    /// Returns the position of the next call of `operation` that has no scripted fault, counted from 0 for the next
+    /// call.
     fn next_free(&self, operation: Operation) -> u64 {
         let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
         let taken: Vec<u64> = waiting

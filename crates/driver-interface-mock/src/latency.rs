@@ -17,7 +17,7 @@ pub enum Latency {
 }
 
 impl Latency {
-    /// Returns the latency of one operation: a random value from `millis`, changed as this setting requires.
+    /// Returns the latency of one operation: a random value from `millis`, scaled or switched off by this setting.
     pub(crate) fn sample(self, millis: &Range<u64>, rng: &mut impl RngExt) -> Duration {
         let factor = match self {
             Self::Off => return Duration::ZERO,

@@ -13,9 +13,10 @@ use crate::TtySize;
 /// A connection to a container's main process, returned by
 /// [`attach_container`](crate::ContainerDriver::attach_container).
 ///
-/// Read `stdout` and `stderr` concurrently: they share a connection, so a stream that is not read blocks the other and,
-/// once the buffers are full, the main process. The fields may be moved out and used in different tasks. When `control`
-/// is dropped, the connection closes; the main process keeps running, but its input ends.
+/// Read `stdout` and `stderr` concurrently, because they share a connection. If the caller does not read one of them,
+/// the other stops too, and, once the buffers are full, the main process blocks when it writes. The fields may be
+/// moved out and used in different tasks. When `control` is dropped, the connection closes; the main process keeps
+/// running, but its input ends.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerConfig, ContainerDriver};
@@ -38,15 +39,15 @@ use crate::TtySize;
 #[must_use = "dropping it ends the input of the main process"]
 #[non_exhaustive]
 pub struct AttachSession {
-    /// The main process's standard input. Shutting this writer down ends the input (with a terminal, by typing Ctrl-D);
-    /// the output continues. `None` if the container's config does not have [`stdin`](crate::ContainerConfig::stdin), or
-    /// after [`close_stdin`](Self::close_stdin).
+    /// The main process's standard input. Shutting this writer down ends the input; with a terminal, the driver sends
+    /// Ctrl-D to end it. The output continues. `None` if the container's config does not set
+    /// [`stdin`](crate::ContainerConfig::stdin), or after [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
-    /// The main process's standard output from now on; with a terminal, all of its output. The stream ends when the
-    /// container exits. It ends with an error if the connection was cut, or if unread output exceeded the buffer while
-    /// the container was being stopped.
+    /// The main process's standard output since the call of `attach_container`. If the container has a terminal, this
+    /// stream also contains standard error. The stream ends when the container exits. The stream ends with an error
+    /// if the connection was cut, or if unread output exceeded the buffer while the container was being stopped.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
-    /// The main process's standard error; with a terminal it is empty.
+    /// The main process's standard error. If the container has a terminal, this stream is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
     /// The handle that resizes the terminal and keeps the connection open.
     pub control: Box<dyn AttachControl>,
@@ -79,7 +80,7 @@ impl AttachSession {
         }
     }
 
-    /// Ends the main process's input; its output continues. Succeeds if the input has already ended.
+    /// Ends the main process's input; the output continues. Also succeeds if the input has already ended.
     ///
     /// # Errors
     /// - `ConnectionError`: input written earlier could not be delivered.

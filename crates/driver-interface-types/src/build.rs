@@ -35,7 +35,7 @@ use crate::{ImageInfo, LayerProgress, RegistryCredentials};
 )]
 #[non_exhaustive]
 pub struct BuildOptions {
-    /// The Dockerfile: a file of the context, or a text.
+    /// The Dockerfile: the path of a file in the build context, or the text of the Dockerfile.
     #[cfg_attr(feature = "schema", garde(custom(one(dockerfile_source))))]
     pub dockerfile: Dockerfile,
     /// The values of the Dockerfile's `ARG` instructions. `Debug` shows only their names. Do not pass secrets: engines
@@ -52,15 +52,15 @@ pub struct BuildOptions {
     /// The platform to build for, such as `linux/arm64`; if unset, the engine's own.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
     pub platform: Option<String>,
-    /// Whether to run every step, even if the engine has its result from an earlier build.
+    /// Whether to run every step, including the steps whose results the engine has cached.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub no_cache: bool,
     /// Whether to pull the base images even if the engine has them.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub pull: bool,
     /// The credentials for the registries of base images, by registry host, such as `ghcr.io`. They are sent to the
-    /// engine for this build only. For other registries, the driver uses its own configuration as for a
-    /// [pull](crate::PullOptions::credentials).
+    /// engine for this build only. For a registry that is not in the map, the driver uses the credentials in its own
+    /// configuration, as for a [pull](crate::PullOptions::credentials).
     #[cfg_attr(feature = "schema", garde(skip))]
     pub credentials: BTreeMap<String, RegistryCredentials>,
 }
@@ -69,27 +69,27 @@ pub struct BuildOptions {
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dockerfile {
-    /// The path of a file in the context, relative to its root.
+    /// The path of the Dockerfile in the build context, relative to the root of the context.
     Path(String),
-    /// The text of the Dockerfile. It is added to the context under the name [`Self::NAME`].
+    /// The text of the Dockerfile. The driver adds it to the build context as a file with the name [`Self::NAME`].
     Text(#[debug("{} bytes", _0.len())] String),
 }
 
 impl Dockerfile {
-    /// The name in the context of a Dockerfile that is given as text. To keep it out of images that copy the whole
-    /// context, list it in the context's `.dockerignore`.
+    /// The name of the file that the driver adds to the build context for a [`Text`](Self::Text). To keep this file
+    /// out of images that copy the whole context, list it in the context's `.dockerignore`.
     pub const NAME: &'static str = ".driver-interface.dockerfile";
 }
 
 impl Default for Dockerfile {
-    /// The file `Dockerfile` in the root of the context.
+    /// Returns the path of the file `Dockerfile` in the root of the build context.
     fn default() -> Self {
         Self::Path("Dockerfile".to_owned())
     }
 }
 
 impl BuildOptions {
-    /// Creates options for a Dockerfile that is given as text. The context may be empty.
+    /// Creates options for a Dockerfile with this text. The build context may then be empty.
     pub fn from_dockerfile(text: impl Into<String>) -> Self {
         Self {
             dockerfile: Dockerfile::Text(text.into()),
@@ -98,7 +98,7 @@ impl BuildOptions {
     }
 
     crate::setters! {
-        /// Sets the path of the Dockerfile in the context.
+        /// Sets the path of the Dockerfile in the build context.
         dockerfile_path(self, path: impl Into<String>) { self.dockerfile = Dockerfile::Path(path.into()); }
         /// Sets the value of a build argument.
         arg(self, name: impl Into<String>, value: impl Into<String>) {
@@ -112,7 +112,7 @@ impl BuildOptions {
         target(self, stage: impl Into<String>) { self.target = Some(stage.into()); }
         /// Sets the platform to build for.
         platform(self, platform: impl Into<String>) { self.platform = Some(platform.into()); }
-        /// Sets whether to run every step again.
+        /// Sets whether to run every step, including the steps whose results the engine has cached.
         no_cache(self, yes: bool) { self.no_cache = yes; }
         /// Sets whether to pull the base images even if the engine has them.
         pull(self, yes: bool) { self.pull = yes; }
@@ -123,13 +123,13 @@ impl BuildOptions {
     }
 }
 
-/// A report of a build.
+/// One item of a build's stream: output, progress or the result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum BuildProgress {
-    /// A line of the build's output, without the line break: of the engine, or of a command that the build ran.
+    /// A line that the engine, or a command of the build, has written. It has no line break.
     Output(String),
     /// The progress of one layer of a base image that is being pulled.
     Layer(LayerProgress),
@@ -200,10 +200,11 @@ impl CommitOptions {
 /// The maximum length of a Dockerfile given as text, in bytes.
 #[cfg(feature = "schema")]
 const MAX_DOCKERFILE: usize = 1024 * 1024;
-/// The maximum length of a path, a message and an instruction, in bytes.
+/// The maximum length in bytes of a path, a stage name, a message, an author or an instruction.
 #[cfg(feature = "schema")]
 const MAX_TEXT: usize = 4096;
-/// The instructions that a commit accepts. The engines also accept some that change how the image is used elsewhere.
+/// The instructions that [`CommitOptions::changes`] accepts. Engines also accept others, such as `ONBUILD`, which
+/// affects later builds that use the image as their base.
 #[cfg(feature = "schema")]
 const INSTRUCTIONS: [&str; 8] = [
     "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "USER", "VOLUME", "WORKDIR",
@@ -245,7 +246,7 @@ fn stage_name(text: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks a text of one line.
+/// Checks that `text` contains no control characters, such as line breaks, and is not too long.
 #[cfg(feature = "schema")]
 fn text_line(text: &str) -> Verdict {
     if text.contains(char::is_control) {

@@ -68,7 +68,8 @@ pub struct Bounds {
 pub enum ConfigFeature {
     /// Pulling a missing image from its registry when the container is created.
     ImagePull,
-    /// The entrypoint, working directory, host name, terminal, stop signal, init process, ulimits and groups.
+    /// Settings of the main process: entrypoint, working directory, host name, terminal, stop signal, init process,
+    /// ulimits and groups.
     ProcessSetup,
     /// The tmpfs mounts and the size of `/dev/shm`.
     TmpfsMount,
@@ -76,13 +77,13 @@ pub enum ConfigFeature {
     BindMount,
     /// The ports to publish on the host.
     PortPublish,
-    /// The network aliases, DNS servers, search domains and options, and extra hosts.
+    /// Network aliases, DNS servers, DNS search domains, DNS resolver options and extra hosts.
     NameResolution,
     /// A network that is [internal](crate::NetworkConfig::internal): without access to the outside.
     InternalNetwork,
     /// The owner of a volume.
     VolumeOwner,
-    /// A health check, whose result the instance reports.
+    /// A health check. Its results are in [`ContainerInstance::health`](crate::ContainerInstance::health).
     HealthCheck,
     /// The platform of the image variant to run.
     Platform,
@@ -96,15 +97,17 @@ pub enum ConfigFeature {
     Devices,
     /// GPUs, or devices of the Container Device Interface, that the container may use.
     Gpus,
-    /// A standard input of the main process, for [`attach_container`](crate::ContainerDriver::attach_container).
+    /// An open standard input of the main process, for
+    /// [`attach_container`](crate::ContainerDriver::attach_container).
     Stdin,
-    /// The address of the engine's host as that of an extra host.
+    /// An extra host name that resolves to the address of the engine's host.
     HostGateway,
     /// Removing environment variables of the image.
     UnsetEnv,
-    /// Several networks at the creation of a container.
+    /// Connecting a container to several networks when it is created.
     FurtherNetworks,
-    /// The address ranges of a network, IPv6 on it, and a container's own addresses on a network.
+    /// Choosing the address ranges of a network, IPv6 on a network, and choosing the addresses of a container on a
+    /// network.
     NetworkAddresses,
     /// Kernel parameters of the container's own namespaces.
     Sysctls,
@@ -126,7 +129,7 @@ pub enum ConfigFeature {
     VolumeCopy,
     /// The options of the engine's volume driver.
     VolumeOptions,
-    /// An interval of health checks that holds during the start period only.
+    /// A separate interval between health checks during the start period.
     HealthStartInterval,
 }
 
@@ -155,8 +158,8 @@ pub enum Property {
     FilesWhileStopped,
     /// The logs of a container's earlier runs are kept when it is started again.
     LogsAcrossRuns,
-    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real
-    /// owners. If not declared, every entry is owned by 0:0.
+    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real owners
+    /// of the files. Without this property, every entry is owned by 0:0.
     ArchiveOwners,
     /// Containers run real processes on a real kernel, so limits and security options can be measured from inside a
     /// container.
@@ -169,7 +172,8 @@ text_enum!(Property, "property":
     FilesWhileStopped = "files_while_stopped", LogsAcrossRuns = "logs_across_runs",
     ArchiveOwners = "archive_owners", RealProcesses = "real_processes");
 
-/// One entry of [`Capabilities`], for requirements and messages. Its text form includes the group: `operations.exec`.
+/// A single capability, that is, one entry of [`Capabilities`]. The text form of a capability includes its group:
+/// `operations.exec`.
 ///
 /// ```
 /// use driver_interface_types::{Capability, ConfigFeature};

@@ -31,7 +31,8 @@ impl CappedBuffer {
         }
     }
 
-    /// Appends the beginning of `data` that fits into the buffer, and discards the rest.
+    /// Appends as many bytes from the beginning of `data` as the buffer has room for, and discards the rest of
+    /// `data`.
     pub fn push(&mut self, data: &[u8]) {
         let room = self.limit.saturating_sub(self.bytes.len());
         let fits = data.get(..room).unwrap_or(data);

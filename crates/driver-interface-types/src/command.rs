@@ -1,9 +1,9 @@
 //! The types accepted as a command.
 
-/// A program and its arguments, one string each: `["echo", "hello"]`, a `Vec` or a slice.
+/// A list of strings, such as `["echo", "hello"]`: a program and its arguments.
 ///
-/// Implemented for arrays, vectors and slices of anything that converts to a `String`. To pass an iterator, collect it
-/// into a `Vec` first.
+/// The trait is implemented for arrays, vectors and slices of anything that converts to a `String`. To pass an
+/// iterator, collect it into a `Vec` first.
 #[diagnostic::on_unimplemented(
     message = "a command is a list of strings, but `{Self}` is not",
     label = "expected a list of strings, such as `[\"echo\", \"hello\"]`",

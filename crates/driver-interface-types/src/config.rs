@@ -28,9 +28,10 @@ const FINGERPRINT_VERSION: &str = "1";
 
 /// The configuration of a container, built with [`ContainerConfig::new`] and its setters, or parsed from JSON.
 ///
-/// The defaults are safe: half a core, 512 MiB of memory, no capabilities, a non-root user, a read-only root file
-/// system with a writable `/tmp`, and a network on which containers of other sessions cannot be reached. An image whose
-/// entrypoint starts as root, changes owners or writes outside `/tmp` needs other [`SecurityOptions`].
+/// The defaults are safe: half a core, 512 MiB of memory, no Linux capabilities, a non-root user, a read-only root
+/// file system with a writable `/tmp`, and a network on which containers of other sessions cannot be reached. An
+/// image whose entrypoint starts as root, changes the owners of files or writes outside `/tmp` needs other
+/// [`SecurityOptions`].
 ///
 /// Strings are stored as given. The driver (or `driver-interface-validation`) validates the config as a whole
 /// before anything reaches an engine, so that all violations are reported in one error.
@@ -140,9 +141,9 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub stop_signal: Option<Signal>,
-    /// Whether an init process runs as PID 1, which forwards signals and reaps orphaned processes. If unset, an init
-    /// process is used if the engine has one. With `true`, the creation fails if the engine has none. With `false`, no
-    /// init process is used.
+    /// Whether PID 1 is an init process that forwards signals and reaps orphaned processes. If unset, an init process
+    /// is used if the engine has one. With `true`, the creation fails if the engine has none. With `false`, no init
+    /// process is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub init: Option<bool>,
@@ -195,8 +196,8 @@ pub struct ContainerConfig {
     #[cfg_attr(feature = "schema", garde(dive))]
     pub gpus: Option<GpuRequest>,
     /// Whether the main process's standard input is open, for
-    /// [`attach_container`](crate::ContainerDriver::attach_container). It ends when the first attach session ends it or
-    /// is dropped. By default, the input is empty.
+    /// [`attach_container`](crate::ContainerDriver::attach_container). The input ends when the first attach session
+    /// closes it or is dropped. By default, the input is empty.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub stdin: bool,
@@ -208,8 +209,8 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::groups))))]
     pub groups: Vec<String>,
-    /// Further networks that the container is connected to, by name, in addition to [`network`](Self::network). Each must
-    /// exist.
+    /// Further networks that the container is connected to, by name, in addition to [`network`](Self::network). Each
+    /// network must exist.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::network_names)), dive))]
     pub networks: BTreeMap<String, NetworkConnectOptions>,
@@ -218,7 +219,7 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::addresses))))]
     pub addresses: Vec<IpAddr>,
-    /// The domains in which DNS resolves names that have few dots; if empty, the engine's own.
+    /// The DNS search domains, which the resolver appends to names that have few dots; if empty, the engine's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub dns_search: Vec<String>,
@@ -238,7 +239,8 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub restart_policy: RestartPolicy,
-    /// Where the engine stores the container's output; if unset, a place from which the log operations can read it.
+    /// The log driver, which stores the container's output. If unset, the container driver chooses a log driver whose
+    /// output the log operations can read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub log_driver: Option<LogDriver>,
@@ -321,8 +323,8 @@ impl ContainerConfig {
     }
 
     /// Returns whether a [`fingerprint`](Self::fingerprint) matches this config. A fingerprint of another algorithm
-    /// version cannot be compared and counts as a match, so that a creation that is retried after an upgrade still
-    /// returns the container with its operation key.
+    /// version cannot be compared and counts as a match. A retry after an upgrade therefore still returns the
+    /// container that the first attempt created with the same operation key.
     pub fn has_fingerprint(&self, text: &str) -> bool {
         match text.split_once('-') {
             Some((FINGERPRINT_VERSION, _)) => text == self.fingerprint(),
@@ -378,7 +380,7 @@ impl ContainerConfig {
         stdin(self, yes: bool) { self.stdin = yes; }
         /// Sets whether the engine starts the container again after its main process has exited.
         restart_policy(self, policy: RestartPolicy) { self.restart_policy = policy; }
-        /// Sets where the engine stores the container's output.
+        /// Sets the log driver, which stores the container's output.
         log_driver(self, driver: LogDriver) { self.log_driver = Some(driver); }
         /// Sets the CPUs that the container may use, such as `0-2,5`.
         cpuset(self, list: impl Into<String>) { self.cpuset = Some(list.into()); }
@@ -483,9 +485,9 @@ impl ContainerConfig {
         also_network(self, name: impl Into<String>, options: NetworkConnectOptions) {
             self.networks.insert(name.into(), options);
         }
-        /// Adds an address of the container on its network.
+        /// Adds an address of the container on the network that [`network`](Self::network) names.
         address(self, address: impl Into<IpAddr>) { self.addresses.push(address.into()); }
-        /// Adds a domain in which DNS resolves names that have few dots.
+        /// Adds a DNS search domain, which the resolver appends to names that have few dots.
         dns_search(self, domain: impl Into<String>) { self.dns_search.push(domain.into()); }
         /// Adds an option of the DNS resolver.
         dns_option(self, option: impl Into<String>) { self.dns_options.push(option.into()); }

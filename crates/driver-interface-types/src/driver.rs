@@ -19,8 +19,9 @@ use crate::{
 
 /// A driver that runs containers on an engine, with the same behaviour on every engine.
 ///
-/// Programs hold a driver as `Arc<dyn ContainerDriver>`. Every driver implements the first eleven operations.
-/// The operations after them return `UnsupportedError` unless the driver [declares](Self::capabilities) them.
+/// Programs hold a driver as `Arc<dyn ContainerDriver>`. Every driver implements the first eleven operations, up to
+/// `remove_volume`. The other operations return `UnsupportedError` unless the driver [declares](Self::capabilities)
+/// them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -564,9 +565,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills the process
-    /// before the grace period has expired. No start begins after the drop, so a dropped call never undoes a stop
-    /// through the same driver value that returns after the drop. The same holds for a call that fails with
-    /// `TimeoutError`.
+    /// before the grace period has expired. The driver begins no start after the drop. If a later `stop_container`
+    /// call through the same driver value succeeds, the dropped call does not start the container again. The same
+    /// holds for a call that fails with `TimeoutError`.
     ///
     /// # Conformance
     /// `restart/new-run`, `restart/starts-stopped`, `restart/grace-expires-without-force`,
@@ -695,11 +696,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created or running. If the container is attached before it is started, the output is
-    /// complete; otherwise it begins with what is written from now on, and the earlier output is in the logs. The session
-    /// ends when the current run ends. The input is connected if the config has
-    /// [`stdin`](crate::ContainerConfig::stdin); it ends for the main process when the session ends it or is dropped, and
-    /// later sessions then have no input. The exit code comes from [`wait_container`](Self::wait_container).
+    /// Works while the container is created or running. If the session is opened before the start, its output is
+    /// complete. Otherwise its output begins at the time of the call, and the earlier output is in the logs. The
+    /// session ends when the current run ends. The input is connected if the config has
+    /// [`stdin`](crate::ContainerConfig::stdin). When a session closes the input or is dropped, the main process's
+    /// input ends, and later sessions have no input. The exit code comes from
+    /// [`wait_container`](Self::wait_container).
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -794,9 +796,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// as links. Owners are those of the files if [`ArchiveOwners`](crate::Property::ArchiveOwners) is declared,
     /// otherwise 0:0. [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
     ///
-    /// Read the stream to its end or drop it before the next call on the same container, and do not copy from a
-    /// container into itself concurrently: Docker keeps the container locked until the stream ends, and such a
-    /// call would block until its deadline.
+    /// Read the stream to its end or drop it before the next call on the same container. Do not pass the stream to a
+    /// `copy_into_container` call on the same container: Docker keeps the container locked until the stream ends, so
+    /// the call would block until its deadline.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1268,8 +1270,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `UnsupportedError`: the driver does not declare this operation, or does not support an instruction or option.
     /// - `ConfigurationError`, from the call or in the stream: an option is invalid, `image` has a digest, or the
     ///   Dockerfile is missing, empty or invalid.
-    /// - `ImageBuildError`, from the call or in the stream: a step failed, or a base image is not available. The message
-    ///   has the end of the output.
+    /// - `ImageBuildError`, from the call or in the stream: a step failed, or a base image is not available. The
+    ///   message has the end of the output.
     /// - `AuthenticationError`, from the call or in the stream: a registry rejected the credentials for a base image.
     /// - Errors of the context stream.
     ///
@@ -1297,8 +1299,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// If another image already has the new name, the name moves. [`remove_image`](Self::remove_image) removes the new
-    /// name if it also removes the image.
+    /// If another image already has the new name, the name moves to `image`. [`remove_image`](Self::remove_image) can
+    /// remove the new name if this namespace created the image.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1354,7 +1356,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The archive has the image's layers, settings and this name. The engine may need a while before the first byte.
+    /// The archive contains the image's layers, its settings and the name `image`. The engine may need a while before
+    /// the first byte.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1378,14 +1381,16 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running, paused or exited. A running container is paused meanwhile, unless
-    /// [`pause`](CommitOptions::pause) is off. The content of volumes and tmpfs mounts is not part of the image. The
-    /// image records the container's command, user and environment, which may be secret. If another image already has this
-    /// name, the name moves to the new image. [`remove_image`](Self::remove_image) removes the image.
+    /// Works while the container is created, running, paused or exited. A running container is paused during the
+    /// commit unless [`pause`](CommitOptions::pause) is `false`. The content of volumes and tmpfs mounts is not part
+    /// of the image. The image records the container's command, user and environment, which may be secret. If another
+    /// image already has this name, the name moves to the new image. [`remove_image`](Self::remove_image) removes the
+    /// image.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
-    /// - `ConfigurationError`: an instruction in [`changes`](CommitOptions::changes) is invalid, or `image` has a digest.
+    /// - `ConfigurationError`: an instruction in [`changes`](CommitOptions::changes) is invalid, or `image` has a
+    ///   digest.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ImageBuildError`: the engine could not create the image.
     ///
@@ -1411,12 +1416,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The names in the archive are relative to the volume's directory, of which there may be an entry `./`. Modes and
-    /// links are kept, and so are owners if the driver declares
+    /// The names in the archive are relative to the volume's root directory. The root directory itself may have an
+    /// entry `./`. Modes and links are kept, and so are owners if the driver declares
     /// [`ArchiveOwners`](crate::Property::ArchiveOwners). The archive can be unpacked with
     /// [`import_volume`](Self::import_volume), [`TarStream::unpack_into`] or `tar`. Works while containers use the
-    /// volume; files that change meanwhile are packed as they are read. If the volume is removed during the export, the
-    /// stream ends with an error.
+    /// volume; files that change during the export are packed as they are read. If the volume is removed during the
+    /// export, the stream ends with an error.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1449,8 +1454,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `VolumeNotFoundError`: no such volume.
-    /// - `FileSystemError`: the archive is corrupt (`InvalidData`), or the disk is full (`StorageFull`). Entries that were
-    ///   already unpacked remain.
+    /// - `FileSystemError`: the archive is corrupt (`InvalidData`), or the disk is full (`StorageFull`). Entries that
+    ///   were already unpacked remain.
     /// - Errors of the archive stream.
     ///
     /// # Idempotency

@@ -62,7 +62,7 @@ macro_rules! report {
                 }
             }
 
-            /// Returns the path of the config field, such as `resources.cpu`.
+            /// Returns the path of the config field that the guarantee is about, such as `resources.cpu`.
             pub fn path(self) -> &'static str {
                 match self {
                     $(Self::$Guarantee => $path,)+
@@ -107,7 +107,8 @@ report! {
     read_only, ReadOnly at "security.readOnly",
     /// The isolation between networks: containers that share no network with this container cannot reach it.
     network, Network at "network",
-    /// The isolation between sessions: on the driver's default network, containers of other sessions cannot reach it.
+    /// The isolation between sessions: on the driver's default network, containers of other sessions cannot reach
+    /// this container.
     sessions, Sessions at "network",
 }
 

@@ -62,7 +62,8 @@ kinds! {
 
 text_form!(EventKind, "event kind");
 
-/// The kind of an event, with the data of that kind. In JSON, `kind` has the name of the [`EventKind`].
+/// The kind of an event, with the data of that kind. In JSON, the field `kind` contains the name of the
+/// [`EventKind`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind")]
@@ -122,7 +123,7 @@ pub struct EventContainer {
     pub name: Option<String>,
     /// The session that the container belongs to; `None` if the engine does not report it.
     pub session_id: Option<SessionId>,
-    /// The labels from the container's config, without the driver's own.
+    /// The labels from the container's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -139,7 +140,7 @@ impl EventContainer {
 }
 
 impl EventData {
-    /// Creates the data of an event of this kind about a container. `exit_code` is used only for
+    /// Creates the data of an event of the kind `kind` about `container`. `exit_code` is used only for
     /// [`EventKind::Stopped`]; `container` is not used for [`EventKind::Gap`].
     pub fn of_container(kind: EventKind, container: EventContainer, exit_code: Option<i64>) -> Self {
         match kind {
@@ -238,8 +239,8 @@ impl Event {
 /// Selects the events that [`events`](crate::ContainerDriver::events) returns. An event must match every field
 /// that is set; the default matches all events from now on.
 ///
-/// To resume where an earlier stream stopped, keep the [cursor](Event::cursor) of the last event that was handled:
-/// later events are returned once, and events up to the cursor are not repeated.
+/// To resume where an earlier stream stopped, keep the [cursor](Event::cursor) of the last event that was handled,
+/// and pass it to [`after`](Self::after). The new stream then returns every event after the cursor exactly once.
 ///
 /// ```
 /// use driver_interface_types::{EventFilter, EventKind, SessionId};
@@ -272,8 +273,8 @@ pub struct EventFilter {
     /// Only events of containers with all of these labels, each with exactly the given value.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Only events from this time on, even if it is in the past. The time has millisecond precision on the wire, so a
-    /// stream that resumes from a time may repeat events of that millisecond; a cursor avoids this.
+    /// Only events from this time on, even if the time is in the past. The time has millisecond precision on the
+    /// wire, so a stream that resumes from a time may repeat events of that millisecond. To avoid this, use `after`.
     #[serde(with = "millis::optional_time", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
@@ -301,7 +302,7 @@ impl EventFilter {
         after(self, cursor: EventCursor) { (self.since, self.after) = (None, Some(cursor)); }
     }
 
-    /// Returns whether an event matches this filter, apart from `since` and `after`, which are ignored.
+    /// Returns whether an event matches this filter. `since` and `after` are ignored, and a gap always matches.
     pub fn matches(&self, event: &Event) -> bool {
         let (kind, container) = event.data.parts();
         let Some(container) = container else {

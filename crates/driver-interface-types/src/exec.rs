@@ -40,11 +40,11 @@ pub struct ExecConfig {
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names_program))))]
     #[debug("{:?}", Words(argv))]
     pub argv: Vec<String>,
-    /// Environment variables, in addition to the container's.
+    /// Environment variables of the command, in addition to the container's.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::env))))]
     #[debug("{:?}", env.keys())]
     pub env: BTreeMap<String, String>,
-    /// The working directory; if unset, the container's own. It must exist.
+    /// The working directory of the command; if unset, the container's own. The directory must exist.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::container_path)))))]
     pub working_dir: Option<String>,
     /// The user to run as, in the form of [`SecurityOptions::user`](crate::SecurityOptions::user); if unset, the
@@ -61,11 +61,12 @@ pub struct ExecConfig {
     /// and standard error are one stream.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::check_size_nonzero)))))]
     pub tty: Option<TtySize>,
-    /// The maximum run time; if unset, there is none. When it expires, the command and every process it has started are
-    /// killed, and the output so far is kept.
+    /// The maximum run time of the command; if unset, the run time is not limited. When the timeout expires, the
+    /// command and every process it has started are killed, and the output so far is kept.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub timeout: Option<Duration>,
-    /// The maximum number of bytes to keep of standard output, and of standard error; the rest is read and discarded.
+    /// The maximum number of bytes to keep per stream (standard output and standard error). The driver reads and
+    /// discards the rest.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub output_limit: usize,
 }
@@ -92,7 +93,7 @@ impl Default for TtySize {
 }
 
 impl ExecConfig {
-    /// The default number of bytes to keep of standard output, and of standard error: 10 MiB.
+    /// The default number of bytes to keep per stream (standard output and standard error): 10 MiB.
     pub const DEFAULT_OUTPUT_LIMIT: usize = 10 * 1024 * 1024;
 
     /// Creates a config from a program and its arguments.
@@ -133,7 +134,7 @@ impl ExecConfig {
         tty(self, size: TtySize) { self.tty = Some(size); }
         /// Sets the maximum run time.
         timeout(self, longest: Duration) { self.timeout = Some(longest); }
-        /// Sets the maximum number of bytes to keep of standard output, and of standard error.
+        /// Sets the maximum number of bytes to keep per stream (standard output and standard error).
         output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }

@@ -1,4 +1,4 @@
-//! Exec sessions: running commands whose input and output are connected to the caller.
+//! Exec sessions, which connect the caller to the input and output of a running command.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,10 +12,10 @@ use crate::{ExecOutcome, TtySize};
 
 /// A running command and its streams, returned by [`exec_stream`](crate::ContainerDriver::exec_stream).
 ///
-/// Read `stdout` and `stderr` concurrently: they share a connection, so a stream that is not read blocks the other.
-/// Close the input once all of it is written, and call [`wait`](Self::wait) for the outcome. The fields may be moved
-/// out and used in different tasks. When `control` is dropped, the connection closes and the command is killed with
-/// every process it has started.
+/// Read `stdout` and `stderr` concurrently, because they share a connection: if the caller does not read one of them,
+/// the other stops too. Close the input once all of it is written, and call [`wait`](Self::wait) for the outcome. The
+/// fields may be moved out and used in different tasks. When `control` is dropped, the connection closes and the
+/// command is killed with every process it has started.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerDriver, ContainerId, ExecConfig, TtySize};
@@ -33,14 +33,15 @@ use crate::{ExecOutcome, TtySize};
 #[must_use = "dropping it kills the command"]
 #[non_exhaustive]
 pub struct ExecSession {
-    /// The command's standard input. Shutting this writer down ends the input (a half-close; with a terminal, by typing
-    /// Ctrl-D); the output continues. `None` if the config has an input, or after [`close_stdin`](Self::close_stdin).
+    /// The command's standard input. Shutting this writer down ends the input (half-close); with a terminal, the
+    /// driver sends Ctrl-D to end it. The output continues. `None` if the [`ExecConfig`](crate::ExecConfig) has an
+    /// input, or after [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
-    /// The command's standard output; with a terminal, all of its output. The stream ends soon after the command has
-    /// exited. It ends with an error if the connection was cut, or if unread output exceeded the buffer while the
-    /// command was being killed.
+    /// The command's standard output. If the command has a terminal, this stream also contains standard error. The
+    /// stream ends soon after the command has exited. The stream ends with an error if the connection was cut, or if
+    /// unread output exceeded the buffer while the command was being killed.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
-    /// The command's standard error; with a terminal it is empty.
+    /// The command's standard error. If the command has a terminal, this stream is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
     /// The handle that resizes the terminal, waits for the command and kills it.
     pub control: Box<dyn ExecControl>,
@@ -66,7 +67,7 @@ pub trait ExecControl: Send + Sync + 'static {
     /// Nothing to undo; the command keeps running.
     async fn wait(&self) -> Result<ExecOutcome>;
 
-    /// Kills the command and every process it has started, and nothing else. Succeeds if the command has already
+    /// Kills the command and every process it has started, and nothing else. Also succeeds if the command has already
     /// exited.
     async fn kill(&self) -> Result<()>;
 }
@@ -87,7 +88,7 @@ impl ExecSession {
         }
     }
 
-    /// Closes the command's input; its output continues. Succeeds if the input is already closed.
+    /// Closes the command's input; the output continues. Also succeeds if the input is already closed.
     ///
     /// # Errors
     /// - `ExecFailedError`: input written earlier could not be delivered.

@@ -17,7 +17,7 @@ use crate::{
 /// Convenience methods for every driver.
 #[async_trait]
 pub trait ContainerDriverExt: ContainerDriver {
-    /// Returns the container with exactly this name, or `None` if this namespace has none.
+    /// Returns the container with exactly this name, or `None` if the driver's namespace has no such container.
     ///
     /// # Errors
     /// Those of [`list_containers`](ContainerDriver::list_containers).
@@ -45,7 +45,7 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.into_iter().next())
     }
 
-    /// Returns the network with exactly this name, or `None` if this namespace has none.
+    /// Returns the network with exactly this name, or `None` if the driver's namespace has no such network.
     ///
     /// # Errors
     /// Those of [`list_networks`](ContainerDriver::list_networks).
@@ -57,7 +57,7 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.into_iter().next())
     }
 
-    /// Waits until a container satisfies `condition`, and returns the container as of that moment.
+    /// Waits until a container satisfies `condition`, and returns the container's state at that moment.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
@@ -121,15 +121,15 @@ pub trait ContainerDriverExt: ContainerDriver {
         self.get_container_logs(id, LogOptions::default()).await
     }
 
-    /// Waits until a container satisfies the readiness condition, and returns the container as of that moment.
+    /// Waits until a container satisfies the readiness condition, and returns the container's state at that moment.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `ContainerStartError`: the container exited without satisfying the condition. The message has its exit code
-    ///   and the last five lines of its log, at most 400 characters of them. If the cause is well known, the hint names
-    ///   it (such as a read-only root file system, a missing permission, user or program, a port in use, or a lack of
-    ///   memory). Text in the log that looks like a credential is redacted, but other secrets that the program prints
-    ///   appear in this error too.
+    /// - `ContainerStartError`: the container exited without satisfying the condition. The message has the exit code
+    ///   and the last five lines of the log, but at most 400 characters of log text. If the cause is well known, the
+    ///   hint names the cause (such as a read-only root file system, a missing permission, user or program, a port in
+    ///   use, or a lack of memory). Text in the log that looks like a credential is redacted, but other secrets that
+    ///   the program prints appear in this error too.
     /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The call also waits for a
     ///   container that has not been started yet.
     /// - `TimeoutError`: the engine did not respond within `deadline`, or within the driver's own deadline.
@@ -165,9 +165,9 @@ pub trait ContainerDriverExt: ContainerDriver {
 
     /// Creates a container, runs it until it exits, removes it, and returns its output and outcome.
     ///
-    /// This works like `docker run --rm`. The run keeps a clone of the driver, to remove the container: call this on a
-    /// driver that can be cloned, such as `DockerDriver` or `Arc<dyn ContainerDriver>`. For output as it is written,
-    /// use [`run_streaming`](Self::run_streaming).
+    /// This works like `docker run --rm`. The run keeps a clone of the driver, to remove the container: call this on
+    /// a driver that can be cloned, such as `DockerDriver` or `Arc<dyn ContainerDriver>`. To read the output while
+    /// the container runs, use [`run_streaming`](Self::run_streaming).
     ///
     /// The output comes from the container's log, so bytes that are not UTF-8 may be replaced (see
     /// [`stream_container_logs`](ContainerDriver::stream_container_logs)). With a [`tty`](ContainerConfig::tty), all
@@ -175,8 +175,9 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// that is terminated by a signal exits with 128 plus the signal number.
     ///
     /// With an [operation key](ContainerConfig::operation_key), a retry returns the result of the container that an
-    /// earlier attempt created, without running it again. Runs with the same key must not overlap: the run that ends
-    /// first removes the container of the other run, whose outcome becomes `ContainerGone`.
+    /// earlier attempt created, without running the container again. Runs with the same key must not overlap: they
+    /// share one container, which the run that ends first removes. The outcome of the other run is then
+    /// `ContainerGone`.
     ///
     /// Requires [`stream_container_logs`](ContainerDriver::stream_container_logs) and
     /// [`wait_container`](ContainerDriver::wait_container).
@@ -295,7 +296,8 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.sorted())
     }
 
-    /// Returns all resources of a session by their labels, even after a crash or in another process.
+    /// Finds all resources of a session by their labels, and returns them. This also works after a crash or in
+    /// another process.
     ///
     /// A session without resources is returned empty. Volumes and networks are included only if the driver can
     /// list them.
@@ -416,12 +418,13 @@ async fn listed_networks<D: ContainerDriver + ?Sized>(
     }
 }
 
-/// Session summaries by session id, filled in while the resources are listed.
+/// Session summaries by session id. They are filled in while the resources are listed.
 #[derive(Default)]
 struct Sessions(BTreeMap<SessionId, SessionSummary>);
 
 impl Sessions {
-    /// Records a resource's creation time in its session's summary, and returns the summary; `None` without a session.
+    /// Returns the summary of `session` after lowering the summary's creation time to `created_at` if that is
+    /// earlier. Returns `None` if the resource has no session.
     fn of(&mut self, session: Option<&SessionId>, created_at: SystemTime) -> Option<&mut SessionSummary> {
         let session = session?;
         let summary = self

@@ -116,9 +116,10 @@ pub struct WriteFile {
     /// The permissions of the file, as in `chmod`.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::FILE_MODE)))))]
     pub mode: u32,
-    /// The owner of the file. If unset, the user in the container's config if it is numeric, otherwise root.
+    /// The owner of the file. If unset, the owner is the user in the container's config if that user is numeric,
+    /// otherwise root.
     pub owner: Option<FileOwner>,
-    /// Whether missing parent directories are created, with the same owner and mode `0755`.
+    /// Whether missing parent directories are created. They get the owner of the file and the mode `0755`.
     pub create_parents: bool,
 }
 

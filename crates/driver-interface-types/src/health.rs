@@ -22,7 +22,7 @@ pub struct DriverHealth {
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub uptime: Duration,
-    /// The number of containers in this driver's namespace.
+    /// The number of containers in this driver's namespace, by status.
     pub containers: ContainerCounts,
     /// The engine behind the driver; `None` if it did not respond.
     pub engine: Option<EngineInfo>,

@@ -10,8 +10,8 @@ use crate::text_enum::text_enum;
 use crate::words::Words;
 use crate::{IntoCommand, millis};
 
-/// A command that the engine runs in the container at intervals to check its health. It replaces the image's own
-/// health check.
+/// A command that the engine runs in the container at intervals to check the container's health. It replaces the
+/// image's own health check.
 ///
 /// ```
 /// use std::time::Duration;

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// The address to which a container resolves an [extra host](crate::ContainerConfig::extra_hosts). A string on the wire.
+/// The address to which a container resolves an [extra host](crate::ContainerConfig::extra_hosts). The address is a
+/// string on the wire.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, HostAddress};
@@ -24,8 +25,8 @@ use serde::{Deserialize, Serialize};
 pub enum HostAddress {
     /// An IP address.
     Ip(IpAddr),
-    /// `host-gateway`: the address at which containers reach the engine's host. The engine determines it. A program on
-    /// the host is reachable there only if it listens on that address or on all interfaces.
+    /// `host-gateway`: the address at which containers reach the engine's host. The engine determines this address.
+    /// Containers can reach a program on the host only if the program listens on this address or on all interfaces.
     HostGateway,
 }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Returns the reason why `text` is invalid as a name of `min` to `max` characters, or `None` if it is valid.
 ///
-/// A valid name consists of ASCII letters, digits, `_`, `.` and `-`, and starts with a letter or digit. It is
-/// also a valid URL path segment, label value and file name.
+/// A valid name consists of ASCII letters, digits, `_`, `.` and `-`, and starts with a letter or digit. Such a name
+/// is also a valid URL path segment and file name.
 pub fn name_problem(text: &str, min: usize, max: usize) -> Option<String> {
     if text.is_empty() {
         return Some("must not be empty".to_owned());
@@ -33,8 +33,8 @@ pub fn name_problem(text: &str, min: usize, max: usize) -> Option<String> {
     ))
 }
 
-/// Returns the reason why `text` is invalid as a label value on some engine (such as Kubernetes), or `None`
-/// if it is valid.
+/// Returns the reason why an engine (such as Kubernetes) rejects the valid name `text` as a label value, or `None` if
+/// every engine accepts `text`.
 fn label_value_problem(text: &str) -> Option<String> {
     let last = text.chars().next_back()?;
     (!last.is_ascii_alphanumeric()).then(|| format!("must end with a letter or digit, ends with {last:?}"))
@@ -179,7 +179,7 @@ safe_name! {
 }
 
 safe_name! {
-    /// The key of one creation, by which a retry finds the resource that an earlier attempt created.
+    /// The key of one creation. By this key, a retry finds the resource that an earlier attempt created.
     ///
     /// See [`ContainerConfig::operation_key`](crate::ContainerConfig::operation_key).
     /// The valid values are those of a [`SessionId`].
@@ -221,7 +221,7 @@ safe_name! {
 }
 
 safe_name! {
-    /// A position in the event stream. Its content is opaque: only the driver that issued it can interpret it. It
-    /// is valid in other processes with the same driver and engine.
+    /// A position in the event stream. The content of a cursor is opaque: only the driver that issued the cursor can
+    /// interpret it. A cursor is also valid in other processes with the same driver and engine.
     EventCursor, "after", 1..=128
 }

@@ -36,7 +36,7 @@ pub struct ImageRef {
 }
 
 const DEFAULT_REGISTRY: &str = "docker.io";
-/// The maximum length of a repository name, including the registry.
+/// The maximum length of a repository name, including the registry, in characters.
 const MAX_NAME: usize = 255;
 const MAX_TAG: usize = 128;
 
@@ -61,8 +61,8 @@ impl ImageRef {
         &self.text
     }
 
-    /// Returns whether the text is the id of an image on the engine. Such a reference has no registry, repository, tag or
-    /// digest.
+    /// Returns whether the text is the id of an image on the engine. Such a reference has no registry, repository,
+    /// tag or digest.
     ///
     /// ```
     /// use driver_interface_types::ImageRef;
@@ -76,12 +76,13 @@ impl ImageRef {
         self.is_id
     }
 
-    /// Returns the registry's host, with its port if it has one; `docker.io` if the text names no registry.
+    /// Returns the host of the registry, followed by the port if the text has one; `docker.io` if the text names no
+    /// registry.
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// Returns the repository's path; `library/nginx` for Docker Hub's `nginx`.
+    /// Returns the path of the repository in its registry, such as `library/nginx` for the image `nginx`.
     pub fn repository(&self) -> &str {
         &self.repository
     }

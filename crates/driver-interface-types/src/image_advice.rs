@@ -1,11 +1,12 @@
-//! Advice on the settings with which an image may not work.
+//! Advice on the settings of a config with which an image may not work.
 
 use crate::{ContainerConfig, ImageInfo, SecurityOptions, Warning};
 
 impl ImageInfo {
-    /// The advice code for an image that starts as root, if the config prevents this.
+    /// The code of the warning that an image starts as root, but the config does not let the image run as root, or
+    /// lacks settings that a program started as root usually needs.
     pub const STARTS_AS_ROOT: &str = "image-starts-as-root";
-    /// The advice code for a volume of the image that the container's user may be unable to write to.
+    /// The code of the warning that the container's user may be unable to write to a volume that the image declares.
     pub const VOLUME_NOT_WRITABLE: &str = "image-volume-not-writable";
 
     /// Returns whether the image's own user is root.
@@ -22,13 +23,13 @@ impl ImageInfo {
         self.user.as_deref().is_none_or(is_root)
     }
 
-    /// Returns a warning for each reason why the image may not work with `config`, with the settings that it needs.
-    /// Whether the image really needs root, and where it writes, is known only when it runs.
+    /// Returns a warning for each reason why the image may not work with `config`. Each warning names the settings
+    /// that may help. Whether the image really needs root, and where it writes, is known only when it runs.
     ///
     /// - [`STARTS_AS_ROOT`](Self::STARTS_AS_ROOT): the image's own program starts as root, but the config has the
     ///   default user, or lacks the capabilities or the writable root file system of [`SecurityOptions::compatible`].
     /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config mounts
-    ///   something read-only there, or mounts nothing there and runs as another user.
+    ///   something read-only there, or mounts nothing there and runs as a user other than root and the image's own.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, ImageInfo, SecurityOptions};
@@ -86,7 +87,8 @@ impl ImageInfo {
         Some(Warning::new(path, Self::STARTS_AS_ROOT, message))
     }
 
-    /// Returns whether a container with this config runs the image's entrypoint or, without one, its command.
+    /// Returns whether a container with this config runs the image's entrypoint or, if the image has none, the
+    /// image's command.
     fn runs_own_program(&self, config: &ContainerConfig) -> bool {
         config.entrypoint.is_none() && (!self.entrypoint.is_empty() || config.command.is_empty())
     }

@@ -27,9 +27,9 @@ pub struct ContainerInstance {
     pub image: String,
     /// The status in the container's life cycle.
     pub status: ContainerStatus,
-    /// The coarse form of the status.
+    /// The coarse form of `status`: running, terminated or error.
     pub state: ContainerState,
-    /// The container's address on its network; `None` if it has none or does not run.
+    /// The container's address on its network; `None` if the container has no address or does not run.
     pub ip_address: Option<IpAddr>,
     /// When the container was created.
     #[serde(with = "millis::time")]
@@ -41,7 +41,7 @@ pub struct ContainerInstance {
     pub started_at: Option<SystemTime>,
     /// The exit info of the last run; `None` while the container runs or if it has never run.
     pub exit: Option<ExitInfo>,
-    /// The labels from the config, without the driver's own.
+    /// The labels from the container's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
     /// The limits that the container was created with.
     pub resources: ResourceLimits,
@@ -68,7 +68,7 @@ pub struct Warning {
     pub path: String,
     /// A stable code, such as `not-enforced`.
     pub code: String,
-    /// What is wrong with the setting, the reason and the remedy.
+    /// The problem with the setting, the reason and the remedy.
     pub message: String,
 }
 
@@ -126,8 +126,8 @@ impl ContainerInstance {
         self.exit.as_ref().map(|exit| exit.code)
     }
 
-    /// Returns the address at which a TCP port of the container is reachable from this host, if the container is
-    /// running and its config [publishes](crate::ContainerConfig::ports) the port. (The container's address on its
+    /// Returns the address at which a TCP port of the container is reachable from the engine's host, if the container
+    /// is running and its config [publishes](crate::ContainerConfig::ports) the port. (The container's address on its
     /// own network is [`ip_address`](Self::ip_address).)
     ///
     /// ```
@@ -144,7 +144,8 @@ impl ContainerInstance {
         self.endpoint_of(container_port, Protocol::Tcp)
     }
 
-    /// Returns the address at which a port of the given protocol is reachable; see [`endpoint`](Self::endpoint).
+    /// Returns the address at which a port of the given protocol is reachable from the engine's host; see
+    /// [`endpoint`](Self::endpoint).
     pub fn endpoint_of(&self, container_port: u16, protocol: Protocol) -> Option<SocketAddr> {
         let is_it =
             |port: &&PublishedPort| port.container_port == container_port && port.protocol == protocol;

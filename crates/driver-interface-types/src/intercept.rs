@@ -64,8 +64,9 @@ use crate::{
 /// ```
 #[async_trait]
 pub trait Interceptor: Send + Sync + Debug + 'static {
-    /// Handles a call. [`Next::run`] runs the call itself: run it once, not at all, or again if that is
-    /// [safe](Operation::repeat). A call that takes a stream (an archive or file content) can run only once.
+    /// Handles a call. [`Next::run`] runs the call itself: invoke it once, not at all, or again if a repetition of
+    /// the operation is [safe](Operation::repeat). A call that takes a stream (an archive or file content) can run
+    /// only once.
     ///
     /// # Errors
     /// Those of the call, or an error of the interceptor that states why it did not run the call.
@@ -74,14 +75,14 @@ pub trait Interceptor: Send + Sync + Debug + 'static {
     /// When the caller drops its future, this future and the call are dropped with it.
     async fn around<T: Send + 'static>(&self, call: Call<'_>, next: Next<'_, T>) -> Result<T>;
 
-    /// Called once when a stream or exec session that a call returned has ended. The default does nothing.
+    /// Called once when a stream or session that a call returned has ended. The default implementation does nothing.
     fn stream_ended(&self, operation: Operation, container: Option<&ContainerId>, end: StreamEnd<'_>) {
         let _ = (operation, container, end);
     }
 }
 
-/// A call as seen by an [`Interceptor`]: the operation and the resources it refers to. A field is `None` if the
-/// operation has no such argument.
+/// A call as seen by an [`Interceptor`]: the operation and those of its arguments that most interceptors need. A
+/// field is `None` if the operation has no such argument.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Call<'a> {
@@ -89,13 +90,13 @@ pub struct Call<'a> {
     pub operation: Operation,
     /// The id of the container, as passed by the caller.
     pub container: Option<&'a ContainerId>,
-    /// The volume's id.
+    /// The id of the volume, as passed by the caller.
     pub volume: Option<&'a VolumeId>,
-    /// The network's id.
+    /// The id of the network, as passed by the caller.
     pub network: Option<&'a NetworkId>,
-    /// The reference to the image; of [`tag_image`](ContainerDriver::tag_image), the existing image.
+    /// The reference to the image. For [`tag_image`](ContainerDriver::tag_image), this is the existing image.
     pub image: Option<&'a ImageRef>,
-    /// The path in the container.
+    /// The path in the container, as passed by the caller.
     pub path: Option<&'a ContainerPath>,
     /// The config of a container to create or plan.
     pub config: Option<&'a ContainerConfig>,
@@ -224,7 +225,7 @@ impl<T> std::fmt::Debug for Next<'_, T> {
     }
 }
 
-/// How a stream or exec session ended.
+/// How a stream, exec session or attach session ended.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum StreamEnd<'a> {
@@ -232,7 +233,7 @@ pub enum StreamEnd<'a> {
     Complete,
     /// The stream or session ended with this error.
     Failed(&'a DriverError),
-    /// The stream or session was dropped before its end. An attach session always ends so.
+    /// The stream or session was dropped before its end. An attach session always ends in this way.
     Dropped,
 }
 
@@ -295,7 +296,8 @@ macro_rules! intercepted {
 
 with_operations!(intercepted);
 
-/// The return value of an operation. Streams and sessions are wrapped, so that they report their end.
+/// The return value of an operation. `watched` wraps a stream or session, so that the interceptor learns when it
+/// ends.
 trait Answer: Sized {
     fn watched<I: Interceptor>(self, _: &Arc<I>, _: Call<'_>) -> Self {
         self
@@ -339,7 +341,7 @@ impl Answer for AttachSession {
     }
 }
 
-/// Reports the end of a stream or exec session to the interceptor exactly once.
+/// Reports the end of a stream or session to the interceptor exactly once.
 struct Watch<I: Interceptor> {
     interceptor: Arc<I>,
     operation: Operation,

@@ -1,8 +1,8 @@
 //! The labels by which a driver recognises its own resources.
 //!
 //! Every resource that a driver creates on an engine carries these labels from the moment it exists, so that another
-//! process, or the same process after a crash, can find it again. Users cannot set or overwrite them: a config with a
-//! label under [`RESERVED_PREFIX`] is rejected.
+//! process, or the same program after a crash, can find the resource again. Users cannot set or overwrite the labels:
+//! a config with a label under [`RESERVED_PREFIX`] is rejected.
 
 /// The prefix of the labels that are reserved for drivers.
 pub const RESERVED_PREFIX: &str = "io.driver-interface.";
@@ -20,8 +20,8 @@ pub const NAMESPACE: &str = "io.driver-interface.namespace";
 /// The key of the label that holds the [`SessionId`](crate::SessionId) of the resource.
 pub const SESSION: &str = "io.driver-interface.session";
 
-/// The key of the label that identifies the process that created the resource, as `host.pid.random`. A sweep uses it to
-/// determine whether that process is alive.
+/// The key of the label that identifies the process that created the resource, as `host.pid.random`. Before leftover
+/// resources are removed, an operator can use the label to check whether that process still runs.
 pub const OWNER: &str = "io.driver-interface.owner";
 
 /// The key of the label that holds the [`OperationKey`](crate::OperationKey) with which the resource was created.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 
-/// The engine's log driver for a container, and the driver's options.
+/// The engine's log driver for a container, and the options of the log driver.
 ///
-/// Docker can return logs from `json-file`, `local` and `journald`; from most other drivers, only if it also keeps a
-/// copy of its own. From `none` it returns no logs: the log operations then fail with `UnsupportedError`.
+/// Docker can return logs from the log drivers `json-file`, `local` and `journald`. With most other log drivers,
+/// Docker can return logs only if it also keeps its own copy of them. With `none` there are no logs, and the log
+/// operations fail with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, LogDriver};
@@ -25,10 +26,10 @@ use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LogDriver {
-    /// The driver's name on the engine, such as `json-file`, `local`, `journald` or `none`.
+    /// The name of the log driver on the engine, such as `json-file`, `local`, `journald` or `none`.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::driver_name))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub name: String,
-    /// The options of the driver, such as `max-size`, passed unchanged.
+    /// The options of the log driver, such as `max-size`. They are passed to the engine unchanged.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::driver_options))), schemars(transform = json::map))]
     pub options: BTreeMap<String, String>,
@@ -43,8 +44,8 @@ impl LogDriver {
         }
     }
 
-    /// Creates the driver `json-file` with at most `files` files of `mib` MiB each. When they are full, the engine
-    /// discards the oldest output.
+    /// Creates the log driver `json-file` with at most `files` files of `mib` MiB each. When all files are full, the
+    /// engine discards the oldest output.
     pub fn rotated(mib: u64, files: u32) -> Self {
         Self::new("json-file")
             .option("max-size", format!("{mib}m"))
@@ -52,7 +53,7 @@ impl LogDriver {
     }
 
     crate::setters! {
-        /// Sets an option of the driver.
+        /// Sets an option of the log driver.
         option(self, key: impl Into<String>, value: impl Into<String>) {
             self.options.insert(key.into(), value.into());
         }

@@ -1,4 +1,4 @@
-//! The options of log streams, and the chunks that they return.
+//! The options and the chunks of log streams.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::rules::{self, one};
 use crate::text_enum::text_enum;
 
 /// The options of [`stream_container_logs`](crate::ContainerDriver::stream_container_logs): which part of the logs to
-/// stream. The default is all existing logs of both streams.
+/// stream. The default is all existing logs of standard output and standard error.
 ///
 /// ```
 /// use driver_interface_types::LogStreamOptions;
@@ -30,7 +30,7 @@ use crate::text_enum::text_enum;
 #[non_exhaustive]
 pub struct LogStreamOptions {
     /// Whether to continue until the container exits or is removed. If the container has not been started yet, the
-    /// stream waits for it.
+    /// stream waits for the start.
     pub follow: bool,
     /// The number of existing lines to return from the end of the logs: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
@@ -38,7 +38,7 @@ pub struct LogStreamOptions {
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// If set, only output written before this time is returned, and the stream ends there.
+    /// If set, only output written before this time is returned, and the stream ends at this time.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub until: Option<SystemTime>,

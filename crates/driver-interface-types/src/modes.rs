@@ -13,14 +13,14 @@ use crate::text_enum::text_enum;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[non_exhaustive]
 pub enum NetworkMode {
-    /// `default` (or an empty string): the driver's own network, with access to the outside. Containers of
-    /// different sessions cannot reach each other on it.
+    /// `default` (or an empty string): the driver's own network, with access to the outside. On this network,
+    /// containers of different sessions cannot reach each other.
     #[default]
     Default,
     /// `none`: only the container's own loopback interface.
     None,
-    /// Any other value: the name of a network created by [`create_network`](crate::ContainerDriver::create_network). It
-    /// must exist. The host's network and another container's network are rejected.
+    /// Any other value: the name of a network created by [`create_network`](crate::ContainerDriver::create_network).
+    /// The network must exist. The host's network and another container's network are rejected.
     Named(String),
 }
 
@@ -81,7 +81,7 @@ pub enum PullPolicy {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Strictness {
-    /// The container is created, and the instance carries a [`Warning`](crate::Warning).
+    /// The container is created, and the returned instance has a [`Warning`](crate::Warning).
     #[default]
     Warn,
     /// The creation fails with `UnsupportedError`.

@@ -8,9 +8,9 @@ use crate::text_enum::text_enum;
 
 /// A mount of a volume or a host directory into a container.
 ///
-/// A volume belongs to the [`owner`](crate::VolumeConfig::owner) of its config, by default the default user of
-/// containers. The volume hides the image's files at the target: unless [`copy`](Self::copy) is set, neither the files
-/// nor their owner are copied to the volume.
+/// The root directory of a volume belongs to the [`owner`](crate::VolumeConfig::owner) in the volume's config, by
+/// default to the default user of containers. The mount hides the image's files at the target. Unless
+/// [`copy`](Self::copy) is set, neither the files nor their owners are copied to the volume.
 ///
 /// ```
 /// use driver_interface_types::VolumeMount;
@@ -40,8 +40,8 @@ pub struct VolumeMount {
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub kind: Option<MountType>,
-    /// The directory of the volume to mount, relative to the volume's root. It must exist when the container starts. Only
-    /// for volumes.
+    /// The directory of the volume to mount, relative to the volume's root. The directory must exist when the
+    /// container starts. Only for volumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<String>, found| rules::subpath(self, found)))), schemars(length(min = 1, max = MAX_PATH)))]
     pub subpath: Option<String>,
@@ -50,13 +50,13 @@ pub struct VolumeMount {
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &bool, found| rules::copy(self, found)))))]
     pub copy: bool,
-    /// Whether mounts made later below the source appear in the container, and vice versa. Only for bind mounts; if
-    /// unset, neither.
+    /// Whether mounts that the host later adds below the source appear in the container, and mounts that the
+    /// container adds appear on the host. Only for bind mounts; if unset, neither is the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<Propagation>, found| rules::propagation(self, found)))))]
     pub propagation: Option<Propagation>,
-    /// The SELinux label that the engine gives the files of a bind mount; if unset, they keep their own. It has no effect
-    /// if the engine's host does not use SELinux.
+    /// The SELinux label that the engine gives the files of a bind mount; if unset, the files keep their labels. The
+    /// setting has no effect if the engine's host does not use SELinux.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<SelinuxLabel>, found| rules::selinux_label(self, found)))))]
     pub selinux: Option<SelinuxLabel>,
@@ -71,7 +71,7 @@ fn is_false(value: &bool) -> bool {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Propagation {
-    /// Later mounts are not shared. Mounts that exist below the source are included.
+    /// Later mounts are not shared. Mounts that already exist below the source appear in the container.
     #[serde(rename = "rprivate")]
     Private,
     /// Later mounts on the host appear in the container.

@@ -27,7 +27,8 @@ pub struct NetworkConfig {
     /// The network's name, unique in the driver's namespace; see [`NetworkId`] for the valid values.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::new_network_name))), schemars(transform = json::name))]
     pub name: String,
-    /// The session that the network belongs to. If unset, it belongs to the namespace and outlives every session.
+    /// The session that the network belongs to. If unset, the network belongs to the namespace and outlives every
+    /// session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
@@ -51,8 +52,8 @@ pub struct NetworkConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::subnets))))]
     pub subnets: Vec<Subnet>,
-    /// Whether containers on the network also have IPv6 addresses. Set `subnets` too if the engine has no range of its own
-    /// for IPv6, as Docker before 27.
+    /// Whether containers on the network also have IPv6 addresses. Set `subnets` too if the engine cannot choose an
+    /// IPv6 range itself (Docker before 27).
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub ipv6: bool,
@@ -73,7 +74,8 @@ pub struct NetworkConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Subnet {
-    /// The range in CIDR form: the network's first address, `/`, and the length of its prefix in bits.
+    /// The range in CIDR form, such as `10.89.7.0/24`: the first address of the range, `/`, and the length of the
+    /// prefix in bits.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::address_range))))]
     pub range: String,
     /// The address of the network's gateway, within the range; if unset, the engine chooses one.
@@ -83,7 +85,7 @@ pub struct Subnet {
 }
 
 impl Subnet {
-    /// Creates a subnet of an address range in CIDR form.
+    /// Creates a subnet from an address range in CIDR form.
     pub fn new(range: impl Into<String>) -> Self {
         Self {
             range: range.into(),
@@ -177,7 +179,7 @@ pub struct Network {
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
-    /// The labels from the network's config, without the driver's own.
+    /// The labels from the network's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
     /// Whether the network is internal.
     #[serde(default)]
@@ -202,7 +204,7 @@ pub struct NetworkConnectOptions {
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub aliases: Vec<String>,
     /// The container's addresses on the network, at most one for IPv4 and one for IPv6; if empty, the engine chooses
-    /// them. They must be within the network's [subnets](NetworkConfig::subnets).
+    /// them. The addresses must be within the network's [subnets](NetworkConfig::subnets).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::addresses))))]
     pub addresses: Vec<IpAddr>,

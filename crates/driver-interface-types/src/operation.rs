@@ -5,7 +5,8 @@ use driver_interface_errors::UnsupportedError;
 use crate::Capability;
 use crate::text_enum::{text_enum, text_form};
 
-/// Passes the table of operations to a macro, for layers and drivers that treat all operations alike.
+/// Invokes the macro `$then` with the table of operations. This is for layers and drivers that treat all operations
+/// alike.
 ///
 /// Each row has, in this order: doc comments, the [`Operation`], the method of
 /// [`ContainerDriver`](crate::ContainerDriver), its borrowed arguments, its owned arguments, its return type, its
@@ -74,7 +75,7 @@ macro_rules! with_operations {
             Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, Optional;
             /// Opens an exec session.
             ExecStream exec_stream[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecSession, Stream, Never, Optional;
-            /// Starts a command in a container without waiting for it.
+            /// Starts a command in a container without waiting for it to exit.
             ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, Optional;
             /// Returns the status of a detached exec.
             ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, Optional;
@@ -120,7 +121,7 @@ macro_rules! with_operations {
             Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, Optional;
             /// Builds an image from a Dockerfile and streams the output.
             BuildImage build_image[image: $crate::ImageRef][context: $crate::TarStream, options: $crate::BuildOptions] -> $crate::BuildStream, Stream, Safe, Optional;
-            /// Gives an image another name.
+            /// Gives an image an additional name.
             TagImage tag_image[image: $crate::ImageRef, new: $crate::ImageRef][] -> (), Change, Safe, Optional;
             /// Pushes an image and streams the progress.
             PushImage push_image[image: $crate::ImageRef][options: $crate::PushOptions] -> $crate::PushStream, Stream, Safe, Optional;
@@ -165,8 +166,8 @@ macro_rules! operations {
                 match self { $(Self::$Operation => stringify!($method),)* }
             }
 
-            /// Returns whether every driver supports the operation. All others are declared in
-            /// [`Capabilities::operations`](crate::Capabilities::operations).
+            /// Returns whether every driver supports the operation. A driver supports any other operation only if it
+            /// declares the operation in [`Capabilities::operations`](crate::Capabilities::operations).
             pub fn is_required(self) -> bool {
                 match self { $(Self::$Operation => operations!(@$required),)* }
             }
@@ -191,7 +192,7 @@ with_operations!(operations);
 text_form!(Operation, "operation");
 
 impl Operation {
-    /// Returns the error of a driver that does not declare the operation.
+    /// Returns the error that a driver returns for this operation if it does not declare the operation.
     pub fn undeclared(self) -> UnsupportedError {
         let text = format!("this driver does not declare `{}`", Capability::from(self));
         UnsupportedError::new(self.as_str(), text)
@@ -208,8 +209,8 @@ pub enum OperationKind {
     Change,
     /// Creates a resource.
     Create,
-    /// Returns a stream or a session that outlives the call. Of these operations, only `exec_stream`, `pull_image` and
-    /// `build_image` change something on the engine, and `push_image` on a registry.
+    /// Returns a stream or a session that outlives the call. Of these operations, only `exec_stream`, `pull_image`
+    /// and `build_image` change something on the engine. `push_image` changes something on a registry.
     Stream,
 }
 
@@ -221,7 +222,7 @@ pub enum Repeat {
     /// Yes: two calls have the same effect as one.
     Safe,
     /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call returns the
-    /// resource that the first created. Without a key, inspect the engine first.
+    /// resource that the first call created. Without a key, inspect the engine first.
     WithKey,
     /// Only after an inspection of the engine has shown that the first call had no effect.
     AfterInspection,

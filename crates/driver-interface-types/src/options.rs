@@ -31,11 +31,11 @@ use crate::text_enum::text_enum;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StopOptions {
-    /// The grace period between the stop signal and giving up (or killing), in milliseconds on the wire.
+    /// The grace period: how long the process may take to exit after the stop signal. In milliseconds on the wire.
     #[serde(with = "millis::optional_duration")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub timeout: Option<Duration>,
-    /// Whether a process that does not exit in time is killed.
+    /// Whether the process is killed if it does not exit within `timeout`, or immediately if `timeout` is unset.
     pub force: bool,
 }
 
@@ -43,8 +43,8 @@ impl StopOptions {
     /// The default grace period, unless a driver documents a different one.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-    /// Creates options that ask the process to exit and give up after `grace`. A process that does not exit keeps
-    /// running.
+    /// Creates options that send the stop signal and wait for at most `grace`. A process that does not exit in that
+    /// time keeps running.
     pub fn graceful(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -60,7 +60,7 @@ impl StopOptions {
         }
     }
 
-    /// Creates options that ask the process to exit and kill it after `grace`.
+    /// Creates options that send the stop signal, and kill the process if it does not exit within `grace`.
     pub fn kill_after(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -107,8 +107,8 @@ impl RemoveOptions {
     }
 }
 
-/// The options of [`get_container_logs`](crate::ContainerDriver::get_container_logs): which part of the logs to return.
-/// The default is the complete logs of both streams.
+/// The options of [`get_container_logs`](crate::ContainerDriver::get_container_logs): which part of the logs to
+/// return. The default is the complete logs of standard output and standard error.
 ///
 /// ```
 /// use driver_interface_types::LogOptions;
@@ -126,8 +126,8 @@ impl RemoveOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// Whether to keep reading until the container exits or is removed. If the container has not been started yet, the
-    /// call waits for it. The driver's deadline for the call still applies.
+    /// Whether to keep reading until the container exits or is removed. If the container has not been started yet,
+    /// the call waits for the start. The driver's deadline for the call still applies.
     pub follow: bool,
     /// The number of lines to return from the end of the logs: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,

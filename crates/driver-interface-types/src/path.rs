@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An absolute path inside a container, without `..`.
 ///
-/// Empty and `.` components and a trailing slash are removed, so that equal locations have equal paths. The
-/// container resolves the path: its symbolic links are followed inside the container, and no path leads out of it.
+/// Empty and `.` components and a trailing slash are removed, so that all spellings of a path are equal. The path is
+/// resolved inside the container: symbolic links are followed there, and no path leads out of the container.
 ///
 /// ```
 /// use driver_interface_types::ContainerPath;

@@ -19,11 +19,11 @@ pub struct CreationPlan {
     pub warnings: Vec<Warning>,
     /// Which limits and security options would be enforced.
     pub enforcement: EnforcementReport,
-    /// The image, with its user, entrypoint, command and volumes. `None` if the engine does not have it: planning does
-    /// not pull the image.
+    /// The image, with its user, entrypoint, command and volumes. `None` if the engine does not have the image:
+    /// planning does not pull it.
     pub image: Option<ImageInfo>,
-    /// Why the image may not work with the config, and which settings it needs: see [`ImageInfo::advice`].
-    /// Advice neither prevents the creation nor appears in its warnings.
+    /// Why the image may not work with the config, and which settings may help: see [`ImageInfo::advice`]. Advice
+    /// neither prevents the creation nor appears in `warnings`.
     pub advice: Vec<Warning>,
 }
 
@@ -48,8 +48,8 @@ impl CreationPlan {
         self
     }
 
-    /// Returns whether the creation would be accepted. The creation can still fail: a name may be taken by then, or the
-    /// image may not exist.
+    /// Returns whether the driver would accept the creation. The creation can still fail: the name may be taken by
+    /// then, or the image may not exist.
     pub fn is_accepted(&self) -> bool {
         self.refusals.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Ports of a container published on its host.
+//! Ports of a container that are published on the host.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{self, json, one, within};
 use crate::text_enum::text_enum;
 
-/// A port of a container to publish on its host. By default it is reachable only from the host itself.
+/// A port of a container to publish on the host. By default the published port is reachable only from the host
+/// itself.
 ///
 /// The text form is `[[address:][host port]:]container port[/protocol]`:
 ///
@@ -107,9 +108,9 @@ impl PortMapping {
 }
 
 impl PortMapping {
-    /// Parses the text form of one or more ports, in which the ports may be ranges. If both the host ports and the
-    /// container ports are ranges, they must have the same length. If only the host ports are, the engine would choose
-    /// one of them, which this interface does not offer.
+    /// Parses the text form of one or more mappings, in which each port may be a range such as `8000-8010`. If `text`
+    /// has host ports, there must be as many of them as container ports. Unlike Docker, this interface does not
+    /// choose one host port from a range.
     ///
     /// ```
     /// use driver_interface_types::PortMapping;
@@ -133,7 +134,7 @@ impl PortMapping {
 }
 
 impl PublishedPort {
-    /// Creates a published port from the port inside the container and the host address and port it is bound to.
+    /// Creates a published port from a container port and the host address and host port to which it is bound.
     pub fn new(container_port: u16, protocol: Protocol, host_ip: IpAddr, host_port: u16) -> Self {
         Self {
             container_port,

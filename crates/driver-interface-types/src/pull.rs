@@ -90,7 +90,7 @@ pub enum PullProgress {
     Done(ImageInfo),
 }
 
-/// The progress of one layer of a pull.
+/// The progress of one image layer in a pull, push or build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -133,7 +133,7 @@ impl LayerProgress {
 pub struct ImageInfo {
     /// The image's id: the digest of its configuration, such as `sha256:…`.
     pub id: String,
-    /// The image's names, sorted. An image without a name cannot be referenced.
+    /// The image's names, sorted. An image without a name can be referenced only by its id.
     pub references: Vec<ImageRef>,
     /// The image's registry digests: `repository@sha256:…`.
     pub digests: Vec<String>,
@@ -150,13 +150,13 @@ pub struct ImageInfo {
     /// The user that the image sets for its containers, as in [`SecurityOptions::user`](crate::SecurityOptions::user).
     /// `None` is root.
     pub user: Option<String>,
-    /// The image's entrypoint; empty if it has none.
+    /// The image's entrypoint; empty if the image has none.
     pub entrypoint: Vec<String>,
-    /// The image's default command (`CMD`), used if the config sets none. Passed as arguments if there is an
-    /// entrypoint.
+    /// The image's default command (`CMD`), which is used if the config sets no command. If there is an entrypoint,
+    /// the command is passed to it as arguments.
     pub command: Vec<String>,
-    /// The directories that the image declares as volumes, sorted. If a config mounts nothing there, the engine
-    /// mounts an anonymous volume, which is removed with the container.
+    /// The directories that the image declares as volumes, sorted. If a config mounts nothing at such a directory,
+    /// the engine mounts an anonymous volume there and removes this volume with the container.
     pub volumes: Vec<String>,
 }
 
@@ -186,7 +186,8 @@ impl ImageInfo {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ImageFilter {
-    /// Only the image with this name, in any spelling.
+    /// Only the image with this name. All spellings of the name select the same image, such as `nginx` and
+    /// `docker.io/library/nginx:latest`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ImageRef>,
     /// Only images with all of these labels, each with exactly the given value.

@@ -12,7 +12,7 @@ use crate::rules::{
 /// The resource limits of a container. The default is 0.5 cores, 512 MiB of memory, 100 processes and no disk
 /// limit, because few engines can enforce a disk limit.
 ///
-/// A limit that the engine cannot enforce is never silently ignored: the instance carries a
+/// A limit that the engine cannot enforce is never silently ignored: the created container has a
 /// [`Warning`](crate::Warning), or, with [`Strictness::Require`](crate::Strictness::Require), the creation fails.
 ///
 /// ```
@@ -30,7 +30,7 @@ pub struct ResourceLimits {
     /// The CPU limit in cores; half a core is `0.5`. Must be finite and greater than 0.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::cores))), schemars(range(min = MIN_CPU, max = MAX_CPU)))]
     pub cpu: f64,
-    /// The memory limit in MiB. Unless [`swap`](Self::swap) is set, a container cannot exceed it by swapping.
+    /// The memory limit in MiB. Unless [`swap`](Self::swap) is set, a container cannot exceed this limit by swapping.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::MEMORY)))), schemars(transform = json::within(rules::MEMORY)))]
     pub memory: u64,
     /// The disk limit in MiB for the container's writable layer; `None` for no limit. The storage of most engines
@@ -45,8 +45,8 @@ pub struct ResourceLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::SWAP))))), schemars(transform = json::within(rules::SWAP)))]
     pub swap: Option<u64>,
-    /// The memory in MiB to which the kernel tries to shrink the container when the host is short of memory. Less than
-    /// `memory`.
+    /// The memory in MiB to which the kernel tries to shrink the container when the host is short of memory. This
+    /// value must be less than `memory`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<u64>, found| rules::memory_reservation(self, found)))), schemars(transform = json::within(rules::MEMORY)))]
     pub memory_reservation: Option<u64>,
@@ -82,7 +82,8 @@ impl ResourceLimits {
         pids(self, count: u64) { self.pids = count; }
         /// Sets how much swap the container may use, in MiB.
         swap(self, mib: u64) { self.swap = Some(mib); }
-        /// Sets the memory to which the kernel tries to shrink the container, in MiB.
+        /// Sets the memory to which the kernel tries to shrink the container when the host is short of memory, in
+        /// MiB.
         memory_reservation(self, mib: u64) { self.memory_reservation = Some(mib); }
         /// Sets the container's weight when containers compete for the CPU.
         cpu_shares(self, weight: u64) { self.cpu_shares = Some(weight); }

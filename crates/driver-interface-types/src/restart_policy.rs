@@ -1,4 +1,4 @@
-//! When the engine starts a container again.
+//! The restart policy, which determines when the engine starts a container again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,17 +28,19 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", extend("format" = "restart-policy")))]
 #[non_exhaustive]
 pub enum RestartPolicy {
-    /// `no`: never.
+    /// `no`: the engine never starts the container again.
     #[default]
     Never,
-    /// `on-failure` or `on-failure:N`: if the exit code is not 0.
+    /// `on-failure` or `on-failure:N`: the engine starts the container again if the exit code is not 0.
     OnFailure {
-        /// How often the container is started again; `None` for any number of times.
+        /// The maximum number of restarts (`N`); `None` if the number is not limited.
         max_retries: Option<u32>,
     },
-    /// `always`: regardless of the exit code, and when the engine itself starts.
+    /// `always`: the engine starts the container again regardless of the exit code, and also when the engine itself
+    /// starts.
     Always,
-    /// `unless-stopped`: like `always`, but when the engine itself starts, only if the container was not stopped before.
+    /// `unless-stopped`: like `always`, except that a start of the engine does not restart a container that was
+    /// stopped before.
     UnlessStopped,
 }
 
@@ -66,7 +68,7 @@ impl fmt::Display for RestartPolicy {
 impl FromStr for RestartPolicy {
     type Err = ConfigurationError;
 
-    /// Parses the text form. `0` retries, as in `on-failure:0`, mean any number, as on Docker.
+    /// Parses the text form. As on Docker, `on-failure:0` does not limit the number of restarts.
     fn from_str(text: &str) -> Result<Self, ConfigurationError> {
         let count = |text: &str| text.parse().ok().map(|count: u32| (count > 0).then_some(count));
         let policy = match text {

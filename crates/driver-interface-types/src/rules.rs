@@ -1,8 +1,9 @@
-//! The validation rules for configs and options. On each type, garde's derive calls them.
+//! The validation rules for configs and options. The `garde::Validate` implementation that each type derives calls
+//! the rules.
 //!
-//! Use them through `driver-interface-validation`, which has the functions to call and the policy. The result of a rule
-//! depends only on the value and the policy. garde keeps only a message per error, so the [`RuleContext`] keeps the
-//! code and the path of each violation beside garde's report.
+//! Use the rules through `driver-interface-validation`, which has the functions to call and the policy. The result of
+//! a rule depends only on the value and the policy. garde's report has only a message per error, so the
+//! [`RuleContext`] keeps the code and the path of each violation.
 
 mod capabilities;
 pub mod codes;
@@ -26,26 +27,28 @@ use garde::Validate;
 
 pub(crate) use self::{capabilities::*, commands::*, limits::*, maps::*, mounts::*, names::*, setup::*};
 
-/// The exceptions from the rules that a driver's operator allows.
+/// The policy of a driver's operator: the exceptions to the rules that the operator allows.
 pub trait HostPolicy {
-    /// Returns the reason why a host path may not be mounted; `None` if it may.
+    /// Returns the reason why the host path `path` may not be mounted; `None` if the mount is allowed.
     fn bind_problem(&self, path: &str) -> Option<String>;
 
     /// Returns whether a capability that affects more than the container may be added.
     fn allows_capability(&self, name: &str) -> bool;
 
-    /// Returns whether a volume may have this type, such as `nfs`. A `tmpfs` and bind mounts do not need it.
+    /// Returns whether the `type` option of a volume may have the value `kind`, such as `nfs` or `bind`. The type
+    /// `tmpfs` is always allowed.
     fn allows_volume_type(&self, kind: &str) -> bool;
 }
 
 /// The context of one validation: the policy of the driver, and the violations found.
 pub struct RuleContext {
     policy: Box<dyn HostPolicy>,
-    /// The violations of each error in garde's report, in the report's order, with paths relative to the error's path.
+    /// One list of violations for each error in garde's report, in the order of the report. The path of a violation
+    /// is relative to the path of the error.
     found: RefCell<Vec<Vec<(String, Refusal)>>>,
 }
 
-/// Why a value is rejected: the code of the violated rule, and the message.
+/// The reason why a rule rejects a value: the code of the rule, and the message.
 pub(crate) struct Refusal {
     code: Cow<'static, str>,
     message: String,
@@ -92,7 +95,8 @@ impl RuleContext {
         }
     }
 
-    /// Returns all violations of a value, in the alphabetical order of its fields, which is garde's order.
+    /// Validates `value` and returns all violations, ordered alphabetically by field, because garde reports them in
+    /// this order.
     pub fn violations<T: Validate<Context = Self>>(self, value: &T) -> Vec<Violation> {
         let Err(report) = value.validate_with(&self) else {
             return Vec::new();
@@ -136,7 +140,7 @@ pub(crate) fn many<T: ?Sized>(
     }
 }
 
-/// Returns garde's path with the field names used on the wire: `session_id` becomes `sessionId`.
+/// Converts the field names in a path of garde to the names on the wire: `session_id` becomes `sessionId`.
 fn wire_path(path: &str) -> String {
     let mut words = path.split('_');
     let mut out = words.next().unwrap_or_default().to_owned();

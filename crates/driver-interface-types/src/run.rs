@@ -12,7 +12,8 @@ use crate::{
     StopOutcome, WaitOptions,
 };
 
-/// The pauses between the attempts to remove the container while the caller waits. An engine may be busy for a while.
+/// The pauses between the attempts to remove the container while the caller waits. Several attempts are made because
+/// an engine may be busy for a while.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// The pauses between the attempts to remove the container in the background.
@@ -22,8 +23,8 @@ const BACKGROUND_PAUSES: [Duration; 3] = [
     Duration::from_secs(30),
 ];
 
-/// How long to wait for the rest of the output after a timeout has killed the container. After that, the
-/// output counts as truncated.
+/// How long to wait for the rest of the output after the container has been killed because of the timeout. If the
+/// output is not complete by then, it counts as truncated.
 const REST: Duration = Duration::from_secs(10);
 
 /// The options of [`run`](crate::ContainerDriverExt::run). The default has no timeout and keeps 10 MiB each of standard
@@ -39,10 +40,11 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The maximum time from the start to the exit; if unset, there is none. When it expires, the container is killed,
-    /// and the output so far is kept.
+    /// The maximum time from the start of the container to its exit; if unset, the time is not limited. When the
+    /// timeout expires, the container is killed, and the output so far is kept.
     pub timeout: Option<Duration>,
-    /// The maximum number of bytes to keep of standard output, and of standard error; the rest is read and discarded.
+    /// The maximum number of bytes to keep per stream (standard output and standard error). The driver reads and
+    /// discards the rest.
     pub output_limit: usize,
 }
 
@@ -57,17 +59,18 @@ impl Default for RunOptions {
 
 impl RunOptions {
     crate::setters! {
-        /// Sets the maximum time from the start to the exit.
+        /// Sets the maximum time from the start of the container to its exit.
         timeout(self, longest: Duration) { self.timeout = Some(longest); }
-        /// Sets the maximum number of bytes to keep of standard output, and of standard error.
+        /// Sets the maximum number of bytes to keep per stream (standard output and standard error).
         output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }
 
-/// A container that was started by [`run_streaming`](crate::ContainerDriverExt::run_streaming), whose output can be
-/// read as it is written.
+/// A container that [`run_streaming`](crate::ContainerDriverExt::run_streaming) has started. The output can be read
+/// while the container runs.
 ///
-/// Dropping it kills and removes the container in the background, if the tokio runtime that started it still runs.
+/// Dropping a `ContainerRun` kills and removes the container in the background, if the tokio runtime in which
+/// `run_streaming` was called still runs.
 #[must_use = "dropping it kills and removes the container"]
 pub struct ContainerRun<D: ContainerDriver + Clone + 'static> {
     driver: D,
@@ -164,14 +167,14 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         error.with_effect(Effect::Unknown)
     }
 
-    /// Removes the container after its exit. Returns whether it still existed.
+    /// Removes the container after its exit. Returns whether the container still existed.
     async fn remove(&mut self, exit: &ExitInfo) -> Result<bool> {
         self.discard()
             .await
             .map_err(|error| not_removed(&self.id, exit, error))
     }
 
-    /// Kills and removes the container. Returns whether it still existed.
+    /// Kills and removes the container. Returns whether the container still existed.
     async fn discard(&mut self) -> Result<bool> {
         let was_there = removed(&self.driver, &self.id, PAUSES).await?;
         self.is_removed = true;
@@ -179,7 +182,8 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     }
 }
 
-/// Kills and removes a container, with these pauses between the attempts. Returns whether it still existed.
+/// Kills and removes a container, with the given pauses between the attempts. Returns whether the container still
+/// existed.
 async fn removed<D: ContainerDriver>(
     driver: &D,
     id: &ContainerId,
@@ -201,7 +205,8 @@ async fn removed<D: ContainerDriver>(
     }
 }
 
-/// Returns the error for a container that exited but was not removed. Its command has run, so a retry is unsafe.
+/// Returns the error for a container that exited but was not removed. The container's command has run, so a retry is
+/// unsafe.
 fn not_removed(id: &ContainerId, exit: &ExitInfo, error: DriverError) -> DriverError {
     let text = format!(
         "it exited with code {} and could not be removed: {}",

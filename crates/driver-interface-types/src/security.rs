@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, many, one};
 
-/// The security options of a container. The defaults are the safest: read-only root file system, no new privileges, all
-/// capabilities dropped, user `1000:1000`. They suit programs that need no privileges of their own. Images that start as
-/// root need `SecurityOptions::compatible()`.
+/// The security options of a container. The defaults are the safest: read-only root file system, no new privileges,
+/// all Linux capabilities dropped, user `1000:1000`. The defaults suit programs that need no privileges of their own.
+/// Images that start as root need `SecurityOptions::compatible()`.
 ///
 /// | | [`hardened`](Self::hardened), the default | [`compatible`](Self::compatible) |
 /// |---|---|---|
@@ -131,10 +131,11 @@ impl SecurityOptions {
     }
 
     /// Returns options for an image that starts as root: a writable root file system, the image's own user, and the
-    /// few capabilities that its entrypoint needs to change owners and to continue as another user.
+    /// few capabilities that the image's entrypoint needs to change the owners of files and to continue as another
+    /// user.
     ///
-    /// Processes still cannot gain privileges: `gosu`, `su-exec` and `setpriv` only drop some. `sudo` and
-    /// other setuid programs need [`no_new_privileges(false)`](Self::no_new_privileges).
+    /// Processes still cannot gain privileges. `gosu`, `su-exec` and `setpriv` work, because they only give up
+    /// privileges. `sudo` and other setuid programs need [`no_new_privileges(false)`](Self::no_new_privileges).
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, SecurityOptions};
@@ -168,7 +169,8 @@ impl SecurityOptions {
         image_user(self) { self.user = None; }
     }
 
-    /// Returns the numeric ids of the user and its group; each is `None` unless `user` gives it as a number.
+    /// Returns the user id and the group id in `user`. Each of the two is `None` unless `user` contains it as a
+    /// number.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;
@@ -183,10 +185,10 @@ impl SecurityOptions {
     }
 
     crate::setters! {
-        /// Adds `name` to the capabilities to drop.
+        /// Adds `name` to the list of capabilities to drop.
         drop_capability(self, name: impl Into<String>) { self.capabilities.drop.push(name.into()); }
-        /// Adds `name` to the capabilities to add, such as `NET_BIND_SERVICE`. Capabilities that affect more than the
-        /// container are rejected unless the driver's policy allows them.
+        /// Adds the capability `name`, such as `NET_BIND_SERVICE`, to the container. Capabilities that affect more
+        /// than the container are rejected unless the driver's policy allows them.
         add_capability(self, name: impl Into<String>) { self.capabilities.add.push(name.into()); }
         /// Sets the capabilities to drop and to add.
         capabilities(self, capabilities: LinuxCapabilities) { self.capabilities = capabilities; }

@@ -1,4 +1,4 @@
-//! Sessions, as recorded in the labels of their resources.
+//! Results of the operations on whole sessions. A session is found by the labels of its resources.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ pub struct RemovedSession {
     pub containers: usize,
     /// The number of volumes removed.
     pub volumes: usize,
-    /// The number of networks removed, without the driver's own.
+    /// The number of networks removed, not counting the driver's own networks.
     pub networks: usize,
     /// The errors for resources that could not be listed or removed; empty if no resources are left over.
     pub failures: Vec<DriverError>,
@@ -28,8 +28,8 @@ impl RemovedSession {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 
-    /// Returns 1 if a removal succeeded, otherwise 0, and records the error. A resource that no longer exists was
-    /// removed concurrently, which is no failure.
+    /// Returns 1 if a removal succeeded, otherwise 0. Records the error in `failures`, unless it is "not found": such
+    /// a resource was removed concurrently, which is not a failure.
     pub(crate) fn note_removal(&mut self, result: Result<()>) -> usize {
         match result {
             Ok(()) => 1,
@@ -58,7 +58,7 @@ pub struct SessionSummary {
     pub volumes: usize,
     /// The number of networks; 0 if the driver cannot list networks.
     pub networks: usize,
-    /// When the oldest of these resources was created.
+    /// When the oldest resource of the session was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,

@@ -7,8 +7,8 @@ use crate::rules::{self, json, limits::MAX_PATH, one, within};
 
 /// A tmpfs mount: a directory in memory that is empty at each start, regardless of the image's content there.
 ///
-/// If `mode`, `uid` and `gid` are unset, the container's user can write to it. If the engine does not support the
-/// requested mode or owner, the creation fails with `UnsupportedError`.
+/// If `mode`, `uid` and `gid` are unset, the container's user can write to the directory. If the engine does not
+/// support the requested mode or owner, the creation fails with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::TmpfsMount;
@@ -28,8 +28,8 @@ pub struct TmpfsMount {
     /// The size in MiB. The content counts towards the container's memory.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::TMPFS)))), schemars(transform = json::within(rules::TMPFS)))]
     pub size: u64,
-    /// The permissions of the directory as a number, at most `0o7777`; if unset, `0o1777`, which lets everyone
-    /// write to it. JSON has no octal numbers: there `0o700` is `448`.
+    /// The permissions of the directory as a number, at most `0o7777`; if unset, `0o1777`, which lets everyone write
+    /// to the directory. JSON has no octal numbers: write `0o700` as `448`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::FILE_MODE))))), schemars(transform = json::within(rules::FILE_MODE)))]
     pub mode: Option<u32>,
@@ -90,7 +90,7 @@ impl TmpfsMount {
     crate::setters! {
         /// Sets the permissions of the directory, such as `0o700`.
         mode(self, mode: u32) { self.mode = Some(mode); }
-        /// Sets the user id that owns the directory.
+        /// Sets the user id of the directory's owner.
         uid(self, uid: u32) { self.uid = Some(uid); }
         /// Sets the group id of the directory.
         gid(self, gid: u32) { self.gid = Some(gid); }
@@ -135,7 +135,7 @@ pub struct Ulimit {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum UlimitValue {
-    /// A limit, in the unit of its ulimit.
+    /// A limit. The unit depends on the ulimit; for example, it is bytes for `memlock`.
     Limited(u64),
     /// No limit.
     #[serde(with = "unlimited")]
@@ -239,10 +239,11 @@ impl DeviceMapping {
     }
 }
 
-/// The GPUs that a container may use: a number of GPUs, or specific ones.
+/// The GPUs that a container may use: a number of GPUs, or specific GPUs.
 ///
-/// With the driver `cdi`, the ids are those of the [Container Device Interface](https://github.com/cncf-tags/container-device-interface),
-/// such as `nvidia.com/gpu=0`, which an engine with this interface maps to any kind of device.
+/// With the driver `cdi`, the ids are device names of the [Container Device
+/// Interface](https://github.com/cncf-tags/container-device-interface) (CDI), such as `nvidia.com/gpu=0`. An engine
+/// that supports CDI can map a name to any kind of device.
 ///
 /// ```
 /// use driver_interface_types::GpuRequest;

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// A Linux signal, on the wire a string such as `SIGTERM`. It can be parsed from a name with or without `SIG`, in any
-/// case, or from a number.
+/// A Linux signal. On the wire, a signal is a string such as `SIGTERM`. A signal can be parsed from a name with or
+/// without `SIG`, in upper or lower case, or from a number.
 ///
 /// ```
 /// use driver_interface_types::Signal;
@@ -36,7 +36,7 @@ macro_rules! signals {
 }
 
 signals! {
-    /// The terminal was closed; many servers reload their configuration.
+    /// The terminal was closed. Many servers reload their configuration when they receive this signal.
     HUP = 1,
     /// Interrupt from the terminal, as with Ctrl-C.
     INT = 2,
@@ -100,7 +100,7 @@ signals! {
     SYS = 31,
 }
 
-/// The first and last real-time signals, as numbered by the C library.
+/// The number of the first real-time signal, as in the C library. `RTMAX` is the number of the last.
 const RTMIN: u8 = 34;
 const RTMAX: u8 = 64;
 

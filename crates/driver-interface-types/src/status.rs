@@ -1,4 +1,5 @@
-//! Container status and state, derived from the engine's record alone, so that all observers agree.
+//! Container status and state. Both are derived only from what the engine reports, so that all drivers on an engine
+//! report the same.
 
 use std::time::SystemTime;
 
@@ -26,23 +27,24 @@ const KILLED: i64 = 137;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ContainerStatus {
-    /// Created but never started.
+    /// The container was created but never started.
     Created,
     /// The main process is running.
     Running,
     /// The processes are frozen.
     Paused,
-    /// Exited as expected: with exit code 0, or because it was stopped.
+    /// The main process exited as expected: with code 0, or with 130, 137 or 143, which are the codes after `SIGINT`,
+    /// `SIGKILL` and `SIGTERM`.
     Stopped,
     /// The engine is removing the container.
     Removing,
-    /// Exited with an error, or was OOM-killed.
+    /// The main process exited with a code that means an error, or was OOM-killed.
     Exited,
     /// The engine failed to remove the container and cannot run it any more.
     Dead,
 }
 
-/// The coarse form of a [`ContainerStatus`].
+/// The coarse form of a [`ContainerStatus`]: whether the container runs, and if not, whether it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -59,7 +61,8 @@ pub enum ContainerState {
 impl ContainerStatus {
     /// Returns the status of a container that ran and exited.
     ///
-    /// If `oom_killed` is unknown (`None`), exit code 137 counts as a stop, because it is the code of a kill.
+    /// Exit code 137 means that the process was killed. If `oom_killed` is unknown (`None`), this code counts as a
+    /// stop.
     ///
     /// ```
     /// use driver_interface_types::ContainerStatus;

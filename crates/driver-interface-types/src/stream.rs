@@ -14,9 +14,9 @@ use crate::{BuildProgress, ContainerStats, Event, ImageInfo, LogChunk, PullProgr
 
 /// A stream of items from a driver. No item follows an error.
 ///
-/// It is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without importing a trait. Dropping the
-/// stream stops its source, including the connection to the engine. The stream buffers only what has not been read yet,
-/// and a slow reader slows down the source (backpressure) instead of filling memory.
+/// A `DriverStream` is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without importing a
+/// trait. Dropping the stream stops its source, including the connection to the engine. A slow reader slows down the
+/// source (backpressure), so that unread items do not fill the memory.
 ///
 /// ```
 /// use driver_interface_types::{Bytes, ByteStream, DriverStream};
@@ -81,8 +81,8 @@ impl<T> DriverStream<T> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Reads the stream to its end and returns all items. Use it only for streams that are known to be finite and
-    /// small.
+    /// Reads the stream to its end and returns all items. Use this method only for streams that are known to be
+    /// finite and small.
     ///
     /// # Errors
     /// Those of the stream.
@@ -123,8 +123,8 @@ impl ByteStream {
     /// The maximum number of bytes that [`from_reader`](Self::from_reader) reads at a time.
     pub const PIECE: usize = 64 * 1024;
 
-    /// Creates a stream from a file, a socket or another reader. The reader is read chunk by chunk, only as fast as the
-    /// stream is consumed.
+    /// Creates a stream from a file, a socket or another reader. The stream reads chunk by chunk, only as fast as the
+    /// caller consumes the chunks.
     ///
     /// A read error becomes a `FileSystemError` that names `what`.
     pub fn from_reader(what: impl Into<String>, reader: impl AsyncRead + Send + 'static) -> Self {
@@ -143,10 +143,10 @@ impl ByteStream {
         ))
     }
 
-    /// Reads the stream to its end and returns its bytes, of which there may be at most `limit`.
+    /// Reads the stream to its end and returns all bytes. The stream may have at most `limit` bytes.
     ///
     /// # Errors
-    /// - `FileSystemError`: the stream has more than `limit` bytes. The bytes read are discarded.
+    /// - `FileSystemError`: the stream has more than `limit` bytes. The bytes that were already read are discarded.
     /// - Those of the stream.
     pub async fn read_all(mut self, limit: usize) -> Result<Bytes> {
         let mut all = BytesMut::new();

@@ -1,7 +1,7 @@
 //! A streaming parser for tar archives.
 //!
-//! [`TarStream`](crate::TarStream) yields an archive in chunks of any size. [`TarReader`] turns them into entries
-//! and their content, and buffers no more than one block and the attributes of one entry.
+//! [`TarStream`](crate::TarStream) yields an archive in chunks of any size. [`TarReader`] converts the chunks to
+//! entries and their content, and buffers no more than one block and the attributes of one entry.
 //!
 //! ```
 //! use driver_interface_types::TarStream;
@@ -26,7 +26,8 @@ use bytes::{Bytes, BytesMut};
 /// The size of a block, in bytes. Headers and contents are padded to whole blocks.
 #[doc(hidden)]
 pub const BLOCK: usize = 512;
-/// The maximum size of an extension (a long name, or a list of attributes) that is accepted, in bytes.
+/// The maximum size in bytes of an extension record, that is, of a long name or a list of attributes. Longer ones are
+/// rejected.
 #[doc(hidden)]
 pub const MAX_EXTENSION: u64 = 1024 * 1024;
 
@@ -87,7 +88,7 @@ pub struct TarReader {
     ended: bool,
 }
 
-/// The attributes that extensions set for the next entry.
+/// The attributes that extension records set for the next entry.
 #[derive(Debug, Default)]
 struct Attributes {
     name: Option<String>,
@@ -175,12 +176,13 @@ impl TarReader {
         }
     }
 
-    /// Returns whether the end-of-archive blocks were read. Bytes after them are ignored.
+    /// Returns whether the end of the archive, a block of zeros, was read. All later bytes are ignored.
     pub fn is_at_end(&self) -> bool {
         self.ended
     }
 
-    /// Returns whether the archive is complete if no more input follows. Some writers omit the end-of-archive blocks.
+    /// Returns whether the archive is complete if no more input follows. The end-of-archive blocks are not required,
+    /// because some writers omit them.
     pub fn is_complete(&self) -> bool {
         let between = match self.state {
             State::Header => true,
@@ -303,8 +305,8 @@ pub fn field(block: &[u8], at: usize, length: usize) -> &[u8] {
     block.get(at..at + length).unwrap_or_default()
 }
 
-/// Parses the number in a header field: octal digits, or binary if the first bit is set. Returns `None` if it is
-/// invalid.
+/// Parses the number in a header field: octal digits, or binary if the first bit is set. An empty field is 0. Returns
+/// `None` if the number is invalid.
 #[doc(hidden)]
 pub fn number(field: &[u8]) -> Option<u64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {

@@ -29,7 +29,7 @@ pub struct UnpackOptions {
     /// The maximum number of files, directories and links, including parent directories without an entry of their own.
     pub entries: u64,
     /// Whether devices, FIFOs and links that lead out of the target directory are skipped. If unset, an archive that
-    /// contains one is rejected.
+    /// contains such an entry is rejected.
     pub skip_unsafe: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct Unpacked {
 impl TarStream {
     /// Unpacks an archive from a container into `directory` on the host.
     ///
-    /// A process in the container controls every byte of its archives. Nothing is therefore written outside the
+    /// A process in the container can control every byte of the archive. Therefore nothing is written outside the
     /// directory, regardless of the archive's names and links:
     ///
     /// - The directory is created if it is missing, and must be empty.
@@ -396,9 +396,9 @@ fn is_plain(part: &str) -> bool {
     ) && !part.contains('\0')
 }
 
-/// Returns whether a symbolic link to `target`, `depth` directories below the root, stays inside the root. The target
-/// may contain `..` only at its start, where `..` leaves real directories, not links. Links that the rest of the target
-/// passes through were checked in the same way.
+/// Returns whether a symbolic link stays inside the root. The link is `depth` directories below the root and points
+/// to `target`. The target may contain `..` only at its start, where each `..` leaves a real directory, not a link.
+/// The rest of the target can pass through other links, which were checked in the same way.
 fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;

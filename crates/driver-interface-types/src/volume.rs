@@ -46,7 +46,8 @@ pub struct VolumeConfig {
     /// The volume's name, unique on the engine; see [`VolumeId`] for the valid values.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::volume_name))), schemars(transform = json::name))]
     pub name: String,
-    /// The session that the volume belongs to. If unset, it belongs to the namespace and outlives every session.
+    /// The session that the volume belongs to. If unset, the volume belongs to the namespace and outlives every
+    /// session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
@@ -56,11 +57,13 @@ pub struct VolumeConfig {
     pub driver: Option<String>,
     /// The owner of the volume's root directory, which has mode `0755`.
     ///
-    /// If unset, [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default and so
-    /// cannot write to a volume of another user: set [`VolumeOwner::ROOT`] for it.
+    /// If unset, the owner is [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default
+    /// and so cannot write to a volume of another user. For a volume that such a container uses, set
+    /// [`VolumeOwner::ROOT`].
     ///
-    /// If the owner is unset and the volume has [`options`](Self::options) or a [`driver`](Self::driver) other than
-    /// `local`, or the container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner), the engine chooses the owner instead.
+    /// The engine chooses the owner instead if the owner is unset and one of these conditions holds: the volume has
+    /// [`options`](Self::options), it has a [`driver`](Self::driver) other than `local`, or the container driver does
+    /// not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub owner: Option<VolumeOwner>,
@@ -70,15 +73,16 @@ pub struct VolumeConfig {
     pub labels: BTreeMap<String, String>,
     /// The options of the engine's volume driver.
     ///
-    /// The driver `local` mounts what `type`, `device` and `o` say. Of the types, `tmpfs` is always allowed; others, such
-    /// as `nfs` or (with `o=bind`) `bind`, if the driver's policy allows them. Options of other drivers are passed
+    /// The volume driver `local` mounts the file system or directory that the options `type`, `device` and `o`
+    /// specify. The type `tmpfs` is always allowed. Other types, such as `nfs`, or `bind` (with `o=bind`), are
+    /// allowed only if the container driver's policy allows them. Options of other volume drivers are passed
     /// unchanged.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &BTreeMap<String, String>, found| rules::volume_options(self, found)))), schemars(transform = json::map))]
     pub options: BTreeMap<String, String>,
 }
 
-/// The owner of a volume's root directory, by numeric ids as seen in containers.
+/// The owner of a volume's root directory, as the numeric ids that containers see.
 ///
 /// ```
 /// use driver_interface_types::{SecurityOptions, VolumeOwner};
@@ -157,8 +161,8 @@ impl VolumeConfig {
         }
     }
 
-    /// Returns the owner that a driver with [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) sets; `None`
-    /// if the engine's volume driver chooses it.
+    /// Returns the owner that a driver with [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) sets; `None` if the
+    /// engine's volume driver chooses the owner.
     pub fn effective_owner(&self) -> Option<VolumeOwner> {
         let is_plain = matches!(self.driver.as_deref(), None | Some("local")) && self.options.is_empty();
         self.owner.or(is_plain.then_some(VolumeOwner::DEFAULT))
@@ -196,14 +200,14 @@ pub struct Volume {
     pub driver: String,
     /// The path on the engine's host at which the engine stores the volume; empty if unknown.
     pub mountpoint: String,
-    /// The owner that the volume was created with; `None` if the engine chose it. Later changes by
-    /// containers are not reflected.
+    /// The owner that the volume was created with; `None` if the engine chose the owner. Later changes by containers
+    /// are not reflected.
     pub owner: Option<VolumeOwner>,
     /// When the volume was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
-    /// The labels from the volume's config, without the driver's own.
+    /// The labels from the volume's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
 }
 

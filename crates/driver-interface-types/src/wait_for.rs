@@ -20,12 +20,12 @@ pub(crate) use watch::Watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a connection must stay open to show that a process listens. Engines' proxies accept a connection before
-/// they know whether a process listens in the container, and close it if none does.
+/// How long a connection must stay open to show that a process listens. The proxy of an engine accepts a connection
+/// before it knows whether a process in the container listens, and closes the connection if none does.
 const PROXY_GRACE: Duration = Duration::from_millis(100);
 /// The maximum duration of one attempt to connect or to get a response.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// How many bytes of a response are read: enough for its status line.
+/// The number of bytes of an HTTP response that are read: enough for the status code.
 const STATUS_LINE: usize = 64;
 
 /// A readiness condition for [`ContainerDriverExt::wait_for`](crate::ContainerDriverExt::wait_for).
@@ -42,10 +42,11 @@ pub enum WaitFor {
     /// The container has written this text to its standard output or error.
     Log(String),
     /// A process listens on this TCP port of the container. The port must be
-    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable (it is
-    /// from the engine's host on Linux).
+    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable, as it is from
+    /// the engine's host on Linux.
     Port(u16),
-    /// An HTTP `GET` of `path` on `port` returns `status`. The port must be reachable as for `Port`.
+    /// An HTTP `GET` of `path` on `port` returns `status`. For how the port must be reachable, see
+    /// [`Port`](Self::Port).
     Http {
         /// The path with its query, starting with `/`.
         path: String,
@@ -56,7 +57,8 @@ pub enum WaitFor {
     },
     /// This command, run in the container, exits with 0.
     Exec(Vec<String>),
-    /// The container's health check passes; if it has none, the container is running.
+    /// The container's health check passes. If the container has no health check, the condition is that the container
+    /// is running.
     Healthy,
     /// The container has exited, with any exit code.
     Exit,
@@ -92,7 +94,7 @@ impl WaitFor {
         }
     }
 
-    /// Returns the condition as a phrase that follows "had not".
+    /// Returns the condition as a phrase that follows "had not" in a message, such as "become healthy".
     pub(crate) fn awaited(&self) -> String {
         match self {
             Self::Log(text) => format!("written {text:?}"),
@@ -106,8 +108,8 @@ impl WaitFor {
         }
     }
 
-    /// Returns whether the condition holds. `now` must have been read before the call, so that the container's last
-    /// output is not missed.
+    /// Returns whether the condition holds. The caller reads the container's state `now` before this call, so that an
+    /// exit in `now` means that the log is already complete.
     async fn holds<D>(&self, driver: &D, now: &ContainerInstance) -> Result<bool>
     where
         D: ContainerDriver + ?Sized,
@@ -157,7 +159,8 @@ impl fmt::Display for WaitFor {
     }
 }
 
-/// Polls until `condition` holds, or until the container has exited and the condition can no longer hold.
+/// Polls the container until `condition` holds. Returns an error if the container has exited and the condition does
+/// not hold.
 pub(crate) async fn wait_ready<D>(
     driver: &D,
     operation: &'static str,
@@ -192,8 +195,8 @@ where
     }
 }
 
-/// Returns the address at which `port` is reachable from this process: where it is published or, if it is not
-/// published, at the container's own address.
+/// Returns the address at which this process tries to reach `port`: the published address or, if the port is not
+/// published, the container's own address.
 fn address(container: &ContainerInstance, port: u16) -> Option<SocketAddr> {
     let own = || {
         let address = container.ip_address?;

@@ -1,4 +1,4 @@
-//! A `Debug` form for commands.
+//! The `Debug` form of commands, which does not show the arguments.
 
 use std::fmt;
 

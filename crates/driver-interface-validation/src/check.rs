@@ -230,8 +230,8 @@ validators! {
     validate_commit_options(CommitOptions);
 }
 
-/// Validates the name of an image to create, tag or push. It must not have a digest, which only the image's content
-/// determines, and not be an id.
+/// Validates the name of an image to create, tag or push. The name must have no digest, because only the image's
+/// content determines the digest, and it must not be an image id.
 ///
 /// # Errors
 /// [`ConfigurationError`]: the name has a digest or is an id.
@@ -257,10 +257,10 @@ pub fn validate_new_image(image: &ImageRef) -> Result<(), ConfigurationError> {
     }
 }
 
-/// Validates the name of an image to pull or import. It must not be an id, which is not a name.
+/// Validates the name of an image to pull or import. An image id is not a valid name.
 ///
 /// # Errors
-/// [`ConfigurationError`]: it is an id.
+/// [`ConfigurationError`]: the name is an image id.
 ///
 /// ```
 /// use driver_interface_types::ImageRef;

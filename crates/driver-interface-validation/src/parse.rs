@@ -1,7 +1,8 @@
 //! Parses configs from JSON and reports all violations at once: syntax, types, fields and values.
 //!
-//! Serde stops at the first error. The text is therefore parsed into a tree, which is read along the JSON Schema of
-//! the type: invalid fields are reported and left out. Serde converts the rest, and the rules validate it.
+//! Serde stops at the first error. The text is therefore parsed into a tree, and the tree is compared with the JSON
+//! Schema of the type: invalid fields are reported and left out. Serde then converts the rest, and the rules validate
+//! it.
 
 mod node;
 mod read;
@@ -74,7 +75,7 @@ pub fn parse_container_config_with(
 /// Parses a volume's config from JSON and validates it.
 ///
 /// # Errors
-/// Same as [`parse_container_config`], but checked against the rules of
+/// The same as those of [`parse_container_config`], but for the rules of
 /// [`validate_volume_config`](crate::validate_volume_config).
 ///
 /// ```
@@ -90,7 +91,7 @@ pub fn parse_volume_config(json: &str) -> Result<VolumeConfig, ConfigurationErro
 /// Parses a network's config from JSON and validates it.
 ///
 /// # Errors
-/// Same as [`parse_container_config`], but checked against the rules of
+/// The same as those of [`parse_container_config`], but for the rules of
 /// [`validate_network_config`](crate::validate_network_config).
 ///
 /// ```
@@ -124,7 +125,7 @@ where
     Ok(value)
 }
 
-/// Returns a path and all its parents: for `a.b[0]` also `a.b`, `a` and the empty path of the root.
+/// Returns a path and all its parents. For `a.b[0]`, the parents are `a.b`, `a` and the empty path of the root.
 fn and_parents(path: &str) -> impl Iterator<Item = &str> {
     let parents = path
         .match_indices(['.', '['])

@@ -128,9 +128,9 @@ impl ValidationPolicy {
         protect(self, directory: impl AsRef<str>) { self.protected.extend(normalised(directory.as_ref())); }
     }
 
-    /// Returns the policy with the targets of symbolic links added: for each path in the policy that leads through a
-    /// link, `resolve` returns the target, which is then treated like the path itself. Drivers resolve links once, when
-    /// they connect, so that a link that changes later has no effect.
+    /// Resolves the paths of the policy that lead through a symbolic link, and adds the targets to the policy.
+    /// `resolve` returns the target of a path, or `None` if the path leads through no link. A target is then treated
+    /// like its path. Drivers resolve links once, when they connect, so that a link that changes later has no effect.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -168,8 +168,8 @@ impl ValidationPolicy {
         self
     }
 
-    /// Allows volumes of this type, such as `nfs`, whose file system the engine's host then mounts. With `bind`, a volume
-    /// can be any directory of the host: the rules for bind mounts do not apply to volumes.
+    /// Allows volumes of this type, such as `nfs`. The engine's host mounts the file system of such a volume. With
+    /// `bind`, a volume can be any directory of the host, because the rules for bind mounts do not apply to volumes.
     ///
     /// ```
     /// use driver_interface_types::VolumeConfig;

@@ -47,25 +47,25 @@ pub struct ConnectOptions {
     /// path may be mounted.
     #[cfg(feature = "validation")]
     pub policy: ValidationPolicy,
-    /// The deadlines of calls. The mocks have none.
+    /// The deadlines of calls. Mock drivers ignore this option.
     pub deadlines: Deadlines,
-    /// The registry credentials of pulls that are given none.
+    /// The source of registry credentials for pulls to which the caller passes no credentials.
     pub credentials: CredentialSource,
     /// Whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
     /// would set; `false` unless set.
     pub proxies: bool,
 }
 
-/// The source of registry credentials for pulls that are given none.
+/// The source of registry credentials for pulls to which the caller passes no credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialSource {
     /// The credentials of the `docker` command: its `config.json` and the credential helpers named there.
     #[default]
     DockerCommand,
-    /// A file in the format of that `config.json`.
+    /// A file in the format of the `config.json` of the `docker` command.
     File(PathBuf),
-    /// None: images are pulled anonymously.
+    /// No credentials: images are pulled anonymously.
     None,
 }
 
@@ -75,10 +75,10 @@ impl ConnectOptions {
         namespace(self, namespace: Namespace) { self.namespace = namespace; }
         /// Sets the deadlines of calls.
         deadlines(self, deadlines: Deadlines) { self.deadlines = deadlines; }
-        /// Sets the registry credentials of pulls that are given none.
+        /// Sets the source of registry credentials for pulls to which the caller passes no credentials.
         credentials(self, source: CredentialSource) { self.credentials = source; }
-        /// Sets whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
-        /// would set from its `config.json`. Variables in a container's own config take precedence.
+        /// Sets whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker`
+        /// command would set from its `config.json`. Variables in a container's own config take precedence.
         proxies(self, yes: bool) { self.proxies = yes; }
     }
 
@@ -251,7 +251,8 @@ async fn engine(uri: &str, _options: ConnectOptions) -> Result<Arc<dyn Container
     Err(not_compiled_in(uri.split(':').next().unwrap_or(uri), "docker"))
 }
 
-/// Returns an error that lists the enabled schemes, and names the feature of the requested one.
+/// Returns the error for a scheme whose feature is not compiled in. The error lists the compiled-in schemes and names
+/// the missing feature.
 #[cfg_attr(
     all(feature = "mock", feature = "docker"),
     allow(dead_code, reason = "every scheme is compiled in")

@@ -9,8 +9,8 @@ use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
 /// A conformance target for a mock, with its own simulated engine.
 ///
-/// Use it to try your own checks. To see them fail, use [`wrapped`](Self::wrapped), which puts a faulty wrapper between
-/// the suite and the mock.
+/// Use this target to try your own checks. To see them fail, use [`wrapped`](Self::wrapped), which puts a faulty
+/// wrapper between the suite and the mock.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Reruns of failed tests and checks, one by one. If one fails again, the run is red; if it passes, it is flaky.
+//! Reruns of failed tests and checks, one by one. A test or check that fails again makes the run red, that is,
+//! failed. A test or check that passes is flaky.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 /// The maximum number of flaky tests and checks. If there are more, the run is red.
 pub(super) const MAX_FLAKY: usize = 3;
-/// The maximum number of failures that are rerun. If there are more, none is.
+/// The maximum number of failures that are rerun. If there are more, no failure is rerun.
 const MOST_FAILED: usize = 12;
 
 /// The result of a CI step.
@@ -19,7 +20,7 @@ pub(super) struct Verdict {
     pub(super) red: Vec<String>,
     /// Tests and checks that failed, but passed when rerun.
     pub(super) flaky: Vec<String>,
-    /// Steps that this machine cannot run, each with the reason.
+    /// Steps that were skipped because this machine cannot run them, each with the reason.
     pub(super) not_run: Vec<String>,
     /// Messages that are not about failures.
     pub(super) notices: Vec<String>,
@@ -64,7 +65,7 @@ pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> 
     Ok((child.wait().context("no exit status")?, lines))
 }
 
-/// Reruns each test that failed in the output `lines` of `cargo test`, by its name.
+/// Finds the failed tests in `lines`, the output of `cargo test`, and reruns each of them by its name.
 pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let failed = failed_tests(lines);
     let stopped = lines
@@ -94,7 +95,7 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
     Ok(verdict)
 }
 
-/// Returns the message of the first failure of a test: the location of the panic and its message.
+/// Returns the location and the message of a test's first panic, from the output `lines`; empty if there is none.
 fn why(lines: &[String], name: &str) -> String {
     let head = format!("thread '{name}'");
     let panicked = lines

@@ -21,13 +21,13 @@ const PROGRAM_DIRS: [&str; 6] = [
     "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/bin", "/usr/lib/podman", "/usr/libexec/podman",
 ];
 const CAP_SYS_RESOURCE: u32 = 24;
-/// How long to wait for the lock. It takes less time to install and start all engines.
+/// How long to wait for the lock. Installing and starting all engines takes less time.
 const LOCK_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Acquires the lock for starting and stopping engines, which is held until the returned listener is dropped.
 ///
-/// The lock is machine-wide, because the sockets of the engines are, too. It is an abstract socket: no two processes
-/// can bind the same name, and the kernel releases it when the process exits.
+/// The lock is machine-wide, because the sockets of the engines are machine-wide, too. It is an abstract socket: no
+/// two processes can bind the same name, and the kernel releases the name when the process exits.
 pub(super) fn lock() -> Result<UnixListener> {
     let name =
         SocketAddr::from_abstract_name("xtask-engines").context("abstract sockets are not supported")?;

@@ -50,7 +50,7 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
 
 /// Removes what a killed engine has left behind and what would prevent a new one from starting.
 ///
-/// Its containers and the data of containerd remain, because engines recover these themselves.
+/// The engine's containers and the data of containerd remain, because a restarted engine recovers them itself.
 fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
     if Record::load(&layout.record()).is_some_and(|record| !record.is_of_this_boot()) {
         // If /run was not cleared at boot, Podman would assume that its containers are still running.
@@ -198,7 +198,8 @@ fn podman(mut command: Command, layout: &Layout, address: &Address) -> Result<Co
     Ok(command)
 }
 
-/// Builds the command of an engine that runs in a root directory, and starts a registry in its network namespace.
+/// Builds the command of an engine that runs in a root directory, and starts a registry in the engine's network
+/// namespace.
 fn in_root(layout: &Layout, program: &str) -> Result<Command> {
     let release = layout.engine.release().context("the engine has no root")?;
     let command = root::inside(layout, release, program)?;
@@ -206,8 +207,8 @@ fn in_root(layout: &Layout, program: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts a registry in the network namespace of an engine, unless it is running or not installed on the host. It is
-/// stopped with the engine.
+/// Starts a registry in the network namespace of an engine, unless the registry is running or not installed on the
+/// host. The registry is stopped with the engine.
 fn start_registry_beside(layout: &Layout) -> Result<()> {
     let beside = Layout::beside(Engine::Registry, layout);
     if !host::has_program("docker-registry") || process::is_running_in("docker-registry", beside.home()) {

@@ -7,8 +7,8 @@ use std::process::Command;
 use super::Engine;
 use super::http::Address;
 
-/// The directory for short-lived files of engines. It is not in the state directory, because the path of a Unix socket
-/// is limited to 107 bytes and Podman rejects a run root of more than 50.
+/// The directory for short-lived files of engines. It is not in the state directory, because its path must be short:
+/// the path of a Unix socket is limited to 107 bytes, and Podman rejects a run root of more than 50 bytes.
 const RUN: &str = "/run/xtask-engines";
 
 /// The directories and files of one engine.
@@ -34,7 +34,7 @@ impl Layout {
         }
     }
 
-    /// Creates the layout of an engine whose directories are in those of the engine `other`.
+    /// Creates the layout of an engine whose directories are subdirectories of those of the engine `other`.
     pub(super) fn beside(engine: Engine, other: &Self) -> Self {
         Self {
             engine,
@@ -103,8 +103,8 @@ pub(super) fn registry_version() -> String {
     text.split_whitespace().last().unwrap_or("unknown").to_owned()
 }
 
-/// Returns the FNV-1a hash of a path. It needs no crate and, unlike the hashes of the standard library, is the same in
-/// every build.
+/// Returns the FNV-1a hash of a path. This hash needs no crate and, unlike the hashes of the standard library, is the
+/// same in every build.
 fn short_hash(path: &Path) -> u32 {
     path.as_os_str()
         .as_encoded_bytes()

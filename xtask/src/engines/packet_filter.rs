@@ -1,7 +1,8 @@
 //! The packet filter of the [virtual machine](super::vm).
 //!
-//! Debian's kernel for user-mode Linux has nf_tables, which iptables uses, but not its option for IPv4. So the modules
-//! that depend on this option are built again, from Debian's kernel source. All others are those of the package.
+//! iptables needs nf_tables with support for IPv4. Debian's kernel for user-mode Linux has nf_tables, but without the
+//! kernel option for IPv4. So the modules that depend on this option are built again, from Debian's kernel source.
+//! All other modules come from Debian's package.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +15,15 @@ use super::root::{self, Release};
 
 /// The packages for the build, besides the kernel's source.
 const PACKAGES: &str = "gcc,libc6-dev,make,flex,bison,bc,libelf-dev,xz-utils";
-/// The modules that the option changes, and nft_chain_nat, which is not built without it. They suffice for the rules of
-/// iptables, but not for those that Podman writes for nftables.
+/// The modules to build: nf_tables, which the option for IPv4 changes, and nft_chain_nat, which Debian's kernel lacks
+/// without that option. These modules suffice for the rules of iptables, but not for the rules that Podman writes for
+/// nftables.
 const MODULES: [&str; 2] = ["net/netfilter/nf_tables.ko", "net/netfilter/nft_chain_nat.ko"];
-/// A script that builds the modules given after the last number of the kernel's version.
+/// A script that builds kernel modules. Its arguments are the last number of the kernel's version, and the modules.
 ///
-/// The source may be a few fixes newer, but a kernel only loads modules with its own version, so that number is changed.
-/// The kernel itself is not built, so its symbols are unknown, and undefined symbols must not be errors.
+/// The kernel source may be a few fixes newer than the kernel. A kernel only loads modules of its own version, so the
+/// script sets the last number of the source's version to the kernel's. The kernel itself is not built, so its
+/// symbols are unknown, and undefined symbols must not be errors.
 const BUILD: &str = r#"
 set -e
 sed -i "s/^SUBLEVEL = .*/SUBLEVEL = $1/" Makefile
@@ -31,8 +34,8 @@ make --silent ARCH=um olddefconfig
 make --silent ARCH=um -j"$(nproc)" KBUILD_MODPOST_WARN=1 "$@"
 "#;
 
-/// Builds the modules for the kernel of this version in the root, and installs them there. Takes one or two
-/// minutes, and 3 GB beside the root until they are built.
+/// Builds the modules for the kernel `version`, and installs them in the root directory `root`. Takes one or two
+/// minutes. Until the build is complete, its directory beside `root` takes 3 GB.
 pub(super) fn install(root: &Path, version: &str) -> Result<()> {
     let (series, sublevel) = version
         .rsplit_once('.')

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-/// The helper programs that engines run with one of the engine's directories in an argument.
+/// The helper programs of engines. An engine runs each of them with one of the engine's directories in an argument.
 const HELPERS: [&str; 8] = [
     "aardvark-dns", "conmon", "containerd", "containerd-shim-runc-v2", "docker-registry", "dockerd",
     "podman", "runc",
@@ -24,7 +24,7 @@ pub(super) struct Record {
     pub(super) pid: u32,
     /// The endpoint that the process was started to listen on.
     pub(super) endpoint: String,
-    /// The start time in clock ticks since boot, and the boot id. Together with the pid, they identify the process.
+    /// The start time in clock ticks since boot. Together with the pid and the boot id, it identifies the process.
     began: u64,
     boot: String,
     program: String,

@@ -1,8 +1,9 @@
 //! Root directories with packages of newer Debian releases, for engine versions that the host's release does not have.
 //!
-//! Such an engine runs in its own mount and network namespace, with such a directory as `/`. The host's cgroups and
-//! devices and the engine's own directories have the same paths inside, so the engine's socket can be reached from the
-//! host. Its published ports can only be reached in its network namespace, which [`enter`] enters.
+//! An engine in a root directory runs in its own mount and network namespaces, with the root directory as `/`. The
+//! host's cgroups and devices and the engine's own directories have the same paths inside, so the engine's socket can
+//! be reached from the host. The ports that the engine publishes can only be reached in its network namespace, which
+//! [`enter`] enters.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use super::install::install_packages;
 use super::layout::Layout;
 
 const MIRROR: &str = "http://deb.debian.org/debian";
-/// The packages that are installed in a root directory. Packages that these recommend are not installed automatically.
+/// The packages that are installed in a root directory. Packages that they only recommend are not installed.
 const PACKAGES: &[&str] = &[
     "docker.io", "containerd", "runc", "podman", "crun", "netavark", "aardvark-dns", "conmon", "catatonit",
     "iptables", "nftables", "iproute2", "procps", "kmod", "ca-certificates",
@@ -29,9 +30,10 @@ const VM_PACKAGES: &[&str] = &[
 /// Directories of the host that tests bind-mount into containers. They are also mounted in the root directory.
 const SHARED: [&str; 2] = ["/tmp", "/srv"];
 
-/// A script that makes `$1` the root directory, mounts the directories up to `--` in it, and runs the rest.
+/// A script that runs a program in the root directory `$1`. The arguments from `$2` up to `--` are directories to
+/// mount in the root directory, and the arguments after `--` are the program and its arguments.
 ///
-/// It uses `pivot_root`, because runc refuses to run in a `chroot`.
+/// The script uses `pivot_root`, because runc refuses to run in a `chroot`.
 const ENTER: &str = r#"
 set -e
 root=$1; shift
@@ -62,7 +64,7 @@ pub(super) enum Release {
     Trixie,
     /// Debian 14, with Docker 28.5 and Podman 5.8.
     Forky,
-    /// The same with the kernel and the services of the [virtual machine](super::vm).
+    /// Debian 14, with the kernel and the services of the [virtual machine](super::vm).
     ForkyVm,
 }
 
@@ -88,8 +90,8 @@ impl Release {
     }
 }
 
-/// Returns the root directory of a release. If it is missing, creates it if `install` is set, which takes one to three
-/// minutes and 700 MB; otherwise fails.
+/// Returns the root directory of a release. If the directory is missing, creates it if `install` is set, and
+/// otherwise fails. The creation takes one to three minutes and 700 MB.
 pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     let root = cache_dir()?.join(release.name());
     if root.exists() {
@@ -114,7 +116,7 @@ pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// Installs packages of a release, separated by commas, in a new root directory.
+/// Creates the root directory `root` with a Debian release, and installs `packages`, separated by commas.
 pub(super) fn bootstrap(root: &Path, release: Release, packages: &str) -> Result<()> {
     if !host::has_program("mmdebstrap") {
         install_packages(&["mmdebstrap"])?;
@@ -135,7 +137,8 @@ pub(super) fn bootstrap(root: &Path, release: Release, packages: &str) -> Result
         .arg(MIRROR))
 }
 
-/// Returns the directory that contains the root directories. It is not deleted with a checkout's files.
+/// Returns the cache directory that contains the root directories. It is outside of the checkout, so deleting the
+/// checkout keeps the root directories.
 fn cache_dir() -> Result<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -145,7 +148,8 @@ fn cache_dir() -> Result<PathBuf> {
     Ok(cache.join("driver-interface/engines"))
 }
 
-/// Builds a command that runs `program` in the engine's root directory and network namespace, with the same process id.
+/// Builds a command that runs `program` in the engine's root directory and network namespace. `program` runs with the
+/// process id of the started command.
 pub(super) fn inside(layout: &Layout, release: Release, program: &str) -> Result<Command> {
     create_namespace(layout)?;
     let mut command = enter(&namespace(layout));
@@ -156,8 +160,8 @@ pub(super) fn inside(layout: &Layout, release: Release, program: &str) -> Result
     Ok(command)
 }
 
-/// Completes an `unshare --mount` command so that it runs the program that is added next in a root. The directories in
-/// `shared` have the same path there.
+/// Adds arguments to an `unshare --mount` command, so that it runs a program in the root directory `root`. The caller
+/// adds the program afterwards. The directories `shared` have the same paths in the root directory as outside.
 pub(super) fn add_root(command: &mut Command, root: &Path, shared: &[&Path]) {
     let usual = SHARED.into_iter().map(Path::new).filter(|dir| dir.is_dir());
     command
@@ -167,17 +171,17 @@ pub(super) fn add_root(command: &mut Command, root: &Path, shared: &[&Path]) {
         .arg("--");
 }
 
-/// Builds a command that runs the program given by further arguments in a network namespace.
+/// Builds a command that runs a program in a network namespace. The caller adds the program and its arguments.
 ///
-/// It does not use `ip netns exec`, which mounts another `/sys` that hides the cgroups.
+/// The command does not use `ip netns exec`, which mounts another `/sys` that hides the cgroups.
 pub(crate) fn enter(namespace: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(net_option(namespace));
     command
 }
 
-/// Creates the network namespace of the engine, unless it exists. It remains when the engine's processes exit, so that
-/// a new engine finds the containers of a killed one in their networks.
+/// Creates the network namespace of the engine, unless it exists. The namespace remains when the engine's processes
+/// exit, so that a restarted engine finds the containers of a killed engine in their networks.
 pub(super) fn create_namespace(layout: &Layout) -> Result<()> {
     let namespace = namespace(layout);
     if !host::is_mount_point(&namespace) {

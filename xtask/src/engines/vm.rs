@@ -1,7 +1,8 @@
 //! A virtual machine with cgroup v2 and systemd: user-mode Linux, which is a program and needs no virtualisation.
 //!
 //! The machine boots for one script and then powers off. Its disk is an image of a root directory (see
-//! [`super::root`]), and it exchanges files with the host through one directory, which is `/host` inside.
+//! [`super::root`]). The machine exchanges files with the host through one directory, which is `/host` in the
+//! machine.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use super::root::{self, Release};
 use super::{host, packet_filter};
 
-/// The service that runs the host's script.
+/// The systemd service of the machine that runs the script `RUN_SCRIPT`.
 const SERVICE: &str = "[Unit]
 After=local-fs.target dbus.socket
 [Service]
@@ -24,22 +25,22 @@ ExecStopPost=/bin/sh -c 'sync; poweroff -f'
 [Install]
 WantedBy=multi-user.target
 ";
-/// Mounts the directory that the kernel's command line names, and runs the script in it.
+/// Mounts the host's directory that the kernel's command line names as `/host`, and runs the file `script` in it.
 const RUN_SCRIPT: &str = "
 mkdir -p /host
 mount -t hostfs none /host -o hostfs=$(sed 's/.*share=//; s/ .*//' /proc/cmdline)
 sh /host/script > /host/output 2>&1
 echo $? > /host/status
 ";
-/// Services that start only when the script asks for them.
+/// Services that do not start at boot. They start only if the host's script starts them.
 const IDLE: [&str; 5] = [
     "docker.service", "docker.socket", "containerd.service", "podman.socket", "docker-registry.service",
 ];
 const MEMORY: &str = "mem=4G";
-/// The size of the disk. Only its used part takes space.
+/// The size of the disk. Only the used part of the disk takes space on the host.
 const DISK: &str = "8G";
 
-/// Adds to a root what the machine needs to boot and to run a script.
+/// Prepares a root directory for the virtual machine, so that the machine boots from it and runs a script.
 pub(super) fn prepare(root: &Path) -> Result<()> {
     let units = root.join("etc/systemd/system");
     let wanted = units.join("multi-user.target.wants");
@@ -86,8 +87,7 @@ pub(super) fn prepare(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Boots the machine and runs a script in it. `share`: an empty directory, which is
-/// `/host` in the machine.
+/// Boots the machine and runs a script in it. `share` is an empty directory, which is `/host` in the machine.
 pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<()> {
     host::require_root("a virtual machine needs root")?;
     let system = root::ensure_root(Release::ForkyVm, false)?;

@@ -61,7 +61,7 @@ impl Answer {
     }
 
     driver_interface_types::setters! {
-        /// Adds a header field. A `Content-Length` need not be the actual length.
+        /// Adds a header field. The value of a `Content-Length` field may differ from the actual length.
         header(self, name: &str, value: &str) { self.headers.push((name.to_owned(), value.to_owned())); }
         /// Sets the body and a matching `Content-Length`.
         body(self, body: impl Into<Bytes>) { self.body = Body::Whole(body.into()); }
@@ -91,7 +91,8 @@ impl Answer {
         self
     }
 
-    /// Sets how the connection ends after the response. By default, it is closed.
+    /// Sets how the connection ends after the response. By default, the connection is closed; but if a script sends a
+    /// response with a complete body, the connection stays open for further requests.
     #[must_use]
     pub fn then(mut self, then: Break) -> Self {
         self.then = then;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::relay::{Relay, serve};
 use super::stream::Stream;
 
-/// The state of the socket on which a proxy listens. It does not affect existing connections.
+/// The state of the socket on which a proxy listens. A change of the state does not affect existing connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -23,7 +23,8 @@ pub enum Endpoint {
     Removed,
     /// A regular file is in the socket's place; on TCP, connections are refused.
     NotASocket,
-    /// Another socket has taken its place, as after a restart of the engine. On TCP, it has the same port.
+    /// A new socket has replaced the original one, as after a restart of the engine. On TCP, the new socket has the
+    /// same port.
     Replaced,
     /// The socket exists and accepts connections, but they are never served.
     Unresponsive,
@@ -93,7 +94,8 @@ impl Listener {
     }
 }
 
-/// Accepts connections, and executes commands until their channel is closed.
+/// Accepts connections until the channel `commands` is closed. Each command received from that channel changes the
+/// state of the listening socket.
 pub(super) async fn listen(
     listener: Listener,
     address: Address,

@@ -1,4 +1,4 @@
-//! What a proxy forwards requests to: an engine, or a script in place of an engine.
+//! The destination to which a proxy forwards requests: an engine, or a script in place of an engine.
 
 use std::fmt;
 use std::io;
@@ -67,7 +67,7 @@ impl Engine {
     }
 }
 
-/// Responds to the requests on a connection with `script`, until the connection ends.
+/// Responds to the requests on a connection with the answers of `script`, until the connection ends.
 async fn play(script: &Script, stream: &Stream) -> io::Result<()> {
     let mut inlet = Inlet::new(stream);
     while let Some(head) = inlet.head().await? {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{Answer, Endpoint};
 
-/// A fault in a request, in the response to it, or in the byte stream that follows.
+/// A fault in a request, in the response to the request, or in the byte stream that follows the response.
 ///
-/// It displays as a short phrase, such as `cut (RST) in chunk 2`.
+/// A fault displays as a short phrase, such as `cut (RST) in chunk 2`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -22,11 +22,12 @@ pub enum Fault {
         /// The duration of the pause.
         time: Duration,
     },
-    /// Breaks the connection at this place.
+    /// Breaks the connection at this position and in this way.
     Break(Position, Break),
     /// Closes the connection to the engine for writing as soon as the engine has the whole request.
     CloseWrite,
-    /// Sends this response to the driver in place of the engine's.
+    /// Sends this response to the driver in place of the engine's. [`When`] states whether the engine receives the
+    /// request.
     Answer(When, Answer),
     /// Forwards the engine's response, but with this HTTP status.
     Status(u16),
@@ -34,10 +35,11 @@ pub enum Fault {
     HugeHeader(usize),
     /// Forwards the engine's response, but with this number added to its `Content-Length`.
     Length(i64),
-    /// Forwards the engine's response, but with the second number added to the length of one chunk. The first number is
-    /// the index of that chunk, counted from 0.
+    /// `ChunkLength(index, extra)` forwards the engine's response, but adds `extra` to the length that is sent for
+    /// the chunk with the index `index`, counted from 0.
     ChunkLength(usize, u64),
-    /// Changes this field in the header of the Docker frame with this index, counted from 0.
+    /// `Frame(index, field)` changes a field in the header of the Docker frame with the index `index`, counted from
+    /// 0.
     Frame(usize, FrameField),
     /// Puts the proxy's listening socket into this state, and then forwards the request.
     Endpoint(Endpoint),
@@ -59,7 +61,7 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
-    /// After the proxy has received the request's header, of which the engine gets nothing.
+    /// After the proxy has received the request's header. The engine receives nothing of the request.
     BeforeRequest,
     /// After the engine has received this many bytes of the request's body.
     InRequest(u64),
@@ -73,7 +75,7 @@ pub enum Position {
     AfterHead,
     /// In the middle of the line that gives the size of this chunk.
     InChunkHead(usize),
-    /// In the middle of this chunk, or of the part of it that arrives first.
+    /// In the middle of this chunk. If the chunk arrives in several parts, in the middle of the first part.
     InChunk(usize),
     /// After this chunk.
     AfterChunk(usize),
@@ -101,7 +103,8 @@ pub enum Break {
     Reset,
     /// The connection stays open, but no more data passes in either direction. The engine does not notice.
     Silence,
-    /// The driver sees the end of the connection, but its data still reaches the engine.
+    /// The driver sees the end of the connection. The connection stays open for data from the driver: the proxy passes
+    /// the data on if the break is in the response, and discards the data otherwise.
     HalfClose,
 }
 
@@ -111,7 +114,7 @@ pub enum Break {
 pub enum When {
     /// The engine never receives the request.
     Instead,
-    /// The engine has received the request and responded; the proxy discards its response.
+    /// The engine has received the request and responded. The proxy discards the engine's response.
     AfterEffect,
 }
 

@@ -42,7 +42,7 @@ impl<'a> Inlet<'a> {
         self.buffer.split().freeze()
     }
 
-    /// Reads the header of the next message. Returns `None` if the stream ends before it begins.
+    /// Reads the header of the next message. Returns `None` if the stream ends before the first byte of the header.
     pub(super) async fn head(&mut self) -> io::Result<Option<Head>> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
@@ -222,8 +222,8 @@ impl Splitter {
         Self { framing, state }
     }
 
-    /// Returns the next piece, or `None` at the end of the body. Fails if the stream ends before the body does. Cancel
-    /// safe.
+    /// Returns the next piece, or `None` at the end of the body. Fails if the stream ends before the end of the body.
+    /// Cancel safe.
     pub(super) async fn next(&mut self, inlet: &mut Inlet<'_>) -> io::Result<Option<Piece>> {
         loop {
             if matches!(self.state, State::Done) {

@@ -11,9 +11,10 @@ use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Posit
 /// of them and a fault that applies to such a request and its response. The same seed and requests give the
 /// same plan. A plan displays as one line that starts with the seed.
 ///
-/// A driver can detect each of these faults. Faults that a driver cannot detect are never drawn: one of the
-/// engine's own refusals although the engine has acted, a plausible and well-formed response to a request that the
-/// engine never received, or the clean end of a body that is delimited only by the end of the connection.
+/// A driver can detect each fault of a plan. Faults that a driver cannot detect are never drawn. Examples are a
+/// refusal that the engine could have sent, although the engine has acted; a plausible, well-formed response to a
+/// request that the engine never received; and the clean end of a body that is delimited only by the end of the
+/// connection.
 ///
 /// [`FaultProxy::take_exchanges`]: super::FaultProxy::take_exchanges
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +26,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan for one of `requests`; returns `None` if there are none. `max_wait` is the deadline of the driver's
-    /// calls; delays are chosen around it.
+    /// Draws a plan for one of `requests`; returns `None` if there are none. `max_wait` is the deadline of the
+    /// driver's calls. The delays in a plan are at most twice as long.
     pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
         let mut dice = Rng(seed);
         let index = dice.below(requests.len());
@@ -43,8 +44,9 @@ impl Plan {
         })
     }
 
-    /// Returns the rule that injects the fault. The proxy must not have received a request since it was last
-    /// [cleared](super::FaultProxy::clear).
+    /// Returns the rule that injects the fault. The rule counts the requests that the proxy receives after
+    /// [`inject`](super::FaultProxy::inject), so add it to a [cleared](super::FaultProxy::clear) proxy right before
+    /// the operation.
     pub fn rule(&self) -> Rule {
         Rule::any().skip(self.index).times(1).fault(self.fault.clone())
     }
@@ -163,7 +165,8 @@ fn has_frames(request: &Exchange) -> bool {
 
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
-/// Builds a refusal with an HTTP status and with a body that the engine could not have sent, or none.
+/// Builds a refusal with the HTTP status `status`. The body is missing, or is one that the engine could not have
+/// sent.
 fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
@@ -176,8 +179,8 @@ fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     }
 }
 
-/// Builds a refusal of a request that the engine never gets. A `HEAD` is not refused with "not found": without a body,
-/// the driver cannot tell that from the engine's own response.
+/// Builds a refusal of a request that the engine never gets. A `HEAD` request is not refused with "not found": this
+/// response has no body, so the driver cannot distinguish it from the engine's own response.
 fn refusal(method: &str, dice: &mut Rng) -> Answer {
     let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
     let status = if method == "HEAD" && status == 404 {
@@ -298,7 +301,7 @@ impl Rng {
         usize::try_from(number).unwrap_or_default()
     }
 
-    /// Returns a random number from 0 to 1.
+    /// Returns a random number that is at least 0 and less than 1.
     fn share(&mut self) -> f64 {
         self.below(1000) as f64 / 1000.0
     }

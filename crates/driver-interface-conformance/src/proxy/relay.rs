@@ -20,7 +20,7 @@ use super::{Break, Endpoint, Exchange, Fault, Position, Stage, When};
 /// How long the proxy waits for the rest of a response that it discards.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// The maximum length of a body that is sent again with another length, in bytes.
+/// The maximum length, in bytes, of a response body that the proxy sends with another `Content-Length`.
 const MAX_REWRITTEN: usize = 64 * 1024 * 1024;
 
 /// The state that the connections of a proxy share.
@@ -29,7 +29,8 @@ pub(super) struct Relay {
     engine: Engine,
     rules: Mutex<Vec<Injected>>,
     exchanges: Mutex<Vec<Exchange>>,
-    /// The number of calls of `cut_all`, and how the last one breaks connections. A change breaks all open connections.
+    /// The number of calls of `cut_all`, and how the latest call breaks connections. Each change of this value breaks
+    /// all open connections.
     cuts: watch::Sender<(u64, Break)>,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -90,7 +91,7 @@ impl Relay {
     }
 }
 
-/// What follows on a connection after an exchange.
+/// How a connection continues after an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// Another request may follow.
@@ -226,7 +227,9 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Breaks the connection in the way `how`, as far as that must happen while both peers are still connected.
+    /// Starts to break the driver's connection in the way `how`. The caller then closes the connection as the
+    /// returned value says. [`Break::Silence`] and [`Break::HalfClose`] last until the driver disconnects, so this
+    /// function waits for that.
     async fn broken(&self, how: Break) -> io::Result<Next> {
         match how {
             Break::Silence => self.client.ignore().await,
@@ -279,7 +282,8 @@ impl<'a> Transfer<'a> {
         self.broken(how).await
     }
 
-    /// Waits for the time at which the fault breaks the connection, and returns how; forever if the fault gives none.
+    /// Waits until it is time for the fault to break the connection, and returns the way to break it. If the fault does
+    /// not break the connection at a given time after the request, waits forever.
     async fn timer(&self, progress: &Progress) -> Break {
         let Some(Fault::Break(Position::After(time), how)) = self.fault() else {
             return std::future::pending().await;
@@ -337,8 +341,8 @@ impl<'a> Transfer<'a> {
         Ok(None)
     }
 
-    /// Waits until the driver disconnects. Once the connection is upgraded, forwards the data from the driver
-    /// meanwhile.
+    /// Waits until the driver disconnects. If the connection is upgraded, forwards the data that the driver sends
+    /// until then.
     async fn input(
         &self,
         engine: &Stream,
@@ -461,7 +465,7 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Reads and discards a response, so that the engine can complete it.
+/// Reads and discards the rest of a response, so that the engine can complete the request.
 async fn drain(framing: Framing, inlet: &mut Inlet<'_>) {
     if framing == Framing::Upgraded {
         return;

@@ -45,7 +45,7 @@ impl Rule {
     driver_interface_types::setters! {
         /// Makes the rule forward this many matching requests unchanged before it applies.
         skip(self, count: usize) { self.skip = count; }
-        /// Limits the rule to this many requests. By default, it applies to all matching requests.
+        /// Limits the rule to this many requests. By default, the rule applies to all matching requests.
         times(self, count: usize) { self.times = Some(count); }
         /// Sets the fault. A rule without a fault only counts its requests, and no later rule applies to them.
         fault(self, fault: Fault) { self.fault = Some(fault); }
@@ -95,13 +95,13 @@ impl Injected {
         self.0.matched.load(Ordering::SeqCst)
     }
 
-    /// Returns how often the fault was injected. A request is not counted if its connection never reached the place of
-    /// the fault. A test should fail if this is 0, because it has tested nothing.
+    /// Returns how often the fault was injected. A request is not counted if its connection ended before the fault's
+    /// position. A test should fail if the result is 0, because such a test has tested nothing.
     pub fn hits(&self) -> usize {
         self.0.hits.load(Ordering::SeqCst)
     }
 
-    /// Returns whether the rule applies to this request, which is counted if it matches.
+    /// Counts the request if it matches the rule's pattern. Returns whether the rule applies to the request.
     pub(super) fn takes(&self, method: &str, path: &str) -> bool {
         let rule = &self.0.rule;
         if !rule.matches(method, path) {

@@ -56,7 +56,8 @@ impl<'a> Shape<'a> {
         self.pace.send(self.client, bytes).await
     }
 
-    /// Sends the header. Returns how the fault breaks the connection here, or `None` if it does not.
+    /// Sends the header. Returns how the fault breaks the connection in or directly after the header, or `None` if it
+    /// does not.
     pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
@@ -84,7 +85,8 @@ impl<'a> Shape<'a> {
         self.send(changed.bytes()).await.map(|()| None)
     }
 
-    /// Sends a piece of the body. Returns how the fault breaks the connection here, or `None` if it does not.
+    /// Sends a piece of the body. Returns how the fault breaks the connection in or directly after this piece, or
+    /// `None` if it does not.
     pub(super) async fn pass(&mut self, piece: Piece) -> io::Result<Option<Break>> {
         if let Some(how) = self.breaks_at(&piece) {
             // Only half of a piece is sent if the connection breaks in the middle of it.
@@ -121,7 +123,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Returns how the fault breaks the connection in this piece, if the kind and number of the piece determine that.
+    /// Returns how the fault breaks the connection in this piece, if this depends only on the kind and number of the
+    /// piece.
     fn breaks_at(&self, piece: &Piece) -> Option<Break> {
         let Some(Fault::Break(position, how)) = self.fault() else {
             return None;
@@ -167,7 +170,9 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Sends content up to the place of the fault, which in a stream of frames becomes known only as frames arrive.
+    /// Sends content of the body. If the fault breaks the connection within `bytes`, sends only the bytes before that
+    /// point, and returns how the connection breaks. In a stream of frames, the point becomes known only as frames
+    /// arrive.
     async fn data(&mut self, bytes: Bytes) -> io::Result<Option<Break>> {
         let mut bytes = BytesMut::from(&bytes[..]);
         while !bytes.is_empty() {
@@ -194,8 +199,8 @@ impl<'a> Shape<'a> {
         Ok(None)
     }
 
-    /// Returns the number of bytes that can be sent in one step. A step ends at the end of a frame's header or content,
-    /// or at the place of the fault, if that comes first.
+    /// Returns the number of bytes that can be sent in one step. A step ends at the end of a frame's header or
+    /// content, or at the point where the fault takes effect, if that comes first.
     fn step(&self, available: usize) -> usize {
         let mut end = self.passed.saturating_add(available as u64);
         let target = match self.fault() {
@@ -238,7 +243,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Changes the frame header field that the fault gives. `bytes` may contain only a part of that header.
+    /// If the fault changes a field of the current frame's header, applies this change to `bytes`, which may contain
+    /// only a part of the header.
     fn change(&self, bytes: &mut BytesMut) {
         let Some(Fault::Frame(frame, field)) = self.fault() else {
             return;
@@ -271,7 +277,8 @@ struct Frames {
     head: Vec<u8>,
     /// The length of the frame's content; `None` until the frame's header is complete.
     length: Option<u64>,
-    /// The end of the frame's header or content, whichever is being received.
+    /// The offset at which the frame's header ends or, once the header is complete, at which the frame's content
+    /// ends.
     next: u64,
     seen: u64,
 }
@@ -307,7 +314,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Creates the limiter for a fault. Only a fault that throttles the transfer limits the rate.
+    /// Creates the limiter for a fault. Only [`Fault::Throttle`] limits the rate.
     pub(super) fn of(fault: Option<&Fault>) -> Self {
         let now = Instant::now();
         Self {

@@ -19,7 +19,7 @@ use tokio::net::{TcpStream, UnixStream};
 pub(super) struct Stream {
     socket: Socket,
     resettable: bool,
-    /// Whether the first byte in the kernel was already returned by [`read`](Self::read).
+    /// Whether [`read`](Self::read) has already returned the first byte that is still in the kernel's receive buffer.
     holds_last: AtomicBool,
     reset: AtomicBool,
 }
@@ -99,7 +99,7 @@ impl Stream {
         Ok(count)
     }
 
-    /// Removes `count` bytes that are available from the kernel.
+    /// Removes `count` bytes from the kernel's receive buffer, which must contain that many.
     fn discard(&self, count: usize) -> io::Result<()> {
         let mut rest = vec![0; count];
         let mut rest = rest.as_mut_slice();
@@ -135,7 +135,8 @@ impl Stream {
         let _ = shutdown(self, Shutdown::Write);
     }
 
-    /// Discards what the peer sends, until it has closed its end or, on TCP, until it sends no more.
+    /// Discards the data that the peer sends. Returns when the peer has closed the connection or, on TCP, when the
+    /// peer sends no more.
     pub(super) async fn ignore(&self) {
         let mut discarded = vec![0; 16 * 1024];
         while matches!(self.read(&mut discarded).await, Ok(1..)) {}

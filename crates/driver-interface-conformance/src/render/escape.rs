@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// The maximum number of characters shown of a text on one line.
+/// The maximum number of characters that [`line()`] takes from a text.
 const LONGEST: usize = 600;
 
 /// Formats a text on one line. Control characters and characters that change the text direction are escaped.
@@ -23,13 +23,13 @@ pub(crate) fn line(text: &str) -> String {
     out
 }
 
-/// Returns whether a character changes the direction of text or has no width. Such characters can make a report
+/// Returns whether a character has no width or changes the direction of text. Such characters can make a report
 /// misleading.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The maximum number of characters shown of a text with several lines.
+/// The maximum number of characters that [`html()`] takes from a text.
 const LONGEST_TEXT: usize = 10_000;
 
 /// Escapes a text for use in HTML, also in a quoted attribute. Line breaks are kept; other control characters are

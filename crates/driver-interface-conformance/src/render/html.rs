@@ -34,7 +34,7 @@ struct Page<'a> {
     headings: Vec<String>,
 }
 
-/// Returns the CSS class of an outcome, which is one word. The script uses it.
+/// Returns the CSS class of an outcome. The class is one word; the page's script uses it.
 fn class(outcome: Outcome) -> String {
     outcome.as_str().replace(' ', "-")
 }
@@ -60,7 +60,7 @@ fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
     counts
 }
 
-/// Formats the numbers of checks, as in `12 passed, 2 skipped`.
+/// Formats the number of checks with each outcome, as in `12 passed, 2 skipped`.
 fn words(summary: &Summary) -> String {
     let counts = counts(summary).into_iter();
     let counts = counts.map(|(outcome, count)| format!("{count} {outcome}"));
@@ -191,7 +191,7 @@ impl Page<'_> {
         out.write_str("</ul>\n</section>\n")
     }
 
-    /// Writes the controls that filter the checks. They are hidden unless the script runs.
+    /// Writes the controls that filter the checks. The controls are hidden unless the script runs.
     fn filters(&self, out: &mut String) -> Result {
         let all = self.report.summary();
         out.write_str(
@@ -245,7 +245,8 @@ impl Page<'_> {
         )
     }
 
-    /// Writes the checks of one area. The area is expanded if it contains findings.
+    /// Writes the checks of one area. The area is expanded if one of its checks failed, timed out or was
+    /// inconclusive.
     fn area(&self, out: &mut String, area: &AreaRow<'_>, rows: &[&CheckRow<'_>]) -> Result {
         let mut checks = area.cells.iter().flatten();
         let open = if checks.any(|check| check.outcome.is_problem()) {

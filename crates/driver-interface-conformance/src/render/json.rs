@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::{DriverReport, DriverVerdict, NotRun, Report};
 
-/// A report with the verdicts, which follow from its other fields.
+/// The content of `report.json`: the fields of a [`Report`], and the verdict on each driver, which is computed from
+/// the other fields.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonReport<'a> {

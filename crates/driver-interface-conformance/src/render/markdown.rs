@@ -158,8 +158,8 @@ pub fn rules(checks: &[Check]) -> String {
     )
 }
 
-/// Writes a table of the capabilities that each driver declares. Another page can copy it. The bounds are omitted,
-/// because they depend on the machine.
+/// Writes a table of the capabilities that each driver declares. Comments mark the start and the end of the table, so
+/// that a script can copy it to another page. The bounds of limits are omitted, because they depend on the machine.
 fn capabilities(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(out, "\n## Capabilities\n\n<!-- capabilities -->")?;
     head(out, report, "capability")?;

@@ -4,7 +4,7 @@ use super::style::Tone;
 use crate::report::MINOR;
 use crate::{CheckReport, DriverReport, Outcome};
 
-/// A row of the table by area: the area's checks, for each driver.
+/// A row of the table by area. Each cell contains one driver's results for the checks of the area.
 pub(super) struct AreaRow<'a> {
     pub(super) area: &'a str,
     pub(super) cells: Vec<Vec<&'a CheckReport>>,
@@ -36,7 +36,8 @@ pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
         .collect()
 }
 
-/// A row of the table by check. The result is `None` for a driver whose run does not include the check.
+/// A row of the table by check. Each cell contains one driver's result, or `None` if the driver's run does not
+/// include the check.
 pub(super) struct CheckRow<'a> {
     pub(super) first: &'a CheckReport,
     pub(super) cells: Vec<Option<&'a CheckReport>>,
@@ -98,7 +99,7 @@ pub(super) fn cell(checks: &[&CheckReport]) -> String {
     parts.join(" · ")
 }
 
-/// Returns the tone of the worst of several results.
+/// Returns the tone of the worst result among `checks`.
 pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     let worst = [Tone::Bad, Tone::Warn]
         .into_iter()
@@ -118,7 +119,7 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
     })
 }
 
-/// Returns the legend of those symbols for which `shown` returns `true`, starting with that of a passed check.
+/// Returns the legend of those symbols for which `shown` returns `true`. The symbol of a passed check comes first.
 pub(super) fn legend_of(shown: impl Fn(char) -> bool) -> String {
     let mut marks = marks();
     marks.sort_by_key(|(mark, _)| *mark != Outcome::Passed.symbol());

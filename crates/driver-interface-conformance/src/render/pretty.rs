@@ -18,13 +18,14 @@ pub struct Pretty {
     pub again: Option<String>,
 }
 
-/// The width of a field's text, without the name of the field. It fits on every terminal.
+/// The maximum width of the text of a field, in characters, without the name of the field. A field with its name thus
+/// fits on every terminal.
 const WIDTH: usize = 78 - 12;
 
 /// The width of the column with the times of steps. Continuation lines are indented by this width.
 const STEP_HANG: usize = 10;
 
-/// The maximum number of checks that are named for each reason.
+/// The maximum number of checks that the report names for each reason why checks were skipped or not run.
 const NAMED: usize = 3;
 
 /// Checks that were skipped or not run for the same reason.
@@ -347,7 +348,8 @@ impl Pretty {
     }
 }
 
-/// Wraps text at spaces, indenting all lines but the first by `hang`. A word that is too long gets its own line.
+/// Wraps text at spaces and indents all lines but the first by `hang` spaces. A word that is too long gets its own
+/// line.
 fn wrapped(text: &str, hang: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(' ') {

@@ -11,8 +11,8 @@ use super::matrix::legend_of;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
-/// An observer that prints a line for each area when the area's last check has finished. On a terminal, it also shows a
-/// line with the running checks, which it updates.
+/// An observer that prints a line for each area when the area's last check has finished. On a terminal, the observer
+/// also shows a line with the running checks, which changes as checks start and finish.
 pub struct Progress {
     style: Style,
     live: bool,
@@ -121,7 +121,7 @@ impl Progress {
 }
 
 /// Formats the capabilities that a driver declares, as in `53 of 55 capabilities; not: disk_limit, host_network`. The
-/// checks of the undeclared ones will be skipped.
+/// checks that require one of the undeclared capabilities will be skipped.
 fn declared(driver: &DriverReport) -> String {
     let declared = &driver.capabilities;
     let missing: Vec<String> = Capability::all()

@@ -2,7 +2,7 @@
 
 use crate::{CheckReport, DriverVerdict, Outcome};
 
-/// The tone in which a result is shown.
+/// The tone of a result, which determines its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,

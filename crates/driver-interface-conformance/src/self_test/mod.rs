@@ -1,4 +1,5 @@
-//! The self-test of the suite: it injects one fault into a driver and runs the checks that must detect it.
+//! The self-test of the suite: it injects one fault at a time into a driver and runs the checks that must detect this
+//! fault.
 //!
 //! A check that cannot fail proves nothing, so each check has at least one [`Fault`] that it must detect. Several
 //! checks may share a fault. [`self_test`] injects the faults into a driver that passes the checks, and verifies that
@@ -74,8 +75,8 @@ pub struct FaultyTarget {
     fault: &'static Fault,
     memory: Memory,
     namespaces: Mutex<Vec<Namespace>>,
-    /// The namespace that was requested for the first driver. It is the namespace of the run, which keeps runs on one
-    /// engine apart.
+    /// The namespace that was requested for the first driver, which is the namespace of the run. A namespace that a
+    /// fault imposes on all drivers starts with this name, so that runs on one engine do not affect each other.
     first: OnceLock<Namespace>,
 }
 
@@ -188,8 +189,8 @@ pub struct SelfTest {
     pub checks: Vec<Check>,
     /// The result of each fault with each check that must detect it.
     pub attempts: Vec<Attempt>,
-    /// Checks that did not pass without a fault and detected none, with the reason why they did not pass. The self-test
-    /// has no result for them.
+    /// Checks that no fault was tried on, because they do not pass even without a fault. Each has the reason why it
+    /// does not pass.
     pub not_run: Vec<(&'static str, String)>,
     /// Faults that were not tried with all of their checks, because the run was cancelled.
     pub not_tried: Vec<&'static str>,
@@ -236,8 +237,8 @@ impl SelfTest {
         !tried && self.not_run.iter().any(|(id, _)| *id == check)
     }
 
-    /// Returns the checks without a result, each with the reason: the check did not run or was inconclusive, or no
-    /// fault for it exists or was tried.
+    /// Returns the checks without a result, each with the reason: the check did not run, it was inconclusive, no
+    /// fault exists for it, or the run was cancelled before a fault was tried.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
         let reported = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
@@ -258,7 +259,7 @@ impl SelfTest {
         unproven.map(|check| (check.id, reason(check.id))).collect()
     }
 
-    /// Returns whether there is a fault for the check that was not tried.
+    /// Returns whether a fault that `check` must detect was not tried.
     fn is_waiting(&self, check: &str) -> bool {
         let mut waiting = Fault::all()
             .into_iter()
@@ -279,14 +280,15 @@ impl SelfTest {
     }
 }
 
-/// Injects faults into the drivers of a target, and verifies that the checks detect the faults. `options` contains the
-/// checks, the seed and the image to use. If its cancellation stops the run, no further fault is tried.
+/// Injects faults into the drivers of a target, and verifies that the checks detect the faults. `options` contains
+/// the checks, the seed and the image to use. Once the run is cancelled, no further fault is tried.
 ///
-/// A fault is only tried on a check that passes without it, or on a skipped check that the fault makes applicable to
-/// the driver.
+/// A fault is only tried on a check that passes without the fault, or on a skipped check that the fault makes
+/// applicable to the driver.
 ///
 /// # Errors
-/// The same as [`run`](fn@crate::run). Attempts in progress with other faults are cleaned up first.
+/// The same as [`run`](fn@crate::run). If one fault's run fails, the runs in progress with other faults are cleaned
+/// up before the error is returned.
 ///
 /// # Cancel safety
 /// As [`run`](fn@crate::run).

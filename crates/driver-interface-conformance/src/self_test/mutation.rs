@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use futures_util::future::BoxFuture;
 
-/// The driver that a faulty driver wraps, and the state that all drivers of its target share.
+/// The driver that a faulty driver wraps, and the state that all drivers of the faulty target share.
 #[derive(Clone, Debug)]
 pub(super) struct Inside {
     pub(super) driver: Arc<dyn ContainerDriver>,
@@ -37,7 +37,8 @@ impl Memory {
         before
     }
 
-    /// Returns what follows `prefix` in the latest entry that starts with it, or `None` if no entry does.
+    /// Returns the text after `prefix` in the latest entry that starts with `prefix`, or `None` if there is no such
+    /// entry.
     pub(super) fn latest(&self, prefix: &str) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ends = all.iter().filter_map(|recorded| recorded.strip_prefix(prefix));
@@ -59,7 +60,7 @@ impl Memory {
 macro_rules! mutation {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $output:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// A change of a driver's behaviour, which is a part of a fault.
+        /// A change of a driver's behaviour. A fault consists of one or more such changes.
         pub(super) enum Mutation {
             /// Changes each config from which a container is created or a creation is planned.
             Config(fn(&mut ContainerConfig)),
@@ -73,7 +74,8 @@ macro_rules! mutation {
             Capabilities(fn(&mut Capabilities)),
             /// Changes the error of every call that fails.
             Error(fn(DriverError) -> DriverError),
-            /// Connects every driver to the run's namespace with this suffix, instead of the requested namespace.
+            /// Connects every driver to one namespace, whichever namespace was requested. The name of that namespace
+            /// is the name of the run's namespace followed by this suffix.
             Namespace(&'static str),
             $(
                 #[doc = concat!("Replaces `", stringify!($operation), "`.")]

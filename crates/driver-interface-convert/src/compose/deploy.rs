@@ -8,7 +8,8 @@ use crate::settings::Settings;
 
 const SWARM: &str = "it concerns only swarms; the caller decides how many containers run, and where";
 
-/// Applies the limits and the restart policy that `service` does not set itself.
+/// Applies the limits and the restart policy of the section `deploy`, except those that the keys of the service set
+/// themselves.
 pub(crate) fn apply(
     settings: &mut Settings<'_>,
     project: &Project,
@@ -70,7 +71,7 @@ fn resources(settings: &mut Settings<'_>, at: &str, service: &Map<String, Value>
     }
 }
 
-/// Applies requests for GPUs, which `gpus` and `deploy` have in common: `all`, or a list of requests.
+/// Applies requests for GPUs: `all`, or a list of requests. The keys `gpus` and `deploy` use the same form.
 pub(crate) fn gpus(settings: &mut Settings<'_>, at: &str, value: &Value) {
     for (index, request) in value::items(value).iter().enumerate() {
         settings.at(format!("{at}[{index}]"));

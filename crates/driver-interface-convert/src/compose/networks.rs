@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Project, value};
 use crate::settings::Settings;
 
-/// The network that a service without networks is connected to.
+/// The key of the network that a service is connected to if the service names no network.
 const DEFAULT: &str = "default";
 
 /// Connects the container to the networks of its service.
@@ -83,7 +83,7 @@ fn connect_options(
     connect
 }
 
-/// Adds a network that must exist.
+/// Adds a network to the list of networks that must exist before the container is created.
 fn create(settings: &mut Settings<'_>, key: &str, name: String, config: Option<&Value>) {
     let mut network = NetworkConfig::new(name).session(&settings.config.session_id);
     for (field, value) in config.and_then(Value::as_object).into_iter().flatten() {

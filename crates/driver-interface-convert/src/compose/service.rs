@@ -7,7 +7,7 @@ use super::{Project, deploy, networks, value, volumes};
 use crate::not_supported;
 use crate::settings::{HealthTime, Settings};
 
-/// The keys that are applied before the others, because the others depend on them.
+/// The keys that are applied first, because other keys depend on them.
 const FIRST: &[&str] = &["network_mode"];
 
 pub(crate) fn apply(settings: &mut Settings<'_>, project: &Project, keys: &Map<String, Value>) {
@@ -134,7 +134,7 @@ fn apply_key(settings: &mut Settings<'_>, project: &Project, at: &str, key: &str
     }
 }
 
-/// Lists a key that has no counterpart.
+/// Lists a key of the service as not carried over, because the config has no counterpart for the key.
 fn other(settings: &mut Settings<'_>, at: &str, key: &str, value: &Value) {
     let is_off = value::text(value).is_some_and(|text| text == "false");
     match not_supported::key(key) {

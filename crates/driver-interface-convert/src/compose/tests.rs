@@ -16,7 +16,7 @@ networks:
   shared: { external: true }
 ";
 
-/// Converts a service with these keys, each on a line of its own.
+/// Converts a service that has `keys`, one key per line.
 fn convert(keys: &str) -> Conversion {
     try_convert(keys).unwrap_or_else(|error| panic!("{keys}: {error}"))
 }
@@ -30,7 +30,8 @@ fn try_convert(keys: &str) -> Result<Conversion, driver_interface_errors::Config
     options.compose("s", &yaml, "web")
 }
 
-/// Each row: keys of a service, the JSON pointer of the field of the config that they set, and its value.
+/// Each row: keys of a service, the JSON pointer of the config field that these keys set, and the expected value of
+/// that field.
 #[test]
 fn keys_set_fields() {
     let rows: &[(&str, &str, Value)] = &[
@@ -331,7 +332,7 @@ fn names_begin_with_the_project() {
     assert_eq!(conversion.volumes[0].name, "other_d");
 }
 
-/// Each row: keys of a service, and the setting and value that are listed.
+/// Each row: keys of a service, and the setting and the value that are listed as not carried over.
 #[test]
 fn keys_without_a_field_are_listed() {
     let rows: &[(&str, &str, Option<&str>)] = &[
@@ -540,7 +541,7 @@ volumes: { data: { name: shop_data } }
     );
 }
 
-/// The keys of a service that the tests above use, each with any value.
+/// The keys of a service for which `no_value_panics` tries arbitrary values.
 const KEYS: &str = "annotations build cap_add command cpus deploy devices dns entrypoint env_file environment extra_hosts \
                     gpus healthcheck image labels logging mem_limit network_mode networks ports tmpfs ulimits volumes";
 

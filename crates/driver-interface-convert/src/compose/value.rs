@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::settings::Settings;
 use crate::{text, variables};
 
-/// Replaces the variables in all texts of a value.
+/// Replaces the variables in all strings of a YAML value, including nested ones, by their values.
 pub(crate) fn interpolate(settings: &mut Settings<'_>, path: &str, value: &mut Value) {
     match value {
         Value::String(text) if text.contains('$') => {
@@ -37,7 +37,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns the items of a list, or a single value as the only item.
+/// Returns the items of a list. Any other value counts as a list with one item, and null as an empty list.
 pub(crate) fn items(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,
@@ -46,7 +46,8 @@ pub(crate) fn items(value: &Value) -> &[Value] {
     }
 }
 
-/// Returns a short text for a value that is not carried over: a text, or the texts or keys that it contains.
+/// Returns a short text for a value that is not carried over: the value itself, the items of a list, or the keys of a
+/// mapping. `None` if a list contains anything but texts, numbers and booleans.
 pub(crate) fn summary(value: &Value) -> Option<String> {
     let parts: Option<Vec<String>> = match value {
         Value::Array(items) => items.iter().map(text).collect(),
@@ -56,7 +57,7 @@ pub(crate) fn summary(value: &Value) -> Option<String> {
     parts.map(|parts| parts.join(", "))
 }
 
-/// Returns whether a value says nothing.
+/// Returns whether a value is null, an empty list or an empty mapping.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -67,7 +68,7 @@ pub(crate) fn is_empty(value: &Value) -> bool {
 }
 
 impl Settings<'_> {
-    /// Returns a value's text, and reports a value that is a list or a mapping.
+    /// Returns a value as text. Reports null, a list or a mapping as invalid.
     pub(crate) fn text(&mut self, value: &Value) -> Option<String> {
         let found = text(value);
         if found.is_none() {
@@ -76,21 +77,22 @@ impl Settings<'_> {
         found
     }
 
-    /// Applies a setting to the text of a value.
+    /// Calls `apply` with a value as text. Reports null, a list or a mapping as invalid.
     pub(crate) fn with_text(&mut self, value: &Value, apply: impl FnOnce(&mut Self, &str)) {
         if let Some(text) = self.text(value) {
             apply(self, &text);
         }
     }
 
-    /// Applies a setting to the text of each item of a list.
+    /// Calls `apply` with the text of each item of a list.
     pub(crate) fn each_text(&mut self, value: &Value, apply: impl Fn(&mut Self, &str)) {
         for item in items(value) {
             self.with_text(item, &apply);
         }
     }
 
-    /// Returns the entries of a mapping, or of a list of `key=value`. The value is `None` if it is missing.
+    /// Returns the keys and values of a mapping, or of a list of texts such as `key=value`. A key without a value has
+    /// the value `None`.
     pub(crate) fn entries(&mut self, value: &Value) -> Vec<(String, Option<String>)> {
         let mut entries = Vec::new();
         match value {
@@ -112,13 +114,13 @@ impl Settings<'_> {
         entries
     }
 
-    /// Returns a boolean, which may be a text after the interpolation.
+    /// Returns a boolean. It may be written as a text, because a variable may have supplied it.
     pub(crate) fn boolean(&mut self, value: &Value) -> Option<bool> {
         let text = self.text(value)?;
         self.flag(&text)
     }
 
-    /// Returns a command: a list of words, or a line that is split like a shell's.
+    /// Returns the words of a command, which is a list of words or a line that is split as a shell would split it.
     pub(crate) fn command(&mut self, value: &Value) -> Vec<String> {
         match value {
             Value::Array(words) => words.iter().filter_map(|word| self.text(word)).collect(),
@@ -129,7 +131,7 @@ impl Settings<'_> {
         }
     }
 
-    /// Lists a setting below the path `at` as not carried over, unless its value says nothing.
+    /// Lists the setting at the path `at` as not carried over, unless its value is empty.
     pub(crate) fn leave_key(&mut self, at: &str, value: &Value, reason: &str) {
         if !is_empty(value) {
             let summary = summary(value);

@@ -26,7 +26,8 @@ pub(crate) fn volumes(settings: &mut Settings<'_>, project: &Project, at: &str, 
     }
 }
 
-/// Sets the engine's name and the settings of a named volume. Returns whether it is external.
+/// Replaces the key of a named volume in `mount` by the volume's name on the engine, and adds the volume's settings.
+/// Returns whether the volume is external.
 fn named_volume(settings: &mut Settings<'_>, project: &Project, mount: &mut MountSettings) -> bool {
     let Some(key) = mount.source.take() else {
         return false;
@@ -106,7 +107,7 @@ fn mount_option(settings: &mut Settings<'_>, mount: &mut MountSettings, at: &str
     }
 }
 
-/// Publishes the ports of a service: texts, numbers, or mappings with the parts of the text form.
+/// Publishes the ports of a service. Each port is a text, a number, or a mapping with the parts of the text form.
 pub(crate) fn ports(settings: &mut Settings<'_>, at: &str, value: &Value) {
     for (index, port) in value::items(value).iter().enumerate() {
         let at = format!("{at}[{index}]");

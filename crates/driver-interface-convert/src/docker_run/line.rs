@@ -1,13 +1,14 @@
-//! A command line as a shell would read it.
+//! Splitting a command line into words as a shell would do it.
 
 use driver_interface_errors::ConfigurationError;
 
 use crate::{ConvertOptions, text, variables};
 
-/// Splits a command line into words, with the values of variables.
+/// Replaces the variables in a command line by their values, and splits the line into words.
 ///
-/// Quotes, comments and line continuations are those of a shell. An unset variable, a command substitution and an operator
-/// are errors, because the shell would replace or act on them before `docker` sees them.
+/// Quotes, comments and line continuations have the same meaning as in a shell. An unset variable, a command
+/// substitution and an operator such as `|` are errors, because a shell would replace or execute them before `docker`
+/// runs.
 pub(crate) fn split(options: &ConvertOptions, line: &str) -> Result<Vec<String>, ConfigurationError> {
     let words = expand(options, line.trim()).and_then(|line| text::words(&line));
     words.map_err(|message| ConfigurationError::single("line", "invalid-line", message))
@@ -20,7 +21,7 @@ enum Quote {
     Double,
 }
 
-/// Returns the line with the values of its variables.
+/// Removes the comments from a command line and replaces the variables by their values, quoted as words of the shell.
 fn expand(options: &ConvertOptions, mut line: &str) -> Result<String, String> {
     let mut result = String::new();
     let (mut quote, mut before) = (Quote::None, ' ');
@@ -93,7 +94,7 @@ fn toggle(result: &mut String, c: char, quote: Quote) -> Quote {
     quote
 }
 
-/// Appends a value inside double quotes.
+/// Appends the value of a variable that is inside double quotes, with backslashes before special characters.
 fn push_quoted(result: &mut String, value: &str) {
     for c in value.chars() {
         if matches!(c, '"' | '\\' | '$' | '`') {

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{Conversion, ConvertOptions, from_docker_run, from_docker_words};
 
-/// The flags in the help of `docker run` of Docker 28.2 with its newest API version: the name, and the kind of value, or
-/// `-` for none.
+/// The flags that `docker run --help` prints in Docker 28.2 with the newest API version, one per line. Each line has
+/// the name of a flag, a space, and the kind of the flag's value, or `-` if the flag takes no value.
 const HELP: &str = include_str!("flags.txt");
 
-/// Further flags of the same version: hidden ones, older names, and those for Windows.
+/// The flags of Docker 28.2 that `docker run --help` does not print: hidden flags, older names, and flags for
+/// Windows.
 const HIDDEN: &[&str] = &[
     "cpu-count", "cpu-percent", "dns-opt", "io-maxbandwidth", "io-maxiops", "net", "net-alias",
 ];
@@ -24,7 +25,7 @@ fn errors(flags: &str) -> Vec<String> {
     error.violations().iter().map(ToString::to_string).collect()
 }
 
-/// Each row: flags, the JSON pointer of the field of the config that they set, and its value.
+/// Each row: flags, the JSON pointer of the config field that these flags set, and the expected value of that field.
 #[test]
 fn flags_set_fields() {
     let rows: &[(&str, &str, Value)] = &[
@@ -301,7 +302,7 @@ fn volumes_belong_to_the_user_of_the_container() {
     assert_eq!(owner("-v d:/d -u postgres"), "1000:1000");
 }
 
-/// Each row: flags, and the setting and value that are listed.
+/// Each row: flags, and the setting and the value that are listed as not carried over.
 #[test]
 fn flags_without_a_field_are_listed() {
     let rows: &[(&str, &str, Option<&str>)] = &[

@@ -1,4 +1,5 @@
-//! The result of the settings: what depends on several of them, and the differences of the defaults.
+//! The last part of a conversion: applies the settings that depend on others, and lists the differences from Docker's
+//! defaults.
 
 use driver_interface_errors::ConfigurationError;
 use driver_interface_types::{HealthCheck, LogDriver, NetworkMode};
@@ -6,14 +7,14 @@ use driver_interface_types::{HealthCheck, LogDriver, NetworkMode};
 use super::{Settings, UNLIMITED_CPU};
 use crate::{Conversion, text};
 
-/// The CPU period in microseconds if none is set.
+/// The CPU period that applies if the input sets none, in microseconds.
 const DEFAULT_PERIOD: f64 = 100_000.0;
 
-/// The log driver to which options apply if none is named: Docker's default.
+/// The log driver that is used if the input sets log options, but no log driver: Docker's default.
 const DEFAULT_LOG_DRIVER: &str = "json-file";
 
 impl Settings<'_> {
-    /// Returns the result, or all errors.
+    /// Applies the remaining settings. Returns the conversion, or an error with all invalid values.
     pub(crate) fn finish(mut self) -> Result<Conversion, ConfigurationError> {
         self.apply_cpu_quota();
         self.apply_swap();
@@ -40,7 +41,8 @@ impl Settings<'_> {
         })
     }
 
-    /// Returns the errors found so far and this one, for an input that cannot be read further.
+    /// Returns an error with `message` and all invalid values found so far. For an input of which the rest cannot be
+    /// read.
     pub(crate) fn fail(&mut self, message: impl Into<String>) -> ConfigurationError {
         self.invalid(message);
         ConfigurationError::new(std::mem::take(&mut self.violations))

@@ -33,7 +33,8 @@ impl Settings<'_> {
         self.config.security.read_only = yes;
     }
 
-    /// Applies a security option of the form `name[=value]` or, as in older versions, `name[:value]`.
+    /// Applies a security option of the form `name[=value]` or, in the syntax of older versions of Docker,
+    /// `name[:value]`.
     pub(crate) fn security_option(&mut self, option: &str) {
         let (name, value) = option
             .split_once(['=', ':'])
@@ -122,7 +123,7 @@ impl Settings<'_> {
         }
     }
 
-    /// Lists the capabilities of a GPU driver beyond `gpu`.
+    /// Lists the requested GPU driver capabilities other than `gpu` as not carried over.
     pub(crate) fn gpu_capabilities<'t>(&mut self, names: impl Iterator<Item = &'t str>) {
         let others: Vec<&str> = names.filter(|name| *name != "gpu").collect();
         if !others.is_empty() {

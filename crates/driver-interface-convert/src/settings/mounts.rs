@@ -9,7 +9,7 @@ use driver_interface_types::{
 use super::Settings;
 use crate::text;
 
-/// A mount in the form that `--mount` and compose's long syntax have in common.
+/// The settings of a mount. `--mount` and compose's long syntax have the same settings.
 #[derive(Default)]
 pub(crate) struct MountSettings {
     /// `bind`, `volume` or `tmpfs`; other kinds are not carried over.
@@ -29,7 +29,7 @@ pub(crate) struct MountSettings {
 }
 
 impl Settings<'_> {
-    /// Parses `[source:]target[:options]`. Returns `None` if it is invalid, which is reported.
+    /// Parses a mount of the form `[source:]target[:options]`. Reports any other form as invalid and returns `None`.
     pub(crate) fn short_mount(&mut self, value: &str) -> Option<MountSettings> {
         let parts: Vec<&str> = value.split(':').collect();
         let (source, target, options) = match *parts.as_slice() {
@@ -117,7 +117,8 @@ impl Settings<'_> {
         self.config.volumes.push(bind);
     }
 
-    /// Returns the absolute path of a bind mount's source, without `.` and `..`.
+    /// Returns the absolute path of a bind mount's source, without `.` and `..`; `None` if the needed directory is
+    /// unknown.
     fn host_path(&self, source: &str) -> Option<String> {
         let path = match source.strip_prefix('~') {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => {
@@ -153,7 +154,8 @@ impl Settings<'_> {
         self.create_volume(config);
     }
 
-    /// Adds a volume that must exist, unless it was added before.
+    /// Adds a volume to the list of volumes that must exist before the container is created, unless the list has it
+    /// already.
     fn create_volume(&mut self, config: VolumeConfig) {
         let is_known = self.volumes.iter().any(|other| other.name == config.name);
         if config.name.is_empty() || !is_known {
@@ -226,7 +228,7 @@ impl Settings<'_> {
     }
 }
 
-/// Returns a tmpfs mount with Docker's defaults. A size of 0 is replaced in `finish`, when the memory limit is known.
+/// Returns a tmpfs mount with Docker's defaults. Its size is 0 until `finish` replaces it by the memory limit.
 fn tmpfs(target: &str) -> TmpfsMount {
     TmpfsMount::new(target, 0).exec(false)
 }

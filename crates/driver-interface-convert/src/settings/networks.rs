@@ -7,8 +7,8 @@ use driver_interface_types::{HostAddress, NetworkConnectOptions, NetworkMode, Po
 use super::{Settings, first_message};
 
 impl Settings<'_> {
-    /// Applies a network mode. Returns whether it is one of the modes with a fixed meaning; otherwise `mode` is the name
-    /// of a network.
+    /// Applies a network mode. Returns `true` if `mode` is a mode with a fixed meaning, such as `none`. If not,
+    /// `mode` is the name of a network.
     pub(crate) fn network_mode(&mut self, mode: &str) -> bool {
         match mode {
             "" | "default" | "bridge" => {}
@@ -26,7 +26,7 @@ impl Settings<'_> {
         true
     }
 
-    /// Connects the container to a network. The first one is the container's main network.
+    /// Connects the container to a network. The first network becomes the container's main network.
     pub(crate) fn connect(&mut self, name: &str, options: NetworkConnectOptions) {
         if self.config.network == NetworkMode::Default {
             self.config.network = NetworkMode::Named(name.to_owned());
@@ -52,7 +52,7 @@ impl Settings<'_> {
         self.config.addresses.extend(address);
     }
 
-    /// Publishes the ports of `[[address:]host port:]container port[/protocol]`.
+    /// Publishes a port or a range of ports, given as `[[address:]host port:]container port[/protocol]`.
     pub(crate) fn publish(&mut self, value: &str) {
         let ports = value.split('/').next().unwrap_or_default();
         let has_address = ports.matches(':').count() > 1;

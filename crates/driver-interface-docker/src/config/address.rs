@@ -5,7 +5,7 @@ use driver_interface_errors::{ConfigurationError, DriverError, Result, Unsupport
 use super::tls::TlsSettings;
 use crate::wire::{Address, SshTarget};
 
-/// The default ports of engines, for plain text and for TLS.
+/// The default port of engines for plain text.
 const PORT: u16 = 2375;
 const TLS_PORT: u16 = 2376;
 const HOST: &str = "localhost";
@@ -14,8 +14,8 @@ pub(super) const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const FORMS: &str = "must be unix:///path, tcp://host:port, http://host:port, https://host:port, ssh://user@host or \
                      npipe:////./pipe/name";
 
-/// Parses an address as the `docker` command does. `origin` names its source in errors. An address that cannot be used
-/// with TLS is rejected if `tls` requires it.
+/// Parses an address as the `docker` command does. `origin` names the source of the address in errors. If `tls`
+/// requires TLS, an `http://` address is rejected.
 pub(super) fn parse(text: &str, origin: &str, tls: &TlsSettings) -> Result<Address> {
     let text = text.trim();
     let rejected = |problem: &str| invalid(text, origin, problem);
@@ -59,8 +59,8 @@ pub(super) fn parse(text: &str, origin: &str, tls: &TlsSettings) -> Result<Addre
     }
 }
 
-/// Returns the address of an engine on this host that listens for TLS, as the `docker` command assumes if only TLS
-/// is set.
+/// Returns the address `https://localhost`, which the `docker` command uses if the environment enables TLS but names
+/// no address.
 pub(super) fn local_tls(tls: &TlsSettings) -> Result<Address> {
     parse(&format!("https://{HOST}"), "the default address for TLS", tls)
 }

@@ -30,7 +30,7 @@ struct Endpoint {
     skip_tls_verify: bool,
 }
 
-/// Returns the address of the current context, or `None` if that is the default context.
+/// Returns the address of the current context, or `None` if the current context is the default or has no address.
 pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     let Some(directory) = docker_file::directory(host) else {
         return Ok(None);

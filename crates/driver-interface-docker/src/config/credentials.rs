@@ -16,9 +16,9 @@ use tokio::time::timeout;
 
 use super::docker_file::DockerFile;
 
-/// The key of Docker Hub in the file.
+/// The key of Docker Hub in `config.json`.
 const HUB: &str = "https://index.docker.io/v1/";
-/// Other hosts under which the file may have the credentials of Docker Hub.
+/// Other hosts under which `config.json` may store the credentials of Docker Hub.
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 /// The user name that a credential helper returns for an identity token.
 const TOKEN_USER: &str = "<token>";
@@ -50,8 +50,8 @@ impl Found {
     }
 }
 
-/// Returns the credentials that the `docker` command would use for a registry, from its file or from the helper
-/// that the file names. If there are none, the registry is accessed anonymously.
+/// Returns the credentials that the `docker` command would use for a registry. They are in `file` or come from the
+/// credential helper that `file` names. Without credentials, the engine accesses the registry anonymously.
 pub(crate) async fn of_registry(file: &Path, registry: &str) -> Found {
     let shown = file.display();
     let settings = match std::fs::read_to_string(file) {
@@ -94,7 +94,8 @@ pub(crate) async fn of_registry(file: &Path, registry: &str) -> Found {
     }
 }
 
-/// Returns the registries for which the file has credentials or names a helper. A file that cannot be read has none.
+/// Returns the registries for which the file has credentials or names a helper. If the file cannot be read, the set
+/// is empty.
 pub(crate) fn registries(file: &Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let settings = DockerFile::parse(&text).unwrap_or_default();
@@ -106,7 +107,7 @@ pub(crate) fn registries(file: &Path) -> BTreeSet<String> {
     .collect()
 }
 
-/// Returns the name of a registry in the engine's format.
+/// Returns the server address of a registry in the engine's format. Only that of Docker Hub differs from the name.
 pub(crate) fn server(registry: &str) -> &str {
     match registry {
         "docker.io" => HUB,
@@ -115,7 +116,8 @@ pub(crate) fn server(registry: &str) -> &str {
 }
 
 impl DockerFile {
-    /// Returns the helper of the registry, or else that of all registries. An empty name means the file itself.
+    /// Returns the credential helper of the registry, or else the one for all registries. `None` if that name is
+    /// empty: the credentials are then in the file itself.
     fn helper(&self, registry: &str) -> Option<&str> {
         let own = self
             .cred_helpers
@@ -156,7 +158,7 @@ impl DockerFile {
     }
 }
 
-/// Returns the host of an entry, which older versions wrote as a URL.
+/// Returns the host in the key of an entry. Older versions of the `docker` command wrote the key as a URL.
 fn host(key: &str) -> &str {
     let bare = key
         .strip_prefix("https://")

@@ -20,8 +20,8 @@ const DOCKER_PIPE: &str = "//./pipe/docker_engine";
 pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
     pub(crate) accepted: Accepted,
-    /// Whether the address was configured explicitly. If so, no other address is tried, and its failure is
-    /// reported.
+    /// Whether the address was configured explicitly. If so, the driver tries no other address and reports why this
+    /// one failed.
     pub(crate) named: bool,
 }
 
@@ -75,7 +75,7 @@ impl HostEnvironment for Host {
     }
 }
 
-/// Returns the candidates for any engine.
+/// Returns the addresses at which an engine of any kind may be listening.
 pub(super) fn any(host: &dyn HostEnvironment) -> Result<Candidates> {
     if let Some(named) = named(host)? {
         return Ok(named);
@@ -89,12 +89,12 @@ pub(super) fn any(host: &dyn HostEnvironment) -> Result<Candidates> {
     Ok(search(host, paths, Accepted::Any))
 }
 
-/// Returns the engine that the `docker` command would use.
+/// Returns the address of the engine that the `docker` command would use.
 pub(super) fn like_the_command(host: &dyn HostEnvironment) -> Result<Candidates> {
     Ok(named(host)?.unwrap_or_else(|| fixed(default_address(), Accepted::Any)))
 }
 
-/// Returns the engine that a URI names.
+/// Returns the addresses that a URI stands for.
 pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> {
     const ORIGIN: &str = "the URI";
     match text {
@@ -111,7 +111,8 @@ pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> 
     }
 }
 
-/// Returns the engine that the environment names.
+/// Returns the engine's address as set by the environment or, failing that, by the current `docker context`. Returns
+/// `None` if neither sets one.
 fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
     let found = match host.var("DOCKER_HOST") {
         Some(text) if !text.trim().is_empty() => Some(address(host, &text, "DOCKER_HOST")?),
@@ -161,7 +162,7 @@ fn fixed(address: Address, accepted: Accepted) -> Candidates {
     }
 }
 
-/// Returns the sockets that exist. If none does, returns all of them, so that the error lists them.
+/// Returns the sockets in `paths` that exist. If none exists, returns all `paths`, so that the error lists them.
 fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, accepted: Accepted) -> Candidates {
     let existing: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
     let chosen = if existing.is_empty() { paths } else { existing };
@@ -316,8 +317,8 @@ pub(super) mod tests {
     const DEFAULT: &str = "unix:///var/run/docker.sock";
     const CA: &str = ".docker/ca.pem";
 
-    /// Each setting with the engine that the driver uses, and what Docker 28's command does if that is something else.
-    /// Docker's column was taken from `docker version` with each setting.
+    /// Each row has a setting, the engine that the driver uses, and what the `docker` command of version 28 does if
+    /// that differs. The last column was recorded by running `docker version` with each setting.
     #[test]
     #[rustfmt::skip]
     fn finds_the_engine_that_the_docker_command_finds() {

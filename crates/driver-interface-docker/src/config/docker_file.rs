@@ -1,4 +1,5 @@
-//! The `docker` command's `config.json`, read as leniently as that command reads it: keys in any case, null for nothing.
+//! The `docker` command's `config.json`, read as leniently as that command reads it: keys in any case, `null` for an
+//! unset value.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,18 +9,19 @@ use serde_json::Value;
 use super::detect::HostEnvironment;
 use crate::wire::Address;
 
-/// The settings that concern the driver.
+/// The settings in `config.json` that the driver uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct DockerFile {
     pub(super) current_context: String,
     pub(super) auths: BTreeMap<String, StoredCredentials>,
     pub(super) creds_store: String,
     pub(super) cred_helpers: BTreeMap<String, String>,
-    /// The variables of containers, by the address of the engine or `default`.
+    /// The proxy variables for containers, by the engine's address or `default`.
     proxies: BTreeMap<String, Vec<(String, String)>>,
 }
 
-/// The settings of a proxy, and the variables that they become, in both cases as the `docker` command sets them.
+/// The proxy settings and the environment variables that they set. As the `docker` command does, the driver sets each
+/// variable in upper and in lower case.
 const PROXY_SETTINGS: [(&str, &str); 5] = [
     ("httpproxy", "HTTP_PROXY"),
     ("httpsproxy", "HTTPS_PROXY"),
@@ -28,7 +30,7 @@ const PROXY_SETTINGS: [(&str, &str); 5] = [
     ("allproxy", "ALL_PROXY"),
 ];
 
-/// Credentials as `docker login` stores them. Unset ones are empty.
+/// Credentials as `docker login` stores them. Unset fields are empty.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct StoredCredentials {
     pub(super) auth: String,
@@ -78,7 +80,7 @@ impl DockerFile {
         })
     }
 
-    /// Returns the proxy variables for containers of an engine.
+    /// Returns the proxy variables for containers of the engine at this address, or else the default ones.
     fn proxies_of(&self, engine: &str) -> &[(String, String)] {
         let own = self.proxies.get(engine).or_else(|| self.proxies.get("default"));
         own.map(Vec::as_slice).unwrap_or_default()
@@ -93,7 +95,8 @@ pub(super) fn proxies(host: &dyn HostEnvironment, engine: &Address) -> Vec<(Stri
     file.map_or_else(Vec::new, |file| read(host, &file).proxies_of(&engine).to_vec())
 }
 
-/// Reads the settings. Like the `docker` command, works without them if they cannot be parsed.
+/// Reads the settings in `file`. If they cannot be read or parsed, returns empty settings, as the `docker` command
+/// does.
 pub(super) fn read(host: &dyn HostEnvironment, file: &Path) -> DockerFile {
     let Some(text) = host.read(file) else {
         return DockerFile::default();
@@ -104,7 +107,7 @@ pub(super) fn read(host: &dyn HostEnvironment, file: &Path) -> DockerFile {
     })
 }
 
-/// Returns the value of a key, whatever its case.
+/// Returns the value of the key `name`, ignoring upper and lower case.
 fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
     let fields = object.as_object().into_iter().flatten();
     let mut found = fields

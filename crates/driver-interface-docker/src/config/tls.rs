@@ -6,18 +6,18 @@ use super::detect::HostEnvironment;
 use super::docker_file;
 use crate::wire::TlsFiles;
 
-/// What the environment or a context says about TLS.
+/// The TLS settings of the environment or of a `docker context`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TlsSettings {
-    /// The source of the demand that `tcp://` uses TLS too, such as `DOCKER_TLS_VERIFY`.
+    /// The setting that requires TLS for `tcp://` addresses, such as `DOCKER_TLS_VERIFY`. `None` if no setting does.
     pub(super) required_by: Option<String>,
     pub(super) files: TlsFiles,
 }
 
 impl TlsSettings {
-    /// Returns the settings of the environment. Each variable counts whatever its value, as it does for the `docker`
-    /// command. For that command `DOCKER_CERT_PATH` alone does not mean TLS; here it does, because certificates that are
-    /// not used would be a surprise.
+    /// Returns the TLS settings of the environment. As for the `docker` command, only whether a variable is set
+    /// matters, not its value. Unlike that command, the driver also uses TLS if only `DOCKER_CERT_PATH` is set,
+    /// because a user who names certificates expects them to be used.
     pub(super) fn of_environment(host: &dyn HostEnvironment) -> Self {
         let variables = ["DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"];
         let required_by = variables.into_iter().find(|name| host.var(name).is_some());
@@ -55,7 +55,7 @@ impl TlsSettings {
 
 const AUTHORITIES: &str = "ca.pem";
 
-/// Returns the certificates of a directory with the usual names. Missing ones are unset.
+/// Returns the certificates in a directory, found by their usual names. A missing file is `None`.
 fn in_directory(host: &dyn HostEnvironment, directory: Option<&Path>, verify: bool) -> TlsFiles {
     let file = |name| {
         directory

@@ -29,7 +29,7 @@ const NEWEST: ApiVersion = ApiVersion::new(1, 53);
 
 const OPERATION: &str = "connect";
 
-/// The longest deadline. Longer ones could not be added to a time.
+/// The longest deadline. Adding a longer one to the current time could overflow.
 const MAX_DEADLINE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 pub(super) async fn connect(mut config: DockerConfig) -> Result<Inner> {
@@ -144,7 +144,7 @@ fn explain(candidates: &Candidates, failure: Option<DriverError>, tried: &[Strin
     }
 }
 
-/// Returns the newest API version that both sides support.
+/// Returns the newest API version that both the driver and the engine support.
 fn agree(version: &VersionRecord) -> Result<ApiVersion> {
     let engine = &version.version;
     let Some(newest) = ApiVersion::parse(&version.api_version) else {
@@ -176,7 +176,7 @@ fn agree(version: &VersionRecord) -> Result<ApiVersion> {
     }
 }
 
-/// Returns the mount table if the engine runs on this host.
+/// Returns the mount table of this host, or `None` if the engine runs on another host.
 fn mounts(address: &Address) -> Option<String> {
     let text = || std::fs::read_to_string("/proc/self/mounts").ok();
     address.is_local().then(text)?

@@ -88,7 +88,7 @@ struct Feed {
     floor: u64,
     /// The time until which the feed searches the engine's past events for the event at `position`.
     seeking: Option<Instant>,
-    /// The events received during that search.
+    /// The events received while `seeking` is set.
     held: Vec<EventRecord>,
     ready: VecDeque<Event>,
     /// The time since which no connection could be established, or `None` if the engine is reachable.

@@ -25,7 +25,7 @@ pub(super) struct Inner {
     pub(super) deadlines: Deadlines,
     pub(super) policy: ValidationPolicy,
     pub(super) files: HostFiles,
-    /// The name of the default network or, if each session has its own, the prefix of these names.
+    /// The name of the default network or, if each session has its own default network, the prefix of their names.
     pub(super) network: String,
     /// The file with registry credentials, if any.
     pub(super) credentials: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub(super) struct Inner {
     pub(super) removals: KeyLocks,
     pub(super) networks: NetworkUses,
     pub(super) sessions: Sessions,
-    /// Set once the engine turns out to have no init program.
+    /// Whether the engine has turned out to have no init program.
     pub(super) no_init: AtomicBool,
 }
 

@@ -76,9 +76,9 @@ impl Engine {
         }
     }
 
-    /// Returns the target that Podman reports for a link, with all further links resolved, or `None` if it reports
-    /// none. Podman reports one only if the path is not a pattern, and not for every link of a container that is not
-    /// running.
+    /// Returns the target that Podman reports for a link, with all further links resolved, or `None` if it reports no
+    /// target. Podman reports a target only if the path is not a pattern, and not for every link of a container that
+    /// is not running.
     async fn evaluated(&self, id: &str, path: &str) -> Option<String> {
         if is_pattern(path) {
             return None;
@@ -88,7 +88,8 @@ impl Engine {
         (target != path).then(|| target.to_owned())
     }
 
-    /// Returns a link's target as recorded in an archive of its directory, or `None` if the link is not in it.
+    /// Returns a link's target as recorded in an archive of its directory, or `None` if the link is not in the
+    /// archive.
     async fn link_in_archive(&self, id: &str, path: &str) -> Result<Option<String>, EngineError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let (above, required) = match above.rsplit_once('/') {

@@ -11,8 +11,8 @@ use super::{Engine, filters};
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
-/// How many times, and how far apart, to inspect a container that is reported as `dead`. Docker 28 can report an
-/// ordinary removal as `dead` for a moment; a container whose removal failed stays dead.
+/// How many times to inspect a container that is reported as `dead`. Docker 28 can report a container as `dead` for a
+/// moment while it is removed normally; a container whose removal failed stays dead.
 const DEAD_LOOKS: u32 = 10;
 const DEAD_PAUSE: Duration = Duration::from_millis(100);
 

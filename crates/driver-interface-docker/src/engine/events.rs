@@ -39,10 +39,10 @@ impl Engine {
         Ok(events.next::<EventRecord>().await?.is_some())
     }
 
-    /// Returns whether a killed run ran out of memory according to the engine's events, for a run whose record does not
-    /// show it. Returns `None` if the engine never detects this after the exit, no longer has all events of the run, or
-    /// does not respond within `max_wait`. If the events show neither a lack of memory nor a kill, waits until no such
-    /// event can arrive any more.
+    /// Returns whether a killed run ran out of memory according to the engine's events. This is for a run whose
+    /// record does not show the reason. Returns `None` if the engine never reports a lack of memory after the exit,
+    /// no longer has all events of the run, or does not respond within `max_wait`. If the events show neither a lack
+    /// of memory nor a kill, waits until no such event can arrive any more.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,

@@ -39,7 +39,7 @@ struct Start {
     tty: bool,
 }
 
-/// How late the event of a command's exit may arrive after the end of its output.
+/// How long after the end of a command's output the event of the command's exit may arrive.
 const EVENT_LATE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]

@@ -92,7 +92,7 @@ impl Engine {
         progress(&answer.body).map_err(UploadError::Engine)
     }
 
-    /// Gives the image `image`, an id or a name, another name.
+    /// Gives an image another name, `new`. `image` is the image's id or current name.
     pub(crate) async fn tag_image(&self, image: &str, new: &ImageRef) -> Result<(), EngineError> {
         let (name, tag) = pull_parts(new);
         let target = Query::new(format!("/images/{image}/tag"))
@@ -170,7 +170,7 @@ pub(crate) struct Report {
     pub(crate) status: Option<String>,
     /// The text that a load reports about each image, or a part of a build's output.
     pub(crate) stream: Option<String>,
-    /// The result: of a build, an object with the image's id.
+    /// The result of the operation. The result of a build is an object with the image's id.
     pub(crate) aux: Option<Value>,
     pub(crate) progress_detail: Option<ProgressDetail>,
     error: Option<String>,

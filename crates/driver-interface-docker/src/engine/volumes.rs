@@ -10,7 +10,7 @@ use crate::translate::records::{VolumeRecord, nullable};
 use crate::wire::{EngineError, Payload, Query};
 
 impl Engine {
-    /// Creates a volume, or returns the existing volume of that name. Engines respond to both in the same way.
+    /// Creates a volume, or returns the existing volume of that name. Engines respond in the same way in both cases.
     pub(crate) async fn create_volume(
         &self,
         request: VolumeCreateRequest,

@@ -4,7 +4,7 @@ use crate::wire::Refusal;
 
 /// The maximum length of a line, in bytes. Longer lines are split.
 const MAX_LINE: usize = 64 * 1024;
-/// How many of the last lines of output an error has, and the maximum length of their text in bytes.
+/// The maximum number of lines from the end of the output that an error contains.
 const LINES: usize = 5;
 const LENGTH: usize = 500;
 
@@ -48,7 +48,8 @@ impl Output {
         (!line.is_empty()).then_some(line)
     }
 
-    /// Returns `; the output ends with: ` and the last lines as one; empty if there was no output.
+    /// Returns `; the output ends with: ` followed by the last lines, joined into one line. If there was no output,
+    /// the result is empty.
     pub(crate) fn end(&self) -> String {
         let unfinished = Some(self.unfinished.as_str()).filter(|text| !text.trim().is_empty());
         let lines: Vec<&str> = self.last.iter().map(String::as_str).chain(unfinished).collect();
@@ -61,8 +62,9 @@ impl Output {
     }
 }
 
-/// Returns whether a build was refused because the Dockerfile is missing, empty or invalid, or has no such stage.
-/// Docker checks the whole file first and responds with status 400. Podman reports each error when it reaches it.
+/// Returns whether a build was refused because the Dockerfile is missing, empty or invalid, or lacks the requested
+/// stage. Docker checks the whole file first and responds with status 400. Podman reports an error only when the
+/// build reaches it.
 pub(crate) fn is_about_dockerfile(refusal: &Refusal) -> bool {
     let text = refusal.message.as_str();
     let begins = [

@@ -236,9 +236,9 @@ fn guarantees(system: &SystemRecord, dialect: &Dialect, mounts: Option<&str>) ->
     report
 }
 
-/// Returns whether the engine can limit the size of a container's writable layer, judging by its storage driver and the
-/// file system below. On xfs, this also depends on the mount options, which the engine does not report; `mounts`, the
-/// host's mount table, has them, but is only known if the engine is local.
+/// Returns whether the engine can limit the size of a container's writable layer, judging by the engine's storage
+/// driver and the file system below. On xfs, this also depends on the mount options, which the engine does not
+/// report. They are in `mounts`, the host's mount table, which is `None` unless the engine is local.
 fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     let backing = system
         .driver_status
@@ -290,7 +290,7 @@ mod tests {
     /// The API version of Docker 20.10.
     const OLD: ApiVersion = ApiVersion::new(1, 41);
 
-    /// Recorded responses of the two engines.
+    /// A recorded response of Docker.
     const DOCKER: &str = r#"{"Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]],
         "MemoryLimit":true,"SwapLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"LoggingDriver":"json-file","NCPU":2,
         "MemTotal":25276502016,"SecurityOptions":["name=seccomp,profile=default"],"InitBinary":"docker-init",

@@ -139,8 +139,8 @@ fn log_driver(config: &ContainerConfig, features: &EngineFeatures) -> Option<Hos
     })
 }
 
-/// Returns the bind mounts in their older text form, which alone can have an SELinux label. Validated paths have no
-/// colon, which would separate the parts.
+/// Returns the bind mounts that have an SELinux label, in the engine's older text form. The newer form cannot have
+/// such a label. Colons separate the parts of the text; validated paths contain none.
 fn binds(config: &ContainerConfig) -> Option<Vec<String>> {
     let labelled = config.volumes.iter().filter_map(|volume| {
         let label = match volume.selinux? {

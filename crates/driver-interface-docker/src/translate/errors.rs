@@ -49,7 +49,7 @@ pub(crate) enum Operation {
     RemoveVolume,
     CreateNetwork,
     RemoveNetwork,
-    /// Building an image, except for the failures that the build itself interprets.
+    /// Building an image. `driver/images/build.rs` interprets some failures itself.
     BuildImage,
     TagImage,
     PushImage,

@@ -139,8 +139,8 @@ fn fingerprint(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Returns the kind of event for an engine's action, or `None` if the interface does not report it. Podman's `died` and
-/// `remove` are Docker's `die` and `destroy`.
+/// Returns the kind of event for an engine's action, or `None` if the interface does not report such events. Podman's
+/// `died` and `remove` are Docker's `die` and `destroy`.
 fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
     let (word, detail) = match action.split_once(':') {
         Some((word, detail)) => (word, detail.trim()),

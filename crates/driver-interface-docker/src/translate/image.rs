@@ -5,7 +5,8 @@ use driver_interface_types::{ImageInfo, ImageRef};
 use super::records::ImageRecord;
 use super::time;
 
-/// Returns an image reference with the tag `latest` if it had no tag or digest: a pull would then fetch every tag.
+/// Adds the tag `latest` to an image reference that has no tag or digest. Without it, a pull would fetch every tag of
+/// the image.
 pub(crate) fn engine_name(text: &str) -> String {
     if has_version(text) {
         text.to_owned()
@@ -83,8 +84,8 @@ fn with_kind(id: &str) -> String {
     }
 }
 
-/// Parses the names in an engine's report on loaded images: `Loaded image: a:1`, or with several names on Podman.
-/// Docker reports the id of an image without a name, which this leaves out.
+/// Returns the names in an engine's report on loaded images, such as `Loaded image: a:1`. On Podman, a line can
+/// contain several names. Images without a name, which Docker reports by id, are left out.
 pub(crate) fn loaded(text: &str) -> Vec<ImageRef> {
     let names = text.lines().filter_map(|line| {
         let line = line.trim();

@@ -103,7 +103,7 @@ pub(crate) fn default_network(labels: &Labels) -> Option<&String> {
     labels.get(DEFAULT_NETWORK).filter(|name| !name.is_empty())
 }
 
-/// Returns those of a container's labels that its config set.
+/// Returns a container's labels without those of the driver and the image: only the labels that the config set.
 pub(crate) fn of_config(labels: &Labels) -> Labels {
     let keys = labels
         .get(LABEL_KEYS)

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use crate::wire::EngineError;
 
 const HEADER: &str = "x-docker-container-path-stat";
-/// Engines are written in Go, whose file modes use their own bits above the permissions.
+/// The bit that marks a directory. Engines are written in Go, whose file modes have their own bits above the
+/// permissions.
 const DIRECTORY: u32 = 1 << 31;
 const LINK: u32 = 1 << 27;
 /// The bits of all files that are not regular: directory, link, device, pipe, socket, character device, or irregular.
@@ -22,7 +23,7 @@ pub(crate) struct PathStat {
 }
 
 impl PathStat {
-    /// Parses the description in the headers. Returns `None` if the headers have none.
+    /// Parses the description in the headers. Returns `None` if the headers contain no description.
     pub(crate) fn found(headers: &HeaderMap) -> Result<Option<Self>, EngineError> {
         let invalid = |problem: &str| EngineError::InvalidResponse(format!("its header {HEADER} {problem}"));
         let Some(text) = headers.get(HEADER) else {
@@ -45,7 +46,8 @@ impl PathStat {
         self.link_target = target;
     }
 
-    /// Returns the target that the engine reports even if the path is not a link: Podman reports one for every path.
+    /// Returns the link target that the engine reports, even for a path that is not a link: Podman reports a target
+    /// for every path.
     pub(crate) fn link_target_or_self(&self) -> Option<&str> {
         Some(self.link_target.as_str()).filter(|target| !target.is_empty())
     }

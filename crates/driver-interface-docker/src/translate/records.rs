@@ -7,7 +7,7 @@ use driver_interface_types::VolumeOwner;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-/// Deserializes `null` as the default: engines write it for empty maps, lists and strings.
+/// Deserializes `null` as the default: engines write `null` for empty maps, lists and strings.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     input: D,
 ) -> Result<T, D::Error> {

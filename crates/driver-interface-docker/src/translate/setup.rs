@@ -19,7 +19,7 @@ pub(crate) const CDI: &str = "cdi";
 const NO_ENTRYPOINT: &str = "";
 
 /// Adds the config's process and environment settings to a request. `network` is the name of the network that the
-/// container joins, `other_ulimits` the ulimits to add if the config sets only others.
+/// container joins, `other_ulimits` the ulimits to add if the config sets some ulimits, but not these.
 pub(crate) fn add_to(
     body: &mut ContainerCreateBody,
     config: &ContainerConfig,

@@ -33,7 +33,7 @@ pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
     }
 }
 
-/// Returns how the last run exited, or `None` if it is still running or there was none.
+/// Returns how the last run exited, or `None` if the container is still running or has never run.
 pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitInfo> {
     let over = match status(state) {
         ContainerStatus::Stopped | ContainerStatus::Exited => true,

@@ -19,7 +19,8 @@ pub(crate) fn directory(name: &str, rights: Rights) -> Vec<u8> {
     head(&format!("{}/", name.trim_end_matches('/')), b'5', rights, 0)
 }
 
-/// Returns the header of a file. Its content and then [`ending`] follow.
+/// Returns the header of a file. In the archive, the header is followed by the file's content and the bytes of
+/// [`ending`].
 pub(crate) fn file(name: &str, rights: Rights, size: u64) -> Vec<u8> {
     head(name, b'0', rights, size)
 }
@@ -80,7 +81,7 @@ fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
     }
 }
 
-/// Writes a number in NUL-terminated octal digits, or in binary if those do not suffice.
+/// Writes a number in NUL-terminated octal digits, or in binary if these digits do not suffice.
 fn put_number(block: &mut [u8; BLOCK], at: usize, length: usize, number: u64) {
     let digits = length - 1;
     let text = format!("{number:0digits$o}");

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) use driver_interface_kit::time::parse;
 
-/// Some engines parse times as floating-point numbers, whose rounding error is smaller than this.
+/// An upper bound for the rounding error of engines that parse times as floating-point numbers.
 const ROUNDING: Duration = Duration::from_micros(1);
 
 /// Formats `time` as the beginning of a period to query. The result is slightly earlier, so that the engine's rounding

@@ -43,7 +43,8 @@ fn owner(mount: &TmpfsMount, security: &SecurityOptions) -> (Option<u32>, Option
     (mount.uid.or(uid), mount.gid.or(gid))
 }
 
-/// Returns the field of a mount that the engine does not support and why, or `None` if it supports all of them.
+/// Returns the first field of a mount that the engine does not support, and the reason. Returns `None` if the engine
+/// supports all fields.
 pub(crate) fn unsupported(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -61,8 +62,8 @@ pub(crate) fn unsupported(
     Some((field, why.to_owned()))
 }
 
-/// Returns why `mount` would not be as requested if the runtime gives it the mode of `below`, the image's directory at
-/// the same path, or `None` if it would be.
+/// Returns why `mount` would not be as requested if the runtime gave it the mode of `below`, the image's directory at
+/// the same path. Returns `None` if the mount would be as requested.
 pub(crate) fn unsupported_reason(
     mount: &TmpfsMount,
     security: &SecurityOptions,

@@ -98,8 +98,8 @@ impl UsageRecord {
         time::parse(&self.read)
     }
 
-    /// Returns the stats since the measurement `earlier`, or `None` if the counters were reset since or a time is
-    /// missing. `pids_limit` is used if the engine reports no process limit.
+    /// Returns the stats since the measurement `earlier`, or `None` if the counters were reset in between or a time
+    /// is missing. `pids_limit` is used if the engine reports no process limit.
     pub(crate) fn after(&self, earlier: &Self, pids_limit: u64) -> Option<ContainerStats> {
         let time = self.time()?;
         let passed = time.duration_since(earlier.time()?).ok()?;

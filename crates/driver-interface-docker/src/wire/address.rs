@@ -20,16 +20,16 @@ pub(crate) enum Address {
 /// format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
-    /// The certificates of the trusted authorities; unset for those of the host's system.
+    /// The certificates of the trusted authorities; unset to trust the authorities of the host's system.
     pub(crate) authorities: Option<PathBuf>,
     /// The client's certificate and its private key.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
-    /// Whether the engine must prove its identity. Without that, a connection is encrypted, but anyone who can
-    /// intercept it can read it.
+    /// Whether the client verifies the engine's certificate. Without verification, the connection is encrypted, but
+    /// anyone who can intercept the connection can read the data.
     pub(crate) verify: bool,
 }
 
-/// A host on which the `docker` or `podman` command connects to the engine.
+/// A host reached over SSH, on which the `docker` or `podman` command connects to the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SshTarget {
     pub(crate) user: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct SshTarget {
 }
 
 impl Address {
-    /// Returns whether the engine is on this host, or in a virtual machine of it.
+    /// Returns whether the engine is on this host, or in a virtual machine on this host.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self, Self::Unix(_) | Self::Pipe(_))
     }

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::transport::is_engines;
 use super::{EngineError, Query, Wire};
 
-/// The maximum size of a list, enough for some eight thousand containers.
+/// The maximum size of a list in bytes, enough for some eight thousand containers.
 const MAX_LIST: usize = 12 * 1024 * 1024;
-/// The maximum size of a response about one object, such as a container with its environment and labels.
+/// The maximum size, in bytes, of a response about one object, such as a container with its environment and labels.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
-/// The maximum size of the response to a change: an id, a word, or nothing.
+/// The maximum size, in bytes, of the response to a change: an id, a word, or nothing.
 const MAX_SHORT: usize = 64 * 1024;
-/// By how much the buffer for a long response grows. Buffers of this size are remapped when they grow, and not
-/// copied.
+/// The number of bytes by which the buffer for a long response grows. A buffer of this size is remapped when it
+/// grows, and not copied.
 const GROWTH: usize = 1024 * 1024;
-/// The maximum length of an error's text that is kept.
+/// The maximum number of bytes of an error's text to keep.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
 
 /// The body of a request.
@@ -86,7 +86,7 @@ impl Wire {
         Answer::read(self.open(method, target, payload).await?, limit).await
     }
 
-    /// Requests a list.
+    /// Requests a list and reads the whole response.
     pub(crate) async fn list(&self, target: &Query) -> Result<Answer, EngineError> {
         Answer::read(self.open(Method::GET, target, Payload::Nothing).await?, MAX_LIST).await
     }
@@ -118,7 +118,7 @@ impl Wire {
     }
 }
 
-/// Returns the response, unless its status is an error or it is not from the engine itself.
+/// Returns the response, unless its status is an error or the response is not from the engine itself.
 pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
     let status = answer.status();
     let engines = is_engines(&answer);
@@ -157,9 +157,9 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
     Ok(whole.into())
 }
 
-/// Returns the text of an error response: its `message` if it is JSON, otherwise the beginning of the body. Other
-/// JSON is not shown, because it may be a regular response under a wrong status that contains environment
-/// variables.
+/// Returns the text of an error response: its field `message` if the body is JSON, otherwise the beginning of the
+/// body. JSON without that field is not shown, because it may be a regular response with a wrong status. Such a
+/// response can contain environment variables.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {

@@ -30,8 +30,8 @@ impl Frame {
     }
 }
 
-/// A decoder for the engine's multiplexed output. Each frame has an eight-byte header (stream, three zero bytes, length)
-/// and its content. The transport may split the data anywhere.
+/// A decoder for the engine's multiplexed output. Each frame has an eight-byte header (stream, three zero bytes,
+/// length) and its content. The transport may split the data anywhere.
 ///
 /// Long frames are returned in pieces, so that a whole frame need not be buffered.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ impl Demux {
         Ok(Some(frame))
     }
 
-    /// Checks that the stream may end here.
+    /// Checks that the data received so far does not end inside a frame.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
         if self.buffer.is_empty() && self.current.is_none() {
             Ok(())

@@ -30,7 +30,7 @@ impl EngineError {
         })
     }
 
-    /// Creates the error for a broken connection. If TLS or `ssh` knows the reason, the error says that.
+    /// Creates the error for a broken connection. If TLS or `ssh` knows the reason, the error contains that reason.
     pub(crate) fn broken(error: hyper::Error) -> Self {
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
@@ -45,7 +45,7 @@ impl EngineError {
         Self::Broken(Box::new(error))
     }
 
-    /// Returns the kind of the input or output error, if the failure is one.
+    /// Returns the kind of the I/O error that caused the failure, or `None` if the cause is not an I/O error.
     pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Unreachable { source, .. } => Some(source.kind()),
@@ -98,7 +98,7 @@ fn explained(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// An error between sending a request and receiving the response headers.
+/// An error while connecting, sending a request or receiving the response headers.
 #[derive(Debug)]
 pub(crate) enum TransportError {
     Connect { address: String, source: io::Error },

@@ -5,15 +5,15 @@ use serde::de::DeserializeOwned;
 
 use super::EngineError;
 
-/// The maximum size of an object.
+/// The maximum size of an object, in bytes.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
-/// Objects longer than this are only parsed again if they may be complete, so that a long object is not parsed
-/// once per chunk.
+/// An object of at least this many bytes is parsed again only if its end may have arrived, so that a long object is
+/// not parsed once per chunk.
 const LONG_OBJECT: usize = 64 * 1024;
 
 /// A streaming parser for concatenated JSON objects, with or without separators, split arbitrarily.
 ///
-/// Each object is returned as soon as it is complete. At most one is buffered.
+/// Each object is returned as soon as it is complete. Only data that has not been returned is buffered.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     buffer: BytesMut,
@@ -55,7 +55,7 @@ impl Objects {
         Ok(Some(value))
     }
 
-    /// Returns whether the stream may end here.
+    /// Returns whether the data received so far does not end inside an object.
     pub(crate) fn is_complete(&self) -> bool {
         self.buffer.iter().all(u8::is_ascii_whitespace)
     }

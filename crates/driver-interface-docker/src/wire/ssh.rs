@@ -1,11 +1,11 @@
-//! Connections over SSH: the system's `ssh` runs `docker system dial-stdio` on the engine's host, as the `docker` command
-//! does. The user's keys, agent, known hosts and `~/.ssh/config` apply.
+//! Connections over SSH: the system's `ssh` runs `docker system dial-stdio` on the engine's host, as the `docker`
+//! command does. The user's keys, agent, known hosts and `~/.ssh/config` apply.
 //!
-//! Each connection to the engine is a session of a shared SSH connection, the master. A server refuses sessions beyond
-//! ten on a connection, and drops clients at random while ten others are authenticating. Masters are therefore started
-//! one after the other, and each carries few sessions. A master ends with this process: its remote command reads from a
-//! pipe that this process holds. Masters are started on the drivers' own runtime, because a caller whose runtime stands
-//! still must not hold up the others.
+//! Each connection to the engine is a session of a shared SSH connection, the master. A server refuses sessions
+//! beyond ten on a connection, and drops clients at random while ten others are authenticating. Masters are therefore
+//! started one after the other, and each carries few sessions. A master ends with this process: its remote command
+//! reads from a pipe that this process holds. Masters are started on the drivers' own runtime, because one caller's
+//! stalled runtime must not delay other callers.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,14 +29,15 @@ use super::SshTarget;
 const SESSIONS: usize = 7;
 /// How long, in seconds, `ssh` tries to connect.
 const CONNECT_TIMEOUT: u32 = 30;
-/// How long, in seconds, a connection may be silent before `ssh` probes it, and how many probes may fail.
+/// How long, in seconds, a connection may be silent before `ssh` probes it.
 const KEEPALIVE: u32 = 15;
 const KEEPALIVE_PROBES: u32 = 3;
-/// The maximum length of `ssh`'s error output that is kept.
+/// The maximum number of bytes of `ssh`'s error output to keep.
 const MAX_ERROR_TEXT: u64 = 4 * 1024;
-/// How long starting a master may take, logging in included.
+/// How long the start of a master may take, including the login.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// What `ssh` itself prints once a master is connected. The remote command would not do: a server can force another one.
+/// The text that `ssh` itself prints once a master is connected. The remote command does not print it, because a
+/// server can force another command.
 const READY: &str = "driver-interface-ready";
 /// The beginning of the name of a directory for sockets; the process id follows.
 const CONTROL: &str = "di-ssh-";
@@ -45,7 +46,7 @@ const CONTROL: &str = "di-ssh-";
 #[derive(Debug)]
 pub(super) struct Ssh {
     target: SshTarget,
-    /// Contains the sockets of the masters. Only this user can access it.
+    /// The directory with the sockets of the masters. Only this user can access the directory.
     control: tempfile::TempDir,
     masters: Mutex<Masters>,
 }
@@ -56,13 +57,13 @@ struct Masters {
     started: usize,
 }
 
-/// A shared connection. Dropping it ends the connection.
+/// A shared SSH connection. Dropping a `Master` closes the connection.
 #[derive(Debug)]
 struct Master {
     process: Child,
-    /// Its end ends the remote command.
+    /// The input of the remote command, which exits when its input is closed.
     _input: ChildStdin,
-    /// Kept open, because `ssh` would end on an error when it writes to it.
+    /// The output of `ssh`. Kept open, because `ssh` exits when it cannot write its output.
     _output: ChildStdout,
     socket: String,
     free: Arc<Semaphore>,
@@ -102,7 +103,8 @@ impl Ssh {
         })
     }
 
-    /// Returns a session of a master. If the caller gives up, the start of a master ends.
+    /// Returns the socket of a master, and the permit for one session. Dropping the future also cancels the start of
+    /// a master.
     async fn shared(self: Arc<Self>) -> io::Result<(String, OwnedSemaphorePermit)> {
         let (mut answer, answered) = oneshot::channel();
         background::spawn(async move {
@@ -116,7 +118,8 @@ impl Ssh {
         answered.await.map_err(io::Error::other)?
     }
 
-    /// Returns the socket of a master, and the permit for one session. Starts a master if all others are in use.
+    /// Returns the socket of a master, and the permit for one session. Starts a master if no running master has a
+    /// free session.
     async fn session(&self) -> io::Result<(String, OwnedSemaphorePermit)> {
         let mut masters = self.masters.lock().await;
         let mut spare = 0;
@@ -176,7 +179,7 @@ impl Ssh {
             .collect()
     }
 
-    /// Returns the arguments of `ssh`. Of two equal options it uses the first.
+    /// Returns the arguments of `ssh`. If an option is given twice, `ssh` uses the first value.
     fn arguments(&self, master: bool, socket: Option<&str>, command: &[String]) -> Vec<String> {
         let mut arguments = self.target.options.clone();
         let mut set = |option: String| arguments.extend(["-o".to_owned(), option]);
@@ -207,7 +210,7 @@ impl Ssh {
     }
 }
 
-/// Removes the directories of processes that have ended without dropping their drivers.
+/// Removes the socket directories of processes that exited without dropping their drivers.
 fn remove_abandoned(place: &Path) {
     if !Path::new("/proc/self").exists() {
         return;
@@ -257,7 +260,7 @@ enum Process {
 }
 
 impl SshStream {
-    /// Waits for the process, and returns the error with which it ended.
+    /// Waits for the process to exit. Returns an error with the reason if the process failed.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Process::Running(process) = &mut self.process {
             self.process = match process.take() {
@@ -273,7 +276,7 @@ impl SshStream {
         Poll::Ready(result)
     }
 
-    /// Replaces the error of a write to a process that has ended by the reason for its end.
+    /// If a write failed because the process has exited, replaces the write's error by the reason for the exit.
     fn poll_written<T>(
         &mut self,
         context: &mut Context<'_>,

@@ -18,14 +18,14 @@ use tokio_rustls::client::TlsStream;
 
 use super::TlsFiles;
 
-/// A client with its certificates loaded.
+/// A TLS client with its certificates loaded.
 #[derive(Clone)]
 pub(super) struct Tls {
     connector: TlsConnector,
 }
 
 impl Tls {
-    /// Loads the certificates. They are read again only by another driver.
+    /// Loads the certificates. Later changes to the files have no effect on this client.
     pub(super) fn load(files: &TlsFiles) -> io::Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -97,8 +97,8 @@ fn unusable(file: &Path, problem: impl std::fmt::Display) -> io::Error {
     )
 }
 
-/// Returns a TLS error with what to do about it. A refused client certificate is often reported only with the first
-/// response.
+/// Adds advice to a TLS error. Returns `None` for an error without known advice. The engine often reports a refused
+/// client certificate only with the first response.
 pub(super) fn explained(error: &io::Error) -> Option<io::Error> {
     let tls = error.get_ref()?.downcast_ref::<Error>()?;
     let advice = match tls {
@@ -128,7 +128,8 @@ pub(super) fn explained(error: &io::Error) -> Option<io::Error> {
     Some(io::Error::new(error.kind(), format!("{tls}; {advice}")))
 }
 
-/// Accepts every certificate, as `DOCKER_TLS` without `DOCKER_TLS_VERIFY` asks for.
+/// A verifier that accepts every certificate, for settings without verification such as `DOCKER_TLS` without
+/// `DOCKER_TLS_VERIFY`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

@@ -1,7 +1,7 @@
 //! Backslash escapes, as in `printf` and `echo -e`.
 
 /// Replaces backslash escapes in `text`. With `zero_first`, an octal number may have a leading zero before its three
-/// digits, as in `%b` and `echo -e`. Returns the bytes, and whether a `\c` ended the text early.
+/// digits, as in `%b` and `echo -e`. Returns the resulting bytes, and whether a `\c` cut off the rest of the text.
 pub(crate) fn unescape(text: &str, zero_first: bool) -> (Vec<u8>, bool) {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -10,12 +10,13 @@ pub(super) const CHUNK: usize = 64 * 1024;
 /// The interval at which `tail -f` checks the file.
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
-/// Returns the CPU time that a command uses to process this many bytes: a second for a gigabyte.
+/// Returns the CPU time that a command uses to process `bytes` bytes: one second per gigabyte.
 pub(super) fn cost(bytes: usize) -> Duration {
     Duration::from_nanos(bytes as u64)
 }
 
-/// Opens the files `names`, or standard input if there are none. Returns the named inputs and the exit code.
+/// Opens the files `names`, or standard input if `names` is empty. Returns each opened input with its name, and exit
+/// code 1 if a file could not be opened, otherwise 0.
 pub(super) async fn inputs(process: &MockProcess, names: &[String]) -> (Vec<(String, Input)>, u8) {
     if names.is_empty() {
         return (vec![(String::new(), process.stdin.clone())], 0);
@@ -95,7 +96,8 @@ pub(crate) async fn head(process: MockProcess) -> u8 {
     status
 }
 
-/// Prints the end of each input. Buffers the whole input as memory usage, so `tail /dev/zero` runs out of memory.
+/// Prints the end of each input. The whole input is buffered and counts as memory usage, so `tail /dev/zero` runs out
+/// of memory.
 pub(crate) async fn tail(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "n:c:fFqs:").await else {
         return 1;
@@ -156,7 +158,7 @@ fn start_of_tail(data: &[u8], limit: usize, in_bytes: bool, from_start: bool) ->
     }
 }
 
-/// Prints what is appended to the last of the files `names`. Never returns.
+/// Prints the bytes that are appended to the last of the files `names`. Never returns.
 async fn follow(process: &MockProcess, names: &[String]) {
     let path = names.last().map(|name| process.path(name)).unwrap_or_default();
     let length = || process.read_path(&path).map_or(0, |data| data.len());

@@ -90,7 +90,8 @@ impl<'a> Printer<'a> {
         self.done |= cut;
     }
 
-    /// Prints one conversion, for which `text` starts after the `%`. Returns the text after the conversion.
+    /// Prints the conversion at the start of `text`, whose `%` is already consumed. Returns the text after the
+    /// conversion.
     fn directive<'f>(&mut self, text: &'f str) -> &'f str {
         let mut directive = Directive::default();
         let mut chars = text.char_indices().peekable();

@@ -24,10 +24,10 @@ use crate::engine::IDLE;
 use crate::process::{CommandTable, MockProcess};
 use crate::shell;
 
-/// A command that the shell runs in its own process.
+/// A command that runs inside the shell's own process, not in a child process.
 pub(crate) type BuiltinCommand = fn(MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
 
-/// Returns the command with this name if the shell runs it in its own process.
+/// Returns the command `name` if it runs inside the shell's own process, not in a child process.
 pub(crate) fn builtin_command(name: &str) -> Option<BuiltinCommand> {
     Some(match name {
         "echo" => |process| Box::pin(text::echo(process)),

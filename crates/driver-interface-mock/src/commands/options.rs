@@ -76,7 +76,8 @@ fn parse(args: &[String], known: &str) -> Result<Line, String> {
     Ok(line)
 }
 
-/// Parses a number with a size suffix, as `head`, `tail` and `dd` accept it. Returns `None` if it is invalid.
+/// Parses a number with an optional size suffix, as `head`, `tail` and `dd` accept it. Returns `None` if `text` is
+/// invalid.
 pub(super) fn count(text: &str) -> Option<u64> {
     let (digits, factor) = match text.char_indices().last()? {
         (at, 'b') => (text.get(..at)?, 512),

@@ -26,7 +26,7 @@ pub(super) fn permissions(mode: u32) -> String {
     text
 }
 
-/// Sets the permissions of files, given in octal digits or as in `u+x,go-w`.
+/// Sets the permissions of files. The permissions are octal digits, or changes such as `u+x,go-w`.
 pub(crate) async fn chmod(process: MockProcess) -> u8 {
     change(process, |requested, meta, _| {
         meta.mode = new_mode(requested, meta.mode).ok_or(Refused::Unclear)?;
@@ -75,7 +75,8 @@ enum Refused {
     NotPermitted,
 }
 
-/// Calls `apply` for each file, with the first operand, the metadata, and whether the user may change owners.
+/// Calls `apply` for each file operand. Its arguments are the first operand (the new mode or owner), the file's
+/// metadata, and whether the user may change owners.
 async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;

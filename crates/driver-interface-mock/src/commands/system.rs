@@ -106,7 +106,8 @@ pub(crate) async fn env(mut process: MockProcess) -> u8 {
     run_instead(process, rest, "env").await
 }
 
-/// Runs the program that `words` give in this process. `name` is the command whose name errors mention.
+/// Replaces the program of `process` by the program and arguments `words`. Error messages begin with `name`, the
+/// command that was called.
 async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
     let program = words.first().cloned().unwrap_or_default();
     match process.launcher().load_as_script(&program, &words) {
@@ -138,7 +139,7 @@ pub(crate) async fn nohup(process: MockProcess) -> u8 {
     run_instead(process, words, "nohup").await
 }
 
-/// Prints the path of the terminal on standard input, or that there is none.
+/// Prints the path of the terminal that standard input is, or a message that it is no terminal.
 pub(crate) async fn tty(process: MockProcess) -> u8 {
     let there = process.stdin.is_terminal();
     process

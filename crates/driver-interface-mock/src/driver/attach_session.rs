@@ -59,14 +59,14 @@ impl<K: Kind> MockDriver<K> {
 
 /// The destination of a session's input.
 enum Keys {
-    /// The pipe that the main process reads; `None` if another session has it.
+    /// The pipe that the main process reads; `None` if another session has already taken the pipe.
     Pipe(Option<Output>),
     /// The terminal, and the output to which it echoes the input.
     Terminal(Arc<Terminal>, Arc<LogStore>),
 }
 
-/// Forwards the session's input until it ends or nothing can read it any more. `main` is the container whose main process
-/// gets the signals of keys such as Ctrl-C.
+/// Forwards the session's input until the input ends or no process can read it. Keys such as Ctrl-C send signals to
+/// the main process of the container in `main`.
 async fn pass_on(mut from: DuplexStream, to: Keys, main: (MockEngine, ContainerId)) {
     let signal = |signal| {
         let state = main.0.state();

@@ -31,7 +31,7 @@ struct Build<K> {
     global_args: BTreeMap<String, String>,
     /// The stages so far, each with its name. The last one is being built.
     stages: Vec<(String, Image)>,
-    /// The values of the arguments declared in this stage.
+    /// The values of the arguments declared in the stage that is being built.
     args: BTreeMap<String, String>,
     is_over: bool,
 }
@@ -101,7 +101,7 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the files of a context, which may be empty.
+/// Returns the files of a build context. An empty archive is a context without files.
 fn context_of(archive: Bytes) -> Result<Tree> {
     let mut tree = Tree::default();
     if !archive.is_empty() {
@@ -113,7 +113,8 @@ fn context_of(archive: Bytes) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Returns the instructions up to the end of the stage `target`, a name or a number.
+/// Returns the instructions of a Dockerfile up to the end of the stage `target`, which is given by name or number.
+/// Without `target`, returns all instructions.
 fn until_target(recipe: Recipe, target: Option<&str>) -> Result<VecDeque<Instruction>, String> {
     let mut steps = VecDeque::from(recipe.0);
     let Some(target) = target else {
@@ -135,7 +136,7 @@ fn until_target(recipe: Recipe, target: Option<&str>) -> Result<VecDeque<Instruc
     Ok(steps)
 }
 
-/// Returns the name in `image AS name`.
+/// Returns `name` if the arguments of a `FROM` instruction have the form `image AS name`.
 fn stage_name(arguments: &str) -> Option<&str> {
     let mut words = arguments.split_whitespace().skip(1);
     words.next().filter(|word| word.eq_ignore_ascii_case("as"))?;
@@ -195,7 +196,8 @@ impl<K: Kind> Build<K> {
         Ok(())
     }
 
-    /// Returns the values that instructions may use: arguments, overridden by the image's environment.
+    /// Returns the variables that instructions may use: the build arguments and the image's environment. The
+    /// environment takes precedence.
     fn variables(&self) -> BTreeMap<String, String> {
         let Some((_, image)) = self.stages.last() else {
             return self.global_args.clone();
@@ -321,7 +323,7 @@ impl<K: Kind> Build<K> {
     }
 }
 
-/// Copies a node and everything below it, as files of root.
+/// Copies a file or a directory with everything below it. The copies belong to root.
 fn copy_tree(from: &Tree, path: &str, to: &mut Tree, at: &str) -> Result<(), String> {
     let Some(node) = from.node(path) else {
         return Ok(());

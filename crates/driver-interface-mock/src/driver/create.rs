@@ -58,7 +58,8 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Returns the violations of the validation rules in the config, including the rule of this kind of driver.
+    /// Returns the violations of the validation rules in the config. The rules include the ones that only this kind
+    /// of driver has.
     pub(super) fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
             Ok(()) => Vec::new(),
@@ -231,7 +232,7 @@ fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     entrypoint.iter().chain(command).cloned().collect()
 }
 
-/// Returns the config with the image's value in place of each setting that the config does not have.
+/// Returns the config, with the image's value for each setting that the config leaves unset.
 pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
     let mut full = config.clone();
     full.stop_signal = full.stop_signal.or(image.stop_signal);

@@ -1,4 +1,4 @@
-//! Running commands in containers: with their output, or detached.
+//! Running commands in containers, either with captured output or detached.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::engine::{Exec, ExecProblem, ExecRequest, State};
 use crate::process::{Client, Input, Output, Terminal};
 use crate::profile::Kind;
 
-/// One output stream of a command, of which at most a given number of bytes is kept.
+/// One output stream of a command. At most a given number of bytes of the output is kept.
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
     ended: bool,

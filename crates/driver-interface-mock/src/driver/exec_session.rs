@@ -124,7 +124,7 @@ impl Keys {
     }
 }
 
-/// Waits until a command has exited. The weak reference does not keep the command alive until then.
+/// Waits until a command has exited. Returns immediately if the command's `Exec` was already dropped.
 async fn ended(exec: &Weak<Exec>) {
     if let Some(exec) = exec.upgrade() {
         exec.wait().await;

@@ -50,7 +50,8 @@ impl<K: Kind> MockDriver<K> {
         })
     }
 
-    /// Waits until the container is removed or its run has ended: the current run or, if there is none, the next.
+    /// Waits until the container's run has ended or the container is removed. If the container was never started,
+    /// waits for its first run to end.
     async fn until_its_end(&self, followed: &mut Followed) -> Result<()> {
         let mut followed_run = None;
         loop {

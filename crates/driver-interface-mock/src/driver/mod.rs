@@ -149,8 +149,9 @@ impl<K: Kind> MockDriver<K> {
         &self.core.options.namespace
     }
 
-    /// Runs one operation: records the call, simulates its latency, applies scripted faults and the deadline, requires
-    /// a reachable engine, and adds the driver and the operation to an error.
+    /// Runs one operation: records the call, simulates its latency, and applies scripted faults and the deadline. An
+    /// operation other than a health check fails if the engine is unreachable. An error gets the names of the driver
+    /// and the operation.
     ///
     /// `check` validates the input first, which takes no time. `work` starts after the latency, so dropping the future
     /// before that has no effect.
@@ -282,7 +283,7 @@ struct Call {
     target: Option<String>,
     summary: String,
     extra_time: Duration,
-    /// Whether the deadline ends when the work begins, so that the work itself may take any time.
+    /// Whether the deadline applies only until the work begins, so that the work itself may take any time.
     unbounded: bool,
 }
 

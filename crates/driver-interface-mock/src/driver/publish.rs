@@ -21,7 +21,7 @@ use crate::engine::{Container, Image, Instruction, PullRefusal, State, change_se
 use crate::profile::Kind;
 use crate::sync::lock;
 
-/// The reports of a push on one layer.
+/// The statuses that a push reports for a layer, one after the other.
 const STEPS: [&str; 3] = ["Preparing", "Pushing", "Pushed"];
 
 /// A push in progress.

@@ -15,7 +15,7 @@ use crate::engine::{Changes, Container, Run};
 use crate::process::{Entry, Signal};
 use crate::profile::Kind;
 
-/// The exit code of a main process that `KILL` ended.
+/// The exit code of a main process that the signal `KILL` has ended.
 const KILLED: i64 = 137;
 
 /// The run of a container that a call stops.
@@ -77,7 +77,8 @@ impl<K: Kind> MockDriver<K> {
         self.over(&mut target).await.map(|()| StopOutcome::Killed)
     }
 
-    /// Returns the outcome of a stop after which the container exited. Another call may have killed it meanwhile.
+    /// Returns `Killed` if the container exited with the exit code of a killed process, otherwise `Stopped`. The stop
+    /// itself need not have killed the container: another call may have done so.
     fn outcome(&self, id: &ContainerId) -> StopOutcome {
         let state = self.core.engine.state();
         let container = state.containers.get(id).and_then(Container::instance);
@@ -117,7 +118,8 @@ impl<K: Kind> MockDriver<K> {
         }))
     }
 
-    /// Waits until the run has ended and readers see that. Another caller may already have restarted the container.
+    /// Waits until the run `target` has ended. Another caller may already have started the container again by then.
+    /// Fails if the container was removed.
     async fn over(&self, target: &mut Target) -> Result<()> {
         loop {
             {

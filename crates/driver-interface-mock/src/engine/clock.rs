@@ -2,7 +2,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The engine's wall clock: a start time plus the time passed on tokio's clock. A paused tokio clock stops it, too.
+/// The engine's wall clock: a start time plus the time passed on tokio's clock. While tokio's clock is paused, the
+/// engine's clock stands still.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     epoch: SystemTime,

@@ -91,8 +91,8 @@ impl Instruction {
     }
 }
 
-/// Changes the setting of an image that an instruction names. `variables` are the values that the instruction may use.
-/// Returns whether the instruction changes a setting.
+/// Applies an instruction such as `ENV` or `USER` to the settings of an image. `variables` are the values that the
+/// instruction may use. Returns `false` if the instruction is not one that changes settings.
 pub(crate) fn change_setting(
     image: &mut Image,
     instruction: &Instruction,
@@ -125,18 +125,18 @@ pub(crate) fn change_setting(
     Ok(true)
 }
 
-/// Returns a command: a JSON list of words, or a line for the shell.
+/// Returns the words of a command. The command is a JSON list of words, or a line that a shell runs.
 fn command(text: &str) -> Vec<String> {
     let words = serde_json::from_str(text);
     words.unwrap_or_else(|_| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
 }
 
-/// Returns a list of paths: a JSON list, or words.
+/// Returns a list of paths. `text` is a JSON list, or the paths separated by spaces.
 pub(crate) fn paths(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| words(text))
 }
 
-/// Returns pairs of keys and values: `key=value …`, or `key value` for one pair.
+/// Returns keys and values. `text` has the form `key=value …`, or `key value` for a single pair.
 fn pairs(name: &str, text: &str) -> Result<Vec<(String, String)>, String> {
     let words = words(text);
     if words.first().is_some_and(|first| !first.contains('=')) {

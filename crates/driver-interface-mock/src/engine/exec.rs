@@ -40,7 +40,7 @@ pub(crate) enum ExecProblem {
     TooManyProcesses,
 }
 
-/// A started command. Dropping this while the command runs kills the command and every process it has started.
+/// A started command. Dropping the value while the command runs kills the command and every process it has started.
 #[derive(Debug)]
 pub(crate) struct Exec {
     host: Arc<Host>,
@@ -116,7 +116,7 @@ impl Exec {
         }
     }
 
-    /// Types `input` followed by end of file on the command's terminal, if there are both.
+    /// Types `input` followed by end of file on the command's terminal. Does nothing without an input or a terminal.
     pub(crate) async fn type_all(&self, input: Option<&[u8]>, screen: Client) {
         if let Some(input) = input {
             self.type_in(input, &screen).await;
@@ -232,8 +232,8 @@ impl MockEngine {
     }
 }
 
-/// Runs a command, and returns how it exited and whether it exceeded `limit`. If so, it and every process that it had
-/// started were killed.
+/// Runs a command. Returns how the command exited, and whether it ran longer than `limit`. In that case, the command
+/// and every process that it had started were killed.
 async fn run_within(
     host: &Arc<Host>,
     entry: &Arc<Entry>,

@@ -85,8 +85,8 @@ impl MockEngine {
             .collect()
     }
 
-    /// Adds an unmanaged container, which never runs. No driver may list or change it, but its name is taken. It
-    /// may have any labels, even ones that resemble the drivers' labels.
+    /// Adds an unmanaged container, which never runs. No driver lists or changes the container, but drivers cannot
+    /// use its name. The container may have any labels, even ones that resemble the drivers' labels.
     ///
     /// # Errors
     /// `ConfigurationError` if the name is invalid or taken.
@@ -169,8 +169,8 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Sets whether the image's health check passes in a container; it does by default. Returns whether the container
-    /// exists.
+    /// Sets whether the health check of the image passes in a container. By default, the health check passes. Returns
+    /// whether the container exists.
     pub fn set_container_healthy(&self, id: &ContainerId, healthy: bool) -> bool {
         let mut state = self.state();
         let container = state.containers.get_mut(id);
@@ -192,8 +192,8 @@ impl MockEngine {
         self.state().down = None;
     }
 
-    /// Resets the engine to its initial state, in which it has only the stock images and those that builders added. Ids
-    /// start over.
+    /// Resets the engine to its initial state, in which it has only the stock images and the images that builders
+    /// added. The sequence of generated ids starts over.
     pub fn reset(&self) {
         let fresh = self.fresh_state();
         let old = std::mem::replace(&mut *lock(&self.shared().state), fresh);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Image;
 use crate::fs::{Entries, EntryKind, Tree, absolute, apply_layer};
 
-/// A description of what is wrong with an archive.
+/// A description of the problem with an archive.
 type Problem = String;
 
 /// Returns the images in an archive, each with its names. Images without a name are skipped.

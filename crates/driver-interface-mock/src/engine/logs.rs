@@ -92,7 +92,8 @@ impl LogStore {
         }
     }
 
-    /// Returns a receiver of the output of some streams from now on, until the current or next run ends.
+    /// Returns a receiver of the output that is written to `streams` from now on. The receiver ends when the current
+    /// run ends or, if there is none, when the next run ends.
     pub(crate) fn attach(&self, streams: &[LogSource]) -> mpsc::UnboundedReceiver<Bytes> {
         let (sender, receiver) = mpsc::unbounded_channel();
         lock(&self.attached).push((streams.to_vec(), sender));
@@ -153,8 +154,8 @@ impl LogStore {
         }
     }
 
-    /// Returns the first line that `selection` selects at or after position `from`, but before position `before` and
-    /// before the end of run `run`, and the position at which to continue.
+    /// Returns the first line that `selection` selects, and the position at which to continue. Searches from position
+    /// `from` up to position `before` or the end of run `run`, whichever comes first.
     pub(crate) fn next(&self, from: u64, before: u64, run: usize, selection: &LogSelection) -> Next {
         let lines = lock(&self.lines);
         let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);

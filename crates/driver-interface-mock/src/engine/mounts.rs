@@ -102,7 +102,8 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
 }
 
 impl State {
-    /// Returns the files of a container, running or not, as root sees them. `None`: there is no such container.
+    /// Returns the files of a container, running or not, as root sees them. Returns `None` if there is no such
+    /// container.
     pub(crate) fn files_of(&mut self, id: &ContainerId) -> Option<FileSystem> {
         let container = self.containers.get(id)?;
         if let Some(run) = container.run() {

@@ -172,7 +172,8 @@ async fn run_main(
     host.supervise(main, command.run(process)).await
 }
 
-/// Reports the exit of a run to the engine when dropped, and thus even if the runtime drops the run's task.
+/// A guard that reports the exit of a run to the engine when it is dropped. The exit is thus reported even if the
+/// async runtime drops the run's task.
 struct Ending {
     engine: std::sync::Weak<super::Shared>,
     id: ContainerId,

@@ -74,7 +74,7 @@ pub(crate) struct Container {
 /// The changes of a container so far. Receivers can still read them after the container was removed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// The number of changes, which also numbers the runs.
+    /// The number of changes. A run gets the value of this counter at its start as its number.
     pub(crate) count: u64,
     /// The number of runs that have ended.
     pub(crate) ends: u64,
@@ -96,7 +96,7 @@ pub(crate) enum Phase {
     Exited(ExitInfo),
 }
 
-/// A run of a container. Dropping it ends the run.
+/// A run of a container. Dropping the value ends the run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) number: u64,
@@ -156,7 +156,8 @@ impl State {
             .collect()
     }
 
-    /// Returns the current time, or a later time if that is needed to be later than every earlier creation time.
+    /// Returns a creation time that is later than all earlier creation times: the current time, or slightly later if
+    /// necessary.
     pub(crate) fn creation_time(&mut self, clock: &Clock) -> SystemTime {
         let now = clock.now();
         let time = self

@@ -16,7 +16,8 @@ pub(crate) struct Stdin {
 }
 
 impl Stdin {
-    /// Creates the input of a run. `is_open`: whether it can be written to at all.
+    /// Creates the input of a run: a terminal if `has_terminal` is set, a pipe if only `is_open` is set, otherwise an
+    /// empty input.
     pub(crate) fn new(is_open: bool, has_terminal: bool) -> Self {
         let terminal = has_terminal.then(|| Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 })));
         let ends = match is_open && !has_terminal {
@@ -37,7 +38,7 @@ impl Stdin {
         lock(&self.pipe).0.take()
     }
 
-    /// Returns the input of the main process.
+    /// Returns the input of the main process: the terminal, or the reading end of the pipe, which can be taken once.
     pub(crate) fn take_reader(&self) -> Input {
         let pipe = lock(&self.pipe).1.take();
         match &self.terminal {

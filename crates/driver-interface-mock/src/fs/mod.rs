@@ -118,7 +118,8 @@ impl FileSystem {
         lock(&mount.tree).list(&rest)
     }
 
-    /// Creates the file at `path` if it is missing, truncates it on request, and returns its tree and path there.
+    /// Creates the file at `path` if it is missing, and truncates an existing file if `truncate` is set. Returns the
+    /// tree that contains the file, and the file's path in that tree.
     pub(crate) fn create(&self, path: &str, truncate: bool) -> Result<(SharedTree, String), Errno> {
         let (mount, rest) = self.writable(path)?;
         let mut tree = lock(&mount.tree);
@@ -234,7 +235,8 @@ impl FileSystem {
         }
     }
 
-    /// Returns the mount of `path` and the path in it, without following the last link. The directory must be writable.
+    /// Returns the mount that contains `path`, and the path relative to that mount, without following the last link.
+    /// The directory must be writable.
     fn own_location(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;
@@ -251,7 +253,8 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// Returns the mount of `path` and the path in it. The file, or the directory of a new file, must be writable.
+    /// Returns the mount that contains `path`, and the path relative to that mount. The file, or the directory of a
+    /// new file, must be writable.
     fn writable(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let (mount, rest) = self.at(path)?;
         let tree = lock(&mount.tree);
@@ -269,13 +272,13 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// Returns the mount of `path` and the path in it, following links.
+    /// Returns the mount that contains `path`, and the path relative to that mount, following links.
     fn at(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, true)?;
         self.below(&path)
     }
 
-    /// Returns the mount of `path`, which must not contain links, and the path in it.
+    /// Returns the mount that contains `path`, and the path relative to that mount. `path` must not contain links.
     fn below(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let found = self
             .mounts
@@ -294,7 +297,7 @@ fn rest_of(path: &str, directory: &str) -> Option<String> {
     rest.strip_prefix('/').map(str::to_owned)
 }
 
-/// Returns `path` as an absolute path, relative to `cwd`, and without `.`, `..` and double slashes.
+/// Resolves `path` against the directory `cwd`. Returns an absolute path without `.`, `..` and double slashes.
 pub(crate) fn absolute(cwd: &str, path: &str) -> String {
     let base = if path.starts_with('/') { "" } else { cwd };
     let mut parts: Vec<&str> = Vec::new();

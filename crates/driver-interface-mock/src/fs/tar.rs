@@ -64,7 +64,7 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
 }
 
 impl Tree {
-    /// Makes those of `directories` world-writable that exist and have no explicit permissions.
+    /// Makes each of `directories` world-writable if it exists and has no explicit permissions.
     pub(crate) fn open(&mut self, directories: &[&str]) {
         for directory in directories {
             if matches!(self.node(directory), Some(Node::Dir)) && !self.has_meta(directory) {

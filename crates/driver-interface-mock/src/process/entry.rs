@@ -33,7 +33,7 @@ impl Exit {
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
-    /// The user id. Signals from processes with another user id are refused unless they are privileged.
+    /// The user id. A signal from a process with another user id is refused, unless the sender is privileged.
     pub(crate) uid: u32,
     /// The process id of the first process of the exec that this process belongs to; `None` outside of execs.
     pub(crate) exec: Option<u32>,

@@ -61,7 +61,8 @@ struct Table {
     cpu: BTreeMap<u32, Duration>,
     out_of_memory: bool,
     closed: bool,
-    /// The execs that were killed. A process that an exec in this set starts is killed at once.
+    /// The execs that were killed. If a process of such an exec starts another process, the new process is killed
+    /// immediately.
     killed_execs: BTreeSet<u32>,
     /// The execs in which a process was killed because of its memory usage.
     oom_killed_execs: BTreeSet<u32>,
@@ -113,7 +114,8 @@ impl Host {
         }
     }
 
-    /// Creates a child of `parent`, or the main process if it is `None`. The init process counts towards the limit.
+    /// Creates a child of `parent`, or the main process if `parent` is `None`. The init process counts towards the
+    /// limit on processes.
     pub(crate) fn spawn(&self, parent: Option<&Entry>, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
         if parent.is_some() {

@@ -76,7 +76,7 @@ pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct FileOutput {
     tree: SharedTree,
     path: String,
-    /// The write position in the file, which processes that inherit the output share. `None` in append mode.
+    /// The write position in the file, shared by all processes that inherit the output; `None` in append mode.
     offset: Option<Arc<AtomicU64>>,
 }
 
@@ -155,7 +155,7 @@ pub(crate) struct Reader {
     pipe: Option<mpsc::Receiver<Bytes>>,
 }
 
-/// Creates the input of a terminal, and the sender of what is typed. An empty chunk means end of file.
+/// Creates the input of a terminal, and the sender of the typed bytes. An empty chunk means end of file.
 pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
     let (keys, receiver) = mpsc::channel(PIPE_CHUNKS);
     (keys, Input::Terminal(Reader::of(receiver)))
@@ -205,7 +205,8 @@ impl Input {
         }
     }
 
-    /// Discards the rest of the block that a program has read from a pipe or terminal but used only `used` bytes of.
+    /// Discards the rest of the last block of a pipe or terminal. The C library reads whole blocks, although the
+    /// program used only `used` bytes.
     pub(crate) async fn drop_block(&self, used: u64) {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return;

@@ -200,7 +200,7 @@ impl MockProcess {
         Ok(())
     }
 
-    /// Returns `path` as an absolute path, relative to the process's working directory.
+    /// Resolves `path` against the process's working directory and returns an absolute path.
     pub(crate) fn path(&self, path: &str) -> String {
         absolute(&self.cwd, path)
     }

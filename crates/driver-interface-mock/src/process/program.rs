@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 const SHEBANG: &[u8] = b"#!";
 /// The number of bytes that the kernel reads of a script's first line, after `#!`.
 const LONGEST_SHEBANG: usize = 255;
-/// The maximum number of interpreters that are scripts with an interpreter themselves.
+/// The maximum number of chained interpreters, of which each is itself a script with an interpreter.
 const MOST_INTERPRETERS: u32 = 4;
 
 /// The reason why a program cannot be run. Its message has Linux's wording.
@@ -43,7 +43,8 @@ impl LaunchError {
     }
 }
 
-/// A program and its arguments. For a script, it is the interpreter, and the script's path is among the arguments.
+/// A program and its arguments. For a script, the program is the script's interpreter, and the script's path is among
+/// the arguments.
 pub(crate) struct Program {
     pub(crate) command: Arc<dyn MockCommand>,
     pub(crate) argv: Vec<String>,

@@ -71,7 +71,7 @@ pub enum Signal {
 /// What a process does when it receives a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignalAction {
-    /// Ends or stops the process, or does nothing if the signal is ignored unless caught.
+    /// The default action of the signal: ends the process, stops it, or does nothing.
     #[default]
     Default,
     /// Does nothing. Child processes inherit this action.

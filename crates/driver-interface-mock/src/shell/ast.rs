@@ -53,7 +53,7 @@ pub(crate) enum Compound {
         condition: List,
         body: List,
     },
-    /// A `for` loop over words. Without words, the loop iterates over the script's arguments.
+    /// A `for` loop over words. If no words are given, the loop iterates over the script's arguments.
     For {
         variable: String,
         words: Option<Vec<Word>>,

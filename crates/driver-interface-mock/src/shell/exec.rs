@@ -211,7 +211,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Runs a command that is the last one of this process. If it is a program, it replaces the shell.
+    /// Runs the last command of this process. If the command is a program, the program replaces the shell.
     pub(super) async fn run_last(mut self, command: &Command) -> u8 {
         // The exit code is `$?`, regardless of the reason for stopping.
         let _ = match command {

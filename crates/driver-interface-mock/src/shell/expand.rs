@@ -11,7 +11,8 @@ use crate::fs::Node;
 
 /// The result of expanding a part of a word.
 enum Piece {
-    /// Text that is not split into fields. `true` means quoted: no character in it is special in a pattern.
+    /// `Text(text, is_quoted)`: text that is not split into fields. In quoted text, no character is special in a
+    /// pattern.
     Text(String, bool),
     /// Text that is split into fields at the characters of `IFS`.
     Split(String),

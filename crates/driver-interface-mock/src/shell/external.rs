@@ -69,7 +69,8 @@ impl Shell {
         Err(Stop::Exit)
     }
 
-    /// Prepares the shell's process to run another program with the arguments `words`, and returns it.
+    /// Prepares the shell's process to run another program with the arguments `words`, and returns the prepared
+    /// process.
     fn replaced(
         &mut self,
         words: Vec<String>,

@@ -107,7 +107,7 @@ impl Shell {
         Ok(text.trim_end_matches('\n').to_owned())
     }
 
-    /// Waits for the jobs `pids`, or for all jobs if it is empty. A signal that has a trap ends the wait.
+    /// Waits for the jobs `pids`, or for all jobs if `pids` is empty. A signal that has a trap ends the wait.
     pub(super) async fn wait_for(&mut self, pids: &[u32]) -> Run {
         let required: Vec<Arc<Entry>> = if pids.is_empty() {
             self.jobs.clone()

@@ -89,7 +89,8 @@ impl Parser {
         }
     }
 
-    /// Parses a here-document's delimiter, and removes its lines, which start on the next line, from the script.
+    /// Parses the delimiter of a here-document and reads the document's lines, which start on the next line of the
+    /// script. Removes these lines from the script.
     fn document(&mut self, strip_tabs: bool) -> Parsed<Target> {
         self.blanks();
         let Some(name) = self.word()? else {

@@ -20,7 +20,8 @@ impl Trap {
 }
 
 impl Shell {
-    /// Sets the action of a trap. Without `action`, removes the trap, and its signal regains its previous effect.
+    /// Sets the action of a trap. If `action` is `None`, removes the trap, so that its signal has its earlier effect
+    /// again.
     pub(super) fn set_trap(&mut self, trap: Trap, action: Option<&str>) {
         if let Trap::Signal(signal) = trap {
             let does = match action {

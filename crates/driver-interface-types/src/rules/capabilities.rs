@@ -14,8 +14,8 @@ pub(crate) const CAPABILITIES: &[&str] = &[
 ];
 
 /// Capabilities that may be added without an exception in the policy, because their effect is limited to the
-/// container's own files and processes. They are those allowed by the "baseline" of the Kubernetes Pod Security
-/// Standards. All other capabilities require an exception.
+/// container's own files and processes. The "baseline" of the Kubernetes Pod Security Standards allows the same
+/// capabilities. All other capabilities require an exception.
 const CONTAINED: &[&str] = &[
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
     "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
@@ -44,7 +44,7 @@ pub(crate) fn drop(names: &[String], found: &mut Findings<'_>) {
     each(names, found, |_| Ok(()));
 }
 
-/// Checks the capabilities to add. None of them may be in `dropped` by its own name.
+/// Checks the capabilities to add. None of their names may be in `dropped`; `ALL` in `dropped` is allowed.
 pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>) {
     let policy = found.policy;
     each(names, found, |name| {
@@ -71,7 +71,7 @@ pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>
     });
 }
 
-/// Records the first violation of each name: it is unknown, a duplicate, or violates `own_rule`.
+/// Records at most one violation per name: the name is unknown, is a duplicate, or violates `own_rule`.
 fn each(names: &[String], found: &mut Findings<'_>, own_rule: impl Fn(&str) -> Verdict) {
     let most = CAPABILITIES.len() + 1;
     if names.len() > most {

@@ -22,7 +22,7 @@ codes! {
     INVALID_JSON = "invalid-json";
     /// A value does not have its field's type, or is not one of the field's allowed values.
     WRONG_TYPE = "wrong-type";
-    /// The field does not exist.
+    /// An object has a field that its type does not have.
     UNKNOWN_FIELD = "unknown-field";
     /// A required field is missing.
     MISSING_FIELD = "missing-field";
@@ -34,19 +34,22 @@ codes! {
     TOO_LONG = "too-long";
     /// A list or map has too many entries.
     TOO_MANY = "too-many";
-    /// A string contains a character that is not allowed there, such as NUL, another control character, `=` or `:`.
+    /// A string contains a character that is not allowed in this field, such as NUL, another control character, `=`
+    /// or `:`.
     INVALID_CHARACTER = "invalid-character";
-    /// A name contains characters other than letters, digits, `_`, `.` and `-`, or has the wrong length.
+    /// A name is not in the form that its field requires, which is usually letters, digits, `_`, `.` and `-` up to a
+    /// maximum length.
     INVALID_NAME = "invalid-name";
     /// A name or key is reserved for the drivers or the engine.
     RESERVED = "reserved";
     /// An image reference does not follow the registries' grammar.
     INVALID_IMAGE = "invalid-image-reference";
-    /// A number is not finite, too small or too large.
+    /// A number is not finite, too small or too large, or another value is outside its allowed range, such as an
+    /// address outside its subnet.
     OUT_OF_RANGE = "out-of-range";
     /// A path does not start with `/`.
     NOT_ABSOLUTE = "not-absolute";
-    /// A path contains `..`, or, inside a container, empty or `.` components.
+    /// A path contains `..`, or a path inside a container contains empty or `.` components.
     NOT_NORMALISED = "not-normalised";
     /// Mounts are not permitted at this container path.
     FORBIDDEN_TARGET = "forbidden-target";
@@ -56,20 +59,21 @@ codes! {
     DUPLICATE = "duplicate";
     /// A network mode or a network driver would break the isolation of containers.
     FORBIDDEN_NETWORK = "forbidden-network";
-    /// A network option affects more than its network.
+    /// A network option, volume option or kernel parameter is not allowed, because it affects more than the network,
+    /// volume or container.
     FORBIDDEN_OPTION = "forbidden-option";
     /// A user is not in the form `uid`, `uid:gid`, `name` or `name:group`.
     INVALID_USER = "invalid-user";
-    /// Linux has no such capability, or it is not in the form that this interface uses.
+    /// Linux has no capability of this name, or the name is not in the form that this interface uses.
     UNKNOWN_CAPABILITY = "unknown-capability";
-    /// The capability to add is `ALL`, or the policy does not permit it.
+    /// The capability to add is `ALL`, or the policy does not permit this capability.
     FORBIDDEN_CAPABILITY = "forbidden-capability";
-    /// Two options exclude each other: a capability is both dropped and added by name, a network setting is used
-    /// without a network, or events are selected by both a time and a cursor.
+    /// Two options exclude each other. For example, a capability is both dropped and added by name, a network setting
+    /// is used without a network, or events are selected by both a time and a cursor.
     CONTRADICTION = "contradiction";
     /// An option requires the caller to stay connected, but the exec is detached.
     NOT_DETACHED = "not-detached";
-    /// An event cursor is not from this driver, or the engine no longer knows it.
+    /// An event cursor is not from this driver, or the engine no longer knows the cursor.
     INVALID_CURSOR = "invalid-cursor";
     /// A path is not a device, or the device would give control over the host.
     FORBIDDEN_DEVICE = "forbidden-device";

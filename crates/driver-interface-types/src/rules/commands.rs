@@ -1,4 +1,4 @@
-//! The validation rules for commands, and those that involve several fields.
+//! The validation rules for commands, and the rules that involve several fields.
 
 use std::time::Duration;
 
@@ -97,7 +97,8 @@ pub(crate) fn test(test: &HealthTest, found: &mut Findings<'_>) {
     }
 }
 
-/// Returns a rule that a time of a health check is from `least` milliseconds to [`MAX_HEALTH_TIME`].
+/// Returns a rule that accepts a duration in a health check if it is from `least` milliseconds to
+/// [`MAX_HEALTH_TIME`].
 pub(crate) fn health_time(least: u64) -> impl Fn(&Duration) -> Verdict {
     move |time| {
         if (Duration::from_millis(least)..=MAX_HEALTH_TIME).contains(time) {

@@ -1,4 +1,4 @@
-//! Adds the validation rules that JSON Schema can express to the generated schemas.
+//! Functions that add validation rules to the generated JSON Schemas, as far as JSON Schema can express the rules.
 
 use schemars::Schema;
 use serde_json::{Value, json};
@@ -100,7 +100,8 @@ pub(crate) fn within(Bounds { unit, min, max }: Bounds) -> impl FnMut(&mut Schem
     }
 }
 
-/// Returns a function that adds the bounds of a health check's time, which is at least `min` milliseconds.
+/// Returns a function that adds the bounds of a duration in a health check: `min` milliseconds and
+/// [`MAX_HEALTH_TIME`].
 pub(crate) fn health_time(min: u64) -> impl FnMut(&mut Schema) {
     let max = MAX_HEALTH_TIME.as_secs() * 1000;
     move |schema| {

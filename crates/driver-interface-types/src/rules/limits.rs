@@ -39,32 +39,33 @@ pub const MAX_WORD: usize = 128 * 1024 - 1;
 /// The maximum total size in bytes of all words of a command, and likewise of all environment variables. Together, the
 /// two reach the kernel's usual limit for starting a program.
 pub const MAX_WORDS_TOTAL: usize = 1024 * 1024;
-/// The maximum length of the key of an environment variable, label or network option, in bytes.
+/// The maximum length in bytes of a key in a map of a config, such as the name of an environment variable, label or
+/// option.
 pub const MAX_KEY: usize = 256;
-/// The maximum length of the value of a label or network option, in bytes.
+/// The maximum length in bytes of the value of a label, option, annotation or kernel parameter.
 pub const MAX_VALUE: usize = 64 * 1024;
-/// The maximum number of labels, and of network options.
+/// The maximum number of entries in a map of labels, options, annotations or kernel parameters.
 pub const MAX_ENTRIES: usize = 256;
 /// The maximum number of mounts.
 pub const MAX_MOUNTS: usize = 64;
 /// The maximum length of a path, in bytes: the kernel's limit without the terminating NUL.
 pub const MAX_PATH: usize = 4095;
-/// The maximum length of the name of a user or group.
+/// The maximum length of the name of a user or group, in characters.
 pub const MAX_USER_NAME: usize = 32;
-/// The maximum length of the name of an engine's volume or network driver.
+/// The maximum length in characters of the name of an engine's driver or runtime, or of an AppArmor profile.
 pub const MAX_DRIVER_NAME: usize = 255;
 
 /// The maximum number of published ports.
 pub const MAX_PORTS: usize = 256;
-/// The maximum number of network aliases, and of extra hosts.
+/// The maximum number of entries in each list of names, such as network aliases, extra hosts or groups.
 pub const MAX_NAMES: usize = 256;
 /// The maximum number of DNS servers: resolvers use no more.
 pub const MAX_DNS: usize = 3;
 /// The maximum number of devices.
 pub const MAX_DEVICES: usize = 64;
-/// The maximum length of a network alias, or of the name of an extra host.
+/// The maximum length of a network alias, DNS search domain or extra host name, in characters.
 pub const MAX_HOST_NAME: usize = 253;
-/// The maximum length of a container's host name: the kernel's limit without the terminating NUL.
+/// The maximum length of a container's host name in characters: the kernel's limit without the terminating NUL.
 pub const MAX_HOSTNAME: usize = 63;
 /// The maximum length of a seccomp profile, in bytes.
 pub const MAX_PROFILE: usize = 1024 * 1024;
@@ -93,9 +94,9 @@ pub(crate) const TMPFS: Bounds = bounds("MiB", 1, MAX_MEMORY);
 pub(crate) const FILE_MODE: Bounds = bounds("", 0, 0o7777);
 pub(crate) const ID: Bounds = bounds("", 0, MAX_UID);
 pub(crate) const PORT: Bounds = bounds("", 1, u16::MAX as u64);
-/// The bounds of the swap that a container may use; 0 is none.
+/// The bounds of the swap that a container may use. With 0, the container may use no swap.
 pub(crate) const SWAP: Bounds = bounds("MiB", 0, MAX_MEMORY);
-/// The bounds of a CPU weight, as in the kernel.
+/// The bounds of a CPU weight, which are those of the kernel.
 pub(crate) const CPU_SHARES: Bounds = bounds("", 2, 262_144);
 pub(crate) const COUNT: Bounds = bounds("", 1, u32::MAX as u64);
 
@@ -153,7 +154,8 @@ pub fn whole_number(unit: &str) -> String {
     }
 }
 
-/// Returns the message for a number below (or, if `too_large`, above) its bounds.
+/// Returns the message for a number that is outside its bounds: above `max` if `too_large` is set, otherwise below
+/// `min`.
 #[doc(hidden)]
 pub fn out_of_range(unit: &str, min: u64, max: u64, too_large: bool, got: impl Display) -> String {
     let what = whole_number(unit);

@@ -62,8 +62,8 @@ pub(crate) fn unset_env(keys: &BTreeSet<String>, found: &mut Findings<'_>) {
     }
 }
 
-/// The kernel parameters that belong to a container's own IPC namespace; those below `net.` belong to its network
-/// namespace. All others affect the host.
+/// The allowed kernel parameters, which belong to the container's IPC namespace. [`sysctls`] also allows those below
+/// `net.` (network namespace) and `fs.mqueue.` (IPC namespace). All other parameters affect the host.
 const OWN_SYSCTLS: &[&str] = &[
     "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
     "kernel.shmmni", "kernel.shm_rmid_forced",
@@ -84,8 +84,8 @@ pub(crate) fn sysctls(map: &Texts, found: &mut Findings<'_>) {
     each(map, found, own, map_value);
 }
 
-/// Checks the options of a volume. With the driver `local` they can mount anything on the engine's host, so only those
-/// are allowed that the policy allows.
+/// Checks the options of a volume. With the volume driver `local`, options can mount any file system that the
+/// engine's host can reach. Therefore only the type `tmpfs` and the types that the policy allows are accepted.
 pub(crate) fn volume_options(config: &VolumeConfig, found: &mut Findings<'_>) {
     let map = &config.options;
     driver_options(map, found);

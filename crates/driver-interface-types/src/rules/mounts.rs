@@ -73,7 +73,8 @@ fn source_of(mount: &VolumeMount, bind_problem: impl Fn(&str) -> Option<String>)
     }
 }
 
-/// Checks that a setting is used only by a mount of its kind. `kind` names that kind.
+/// Returns an error if a setting is set although it is not allowed for the kind of the mount. `kind` is the kind of
+/// mount for which the setting is allowed.
 fn only_for(is_set: bool, is_allowed: bool, kind: &str) -> Verdict {
     if is_allowed || !is_set {
         return Ok(());

@@ -10,13 +10,13 @@ use super::text::{key_step, nearest, shown};
 use super::{Findings, Verdict, codes, refuse};
 use crate::{DeviceMapping, GpuRequest, HostAddress, NetworkMode, PortMapping, Subnet, Ulimit, UlimitValue};
 
-/// The kernel's process limits, as named by `ulimit`.
+/// The names of the kernel's resource limits, without `RLIMIT_` and in lower case.
 const ULIMITS: &[&str] = &[
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
     "rtprio", "rttime", "sigpending", "stack",
 ];
 
-/// Path prefixes of devices that give access to the host's disks, memory and log.
+/// The path prefixes of devices that give access to the host's disks, memory and kernel log.
 const HOST_DEVICES: &[&str] = &[
     "/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd",
     "/dev/nvme", "/dev/mmcblk", "/dev/md", "/dev/dm-", "/dev/mapper", "/dev/disk", "/dev/loop", "/dev/root",
@@ -74,7 +74,7 @@ pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
     }
 }
 
-/// Checks a list of network aliases.
+/// Checks a list of network aliases or DNS search domains.
 pub(crate) fn names(names: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "names", names.len());
     for (index, name) in names.iter().enumerate() {
@@ -109,7 +109,7 @@ pub(crate) fn groups(groups: &[String], found: &mut Findings<'_>) {
     }
 }
 
-/// Checks the names of a container's further networks.
+/// Checks the names in [`ContainerConfig::networks`](crate::ContainerConfig::networks).
 pub(crate) fn network_names<T>(networks: &BTreeMap<String, T>, found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "networks", networks.len());
     for name in networks.keys() {
@@ -141,7 +141,7 @@ pub(crate) fn addresses(addresses: &[IpAddr], found: &mut Findings<'_>) {
     }
 }
 
-/// Parses an address range in CIDR form.
+/// Parses an address range in CIDR form to the address and the length of the prefix in bits.
 fn cidr(text: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = text.split_once('/')?;
     let (address, bits): (IpAddr, u32) = (address.parse().ok()?, bits.parse().ok()?);

@@ -1,4 +1,4 @@
-//! Sanitises external text for messages.
+//! Functions that sanitise external text for messages.
 
 /// The maximum number of characters of external text that a message shows.
 const SHOWN: usize = 64;
@@ -26,7 +26,7 @@ fn escaped(text: &str, most: usize) -> String {
     out
 }
 
-/// Returns the candidate of which `text` is probably a misspelling, or `None` if there is none.
+/// Returns the candidate that is most similar to `text` if `text` is probably a misspelling of it, otherwise `None`.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     // Longer text is not a typo, and the time to compute the edit distance is quadratic in the length.

@@ -4,7 +4,8 @@ use driver_interface_errors::Hint;
 
 use crate::{ContainerDriver, ContainerInstance, ExitInfo, LogOptions, Signal};
 
-/// The maximum number of lines, and of characters, that an error includes from the end of the container's log.
+/// The maximum number of lines that an error includes from the end of the container's log. `LENGTH` is the maximum
+/// number of characters.
 const LINES: usize = 5;
 const LENGTH: usize = 400;
 
@@ -31,7 +32,7 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Describes the exit as a phrase that follows "it".
+    /// Describes the exit as a phrase for messages, such as "exited with code 1".
     pub(super) fn how(&self) -> String {
         let code = self.exit.code;
         let signal = self.exit.signal.and_then(Signal::from_number);
@@ -53,8 +54,8 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Returns a hint about the cause of the exit, or `None` if the cause is unknown. A program's last output does not
-    /// prove the cause, so only the hint depends on it.
+    /// Returns a hint about the cause of the exit, or `None` if the cause is unknown. The program's last output does
+    /// not prove the cause, so only this hint, and not the kind of error, depends on that output.
     pub(super) fn hint(&self) -> Option<Hint> {
         match self.exit.code {
             _ if self.exit.oom_killed == Some(true) => Some(Hint::OutOfMemory),

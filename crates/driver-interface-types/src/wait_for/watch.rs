@@ -39,7 +39,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         }
     }
 
-    /// Returns the current state of the container.
+    /// Reads the container from the engine and returns it. The last result is kept for error messages.
     pub(crate) async fn poll(&self) -> Result<ContainerInstance> {
         let found = self.driver.get_container(self.id).await?;
         let now = found.ok_or_else(|| ContainerNotFoundError::new(self.id.as_str()))?;
@@ -58,8 +58,8 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         sleep(pause).await;
     }
 
-    /// Runs `work`, which polls the container, for no longer than `deadline`. For the error message, `awaited` is a
-    /// phrase that follows "had not".
+    /// Runs `work`, which polls the container, for no longer than `deadline`. The error message after the deadline
+    /// says that the container "had not" `awaited`, so `awaited` is a phrase such as "become healthy".
     pub(crate) async fn within<T>(
         &self,
         deadline: Duration,

@@ -12,7 +12,7 @@ use super::node::Node;
 /// The largest number up to which a float represents every whole number exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Reads a JSON tree along a JSON Schema, as schemars generates it from a type.
+/// Compares a JSON tree with a JSON Schema that schemars generated from a type, and collects all violations.
 pub(super) struct Reader<'a> {
     root: &'a Value,
     found: Vec<Violation>,
@@ -54,8 +54,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Follows references in a schema. Among alternatives, picks the one that matches `node`, or the last one other
-    /// than `null` if none matches.
+    /// Follows references in a schema. If a schema has alternatives, picks the one that matches `node`. If none
+    /// matches, picks the last alternative other than `null`.
     fn resolve(&self, schema: &'a Value, node: &Node) -> &'a Value {
         if let Some(reference) = schema["$ref"].as_str() {
             let target = self.root.pointer(reference.trim_start_matches('#'));
@@ -238,7 +238,7 @@ fn largest(schema: &Value) -> u64 {
     }
 }
 
-/// Returns the unit of a whole number, which the comment of its schema states; empty if there is none.
+/// Returns the unit of a whole number, which its schema states in `$comment`; empty if there is no unit.
 fn unit(schema: &Value) -> &str {
     schema["$comment"]
         .as_str()

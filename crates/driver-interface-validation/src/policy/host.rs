@@ -97,7 +97,8 @@ fn is_home(path: &str) -> bool {
 
 enum Private {
     Inside(&'static str),
-    /// The checked path ends with the first components of a private path, as `.config` does for `.config/gh`.
+    /// The checked path may contain this private path, because it ends with one of its parents. For example,
+    /// `/data/.config` may contain `.config/gh`.
     Above(&'static str),
 }
 

@@ -211,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Replaces the characters in `name` that a name must not contain.
+/// Makes an invalid resource name valid: replaces the characters that a name must not contain, and puts an `x` first.
 fn correct(name: &mut String) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());

@@ -45,7 +45,7 @@ macro_rules! swallowed {
             &[concat!("errors/not-found/", $check) $(, $also)*],
         )),*];
 
-        /// The ids of the "not found" checks of these operations.
+        /// The ids of the "not found" checks that detect the faults in `SWALLOWED`.
         const NOT_FOUND: &[&str] = &[$(concat!("errors/not-found/", $check)),*];
     };
 }
@@ -390,7 +390,7 @@ fn as_missing_container(container: &ContainerId, error: DriverError) -> DriverEr
     }
 }
 
-/// Returns the id of the container whose id starts with `part`. Returns `part` itself if there is none.
+/// Returns the id of the container whose id starts with `part`. Returns `part` itself if there is no such container.
 async fn resolve_prefix(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
     let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
     let mut ids = all.into_iter().map(|container| container.id);

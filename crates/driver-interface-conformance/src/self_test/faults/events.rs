@@ -262,7 +262,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns the entry in the memory that records which driver has created a container.
+/// Returns the text of the memory entry which records that `driver` has created the container `id`.
 fn created_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
     format!("{id} of {:p}", Arc::as_ptr(driver))
 }

@@ -205,13 +205,13 @@ async fn session(
     Ok(change(inside.driver.exec_stream(id, config).await?))
 }
 
-/// The input of a session, in which an action replaces closing it.
+/// The input of a session. Closing this input runs the function `end` instead.
 struct Input {
     inside: Pin<Box<dyn AsyncWrite + Send>>,
     end: Box<dyn FnMut() -> Poll<std::io::Result<()>> + Send>,
 }
 
-/// Returns the session with `end` as the action that closing its input performs.
+/// Returns `session` with an input that runs the function `end` instead of being closed.
 fn with_end(
     mut session: ExecSession,
     end: impl FnMut() -> Poll<std::io::Result<()>> + Send + 'static,
@@ -241,7 +241,7 @@ impl AsyncWrite for Input {
     }
 }
 
-/// Returns the session with the fault that its command is killed when the input is closed.
+/// Returns `session` with the fault that closing the input kills the command.
 fn killed_at_end(session: ExecSession) -> ExecSession {
     let (session, control) = with_control(session, Flaw::None);
     with_end(session, move || {
@@ -251,7 +251,8 @@ fn killed_at_end(session: ExecSession) -> ExecSession {
     })
 }
 
-/// Reads `from` as fast as possible, even if nothing reads the returned stream.
+/// Returns a stream of the bytes of `from`, which are read as fast as possible, even if nothing reads the returned
+/// stream.
 fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send {
     let (mut write, read) = tokio::io::duplex(usize::MAX >> 1);
     // This fails if the returned stream was dropped.
@@ -281,7 +282,7 @@ fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
     with_control(session, flaw).0
 }
 
-/// Returns the session with the fault `flaw` in its control, and its correct control.
+/// Returns `session` with the fault `flaw` in its control, and separately the control without the fault.
 fn with_control(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
     let correct = Arc::clone(&inside);

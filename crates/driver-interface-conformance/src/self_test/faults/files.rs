@@ -390,7 +390,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns `result`. If it is a refusal of a file operation, returns the value of `instead`.
+/// Returns `result`. If `result` is the refusal of a file operation, returns the value of `instead`.
 fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if [codes::FILE_SYSTEM_ERROR, codes::UNSUPPORTED_OPERATION].contains(&error.code()) => {
@@ -406,7 +406,7 @@ fn expand_glob(path: &ContainerPath) -> Result<ContainerPath> {
     Ok(ContainerPath::new(expanded.replace(['[', ']', '\\'], ""))?)
 }
 
-/// Writes the file by unpacking an archive, which replaces a symbolic link at the path.
+/// Writes the file by unpacking an archive. If there is a symbolic link at the path, the file replaces the link.
 async fn write_replaces_symlink(
     inside: &Inside,
     id: &ContainerId,
@@ -564,7 +564,8 @@ async fn accept_failing_source(
     inside.driver.write_file(id, path, file).await
 }
 
-/// Unpacks an archive whose entries `change` has changed. An entry for which it returns `false` is omitted.
+/// Applies `change` to the header of each entry of an archive, and copies the archive into a container. Entries for
+/// which `change` returns `false` are omitted.
 async fn copy_in_repacked(
     inside: &Inside,
     id: &ContainerId,

@@ -326,7 +326,7 @@ async fn leak_pull_secrets(inside: &Inside, image: &ImageRef, options: PullOptio
     with_errors(inside.driver.pull_image(image, options).await, reported)
 }
 
-/// Returns the secret of credentials; empty without any.
+/// Returns the secret in the credentials, or an empty string if there is none.
 pub(super) fn secret_of(credentials: Option<&RegistryCredentials>) -> String {
     match credentials {
         Some(RegistryCredentials::Password { password, .. }) => password.clone(),

@@ -368,7 +368,7 @@ async fn with_result(
     Ok(list)
 }
 
-/// Returns the containers that match the filter, with `fit` as the rule for comparing labels.
+/// Returns the containers that match `filter`. Labels match if `fit` returns `true`.
 async fn matching_labels(
     inside: &Inside,
     filter: &ContainerFilter,
@@ -454,7 +454,7 @@ async fn created_by_driver(inside: &Inside, filter: &ContainerFilter) -> Result<
     Ok(list)
 }
 
-/// Returns the entry in the memory that records which driver has created a container.
+/// Returns the text of the memory entry which records that the driver has created the container `id`.
 fn own(inside: &Inside, id: &ContainerId) -> String {
     format!("{:p} created {id}", Arc::as_ptr(&inside.driver))
 }

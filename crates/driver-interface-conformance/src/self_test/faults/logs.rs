@@ -225,7 +225,7 @@ async fn lines(
     Ok(lines.map(|(number, line)| change(number, line)).collect())
 }
 
-/// Splits a line into pieces of 16 KiB, as engines store it.
+/// Splits a line into pieces of 16,384 characters. Engines store a long line in similar pieces.
 fn pieces(line: &str) -> Vec<String> {
     let characters: Vec<char> = line.chars().collect();
     characters

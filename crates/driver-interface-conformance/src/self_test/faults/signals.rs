@@ -202,7 +202,7 @@ async fn kill_twice(inside: &Inside, id: &ContainerId, signal: Signal) -> Result
     inside.driver.kill_container(id, signal).await
 }
 
-/// Returns `result`. If it is the error that the container is not running, returns `instead`.
+/// Returns `result`. If `result` is the error that the container is not running, returns `instead`.
 fn replace_not_running<T>(result: Result<T>, instead: T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead),

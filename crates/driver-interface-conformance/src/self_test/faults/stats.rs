@@ -141,7 +141,7 @@ async fn totals_reset(inside: &Inside, id: &ContainerId) -> Result<Stats> {
     Ok(stats)
 }
 
-/// Returns `result`. If it is the error that the container is not running, returns the value of `instead`.
+/// Returns `result`. If `result` is the error that the container is not running, returns the value of `instead`.
 fn replace_not_running<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead()),

@@ -8,7 +8,8 @@ use futures_util::StreamExt as _;
 
 use super::calls::WhenDropped;
 
-/// Returns the stream with each item replaced by the result of `change`. Items for which it returns `None` are omitted.
+/// Returns the stream with each item replaced by the result of `change`. Items for which `change` returns `None` are
+/// omitted.
 pub(super) fn changed<T: Send + 'static>(
     stream: DriverStream<T>,
     mut change: impl FnMut(T) -> Option<T> + Send + 'static,
@@ -21,7 +22,8 @@ pub(super) fn changed<T: Send + 'static>(
     }))
 }
 
-/// Returns the stream of a call without the error of either.
+/// Returns the stream of a call without errors: the stream ends before its first error. If the call itself failed,
+/// the returned stream is empty.
 pub(super) fn without_errors<T: Send + 'static>(called: Result<DriverStream<T>>) -> Result<DriverStream<T>> {
     Ok(match called {
         Ok(stream) => DriverStream::new(stream.take_while(|item| ready(item.is_ok()))),
@@ -29,7 +31,7 @@ pub(super) fn without_errors<T: Send + 'static>(called: Result<DriverStream<T>>)
     })
 }
 
-/// Returns the stream of a call with the error of either replaced by the result of `change`.
+/// Returns the result of a call. `change` replaces the error of the call and the errors of its stream.
 pub(super) fn with_errors<T: Send + 'static>(
     called: Result<DriverStream<T>>,
     change: impl Fn(DriverError) -> DriverError + Send + 'static,
@@ -38,7 +40,7 @@ pub(super) fn with_errors<T: Send + 'static>(
     Ok(DriverStream::new(stream.map(move |item| item.map_err(&change))))
 }
 
-/// Returns the stream with all of its items delayed until it has ended.
+/// Returns a stream that yields the items only after `stream` has ended. If `stream` fails, yields only the error.
 pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     let all = futures_util::stream::once(stream.collect_all());
     DriverStream::new(all.flat_map(|all: Result<Vec<T>>| {
@@ -50,12 +52,12 @@ pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStre
     }))
 }
 
-/// Returns the stream with the fault that it never ends.
+/// Returns the stream with the fault that the stream never ends.
 pub(super) fn endless<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     DriverStream::new(stream.chain(futures_util::stream::pending()))
 }
 
-/// Returns the stream with the fault that it is read as fast as possible, even if its items are not requested.
+/// Returns a stream with the items of `stream`, which is read as fast as possible, even if no items are requested.
 pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> DriverStream<T> {
     let (send, receive) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {

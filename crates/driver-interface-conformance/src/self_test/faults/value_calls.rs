@@ -400,7 +400,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns `own`, the value of this call, or the value of the latest earlier call with a value if `own` is `None`.
+/// Returns `own`, the value of this call. If `own` is `None`, returns the value of the latest earlier call that had
+/// one.
 fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     match own {
         Some(own) => {
@@ -411,7 +412,8 @@ fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     }
 }
 
-/// Returns the value that an earlier call recorded under `key`. If there is none, records and returns `own`.
+/// Returns the value that an earlier call recorded under `key`. If no call has recorded one, records and returns
+/// `own`.
 fn first(inside: &Inside, key: &str, own: String) -> String {
     inside.memory.latest(key).unwrap_or_else(|| {
         inside.memory.note(&format!("{key}{own}"));

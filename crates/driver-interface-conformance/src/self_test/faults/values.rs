@@ -554,7 +554,8 @@ async fn left_over(inside: &Inside, config: &ContainerConfig, left: Left) -> Res
     inside.driver.create_container(&config).await
 }
 
-/// Returns the prefix of the entry in the memory that contains a container's logs. It depends on the container's name.
+/// Returns the prefix of the memory entry that contains the logs of a container. The prefix depends only on the
+/// container's name.
 async fn key_of_logs(inside: &Inside, id: &ContainerId) -> Result<String> {
     let name = inside.driver.get_container(id).await?.map(|found| found.name);
     Ok(format!("logs {} ", name.unwrap_or_default()))

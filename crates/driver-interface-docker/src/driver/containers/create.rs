@@ -103,7 +103,8 @@ async fn lock(driver: &Inner, key: &CreationKey, deadline: Duration) -> Result<O
 }
 
 impl Inner {
-    /// Returns the container that an earlier creation with this key created, or `None` if there is none.
+    /// Returns the container that an earlier creation with this key created, or `None` if there is none. First
+    /// connects the container to those further networks of its config that it has not joined yet.
     async fn earlier(
         &self,
         config: &ContainerConfig,
@@ -128,7 +129,8 @@ impl Inner {
         Ok(None)
     }
 
-    /// Creates the container. Dropping the result removes it. Runs to completion even if the caller drops the call.
+    /// Creates the container. Dropping the returned `Rollback` removes the container. The work runs to completion
+    /// even if the caller drops the call.
     async fn create_container(
         self: Arc<Self>,
         config: ContainerConfig,
@@ -184,9 +186,10 @@ impl Inner {
         }
     }
 
-    /// Returns the name of the network to join and, for the default network, a mark that keeps it from being removed.
-    /// Creates the default network now only if the engine requires this. Otherwise it is created after the container:
-    /// once a container uses the network, no other process removes it as idle.
+    /// Returns the name of the network to join and, for the default network, a mark that keeps that network from
+    /// being removed. Creates the default network now only if the engine cannot create a container without it.
+    /// Otherwise the driver creates the network after the container: once a container uses the network, no other
+    /// process removes the network as idle.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {
             Some(name) => Ok((name.to_owned(), None)),
@@ -295,7 +298,7 @@ impl Inner {
             .into())
     }
 
-    /// Connects a container to the further networks of its config, unless it already is.
+    /// Connects a container to those further networks of its config to which it is not connected yet.
     async fn join_further(&self, id: &str, config: &ContainerConfig) -> Result<()> {
         let further = self.further_networks(config).await?;
         if further.is_empty() {
@@ -358,7 +361,7 @@ fn no_init() -> UnsupportedError {
     )
 }
 
-/// Returns the `ContainerCreationError` for `error`, with which the creation of the default network failed.
+/// Converts `error`, which made the creation of the default network fail, to a `ContainerCreationError`.
 fn no_network(error: DriverError) -> DriverError {
     let (hint, retryable) = (error.hint(), error.is_retryable());
     let wrapped =

@@ -13,7 +13,7 @@ use crate::translate::enforcement::{self, Facts};
 use crate::translate::image::info;
 use crate::translate::tmpfs;
 
-/// The codes of the refusals in a plan.
+/// The code of a refusal because something does not exist.
 const NOT_FOUND: &str = "not-found";
 const UNSUPPORTED: &str = "unsupported";
 

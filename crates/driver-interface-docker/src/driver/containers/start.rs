@@ -89,8 +89,9 @@ impl Inner {
         }
     }
 
-    /// Returns an error if the container's program is missing or not executable. The engine does not detect this behind
-    /// an init process: the start succeeds, and the caller would only see an exited container.
+    /// Returns an error if the container's program is missing or not executable. If the container has an init
+    /// process, the engine does not detect the problem: the start succeeds, and the caller would only see an exited
+    /// container.
     async fn refuse_missing_program(&self, requested: &str, record: &ContainerRecord) -> Result<()> {
         if record.state.running {
             return Ok(());
@@ -120,7 +121,7 @@ impl Inner {
             .into())
     }
 
-    /// Returns whether the file at a path can be executed by any user, or `None` if there is no such file.
+    /// Returns whether the file at a path is executable for at least one user, or `None` if there is no such file.
     async fn is_executable(&self, id: &str, path: &str) -> Result<Option<bool>, EngineError> {
         let Some(mut found) = self.engine.stat_path(id, path).await? else {
             return Ok(None);
@@ -134,8 +135,8 @@ impl Inner {
         Ok(Some(found.is_executable()))
     }
 
-    /// Recreates the default network if the container uses it and, if `repairs` is not 0, reconnects the container to
-    /// it. Returns whether to retry the start.
+    /// Recreates the default network, if the container uses it. `repairs` is the number of earlier repairs: if it is
+    /// not 0, also reconnects the container to that network. Returns whether to retry the start.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
         let (Some(name), Some(session)) = (labels::default_network(own), session_of(own)) else {

@@ -28,7 +28,8 @@ enum Signalled {
     Exited,
 }
 
-/// Returns the grace period of a stop: how long the process has to exit before the driver kills it or gives up.
+/// Returns the grace period of a stop: the time in which the process may exit by itself before the driver kills it or
+/// gives up.
 pub(in crate::driver) fn grace(options: StopOptions) -> Duration {
     match options {
         StopOptions {

@@ -16,13 +16,14 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "wait_container";
 
-/// How often to inspect the container while the engine's wait is pending. At first frequently, because the engine
-/// may not have begun to wait yet; later rarely, to catch exits that the engine's wait misses.
+/// The time before the first inspection of a container while the engine's wait is pending. It is short because the
+/// engine may not have begun to wait yet. The interval then doubles, up to `LATER_POLL_INTERVAL`: the later
+/// inspections catch exits that the engine's wait misses.
 const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LATER_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How long after the end of the run the engine's wait may still respond.
+/// How long the driver still waits for the response to the engine's wait once a run is over.
 const LATE_RESPONSE: Duration = Duration::from_secs(1);
-/// How long the engine's records may still show the run after the engine's wait has returned.
+/// How long the engine may still report a run as running after the engine's wait has returned.
 const LATE_RECORD: Duration = Duration::from_secs(5);
 /// How long to pause before retrying after a failed wait.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
@@ -82,7 +83,8 @@ impl Inner {
         exit
     }
 
-    /// Returns how the last run exited. Waits for the current run to exit, or for a first run if there was none.
+    /// Returns the exit info of the container's current or last run. Waits until the current run exits. If the
+    /// container has never run, waits for its first run to exit.
     pub(in crate::driver) async fn run_end(
         &self,
         requested: &str,
@@ -135,7 +137,7 @@ impl Inner {
         }
     }
 
-    /// Inspects the container and returns the state of the run in `last`, which then holds the new record.
+    /// Inspects the container, returns what became of the run in `last`, and stores the new record in `last`.
     async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
@@ -200,7 +202,8 @@ fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
     status::exit(&record.state, created_at)
 }
 
-/// Returns the state in `now` of the run recorded in `then`, or of the first run if the container had not run then.
+/// Returns what the record `now` shows of the run in the earlier record `then`. If the container had not run yet in
+/// `then`, that run is its first one.
 fn observed(then: &ContainerRecord, now: &ContainerRecord) -> Observed {
     if is_later_run(&then.state, &now.state) {
         return Observed::Over;

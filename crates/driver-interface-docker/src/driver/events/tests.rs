@@ -30,7 +30,8 @@ fn event(nanos: u64, action: &str) -> String {
     json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": nanos}).to_string()
 }
 
-/// Starts an engine that follows a script, one step per connection, and returns the request targets it received.
+/// Starts a fake engine that performs one of `steps` per connection. The returned task ends with the request targets
+/// that the engine received.
 fn engine(
     directory: &tempfile::TempDir,
     dialect: &'static Dialect,

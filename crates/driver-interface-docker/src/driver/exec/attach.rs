@@ -85,7 +85,8 @@ struct Pump {
     stderr: Sender,
     /// Set when the output must be read even if the caller does not read it.
     draining: Arc<Flag>,
-    /// Set when the run has ended. From then on, the output counts as cut off if no data arrives for the read deadline.
+    /// Set when the container's run is over. From then on, the output counts as cut off if no data arrives for as
+    /// long as the read deadline.
     exited: Arc<Flag>,
     /// Set when the caller has dropped the session.
     closed: Arc<Flag>,
@@ -105,7 +106,7 @@ impl Pump {
         pass_all_on(&mut self.stdout, &mut self.stderr).await;
     }
 
-    /// Reads to the end of the output. Returns why it was cut off, or `None` if it is complete.
+    /// Reads to the end of the output. Returns why the output was cut off, or `None` if it is complete.
     async fn read(&mut self) -> Option<CutOff> {
         let silence = self.inner.deadlines.read;
         let mut last = Instant::now();

@@ -18,7 +18,7 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{Duplex, EngineError};
 
-/// How long after a container's exit the engine may still report it as running.
+/// How long the engine may still report a container as running after the container has exited.
 const EXIT_REPORT_LAG: Duration = Duration::from_millis(500);
 
 /// A started command and its streams.
@@ -138,7 +138,7 @@ impl Inner {
     }
 
     /// Returns the error for a command that the engine refused to start. Engines report the container's state
-    /// inconsistently, so the driver inspects it.
+    /// inconsistently, so the driver inspects the container.
     pub(super) async fn refused_start(&self, requested: &str, id: &str, failure: EngineError) -> DriverError {
         if let EngineError::Refused(refusal) = &failure
             && let cause = cause(Operation::Exec, refusal)

@@ -11,11 +11,11 @@ use crate::wire::Duplex;
 /// The character that a terminal interprets as end of input at the beginning of a line (Ctrl-D).
 const EOT: u8 = 0x04;
 
-/// The input of a command. Shutting it down closes the input and leaves the output open.
+/// The input of a command. Shutting down this writer closes the command's input and leaves the output open.
 ///
-/// If the input is a pipe, the driver closes it by half-closing the connection. If it is a terminal, Docker would then
-/// detach from the whole command, so the driver sends EOT instead: once at the beginning of a line, and twice within a
-/// line, because the first EOT then only flushes the line.
+/// If the input is a pipe, the driver closes it by half-closing the connection. If the input is a terminal, Docker
+/// would then detach from the whole command, so the driver sends EOT instead: once at the beginning of a line, and
+/// twice within a line, because the first EOT then only flushes the line.
 pub(super) struct CommandInput {
     write: WriteHalf<Duplex>,
     /// The state needed to end a terminal's input, or `None` if the input is a pipe.

@@ -40,8 +40,9 @@ const ROUNDS: usize = 5;
 const HELPER_OUTPUT: usize = 4 * 1024;
 
 /// A shell script that kills every process that has the mark, is a child of such a process, or shares a session with
-/// one, until a pass over `/proc` finds none. Suspends these processes first, so that none reacts to the death of
-/// another. Spares itself, the container's first process and that process's session. Exits with 0 once none is left.
+/// one. Repeats this until a pass over `/proc` finds no such process, and then exits with 0. Suspends the processes
+/// before it kills them, so that none reacts to the death of another. Never kills itself or the container's first
+/// process. A process is not killed for sharing the session of that first process.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -98,7 +99,8 @@ done 2>/dev/null
 echo exited
 "#;
 
-/// A command and every process it has started. Dropping a `Tree` kills them unless it is [disarmed](Self::disarm).
+/// A command and every process it has started. Dropping a `Tree` kills these processes unless the `Tree` is
+/// [disarmed](Self::disarm).
 pub(in crate::driver) struct Tree {
     inner: Arc<Inner>,
     requested: String,
@@ -252,7 +254,7 @@ impl Tree {
         resized.map_err(|failure| self.inner.error(Operation::Exec, &self.requested, failure))
     }
 
-    /// Returns a handle to the same command that does not kill it when dropped.
+    /// Returns a handle to the same command. Dropping the handle does not kill the command.
     pub(super) fn unarmed_handle(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
@@ -314,8 +316,8 @@ impl Tree {
         }
     }
 
-    /// Runs `script` in the container's shell, as the command's user. Returns its exit code and the beginning of its
-    /// standard output.
+    /// Runs `script` in the container's shell, as the command's user. Returns the script's exit code and the
+    /// beginning of its standard output.
     pub(super) async fn helper(&self, script: &str, args: &[&str]) -> Result<(i64, Vec<u8>)> {
         let words = ["sh", "-c", script, "sh"];
         let request = ExecRequest {

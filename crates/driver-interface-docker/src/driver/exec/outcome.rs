@@ -10,14 +10,12 @@ use super::kill::Tree;
 use crate::translate::exec::{Exited, Phase};
 use crate::wire::EngineError;
 
-/// The maximum pause between inspections of a command that is still running after the end of its output. There is no
-/// timeout, because the command may have closed its streams on purpose.
+/// The maximum pause between inspections of a command whose exit the driver waits for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long after a command was killed together with its container the engine may still report the container as
-/// running.
+/// How long the engine may still report a container as running after the container and its commands were killed.
 const CONTAINER_EXIT_LAG: Duration = Duration::from_secs(4);
 
-/// A script that prints the number of out-of-memory kills in the container. The files are of cgroup v2 and v1.
+/// A script that prints the number of out-of-memory kills in the container. It reads the files of cgroup v2 and v1.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
     if [ -r $file ]; then while read -r key value; do \
     if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; fi; done; exit 0";
@@ -107,7 +105,7 @@ impl Tree {
             .into()
     }
 
-    /// Waits until the command has exited and returns how, or `None` if it exited with its container.
+    /// Waits until the command has exited and returns how it exited, or `None` if it exited with its container.
     pub(in crate::driver) async fn exited(&self) -> Result<Option<Exited>> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(5);
@@ -160,8 +158,8 @@ impl Tree {
         }
     }
 
-    /// Returns whether the kernel has killed a process in the container because it ran out of memory, or `None` if
-    /// that cannot be determined.
+    /// Returns whether the kernel has killed a process in the container because the container ran out of memory, or
+    /// `None` if that cannot be determined.
     async fn ran_out_of_memory(&self) -> Option<bool> {
         let (code, output) = self.helper(OOM_KILLS, &[]).await.ok()?;
         let text = String::from_utf8_lossy(&output);

@@ -62,7 +62,7 @@ pub(super) fn output() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Buffers `data`. If the buffer is full, drops it and all later data, and the output then ends with an error.
+    /// Buffers `data`. If the buffer is full, drops `data` and all later data, and the output ends with an error.
     pub(super) fn push(&mut self, data: Bytes) {
         if self.pipe.is_none() {
             return;

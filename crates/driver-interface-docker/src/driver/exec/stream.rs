@@ -28,10 +28,11 @@ use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec_stream";
 
-/// The shortest and the longest pause between inspections of a command whose output stays open.
+/// The first pause between inspections of a command whose output stays open. Each later pause is twice as long, up to
+/// `LATER_POLL_INTERVAL`.
 const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const LATER_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The maximum length of the engine's message about a command that it cannot start.
+/// The maximum length, in bytes, of the engine's message about a command that it cannot start.
 const MAX_ERROR_TEXT: usize = 16 * 1024;
 
 type Outcome = Option<Result<ExecOutcome>>;
@@ -143,8 +144,8 @@ struct Shared {
     /// Set when the output must be drained even if the caller does not read it: after a kill, and once the command
     /// has exited.
     draining: Arc<Flag>,
-    /// Set when the command has exited or its session was dropped. From then on, the output counts as ended if no data
-    /// arrives for the read deadline.
+    /// Set when the command has exited or its session was dropped. From then on, the output counts as cut off if no
+    /// data arrives for as long as the read deadline.
     exited: Flag,
     /// Whether the driver killed the command.
     killed: AtomicBool,

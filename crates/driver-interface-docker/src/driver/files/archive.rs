@@ -127,7 +127,8 @@ pub(in crate::driver) fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Returns a renamer if the requested path is a link, because the engine names entries after its target, `path`.
+/// Returns a renamer if the requested path is a link to `path`. The engine names the entries after `path`; the
+/// renamer restores the requested name.
 fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
     let required = request.file_name().filter(|name| *name != led_to)?;
@@ -142,8 +143,8 @@ pub(in crate::driver) fn pieces(download: Download) -> ByteStream {
     }))
 }
 
-/// Returns the archive, renamed by `renamer`. Reading it fails if it is truncated or has entries outside `name`, unless
-/// that is empty.
+/// Returns the archive with its entries renamed by `renamer`. Reading fails if the archive is truncated or, unless
+/// `name` is empty, has an entry outside `name`.
 pub(in crate::driver) fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(

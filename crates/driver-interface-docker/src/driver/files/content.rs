@@ -201,7 +201,8 @@ fn owner(user: &str) -> FileOwner {
     }
 }
 
-/// Returns an archive of the directories to create and the file (`names`), generated while it is sent.
+/// Returns an archive with the file and the directories to create for it, generated while it is sent. `names` are the
+/// names of these directories, followed by the name of the file.
 fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> ByteStream {
     let rights = |mode| Rights {
         mode,

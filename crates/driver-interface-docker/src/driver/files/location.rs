@@ -14,7 +14,7 @@ use crate::wire::{EngineError, Refusal};
 
 /// The maximum number of links in a path. As on Linux, more links than this count as a loop.
 const MAX_LINKS: usize = 40;
-/// The maximum length of a file name on Linux. Engines respond to longer names inconsistently.
+/// The maximum length of a file name on Linux, in bytes. Engines respond to longer names inconsistently.
 pub(in crate::driver) const MAX_NAME: usize = 255;
 
 /// A file operation on a container.
@@ -230,7 +230,8 @@ pub(in crate::driver) fn cut(failure: EngineError) -> DriverError {
     crate::translate::errors::error(Operation::Read, "archive", failure)
 }
 
-/// Splits a path into its components, including `..`, which can only be resolved once all links before it are.
+/// Splits a path into its components, including `..`, which can only be resolved once all links before it are
+/// resolved.
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = String> {
     let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
     parts.map(str::to_owned).collect::<Vec<_>>().into_iter()

@@ -16,7 +16,7 @@ use crate::wire::EngineError;
 /// How a pull or push accesses the registry.
 pub(super) struct Access {
     pub(super) authorised: bool,
-    /// Which credentials it used, or why it used none.
+    /// Which credentials the pull or push uses, or why it uses none.
     pub(super) used: String,
 }
 
@@ -33,8 +33,8 @@ impl Access {
 }
 
 impl Inner {
-    /// Returns the header with the registry credentials, or `None` without any: uses those in `given`, or else those
-    /// stored by `docker login`. Also returns how the registry is accessed.
+    /// Returns the header with the credentials in `given` or, if that is `None`, with those stored by `docker login`.
+    /// The header is `None` if there are no credentials. Also returns how the registry is accessed.
     pub(super) async fn auth(
         &self,
         image: &ImageRef,

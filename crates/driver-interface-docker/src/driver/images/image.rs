@@ -69,9 +69,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes the image left by a failed import, and tags the image that previously had its name with that name again.
-    /// With containerd's image store, Docker creates the image before it unpacks the archive, and keeps it if unpacking
-    /// fails.
+    /// Removes the image that a failed import left behind, and gives its name back to the image that had the name
+    /// before. With containerd's image store, Docker creates the image before it unpacks the archive, and keeps it if
+    /// unpacking fails.
     async fn remove_broken(&self, image: &ImageRef, before: Option<&ImageRecord>) {
         let now = self.find_image(image).await.ok().flatten();
         let name = engine_name(image.as_str());

@@ -1,4 +1,4 @@
-//! What pulls, pushes and builds have in common: they report their progress as a stream, within a deadline.
+//! The common part of pulls, pushes and builds: they report their progress as a stream, within a deadline.
 
 use std::future::Future;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) trait Steps: Send + 'static {
     fn is_last(step: &Self::Progress) -> bool;
 }
 
-/// Begins an operation, and returns the stream of its steps. The deadline is for all of it.
+/// Begins an operation, and returns the stream of its steps. The deadline covers the whole operation.
 pub(super) async fn stream_of<S: Steps>(
     deadline: Duration,
     begin: impl Future<Output = Result<S>>,
@@ -53,8 +53,8 @@ async fn in_time<S: Steps, T>(
 }
 
 impl Inner {
-    /// Returns the next progress of a layer from the reports of a pull or push, or `None` at their end. `failed` returns
-    /// the error for a failure.
+    /// Returns the next progress of a layer from the reports of a pull or push, or `None` at their end. `failed`
+    /// returns the error for a failure.
     pub(super) async fn next_layer(
         &self,
         operation: &str,
@@ -76,8 +76,8 @@ impl Inner {
         }
     }
 
-    /// Waits for `progress`, the next step of a pull or push: no longer than the stall deadline if the engine reports
-    /// progress.
+    /// Waits for `progress`, the next step of a pull or push. If the engine reports the progress of pulls, waits no
+    /// longer than the stall deadline.
     pub(super) async fn unless_stalled<T>(
         &self,
         operation: &str,

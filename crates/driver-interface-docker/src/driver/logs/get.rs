@@ -53,8 +53,7 @@ fn streamed(options: LogOptions) -> LogStreamOptions {
     streamed
 }
 
-/// Returns the last lines of a log. Reads only the end of the log if the engine supports this. A log stream, which
-/// cannot buffer lines, instead reads the whole log twice.
+/// Returns the last lines of a log. Reads only the end of the log if the engine supports this.
 async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
     // The output of a terminal does not show how many entries were received.
     let tail_works = reader.inner.engine.dialect().tail_works;

@@ -21,10 +21,10 @@ const SILENCE: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// How often to inspect a paused container.
 const PAUSED_POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How long after the `until` time the engine may still deliver entries from before it.
+/// How long after the `until` time the engine may still deliver entries written before that time.
 const LATE: Duration = Duration::from_millis(500);
 
-/// The receiver of a log. Nothing is read while it processes a chunk.
+/// The receiver of a log. The reader reads nothing while the receiver processes a chunk.
 pub(super) trait Sink: Send {
     fn take(&mut self, chunk: LogChunk) -> impl Future<Output = Result<(), Stopped>> + Send;
 }
@@ -176,7 +176,7 @@ impl Reader<'_> {
         send_all(sink, chunks.finish()).await
     }
 
-    /// Returns the time left until the `until` time of the options, or `None` if it is not set.
+    /// Returns the time left until the `until` time of the options, or `None` if `until` is not set.
     fn left_until(&self) -> Option<Duration> {
         let until = self.options.until?;
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
@@ -283,7 +283,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log as it is written, but only for as long as it is certain to be complete.
+    /// Reads the log as the container writes it, but only for as long as the engine is certain to deliver all of it.
     async fn live(
         &self,
         record: &ContainerRecord,
@@ -364,8 +364,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Waits until the run in `record` is over. Returns an error if the engine cannot report the container's state: it
-    /// would not report the end of its log either.
+    /// Waits until the run in `record` is over. Returns an error if the engine cannot report the container's state:
+    /// the engine would not report the end of the log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         while self.is_alive(record).await? {
             self.poll_later(record).await;

@@ -19,7 +19,8 @@ use crate::wire::EngineError;
 
 const CREATE: &str = "create_network";
 
-/// How long a process whose new network has the lowest id waits for the removal of networks of the same name.
+/// How long a process whose new network has the lowest id waits for the removal of the other networks of the same
+/// name.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The maximum number of attempts if a race condition in the engine breaks a creation.

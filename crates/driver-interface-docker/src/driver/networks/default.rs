@@ -16,8 +16,7 @@ use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
 use crate::wire::EngineError;
 
-/// The number of attempts, and the pause between them, to remove a network to which a removed container still seems
-/// attached.
+/// The maximum number of attempts to remove a network to which a removed container still seems attached.
 const RELEASES: u32 = 5;
 const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use driver_interface_kit::lock;
 use tokio::sync::Mutex as AsyncMutex;
 
-/// Counts, for each default network, the new containers about to join it, so that it is not removed as unused.
+/// Counts, for each default network, the new containers about to join it, so that the network is not removed as
+/// unused.
 #[derive(Debug, Default)]
 pub(in crate::driver) struct NetworkUses {
     counts: Arc<Mutex<HashMap<String, usize>>>,

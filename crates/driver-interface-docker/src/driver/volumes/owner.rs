@@ -36,7 +36,7 @@ pub(super) const MODE: u32 = 0o755;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How Podman's message about a name that matches several volumes begins.
+/// The beginning of Podman's message about a name that matches several volumes.
 const AMBIGUOUS: &str = "more than one result for volume name";
 
 /// The maximum number of attempts if another program removes a helper, as `docker image prune` does.
@@ -94,8 +94,8 @@ impl Inner {
         self.engine.owner_of_path(&id, DIRECTORY).await
     }
 
-    /// Creates a helper container with the volume mounted at [`DIRECTORY`], and returns its id. If the volume is empty
-    /// and the engine supports that, it gets the owner `owner`.
+    /// Creates a helper container with the volume mounted at [`DIRECTORY`], and returns its id. If the volume is
+    /// empty and the engine supports this, the volume gets the owner `owner`.
     pub(super) async fn create_helper(
         &self,
         volume: &str,
@@ -184,12 +184,13 @@ impl Inner {
         }
     }
 
-    /// Returns whether `message`, the refusal to remove a volume, names a container that will soon not use it:
+    /// Returns whether `message`, the refusal to remove a volume, names a container that will soon no longer use the
+    /// volume:
     ///
-    /// - one that cannot be found: on Docker, a container uses its volumes from shortly before it can be found until
-    ///   shortly after its removal;
-    /// - one whose removal is in progress;
-    /// - a helper: it has just been created, or another cleanup is removing it.
+    /// - a container that cannot be found: on Docker, a container uses its volumes from shortly before it can be
+    ///   found until shortly after its removal;
+    /// - a container whose removal is in progress;
+    /// - a helper container, which has just been created or is being removed by another cleanup.
     async fn is_used_by_unfinished(&self, message: &str) -> Result<bool, EngineError> {
         for id in users(message) {
             match self.engine.inspect_container(id).await {

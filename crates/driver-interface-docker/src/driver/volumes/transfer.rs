@@ -20,7 +20,7 @@ use crate::wire::{EngineError, UploadError};
 const EXPORT: &str = "export_volume";
 const IMPORT: &str = "import_volume";
 
-/// A helper container with a volume. It is removed with its image when this value is dropped.
+/// A helper container with a volume. Dropping this value removes the container and its image.
 struct Helper {
     driver: Arc<Inner>,
     operation: String,
@@ -137,8 +137,8 @@ impl Helper {
         }
     }
 
-    /// Returns an archive that restores the mode and owner of the volume's directory, or `None` if the engine does not
-    /// change them.
+    /// Returns an archive that restores the mode and owner of the volume's directory after an import. Returns `None`
+    /// if the engine does not change them, or if the owner is unknown.
     async fn root(&self) -> Result<Option<ByteStream>> {
         let engine = &self.driver.engine;
         let Some(owner) = self.owner.filter(|_| engine.dialect().unpacks_root) else {
@@ -156,7 +156,7 @@ impl Helper {
         Ok(Some(archive.into()))
     }
 
-    /// Removes the helper. If that fails, it is removed in the background.
+    /// Removes the helper. If that fails, the helper is removed in the background.
     async fn remove(mut self) {
         self.discard().await;
     }

@@ -24,7 +24,7 @@ struct Events {
     stays_open: bool,
 }
 
-/// Returns the driver's OOM verdict on a killed run, and the requests that the engine received.
+/// Returns whether the driver reports that a killed run ran out of memory, and the requests that the engine received.
 async fn requested(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<String>) {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("engine.sock");

@@ -6,14 +6,14 @@ use crate::wire::Refusal;
 /// A well-known cause of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The resource itself does not exist.
+    /// The resource that the operation is about does not exist.
     NotFound,
     ImageMissing,
     NetworkMissing,
     MountSourceMissing,
     NameTaken,
     InUse,
-    /// The container must exit first.
+    /// The container is still running; it must exit first.
     StillRunning,
     Paused,
     NotRunning,
@@ -106,16 +106,17 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
     }
 }
 
-/// Returns whether the engine rejects part of the request as invalid. Docker reports this with HTTP status 400, Podman
-/// with a phrase. A runtime's message does not count: it has the same phrase if the kernel lacks a feature.
+/// Returns whether the engine rejects part of the request as invalid. Docker reports this with HTTP status 400,
+/// Podman with a phrase. A message of the OCI runtime does not count, because it ends with the same phrase if the
+/// kernel lacks a feature.
 fn is_refused_input(status: u16, message: &Message) -> bool {
     status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }
 
-/// Determines the cause of a failed pull or push. A registry's message may occur anywhere in the text, and engines join the
-/// messages of several registries and mirrors. The only text from the user is the image's reference, which contains
-/// no spaces. Phrases with spaces are therefore the registry's. A single word only counts if it is a whole part
-/// between colons.
+/// Determines the cause of a failed pull or push. A registry's message may occur anywhere in the text, and engines
+/// join the messages of several registries and mirrors. The only text from the user is the image's reference, which
+/// contains no spaces. Phrases with spaces are therefore the registry's. A single word only counts if it is a whole
+/// part between colons.
 fn pull(status: u16, text: &str) -> Option<Cause> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let has_code = |code: &str| text.split(": ").any(|part| part.trim() == code);

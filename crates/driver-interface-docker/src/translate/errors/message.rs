@@ -146,7 +146,8 @@ fn docker_runtime(text: &str) -> Option<&str> {
     Some(reason(words))
 }
 
-/// Returns the runtime's message within Podman's, without the runtime's name, or `None` if there is none.
+/// Returns the runtime's message that `text`, a message of Podman, contains. The runtime's name is left out. Returns
+/// `None` if `text` contains no message of a runtime.
 fn podman_runtime(text: &str) -> Option<&str> {
     let words = PODMAN_ENDS.iter().find_map(|end| text.strip_suffix(end))?;
     let (runtime, words) = words.split_once(": ")?;

@@ -8,7 +8,8 @@ use crate::wire::Refusal;
 
 const ID: &str = "a4e01bafb3d5f784d368bb2ab1dbe85129b1863546dee22e9d70c1f8f7130c33";
 
-/// The operation, HTTP status and message; then the expected code, whether it is retryable, and the hint.
+/// A test case: the operation, and the HTTP status and message of the engine's response; then the expected error
+/// code, whether the error is retryable, and its hint.
 type Case = (Operation, u16, &'static str, &'static str, bool, Option<Hint>);
 
 /// Responses recorded from Docker 20.10.24 and Podman 4.3.1, and the expected error for each. Text from the user
@@ -316,7 +317,7 @@ fn plain(message: &str) -> String {
     message.replace(['«', '»', '‹', '›'], "")
 }
 
-/// Returns the message with each marked text of the user replaced by `text`, or by a valid name made of it.
+/// Returns the message with each `«…»` replaced by `text`, and each `‹…›` by a valid name derived from `text`.
 fn with_text(message: &str, text: &str) -> String {
     let name: String = text
         .chars()

@@ -19,8 +19,8 @@ use crate::wire::Address;
 pub(in crate::driver) enum HostFiles {
     /// This process sees the engine's storage directory. A path missing here does not exist on the engine's host.
     Shared,
-    /// The engine is reached over a local socket. It may still see other files: this process may run in a container
-    /// that mounts the socket, or the engine may run in a virtual machine.
+    /// The engine is reached over a local socket. The engine may still see other files: this process may run in a
+    /// container that mounts the socket, or the engine may run in a virtual machine.
     Unknown,
     /// The engine is on another host.
     Elsewhere,
@@ -165,7 +165,8 @@ impl Inner {
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    /// Returns why a source that the policy allows as written must not be mounted, or `None` if it may be.
+    /// Returns why a source that the policy allows as written must not be mounted, or `None` if the source may be
+    /// mounted.
     fn link_problem(&self, source: &Source) -> Option<String> {
         match source {
             Source::Real(path) => {

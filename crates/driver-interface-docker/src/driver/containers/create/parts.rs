@@ -10,8 +10,8 @@ use crate::translate::records::NetworkRecord;
 use crate::translate::tmpfs;
 
 impl Inner {
-    /// Checks that the volumes, the bind mount sources and the networks that the config names exist. Returns the name of
-    /// its main network, which the config may give by id, or `None` if the config names no network.
+    /// Checks that the volumes, the bind mount sources and the networks that the config names exist. Returns the name
+    /// of the config's main network, which the config may identify by id, or `None` if the config names no network.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<Option<String>> {
         let absent = self.missing_sources(config).await;
         if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
@@ -52,8 +52,9 @@ impl Inner {
             .collect()
     }
 
-    /// Returns an error if the runtime would give a tmpfs mount an unsuitable mode: that of the image's directory at
-    /// the same path. Takes the new container's `id`, because only a container shows the modes of its image.
+    /// Returns an error if the OCI runtime would give a tmpfs mount the mode of the image's directory at the same
+    /// path, and that mode is unsuitable. `id` is the id of the new container: the engine reports the modes of an
+    /// image's directories only for a container.
     pub(super) async fn check_tmpfs_modes(&self, id: &str, config: &ContainerConfig) -> Result<()> {
         let is_known = matches!(config.runtime.as_deref(), None | Some("runc"));
         if !self.features.keeps_mode || !is_known {

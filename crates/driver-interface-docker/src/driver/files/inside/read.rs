@@ -22,7 +22,8 @@ echo "$mark fine"
 cat < "$target" && printf %s "$mark"
 "#;
 
-/// In the archive, names begin with the last component of the resolved path, which the script reports in its status.
+/// A script that archives a file or directory. The entry names begin with the last component of the resolved path.
+/// The script reports that component in its status.
 const PACK: &str = r#"
 follow
 look "$target"
@@ -73,8 +74,9 @@ impl Inner {
         Ok((self.content_of(inside), name))
     }
 
-    /// Starts a script as the container's user or, if that user has no access, as root, which may lack the capability
-    /// to read other users' files. Returns the script, and the rest of its status line after `fine`.
+    /// Starts a script as the container's user or, if that user has no access, as root. Root comes second because it
+    /// may lack the capability to read other users' files. Returns the running script, and the rest of its status
+    /// line after `fine`.
     async fn run_inside(
         self: &Arc<Self>,
         text: &'static str,

@@ -13,7 +13,8 @@ use crate::driver::files::location::FileRequest;
 use crate::driver::inner::Inner;
 use crate::wire::Duplex;
 
-/// Writes a file. Counts the bytes, because the input also ends if the connection breaks or the call is dropped.
+/// A script that writes a file. It counts the bytes, because the input also ends if the connection breaks or the call
+/// is dropped.
 const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
