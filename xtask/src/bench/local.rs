@@ -163,3 +163,13 @@ async fn timed_async(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     }
     Ok(quantile(&times, 0.5))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typical_config_is_valid() {
+        validate_container_config(&typical()).unwrap();
+    }
+}
