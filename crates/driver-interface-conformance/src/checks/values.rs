@@ -516,8 +516,11 @@ fn unusual_memory(ctx: &Ctx) -> u64 {
 
 async fn plan(ctx: Ctx) -> CheckResult {
     let args = [vec!["true".to_owned()], texts()].concat();
-    let mut config = ctx.program(args.clone()).cpu(0.123).pids(70_000);
-    config = config.memory(unusual_memory(&ctx));
+    let mut config = ctx
+        .program(args.clone())
+        .cpu(0.123)
+        .pids(70_000)
+        .memory(unusual_memory(&ctx));
     (config.env, config.labels) = (variables(), unusual_labels());
     if ctx.declares(ConfigFeature::ProcessSetup) {
         config = config.entrypoint(args.clone());

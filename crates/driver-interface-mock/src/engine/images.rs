@@ -190,15 +190,11 @@ impl Images {
         reference: &ImageRef,
         credentials: Option<&RegistryCredentials>,
     ) -> Result<(), PullRefusal> {
-        if reference.registry().ends_with(UNREACHABLE) {
-            Err(PullRefusal::Unreachable)
-        } else if credentials.is_some_and(are_wrong) {
-            Err(PullRefusal::WrongCredentials)
-        } else if is_denied(reference, credentials) {
-            Err(PullRefusal::Denied)
-        } else {
-            Ok(())
+        log_in(reference, credentials)?;
+        if is_denied(reference, credentials) {
+            return Err(PullRefusal::Denied);
         }
+        Ok(())
     }
 
     /// Stores an image in its registry. Returns information about it, or `None` if the engine does not have it.
@@ -247,12 +243,7 @@ impl Images {
         reference: &ImageRef,
         credentials: Option<&RegistryCredentials>,
     ) -> Result<(), PullRefusal> {
-        if reference.registry().ends_with(UNREACHABLE) {
-            return Err(PullRefusal::Unreachable);
-        }
-        if credentials.is_some_and(are_wrong) {
-            return Err(PullRefusal::WrongCredentials);
-        }
+        log_in(reference, credentials)?;
         if self.pushed.contains_key(&reference.canonical()) {
             return Ok(());
         }
@@ -290,6 +281,17 @@ impl Images {
             Ok(())
         }
     }
+}
+
+/// Returns an error if the image's registry is unreachable or rejects the credentials.
+fn log_in(reference: &ImageRef, credentials: Option<&RegistryCredentials>) -> Result<(), PullRefusal> {
+    if reference.registry().ends_with(UNREACHABLE) {
+        return Err(PullRefusal::Unreachable);
+    }
+    if credentials.is_some_and(are_wrong) {
+        return Err(PullRefusal::WrongCredentials);
+    }
+    Ok(())
 }
 
 /// Returns whether a registry denies access to the repository with these credentials.
