@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use driver_interface::kit::lock;
-use driver_interface_conformance::{DriverReport, NotRun, Report, TestImage};
+use driver_interface_conformance::{NotRun, Report, TestImage};
 
 use super::Args;
 use super::output::Output;
@@ -18,15 +18,60 @@ use crate::engines::{self, Engine, root, vm};
 use crate::engines_command::default_state_dir;
 use crate::require;
 
-/// How long the suite may take in the virtual machine, in total for its two engines.
-const VM_DEADLINE: Duration = Duration::from_secs(60 * 60);
-/// How many checks run concurrently in the virtual machine, which has one processor.
+/// How long the whole suite may take in a virtual machine.
+const VM_DEADLINE: Duration = Duration::from_secs(90 * 60);
+/// How many checks run concurrently in a virtual machine, which has one processor.
 const VM_JOBS: usize = 3;
-/// The engines in the virtual machine. Each has its name in the report, and its address in the machine.
-const VM_ENGINES: [(&str, &str); 2] = [
-    ("vm-docker-28", "unix:///var/run/docker.sock"),
-    ("vm-podman-5", "unix:///run/podman/podman.sock"),
+
+/// An engine to check.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A running engine on this host.
+    Host(Engine),
+    /// An engine in a virtual machine, which is booted for it.
+    Vm {
+        /// Its name in the report.
+        name: &'static str,
+        /// The systemd unit that starts it.
+        unit: &'static str,
+        /// Its address in the machine.
+        address: &'static str,
+    },
+}
+
+/// The engines that the virtual machine has.
+const IN_VM: [Place; 2] = [
+    Place::Vm {
+        name: "vm-docker-28",
+        unit: "docker",
+        address: "unix:///var/run/docker.sock",
+    },
+    Place::Vm {
+        name: "vm-podman-5",
+        unit: "podman.socket",
+        address: "unix:///run/podman/podman.sock",
+    },
 ];
+
+impl Place {
+    fn all(engines: &[Engine]) -> Vec<Self> {
+        let places = engines.iter().map(|engine| match engine {
+            Engine::Vm => IN_VM.to_vec(),
+            engine => vec![Self::Host(*engine)],
+        });
+        places.flatten().collect()
+    }
+
+    /// Returns the name in reports. For an engine on the host, it is also the value of `--driver` for running a check
+    /// again.
+    fn name(self) -> String {
+        match self {
+            Self::Host(engine @ (Engine::Docker | Engine::Podman)) => format!("{engine}:"),
+            Self::Host(engine) => engine.name().to_owned(),
+            Self::Vm { name, .. } => name.to_owned(),
+        }
+    }
+}
 
 /// How many engines are checked at the same time. A check mostly waits for its engine.
 const AT_ONCE: usize = 2;
@@ -41,25 +86,32 @@ pub(super) fn check_all(
     report: Report,
     over: impl Fn(&Report) -> Option<&'static str> + Sync,
 ) -> Report {
+    let places = Place::all(engines);
     let report = Mutex::new(report);
     let next = AtomicUsize::new(0);
     let worker = || {
-        while let Some(engine) = engines.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Some(reason) = over(&lock(&report)) {
                 lock(&report)
                     .not_run
-                    .push(NotRun::new(uri(*engine), reason, true));
+                    .push(NotRun::new(place.name(), reason, true));
                 continue;
             }
-            match check(*engine, args, seed, output, engines.len() > 1) {
-                Ok(checked) => {
+            let is_one_of_several = places.len() > 1;
+            let checked = match *place {
+                Place::Host(engine) => check(engine, args, seed, output, is_one_of_several),
+                Place::Vm { name, unit, address } => check_vm(name, unit, address, args, seed, output),
+            };
+            match checked {
+                Ok(mut checked) => {
+                    rename(&mut checked, &place.name());
                     let mut report = lock(&report);
                     report.drivers.extend(checked.drivers);
                     report.not_run.extend(checked.not_run);
                 }
                 // An error of this driver must not discard the results of the others.
                 Err(error) => {
-                    let target = NotRun::new(uri(*engine), format!("{error:#}"), true);
+                    let target = NotRun::new(place.name(), format!("{error:#}"), true);
                     output.absent(&target);
                     lock(&report).not_run.push(target);
                 }
@@ -72,32 +124,16 @@ pub(super) fn check_all(
         }
     });
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let place = |driver: &DriverReport| {
-        let mut engines = engines.iter();
-        engines.position(|engine| match engine {
-            Engine::Vm => VM_ENGINES.iter().any(|(name, _)| *name == driver.uri),
-            engine => uri(*engine) == driver.uri,
-        })
-    };
     // The sort is stable, and the drivers that are none of the engines come first.
-    report.drivers.sort_by_key(place);
+    report
+        .drivers
+        .sort_by_key(|driver| places.iter().position(|place| place.name() == driver.uri));
     report
 }
 
-/// Returns the name of an engine in reports. It is also the value of `--driver` for running a check again.
-fn uri(engine: Engine) -> String {
-    match engine {
-        Engine::Docker | Engine::Podman => format!("{engine}:"),
-        engine => engine.name().to_owned(),
-    }
-}
-
-/// Checks a running engine in a child process, and returns the report of that process. The report has the engine's name
-/// in place of the driver's URI. If `is_one_of_several`, the progress is printed at the end and not as it happens.
+/// Checks a running engine in a child process, and returns the report of that process. If `is_one_of_several`, the
+/// progress is printed at the end and not as it happens.
 fn check(engine: Engine, args: &Args, seed: u64, output: &Output, is_one_of_several: bool) -> Result<Report> {
-    if engine == Engine::Vm {
-        return check_vm(args, seed, output);
-    }
     let state = default_state_dir();
     let status = engines::status(&state)
         .into_iter()
@@ -142,45 +178,40 @@ fn check(engine: Engine, args: &Args, seed: u64, output: &Output, is_one_of_seve
     if is_one_of_several {
         output.say(&fs::read_to_string(&progress)?);
     }
-    let mut report: Report = serde_json::from_str(&json)
-        .with_context(|| format!("the suite on {engine} wrote no report ({exit})"))?;
-    name(&mut report, &uri(engine));
-    Ok(report)
+    serde_json::from_str(&json).with_context(|| format!("the suite on {engine} wrote no report ({exit})"))
 }
 
-/// Boots the virtual machine and checks both of its engines.
-fn check_vm(args: &Args, seed: u64, output: &Output) -> Result<Report> {
-    let share = output.directory().join(Engine::Vm.name());
+/// Boots a virtual machine, starts a systemd unit in it and checks the engine at `address`.
+fn check_vm(
+    name: &str,
+    unit: &str,
+    address: &str,
+    args: &Args,
+    seed: u64,
+    output: &Output,
+) -> Result<Report> {
+    let share = output.directory().join(name);
     if share.exists() {
         fs::remove_dir_all(&share)?;
     }
     fs::create_dir_all(&share)?;
     let share = share.canonicalize()?;
     fs::copy(std::env::current_exe()?, share.join("xtask")).context("cannot copy this program")?;
-    let mut script = "cd /host; systemctl start docker-registry docker podman.socket || exit 1\n".to_owned();
-    for (name, address) in VM_ENGINES {
-        let options = options(args, address, seed, args.jobs.min(VM_JOBS));
-        let quoted: Vec<String> = options.iter().map(|option| format!("'{option}'")).collect();
-        script += &format!(
-            "./xtask {} --out /host/{name} > /host/{name}.json 2> /host/{name}.log\n",
-            quoted.join(" ")
-        );
-    }
-    script += "exit 0\n";
-    vm::run(&script, &share, VM_DEADLINE)?;
-    let mut whole = Report::new(seed, false);
-    for (engine, _) in VM_ENGINES {
-        let json = fs::read_to_string(share.join(format!("{engine}.json")))?;
-        let log = || {
-            let log = fs::read_to_string(share.join(format!("{engine}.log"))).unwrap_or_default();
-            format!("the suite on {engine} wrote no report: {log}")
-        };
-        let mut report: Report = serde_json::from_str(&json).with_context(log)?;
-        name(&mut report, engine);
-        whole.drivers.append(&mut report.drivers);
-        whole.not_run.append(&mut report.not_run);
-    }
-    Ok(whole)
+    let options = options(args, address, seed, args.jobs.min(VM_JOBS));
+    let quoted: Vec<String> = options.iter().map(|option| format!("'{option}'")).collect();
+    let script = format!(
+        "cd /host; systemctl start docker-registry {unit} || exit 1\n\
+         ./xtask {} --out /host/report > /host/report.json 2> /host/progress.txt\n\
+         exit 0\n",
+        quoted.join(" ")
+    );
+    output.say(&format!("{name}: booting a virtual machine and checking"));
+    let ran = vm::run(&script, &share, VM_DEADLINE);
+    let progress = fs::read_to_string(share.join("progress.txt")).unwrap_or_default();
+    output.say(&progress);
+    ran?;
+    let json = fs::read_to_string(share.join("report.json"))?;
+    serde_json::from_str(&json).with_context(|| format!("the suite on {name} wrote no report: {progress}"))
 }
 
 /// Returns the command-line options for another process that checks the engine at `address` with the selection of
@@ -211,7 +242,7 @@ fn options(args: &Args, address: &str, seed: u64, jobs: usize) -> Vec<String> {
 }
 
 /// Replaces the driver's URI in a report by the engine's name, and marks targets that were not run as required.
-fn name(report: &mut Report, engine: &str) {
+fn rename(report: &mut Report, engine: &str) {
     for driver in &mut report.drivers {
         engine.clone_into(&mut driver.uri);
     }
