@@ -19,8 +19,8 @@ use crate::conformance::test_image_cache;
 use crate::engines_command::target_dir;
 use crate::tidy::workspace;
 
-/// The version of the schema of `target/bench/report.json`. It changes only when a field changes its meaning or is
-/// removed.
+/// The version of the schema of `target/bench/report.json`. The version increases only if a field changes its meaning
+/// or is removed.
 const SCHEMA_VERSION: u32 = 1;
 
 #[derive(clap::Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Also measure the docker command and docker-py, if they are installed.
     #[arg(long)]
     peers: bool,
-    /// Only measure what runs in the process, which needs no engine.
+    /// Measure only operations that run in this process. No engine is needed.
     #[arg(long)]
     no_engine: bool,
 }
@@ -46,20 +46,21 @@ struct Results {
     schema_version: u32,
     /// The engine's name and version.
     engine: String,
-    /// The operating system and its kernel.
+    /// The name of the operating system and the version of its kernel.
     system: String,
     processors: usize,
     quick: bool,
     rows: Vec<Measured>,
-    /// The contenders that were asked for, but are not installed.
+    /// The contenders that `--peers` requests but that are not installed.
     absent: Vec<&'static str>,
     alone: Vec<Alone>,
     growth: Vec<Growth>,
 }
 
-/// Measures, prints a line for each row, and writes `report.json`, `report.md` and `report.html` to `target/bench`.
+/// Measures all rows, prints a line for each row, and writes `report.json`, `report.md` and `report.html` to
+/// `target/bench`.
 ///
-/// Fails if a ratio is worse than its goal by more than a tenth, twice.
+/// Fails if the ratio of a row is more than a tenth worse than its goal, and chance does not explain the difference.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     if cfg!(debug_assertions) {
         return optimised();
@@ -110,7 +111,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     }
 }
 
-/// Runs this command again as an optimised program.
+/// Builds this program with optimisations, and runs this command again.
 fn optimised() -> Result<ExitCode> {
     let status = Command::new(env!("CARGO"))
         .args([

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: exactly what CI runs, on any machine.
+//! `cargo xtask ci`: runs the same steps as CI, on any machine.
 
 mod again;
 
@@ -17,15 +17,15 @@ use crate::tidy::workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run every check on every engine, which takes about two hours.
+    /// Run every check on every engine. This takes about two hours.
     #[arg(long)]
     all: bool,
 }
 
-/// One step: its name, and the program with its arguments.
+/// One step: the name of the step, and the arguments of the program that the step runs.
 type Step<'a> = (&'static str, &'a [&'a str]);
 
-/// Steps that need no engine, quick ones first.
+/// Steps that need no engine. Quick steps come first.
 const STATIC: &[Step<'_>] = &[
     ("format", &["fmt", "--all", "--check"]),
     (
@@ -71,7 +71,7 @@ const ENGINE_AREAS: &[&str] = &[
 /// areas.
 const CGROUP_AREAS: &[&str] = &["limits", "stats"];
 
-/// Steps that use the engines, if there are any.
+/// Steps that use engines, if engines are available.
 const DYNAMIC: &[Step<'_>] = &[
     (TESTS, &["test", "--workspace", "--locked", "--no-fail-fast"]),
     (CONFORMANCE, &["xtask", "conformance"]),
@@ -80,17 +80,18 @@ const DYNAMIC: &[Step<'_>] = &[
     ("examples", &["xtask", "examples"]),
 ];
 
-/// The number of faults that one run injects into the connection to an engine. Injecting them takes about three
-/// minutes.
+/// The number of faults that one run injects into the connection to an engine. The injection of all these faults
+/// takes about three minutes.
 const FAULTS: &str = "300";
 
 /// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
-/// A failed test or check is rerun once, alone. If it fails again, the run fails. If it passes, it is listed as
-/// flaky. The run also fails if more than three tests or checks are flaky.
+/// A failed test or check is rerun once, alone. If the rerun fails, the whole run fails. If the rerun passes, the
+/// test or check is listed as flaky. The whole run also fails if more than three tests or checks are flaky.
 ///
-/// First installs and starts the engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull from.
-/// Engines that already run are used as they are. At the end, stops the engines that were started here.
+/// First installs and starts the engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry from which they pull
+/// images. Engines that already run are used as they are. At the end, stops the engines that this function has
+/// started.
 ///
 /// Fails if an engine is unavailable, and names the steps that failed.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
@@ -162,8 +163,8 @@ fn required() -> Result<Vec<Engine>> {
     Ok(engines)
 }
 
-/// Returns the runs of the conformance suite on the required engines. Each run has the name of its step and its
-/// options.
+/// Returns the runs of the conformance suite on the required engines. Each run consists of the name of the CI step,
+/// and the command-line options.
 fn conformance(required: &[Engine], all: bool) -> Vec<(&'static str, Vec<String>)> {
     let out = |name: &str| vec!["--out".to_owned(), out_dir(name)];
     let add = |options: &mut Vec<String>, option: &str, values: &[&str]| {
@@ -261,7 +262,8 @@ fn oldest_rust(
     timed(root, &(MSRV, &check), required, second).map(Some)
 }
 
-/// Tests disk limits on an engine whose data directory is a file system of its own, which not every machine allows.
+/// Tests disk limits on an engine whose data directory is a separate file system. If this machine does not allow such
+/// an engine, the step is listed as not run.
 fn disk_limits(
     root: &Path,
     required: &[Engine],
@@ -376,8 +378,8 @@ fn timed(
     Ok((name, passed, began.elapsed()))
 }
 
-/// Returns the seed of the injected faults. The seed differs between runs of `cargo xtask ci`. Within one run it is
-/// fixed, so that a rerun repeats the same faults.
+/// Returns the seed of the injected faults. The seed differs between runs of `cargo xtask ci`. Within one run, the
+/// seed is fixed, so that the rerun of a failed check gets the same faults.
 fn fresh_seed() -> String {
     static SEED: OnceLock<String> = OnceLock::new();
     let draw = || {

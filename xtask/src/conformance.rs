@@ -33,7 +33,8 @@ pub(crate) struct Args {
     /// mocks and every engine that responds.
     #[arg(long = "driver", value_name = "URI")]
     drivers: Vec<String>,
-    /// An engine of `cargo xtask engines` to check, such as `docker-28`, in its network namespace. It must be running.
+    /// An engine of `cargo xtask engines` to check, such as `docker-28`. The engine must be running, and is checked
+    /// in its network namespace.
     #[arg(long = "engine", value_name = "ENGINE")]
     engines: Vec<Engine>,
     /// Run only checks of this area.
@@ -42,30 +43,31 @@ pub(crate) struct Args {
     /// Run only checks whose id matches, such as `lifecycle/stop/*`.
     #[arg(long = "filter", value_name = "GLOB")]
     filters: Vec<String>,
-    /// Run only checks of this level or a stricter one: must, should or may.
+    /// Run only checks of this level or of a stricter level: must, should or may.
     #[arg(long)]
     level: Option<Level>,
-    /// Run only this shard of the selected checks, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check
-    /// once.
+    /// Run only this shard of the selected checks, such as 1/3. Three machines with the shards 1/3, 2/3 and 3/3
+    /// together run each check once.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Print the checks instead of running them.
     #[arg(long)]
     list: bool,
-    /// Test the checks instead: inject faults into drivers that pass, and verify that the checks detect them.
+    /// Test the checks themselves: inject faults into drivers that pass, and verify that the checks detect the
+    /// faults.
     #[arg(long)]
     self_test: bool,
-    /// The format printed at the end.
+    /// The format of the report that is printed at the end.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// The directory for `report.json` and the other formats.
+    /// The directory for `report.json` and for the report in the other formats.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A `report.json` of another run, such as one on another machine, whose drivers are added to this report. If no
-    /// driver is named, none is checked: the reports are only combined.
+    /// A `report.json` of another run, for example of a run on another machine. The drivers of that report are added
+    /// to this report. If no driver is named, no driver is checked, and the reports are only combined.
     #[arg(long = "add", value_name = "REPORT")]
     added: Vec<PathBuf>,
-    /// The image that containers are created from, in place of the suite's own.
+    /// The image that containers are created from, instead of the suite's own image.
     #[arg(long, value_name = "REF")]
     image: Option<String>,
     /// The seed of an earlier run, to reproduce the order and the random choices of that run.
@@ -74,10 +76,14 @@ pub(crate) struct Args {
     /// How many checks run concurrently on a real engine.
     #[arg(long, default_value_t = 6)]
     jobs: usize,
-    /// Run every check this many times on each driver, each time with another seed, to find intermittent failures.
+    /// Run every check this many times on each driver, each time with a different seed, to find intermittent
+    /// failures.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
-    /// Start no further check after the first failure of a MUST, and report which checks were not run.
+    /// Multiply the time limits of the checks by this factor, for a slow engine.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    time_scale: f64,
+    /// Start no further check after the first failed check of level MUST, and report which checks were not run.
     #[arg(long)]
     bail: bool,
 }
@@ -97,7 +103,7 @@ enum Format {
     Html,
 }
 
-/// The exit code of this program after an interrupt.
+/// The exit code of this program if an interrupt has stopped the run.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
@@ -143,7 +149,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let named = named.filter_map(|name| Engine::in_root(name));
     let engines: Vec<Engine> = args.engines.iter().copied().chain(named).collect();
     let (subjects, absent) = match is_default || !drivers.is_empty() {
-        true => subjects(&drivers, &required)?,
+        true => subjects(&drivers, &required, args.time_scale)?,
         false => Default::default(),
     };
     for target in &absent {
@@ -236,7 +242,8 @@ fn add(report: &mut Report, other: Report) -> Result<()> {
     Ok(())
 }
 
-/// Returns an entry for a required driver if some of its checks were not run because no test image was available.
+/// Returns an entry for the list of targets that were not run. The driver gets an entry if it is required, and some
+/// of its checks were not run because there was no test image.
 fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     let (count, reason) = driver.without_image()?;
     required.then(|| {
@@ -248,7 +255,7 @@ fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     })
 }
 
-/// Returns the reason why the run starts no further driver, or `None` if it continues.
+/// Returns the reason why the run checks no further driver. Returns `None` if the run continues.
 fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
     let failed = || {
         report
@@ -275,8 +282,9 @@ fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverRe
     })
 }
 
-/// Runs `work` to completion on the subject's clock. Records the namespaces that `work` uses on an engine, so that
-/// the next run can find leftover resources. Deletes the record if `cleared` returns `true` for the result of `work`.
+/// Runs `work` to completion in a runtime with the subject's clock. Records the namespaces that `work` uses on an
+/// engine, so that the next run can find leftover resources. Deletes the record if `cleared` returns `true` for the
+/// result of `work`.
 fn in_its_time<T>(
     subject: &Subject,
     output: &Output,
@@ -321,7 +329,7 @@ fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
     }
 }
 
-/// Returns the directory to which the program of the test image is downloaded if this machine has none.
+/// Returns the directory to which the program of the test image is downloaded if the program is not installed.
 pub(crate) fn test_image_cache() -> PathBuf {
     target_dir().join("conformance/busybox-static")
 }
@@ -329,16 +337,16 @@ pub(crate) fn test_image_cache() -> PathBuf {
 /// A driver that can be used on this machine.
 pub(crate) struct Driver {
     pub(crate) uri: String,
-    /// Whether the driver only simulates containers, so that it needs neither an engine nor an image.
+    /// Whether the driver only simulates containers. Such a driver needs neither an engine nor an image.
     pub(crate) simulated: bool,
     pub(crate) required: bool,
 }
 
-/// Returns the drivers whose URIs are `named`, or the default drivers if `named` is empty. Also returns the drivers
+/// Returns the drivers with the URIs in `named`, or the default drivers if `named` is empty. Also returns the drivers
 /// that are unavailable.
 pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     let named: Vec<&String> = named.iter().collect();
-    let (subjects, absent) = targets::find(&named, &required()?)?;
+    let (subjects, absent) = targets::find(&named, &required()?, 1.0)?;
     let drivers = subjects.iter().map(|subject| Driver {
         uri: subject.uri(),
         simulated: subject.clock == Clock::Simulated,
@@ -348,13 +356,13 @@ pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
 }
 
 /// Returns the drivers to check, and the unavailable targets, including the registry from which images are pulled.
-fn subjects(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
-    let (subjects, mut absent) = targets::find(named, required)?;
+fn subjects(named: &[&String], required: &[String], time_scale: f64) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+    let (subjects, mut absent) = targets::find(named, required, time_scale)?;
     absent.extend(targets::missing_registry(required, registry_port()));
     Ok((subjects, absent))
 }
 
-/// Returns the names of the required drivers. It is a failure if one of them is unavailable.
+/// Returns the names of the required drivers. The run fails if a required driver is unavailable.
 fn required() -> Result<Vec<String>> {
     let names = require::names();
     if let Some(unknown) = names.iter().find(|name| !targets::is_known(name)) {
@@ -397,7 +405,7 @@ mod tests {
 
     use super::*;
 
-    /// Builds the report of a run on a mock that had no image.
+    /// Returns the report of a run on a mock without a test image.
     fn report(required: bool) -> Report {
         let mut selection = Selection::default();
         selection.areas = vec!["creation".to_owned()];

@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: generates pages from the code, and parts of pages from the results of runs.
+//! `cargo xtask docs`: generates pages from the code, and parts of pages from the results of conformance runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const RESULTS: &str = "docs/CONFORMANCE.md";
 const BEGIN: &str = "<!-- capabilities -->\n";
 const END: &str = "<!-- end of capabilities -->\n";
 
-/// Writes every generated file. `cargo xtask tidy` fails if one of them is out of date.
+/// Writes every generated file. `cargo xtask tidy` fails if a generated file is out of date.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = workspace();
     for (path, content) in generated(&root, &checks::all())? {
@@ -45,7 +45,7 @@ pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, S
     Ok(files)
 }
 
-/// Returns the table of capabilities in a page, or `None` if the page has none.
+/// Returns the table of capabilities in a page, or `None` if the page has no such table.
 pub(crate) fn capabilities(page: &str) -> Option<&str> {
     let (_, rest) = page.split_once(BEGIN)?;
     rest.split_once(END).map(|(table, _)| table)

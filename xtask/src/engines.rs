@@ -1,9 +1,10 @@
 //! Real engines for the tests: `cargo xtask engines up|down|status [ENGINE…]`.
 //!
-//! [`up`] makes each requested engine available at its usual address. If an engine already responds there, it is used
-//! as it is. Otherwise, the engine is started from the distribution's packages, with all its files in the state
-//! directory. [`down`] stops exactly the engines that [`up`] has started. This works on a bare machine, where there is
-//! no systemd, the user is root, and killed engines may have left processes and files behind.
+//! [`up`] makes each requested engine available at its usual address. If an engine already responds at this address,
+//! [`up`] uses that engine unchanged. Otherwise, [`up`] starts the engine from the distribution's packages, with all
+//! its files in the state directory. [`down`] stops exactly the engines that [`up`] has started. Both functions work
+//! on a bare machine without systemd, where the user is root. They also work if killed engines have left processes
+//! and files behind.
 
 use std::fmt;
 use std::fs;
@@ -37,9 +38,10 @@ pub(crate) mod vm;
 
 /// How long an engine may take to respond after its start.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How often a starting engine is polled. On an idle machine, both engines respond within a third of a second.
+/// The time between two polls of a starting engine. On an idle machine, Docker and Podman respond within a third of a
+/// second.
 const START_POLL: Duration = Duration::from_millis(50);
-/// The number of lines of an engine's log that are shown if it fails.
+/// The number of lines of an engine's log that are shown if the engine fails.
 const LOG_TAIL: usize = 20;
 
 /// An engine or registry that the tests use.
@@ -51,8 +53,9 @@ pub(crate) enum Engine {
     Podman,
     /// A plain HTTP image registry on a loopback port: 5000, or the value of `XTASK_REGISTRY_PORT`.
     Registry,
-    /// A second Docker Engine that can enforce disk limits, on a socket that [`up`] reports. It needs a kernel
-    /// with btrfs and loop devices. Its networks are isolated from the host's and have no outside access.
+    /// A second Docker Engine that can enforce disk limits, on a socket that [`up`] reports. This engine needs a
+    /// kernel with btrfs and loop devices. Its networks are isolated from the host's networks and have no outside
+    /// access.
     DockerQuota,
     /// Docker Engine 28, in a root directory with packages of a newer Debian release.
     Docker28,
@@ -64,13 +67,13 @@ pub(crate) enum Engine {
     Podman5,
     /// Podman 5.4.
     Podman54,
-    /// A virtual machine with cgroup v2 and systemd, which runs Docker Engine 28 and Podman 5.8. It boots for each run
-    /// of the suite.
+    /// A virtual machine with cgroup v2 and systemd, which runs Docker Engine 28 and Podman 5.8. The machine boots
+    /// for each run of the suite.
     Vm,
 }
 
 impl Engine {
-    /// Every engine, in the order in which they are started.
+    /// All engines, in the order in which they are started.
     pub(crate) const ALL: [Self; 10] = [
         Self::Registry,
         Self::Docker,
@@ -83,10 +86,11 @@ impl Engine {
         Self::Podman54,
         Self::Vm,
     ];
-    /// The engines that are used if none is named. They run on any machine that can run containers.
+    /// The engines that are used if no engine is named. These engines run on any machine that can run containers.
     pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
 
-    /// Returns the engine's name on the command line, which is also the name of its directory in the state directory.
+    /// Returns the engine's name on the command line. The engine's directory in the state directory has the same
+    /// name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -102,7 +106,7 @@ impl Engine {
         }
     }
 
-    /// Returns the engine with this name if it runs in its own root directory, otherwise `None`.
+    /// Returns the engine with this name, if the engine runs in its own root directory. Otherwise, returns `None`.
     pub(crate) fn in_root(name: &str) -> Option<Self> {
         // The report names the two engines in the machine.
         let name = if name.starts_with("vm-") { "vm" } else { name };
@@ -110,7 +114,8 @@ impl Engine {
         found.filter(|engine| engine.release().is_some())
     }
 
-    /// Returns the Debian release in whose root directory the engine runs; `None` if it runs on the host.
+    /// Returns the Debian release in whose root directory the engine runs; `None` if the engine runs directly on the
+    /// host.
     fn release(self) -> Option<Release> {
         match self {
             Self::Docker28 | Self::Docker28Containerd | Self::Podman5 => Some(Release::Forky),
@@ -120,8 +125,8 @@ impl Engine {
         }
     }
 
-    /// Returns the prefix that the engine's reported version must have. The check is needed because a Debian release
-    /// may get newer packages.
+    /// Returns the prefix that the engine's reported version must have. The version is checked, because a Debian
+    /// release may get newer packages.
     fn version(self) -> &'static str {
         match self {
             Self::Docker28 | Self::Docker28Containerd => "28.",
@@ -156,7 +161,7 @@ pub(crate) struct Started {
     pub(crate) engine: Engine,
     /// The engine's endpoint: `unix:///…`, or `http://127.0.0.1:…` for the registry.
     pub(crate) endpoint: String,
-    /// Whether [`up`] started the engine from this state directory, so that [`down`] will stop it.
+    /// Whether [`up`] started the engine from this state directory. If so, [`down`] will stop the engine.
     pub(crate) owned: bool,
     /// The version that the engine reports.
     pub(crate) version: String,
@@ -198,17 +203,20 @@ impl fmt::Display for Status {
     }
 }
 
-/// Makes every engine in `required` available. Engines that do not respond are started.
+/// Makes every engine in `required` available. Starts the engines that do not respond.
 ///
 /// A started engine keeps its data, configuration and log in `state_dir/<name>`, and runs on after this process has
 /// exited. An engine that responds is not changed. An engine that was killed is started again with the same images.
-/// The call waits while another process is in this function or in [`down`].
+/// If another process is executing this function or [`down`], the call waits for that process.
 ///
 /// # Errors
 ///
-/// If a program is missing and `install` is false or the packages cannot be installed (which requires root on Debian or
-/// a derivative); if another program occupies the address; or if an engine does not respond within 60 s, in which case
-/// the error contains the last lines of the engine's log. Engines that were started before the failure keep running.
+/// - A program is missing, and `install` is false or the packages cannot be installed. The installation requires root
+///   on Debian or a derivative.
+/// - Another program occupies the address.
+/// - An engine does not respond within 60 s. The error then contains the last lines of the engine's log.
+///
+/// Engines that were started before the failure keep running.
 pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
     fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
     let state_dir = absolute(state_dir)?;
@@ -220,7 +228,8 @@ pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result
         .collect()
 }
 
-/// Returns the path of the network namespace of an engine that does not use the host's.
+/// Returns the path of an engine's own network namespace. The path does not exist if the engine uses the host's
+/// network namespace.
 pub(crate) fn network_namespace(engine: Engine, state_dir: &Path) -> Result<PathBuf> {
     Ok(root::namespace(&Layout::new(engine, &absolute(state_dir)?)))
 }
@@ -228,14 +237,15 @@ pub(crate) fn network_namespace(engine: Engine, state_dir: &Path) -> Result<Path
 /// Stops the engines that [`up`] has started from `state_dir`, removes their containers and networks, and deletes their
 /// data.
 ///
-/// Returns the engines of which a process or files were found. Engines that were running before `up` are not stopped,
-/// nor are processes that have got the pid of a former engine. A killed engine is started once more, because only the
-/// engine knows which networks and firewall rules it had created. Docker's bridge `docker0` and its empty firewall
-/// chains remain, as they do after any engine. A second call does nothing.
+/// Returns the engines of which a process or files were found. Engines that were running before [`up`] are not
+/// stopped. A process that has reused the pid of a former engine is not stopped either. A killed engine is started
+/// once more before it is stopped, because only the engine knows which networks and firewall rules it had created.
+/// Docker's bridge `docker0` and its empty firewall chains remain, as after every exit of Docker. A second call does
+/// nothing.
 ///
 /// # Errors
 ///
-/// If a process survives `SIGKILL`, or a mount or directory cannot be removed. The other engines are still stopped.
+/// A process survives `SIGKILL`, or a mount or directory cannot be removed. The other engines are still stopped.
 pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     if !state_dir.exists() {
         return Ok(Vec::new());
@@ -261,7 +271,7 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     Ok(ended)
 }
 
-/// Returns the status of every engine, which `cargo xtask engines status` prints.
+/// Returns the status of every engine except the virtual machine. `cargo xtask engines status` prints this status.
 pub(crate) fn status(state_dir: &Path) -> Vec<Status> {
     // If there is no state directory, `xtask` has started none of the engines.
     let state_dir = absolute(state_dir).unwrap_or_else(|_| state_dir.to_path_buf());
@@ -339,9 +349,9 @@ fn address_of(layout: &Layout, record: Option<&Record>) -> Address {
         .unwrap_or_else(|| layout.usual_address())
 }
 
-/// Returns the version that the engine reports, or `None` if it is not listening or not responding yet.
+/// Returns the version that the engine reports, or `None` if the engine is not listening or not responding yet.
 ///
-/// Fails if there is no point in waiting longer.
+/// Fails if the engine will not respond later either, for example because the socket permits no access.
 fn ask_version(engine: Engine, address: &Address) -> Result<Option<String>> {
     let ping = if engine == Engine::Registry {
         "/v2/"
@@ -410,7 +420,8 @@ fn log_tail(log: &Path) -> String {
     lines.get(from..).unwrap_or_default().join("\n")
 }
 
-/// Returns a path in absolute form. Engines only get absolute paths, because they run in another working directory.
+/// Returns a path in absolute form. Engines only get absolute paths, because they do not run in this program's
+/// working directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .with_context(|| format!("cannot resolve {}", path.display()))

@@ -19,9 +19,9 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Start engines; one that is already running is used as it is.
+    /// Start engines. An engine that is already running is used as it is.
     Up {
-        /// The engines to start; docker, podman and a registry if none is named.
+        /// The engines to start. If no engine is named: docker, podman and registry.
         engines: Vec<Engine>,
         /// Install missing programs from the distribution's packages.
         #[arg(long)]

@@ -23,11 +23,11 @@ pub(crate) struct Args {
 }
 
 const DIRECTORY: &str = "crates/driver-interface/examples";
-/// How long an example may run.
+/// The longest time that an example may run.
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Builds the examples and runs each of them on each driver. A failed example does not stop the others. At the end,
+/// Builds the examples, and runs each example on each driver. A failed example does not stop the others. At the end,
 /// prints which examples failed or were not run.
 ///
 /// Fails if an example fails, or if a named or required driver is unavailable.
@@ -82,7 +82,7 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the examples with the features of the whole workspace. The tests use the same features, so no crate is
+/// Builds the examples with the features of the whole workspace. The tests use these features too, so no crate is
 /// built twice.
 fn build(root: &Path) -> Result<()> {
     let status = Command::new(env!("CARGO"))
@@ -96,7 +96,8 @@ fn build(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs the examples on an engine, with an image that is imported for them and removed afterwards.
+/// Runs the examples on an engine. Unless a test image already exists, imports an image before the run and removes
+/// the image after the run.
 fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     let root = match TestImage::find(&crate::conformance::test_image_cache()) {
         TestImage::Root(root) => root,
@@ -125,8 +126,8 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// Removes the sessions that killed examples have left behind. The containers of such a session are recognized by
-/// their image.
+/// Removes the sessions that killed examples have left behind. Such a session is recognized by the image of its
+/// containers.
 async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     let driver = connect(uri).await?;
     for container in driver.list_containers(&ContainerFilter::default()).await? {
@@ -141,7 +142,7 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     Ok(())
 }
 
-/// Runs every example on a driver. Returns the names of those that failed.
+/// Runs every example on a driver. Returns the names of the failed examples.
 fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<String>> {
     let directory = target_dir().join("debug/examples");
     let mut failed = Vec::new();
@@ -170,8 +171,8 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
     Ok(failed)
 }
 
-/// Waits until a program exits, and returns its exit status. Kills a program that runs longer than `longest` and
-/// returns `None`.
+/// Waits until a program exits, and returns its exit status. If the program runs longer than `longest`, kills the
+/// program and returns `None`.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {

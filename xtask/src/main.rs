@@ -29,13 +29,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the conformance suite: on both mocks and every engine that responds, or on the drivers named.
+    /// Run the conformance suite on the named drivers. By default, run it on both mocks and every engine that
+    /// responds.
     Conformance(conformance::Args),
-    /// Run the examples: on both mocks and every engine that responds, or on the drivers named.
+    /// Run the examples on the named drivers. By default, run them on both mocks and every engine that responds.
     Examples(examples::Args),
     /// Start, stop or list the real engines that tests run against.
     Engines(engines_command::Args),
-    /// Measure the Docker driver side by side with other clients, and the mocks by themselves.
+    /// Measure the Docker driver in comparison with other clients, and the mocks without comparison.
     Bench(bench::Args),
     /// Check the workspace rules that the compiler does not enforce.
     Tidy,
@@ -43,7 +44,7 @@ enum Command {
     Screenshots,
     /// Write the generated pages: the JSON Schemas, the list of checks, the README's table of capabilities.
     Docs,
-    /// Run exactly what CI runs; engines named in DRIVER_INTERFACE_REQUIRE are installed and started.
+    /// Run exactly what CI runs. The engines named in DRIVER_INTERFACE_REQUIRE are installed and started.
     Ci(ci::Args),
 }
 

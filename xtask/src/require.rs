@@ -1,4 +1,4 @@
-//! The engines that this machine must have. A test or check fails if one of them is unavailable.
+//! The engines that this machine must have. A test or check fails if a required engine is unavailable.
 
 /// The environment variable with the names of the required engines, separated by commas.
 pub(crate) const VARIABLE: &str = "DRIVER_INTERFACE_REQUIRE";

@@ -1,4 +1,5 @@
-//! `cargo xtask screenshots`: takes screenshots of the conformance report, which are published as build artifacts.
+//! `cargo xtask screenshots`: takes screenshots of the conformance report. CI publishes the screenshots as build
+//! artifacts.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::engines_command::target_dir;
 /// The program names of the browsers that can take screenshots.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
-/// The name, size and colour scheme of each screenshot. The colour scheme is 0 for dark and 1 for light.
+/// The name, size and colour scheme of each screenshot. For the colour scheme, 0 means dark and 1 means light.
 const SCREENSHOTS: &[(&str, &str, u8)] = &[
     ("light", "1280,2000", 1),
     ("dark", "1280,2000", 0),
@@ -21,7 +22,8 @@ const SCREENSHOTS: &[(&str, &str, u8)] = &[
 
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Takes the screenshots and writes them to `target/conformance/screenshots`. A missing browser is not a failure.
+/// Takes the screenshots and writes them to `target/conformance/screenshots`. If no browser is installed, takes no
+/// screenshots and does not fail.
 pub(crate) fn main() -> Result<ExitCode> {
     let directory = target_dir().join("conformance");
     let page = directory.join("report.html");

@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use crate::docs;
 
-/// For each crate, the crates of the workspace that it may depend on. Dependencies point towards the errors and the
-/// types: no driver depends on another driver, and the conformance suite depends only on the crates that define the
-/// contract.
+/// Each row: a crate, and the crates of the workspace that the crate may depend on. No driver depends on another
+/// driver. The conformance suite depends only on the crates that define the contract.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &[]),
     ("driver-interface-types", &["errors"]),
@@ -33,7 +32,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// For each crate, the crates that must not be among its dependencies, even indirectly.
+/// Each row: a crate, and the crates that must not be direct or indirect dependencies of the crate.
 const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &["tokio", "garde", "bollard", "hyper"]),
     ("driver-interface-types", &["garde", "bollard", "hyper"]),
@@ -44,8 +43,8 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
-/// Each row: a directory whose code must use every field of a container's config, the prefix of a field in that code,
-/// and whether the code may reject fields that need a capability.
+/// Each row describes a directory whose code must use every field of a container's config: the directory, the text
+/// before a field's name in that code, and whether the code may reject fields that need a capability.
 const FIELD_USERS: &[(&str, &str, bool)] = &[
     ("driver-interface-conformance/src/checks", ".", false),
     ("driver-interface-docker/src", "config.", true),
@@ -127,7 +126,7 @@ const OLD_NAMES: &[&str] = &["crates/driver-interface-docker/tests/real"];
 
 const LONGEST_FILE: usize = 800;
 
-/// Files that may be longer than the limit, each with its own limit.
+/// Each row: a file that may be longer than `LONGEST_FILE`, and the limit of that file in lines.
 const LONGER_FILES: &[(&str, usize)] = &[
     // A trait cannot be split, and the documentation of its methods is the contract.
     ("crates/driver-interface-types/src/driver.rs", 1480),
@@ -245,8 +244,8 @@ fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Checks that every field of a container's config is used: the conformance suite has a check that sets the field,
-/// and each driver translates it. Drivers may also reject a field that needs a capability.
+/// Checks that the code in each directory of [`FIELD_USERS`] uses every field of a container's config. A driver need
+/// not use a field that needs a capability, because the driver may reject that field.
 fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     let read = |file: &str| -> Result<String> {
         let path = root.join("crates/driver-interface-types/src").join(file);
@@ -277,8 +276,8 @@ fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether `code`, given without spaces, uses a field. The use is direct, as in `.dns`, or goes through the
-/// setter of one item of the field, as in `.port(…)`.
+/// Returns whether `code` uses the field `field`. `code` must not contain spaces. The code may use the field
+/// directly, as in `.dns`, or call the setter of one item of the field, as in `.port(…)`.
 fn is_used(code: &str, owner: &str, field: &str) -> bool {
     let item = field.strip_suffix("es").or_else(|| field.strip_suffix('s'));
     let mut names = item.into_iter().chain([field]);
@@ -331,8 +330,8 @@ fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     section.split('`').skip(1).step_by(2)
 }
 
-/// Reports generated pages that are out of date. Also reports a results page that another version of the suite
-/// generated.
+/// Reports generated pages that are out of date. Also reports the results page if another version of the suite
+/// generated it.
 fn generated_pages(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Result<()> {
     for (path, content) in docs::generated(root, checks)? {
         if std::fs::read_to_string(root.join(&path)).unwrap_or_default() != content {
@@ -368,8 +367,8 @@ fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Reports glossary words in comments, strings, identifiers and pages. Skips generated pages, because their words
-/// come from the code.
+/// Reports words of the glossary in comments, strings, identifiers and pages. Skips generated pages, because the text
+/// of these pages comes from the code.
 fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (path, text) in files(root, "rs")? {
         // This file contains the words itself.
@@ -405,7 +404,7 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the number of lines of a file that precede its tests; 0 if the file contains only tests.
+/// Returns the number of lines before the tests of a file. Returns 0 if the file contains only tests.
 fn source_lines(path: &Path, text: &str) -> usize {
     if path.iter().any(|part| part == "tests" || part == "tests.rs") {
         return 0;

@@ -6,16 +6,21 @@ use std::process::{Command, Stdio};
 
 use crate::TestImage;
 
-/// The environment variable with the path of the busybox to use.
+/// The environment variable that contains the path of the busybox program to use.
 const VARIABLE: &str = "DRIVER_INTERFACE_BUSYBOX";
 /// The image that the engine pulls if no busybox is found.
 const PULLED: &str = "docker.io/library/busybox:stable";
 
 impl TestImage {
-    /// Builds an image from the first available busybox: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static
-    /// busybox in a directory of `PATH`, one that an earlier call has put into `cache`, or Debian's package,
-    /// downloaded into `cache`. If none of these exists, returns an image that the engine pulls. If
-    /// `DRIVER_INTERFACE_BUSYBOX` names an unusable file, returns [`TestImage::Missing`].
+    /// If the environment variable `DRIVER_INTERFACE_BUSYBOX` is set, builds an image from the file that the variable
+    /// names. If that file is unusable, returns [`TestImage::Missing`].
+    ///
+    /// If the variable is not set, builds an image from the first available busybox:
+    /// - a static busybox in a directory of `PATH`
+    /// - the busybox that an earlier call has put into `cache`
+    /// - the busybox of Debian's package, which is downloaded into `cache`
+    ///
+    /// If no busybox is available, returns an image that the engine pulls.
     ///
     /// This function blocks: it reads files and runs `apt-get download`.
     pub fn find(cache: &Path) -> Self {
@@ -57,8 +62,8 @@ fn on_path() -> Vec<PathBuf> {
 /// Downloads Debian's `busybox-static` package and unpacks it into `cache`. Root privileges are not needed. Returns
 /// whether both steps succeeded.
 ///
-/// Several processes may call this function at once. Each process works in its own directory; the first to finish
-/// moves the unpacked files to `cache`.
+/// Several processes may call this function concurrently. Each process uses its own directory. The first process to
+/// finish moves the unpacked files to `cache`.
 fn fetch(cache: &Path) -> bool {
     let directory = cache.join(std::process::id().to_string());
     let done = unpack(&directory);

@@ -12,8 +12,8 @@ use driver_interface_types::{
 };
 use tokio::io::AsyncReadExt;
 
-/// An argument type for which a valid sample value can be created. If the value identifies or names a resource, it is
-/// built from `name`.
+/// A type of argument for which [`sample`](Self::sample) creates a valid value. If the value is the id, the name or
+/// the config of a resource, the value contains the argument `name`.
 trait Sample: Sized {
     fn sample(name: &str) -> Result<Self>;
 }
@@ -60,7 +60,7 @@ samples! {
     CommitOptions: |_| CommitOptions::default();
 }
 
-/// The result of a call, with a method that consumes the result: a stream is read to its end.
+/// A stream or session that a call returns. [`drain`](Self::drain) consumes the value, and returns the first error.
 trait Drain {
     async fn drain(self) -> Result<()>;
 }
@@ -83,7 +83,8 @@ impl Drain for ExecSession {
 }
 
 impl Drain for AttachSession {
-    /// Closes the session without reading its streams: they end only when the container exits, which may be never.
+    /// Closes the session without reading its streams. The streams end only when the container exits, and the
+    /// container may never exit.
     async fn drain(self) -> Result<()> {
         drop(self);
         Ok(())
@@ -93,8 +94,8 @@ impl Drain for AttachSession {
 macro_rules! calls {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// Calls `operation` with valid arguments on resources named `name`, and reads a returned stream to its end.
-        /// For tests of behaviour that all operations share.
+        /// Calls `operation` with valid arguments on resources named `name`. If the operation returns a stream, reads
+        /// the stream to its end. For tests of behaviour that all operations share.
         ///
         /// ```
         /// use driver_interface_conformance::call;
@@ -110,10 +111,10 @@ macro_rules! calls {
         /// ```
         ///
         /// # Errors
-        /// The errors of the operation, or of the stream that it returns.
+        /// The error of the operation. If the operation returns a stream, also an error of the stream.
         ///
         /// # Cancel safety
-        /// The same as for the operation.
+        /// The same as the cancel safety of the called operation.
         pub async fn call(driver: &dyn ContainerDriver, operation: Operation, name: &str) -> Result<()> {
             match operation {
                 $(Operation::$Operation => {

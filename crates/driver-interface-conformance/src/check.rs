@@ -37,13 +37,13 @@ pub struct Check {
     pub id: &'static str,
     /// How severe a failure of the check is.
     pub level: Level,
-    /// The operations a driver must declare for the rule to apply to it.
+    /// The rule applies only to drivers that declare all of these operations.
     pub operations: &'static [Operation],
-    /// The config features that a driver must declare for the rule to apply to it.
+    /// The rule applies only to drivers that declare all of these config features.
     pub config: &'static [ConfigFeature],
-    /// The guarantees an engine must enforce for the rule to apply to it.
+    /// The rule applies only to drivers whose engine enforces all of these guarantees.
     pub guarantees: &'static [Guarantee],
-    /// The properties an engine's containers must have for the rule to apply to it.
+    /// The rule applies only to drivers whose containers have all of these properties.
     pub properties: &'static [Property],
     /// Whether the check observes the programs in its containers. If so, the check applies only to drivers that
     /// declare [`Property::RunsPrograms`].
@@ -52,7 +52,7 @@ pub struct Check {
     pub needs: &'static [Need],
     /// The rule, in one sentence.
     pub statement: &'static str,
-    /// Why the rule exists or, if engines differ, why it was chosen; may be empty.
+    /// The reason for the rule. If engines differ, the reason why this rule was chosen. May be empty.
     pub rationale: &'static str,
     /// Whether other checks may run at the same time.
     pub isolation: Isolation,
@@ -71,7 +71,7 @@ macro_rules! run {
 }
 
 impl Check {
-    /// Far longer than any check takes on a busy machine, so that only a check that hangs reaches it.
+    /// The default time limit of a check. Even on a busy machine, only a check that hangs reaches this limit.
     const DEFAULT_LIMIT: Duration = Duration::from_secs(240);
 
     /// Creates a check of a rule that every driver must follow. The check needs the test image and its programs unless
@@ -108,36 +108,36 @@ impl Check {
         check
     }
 
-    /// Sets the operations that a driver must declare for the rule to apply to it.
+    /// Limits the rule to drivers that declare all of these operations.
     #[must_use]
     pub const fn requires(mut self, operations: &'static [Operation]) -> Self {
         self.operations = operations;
         self
     }
 
-    /// Sets the config features that a driver must declare for the rule to apply to it.
+    /// Limits the rule to drivers that declare all of these config features.
     #[must_use]
     pub const fn config(mut self, features: &'static [ConfigFeature]) -> Self {
         self.config = features;
         self
     }
 
-    /// Sets the guarantees an engine must enforce for the rule to apply to it.
+    /// Limits the rule to drivers whose engine enforces all of these guarantees.
     #[must_use]
     pub const fn guarantees(mut self, guarantees: &'static [Guarantee]) -> Self {
         self.guarantees = guarantees;
         self
     }
 
-    /// Sets the properties an engine's containers must have for the rule to apply to it.
+    /// Limits the rule to drivers whose containers have all of these properties.
     #[must_use]
     pub const fn properties(mut self, properties: &'static [Property]) -> Self {
         self.properties = properties;
         self
     }
 
-    /// Returns the capabilities that a driver must declare for the rule to apply to it. Operations that every driver
-    /// must support are left out, and so is the effect of [`programs`](Self::programs).
+    /// Returns the capabilities that a driver must declare for the rule to apply. The result omits operations that
+    /// every driver must support. The result also omits the property that [`programs`](Self::programs) requires.
     pub fn required(&self) -> impl Iterator<Item = Capability> + use<> {
         let optional = self
             .operations
@@ -205,7 +205,7 @@ impl fmt::Debug for Check {
     }
 }
 
-/// Returns the area of the check `id`: its first segment.
+/// Returns the area of the check with the id `id`: the first segment of the id.
 pub(crate) fn area_of(id: &str) -> &str {
     id.split_once('/').map_or(id, |(area, _)| area)
 }

@@ -25,12 +25,12 @@ use crate::{Check, CheckResult, Failure, Target, TrackedDriver, UnmanagedResourc
 /// The suffix of the namespace for unmanaged resources; see [`Ctx::unmanaged_namespace`].
 pub(crate) const UNMANAGED: &str = "unmanaged";
 
-/// A script that prints `ready` and then runs until `SIGTERM`, on which it exits with 0.
+/// A script that prints `ready` and runs until it receives `SIGTERM`. The script then exits with the code 0.
 ///
-/// The shell waits for its child in the `wait` builtin, which a signal interrupts immediately.
+/// The shell waits for its child with the builtin `wait`, because a signal interrupts this builtin immediately.
 pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
-/// A script that prints `ready` and runs on, even after `SIGTERM`.
+/// A script that prints `ready` and ignores `SIGTERM`. The script runs until it is killed.
 pub const IGNORES_STOP_SIGNAL: &str = "trap '' TERM; echo ready; while true; do sleep 1; done";
 
 /// The state shared by the checks of one run.
@@ -39,7 +39,8 @@ pub(crate) struct Shared {
     pub(crate) run_id: String,
     pub(crate) seed: u64,
     pub(crate) namespace: Namespace,
-    /// Every namespace that a check of the run has used. The sweep at the end of the run covers all of them.
+    /// Every namespace that a check of the run has used. The sweep at the end of the run covers all of these
+    /// namespaces.
     pub(crate) namespaces: Mutex<Vec<Namespace>>,
     pub(crate) image: String,
     pub(crate) capabilities: Capabilities,
@@ -111,14 +112,14 @@ impl Ctx {
         &self.0.driver
     }
 
-    /// Connects a second driver to the engine and namespace of the check's own driver, as another process would do.
+    /// Connects a second driver to the same engine and namespace, as another process would do.
     pub async fn second_driver(&self) -> CheckResult<TrackedDriver> {
         let namespace = self.0.shared.namespace.clone();
         self.connect(&namespace, "second driver").await
     }
 
-    /// Returns the check's own driver if `number` is even, otherwise `second`, so that concurrent calls are spread over
-    /// two drivers.
+    /// Returns the check's own driver if `number` is even, and the driver `second` if `number` is odd. Concurrent
+    /// calls are thus spread over two drivers.
     pub(crate) fn in_turn<'a>(&'a self, second: &'a TrackedDriver, number: usize) -> &'a TrackedDriver {
         if number.is_multiple_of(2) {
             self.driver()
@@ -127,14 +128,14 @@ impl Ctx {
         }
     }
 
-    /// Connects a driver to the engine of the check's own driver, but in another namespace.
+    /// Connects a second driver to the same engine, in another namespace.
     pub async fn other_namespace(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
     }
 
-    /// Connects a driver to the engine and namespace of the check's own driver, through a new fault proxy. Each call
-    /// of the new driver has the deadline `deadline`.
+    /// Connects a second driver to the same engine and namespace, but through a new fault proxy. Each call of the
+    /// second driver has the deadline `deadline`.
     #[cfg(unix)]
     pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
         let shared = &self.0.shared;
@@ -158,7 +159,7 @@ impl Ctx {
         Ok(Link { proxy, driver })
     }
 
-    /// Returns the namespace for the run's unmanaged resources. No correct driver uses it.
+    /// Returns the namespace for the run's unmanaged resources. No correct driver uses this namespace.
     pub(crate) fn unmanaged_namespace(&self) -> String {
         format!("{}-{UNMANAGED}", self.0.shared.namespace)
     }
@@ -222,7 +223,7 @@ impl Ctx {
         &self.0.shared.image
     }
 
-    /// Returns the seed of the check's random choices, which differs from run to run unless `--seed` is given.
+    /// Returns the seed of the check's random choices. The seed differs from run to run unless `--seed` is given.
     pub fn seed(&self) -> u64 {
         let id = self.0.check.id.bytes();
         id.fold(self.0.shared.seed, |sum, byte| {
@@ -279,7 +280,7 @@ impl Ctx {
         Ok((exited, logs))
     }
 
-    /// Returns a container, which must exist.
+    /// Returns the container with the id `id`. Fails if the container does not exist.
     pub async fn get(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
         let missing = || {
             Failure::new(
@@ -322,8 +323,11 @@ impl Ctx {
         .await
     }
 
-    /// Calls `ask` repeatedly until its inner result is `Ok`, and returns that value. If this takes longer than
-    /// `limit`, fails with `about` and the last inner `Err`. An outer error is returned immediately.
+    /// Calls `ask` repeatedly until the inner result is `Ok`, and returns the value of that result. An outer error is
+    /// returned immediately.
+    ///
+    /// The time limit is `limit`, multiplied by the target's time scale. After this time, fails with a message that
+    /// contains `about` and the last inner `Err`.
     pub async fn eventually<T, F>(
         &self,
         about: &str,
@@ -410,7 +414,8 @@ impl Ctx {
         }
     }
 
-    /// Asserts that the time since `since` is at least `least`, with a tolerance of 50 ms, and at most `most`.
+    /// Asserts that the time since `since` is at least `least`, with a tolerance of 50 ms. Also asserts that this
+    /// time is at most `most`, multiplied by the target's time scale.
     pub fn took(&self, about: impl Display, since: Instant, least: Duration, most: Duration) -> CheckResult {
         self.counted();
         let took = since.elapsed();

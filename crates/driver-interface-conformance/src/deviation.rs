@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Check, CheckReport, Outcome};
 
-/// A known deviation: a rule that a driver breaks, the reason, and the driver version in which this will be fixed.
+/// A known deviation: a rule that a driver breaks, the reason, and the driver version that will follow the rule.
 ///
-/// If a check with a declared deviation fails or times out, its outcome is [`Outcome::Deviates`] and it does not fail
-/// the run. If it passes, the run fails, so that no declaration outlives its reason. The run also fails if the check
-/// still fails in a driver whose [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer,
-/// regardless of the check's level: the declaration has expired.
+/// If a check with a declared deviation fails or times out, the check's outcome is [`Outcome::Deviates`] and does not
+/// fail the run. In two cases, the declaration is outdated and the run fails, regardless of the check's level:
+/// - The check passes.
+/// - The check fails in a driver whose [`version`](driver_interface_types::ContainerDriver::version) is `until` or
+///   newer. The declaration has expired.
 ///
 /// ```
 /// use driver_interface_conformance::Deviation;
@@ -69,7 +70,8 @@ pub(crate) struct Deviations {
 }
 
 impl Deviations {
-    /// Finds out which of the declared deviations have expired in `version`, the version of the driver.
+    /// Determines which of the declared deviations have expired in the driver version `version`. Returns an error if
+    /// a version is invalid.
     pub(crate) fn of(declared: &[Deviation], version: &str) -> Result<Self, DeviationError> {
         let with_expiry = |deviation: &Deviation| {
             let expired =

@@ -28,7 +28,7 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// Converts the panic or timeout to an error of the operation.
+    /// Converts the panic or timeout of the call `operation` to a driver error.
     pub(crate) fn into_error(self, operation: &'static str) -> DriverError {
         match self {
             Self::Panicked(_) => InternalError::new(self.to_string()).into(),
@@ -37,8 +37,8 @@ impl Lost {
     }
 }
 
-/// Runs a call in its own task. The timeout `limit` works even if the call blocks its thread. The call is dropped at
-/// the timeout, and if this future is dropped.
+/// Runs a call in its own task, with the timeout `limit`. The timeout works even if the call blocks its thread. The
+/// call is dropped when the timeout expires or when this future is dropped.
 pub(crate) async fn call<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,

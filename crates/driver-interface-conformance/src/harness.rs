@@ -17,15 +17,16 @@ use crate::{
     SUITE_VERSION, Silent, Target, TestImage, checks, deviation, target_fn,
 };
 
-/// The environment variable with the seed of an earlier run whose random choices are to be repeated.
+/// The environment variable that contains a seed. With the seed of an earlier run, the run repeats that run's random
+/// choices.
 const SEED: &str = "DRIVER_INTERFACE_SEED";
 /// The exit code of a `cargo test` program in which a test failed.
 const FAILED: u8 = 101;
 /// The exit code of this program after an interrupt.
 const INTERRUPTED: i32 = 130;
 
-/// The suite as a test program, with a test for each check. It is used in the `main` function of a
-/// `tests/conformance.rs` whose `[[test]]` has `harness = false`.
+/// The suite as a test program, with a test for each check. Use it in the `main` function of a `tests/conformance.rs`
+/// whose `[[test]]` section has `harness = false`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -50,7 +51,7 @@ const INTERRUPTED: i32 = 130;
 /// | check | test |
 /// |---|---|
 /// | passed | pass |
-/// | failed or timed out (MUST, or a level down to [`fail_on`](Self::fail_on)) | fail |
+/// | failed or timed out (MUST, or another level that [`fail_on`](Self::fail_on) includes) | fail |
 /// | failed or timed out (other levels) | ignored, with the reason |
 /// | [declared deviation](Self::deviation) | ignored, with the reason |
 /// | declared deviation that passed or has expired | fail |
@@ -58,16 +59,21 @@ const INTERRUPTED: i32 = 130;
 /// | not run: no image, or an interrupted run | ignored, with the reason |
 /// | leaked resources, or inconclusive | fail |
 ///
-/// nextest shows the checks that do not apply to the driver as skipped. It shows the other ignored checks as
-/// passed, because they are known to be ignored only after they ran; `--success-output final` prints their reasons.
+/// nextest shows the checks that do not apply to the driver as skipped. It shows the other ignored checks as passed,
+/// because only a run shows that they are ignored. `--success-output final` prints the reasons why they were ignored.
 ///
-/// Each process connects when its first check starts. It cleans up and looks for leaks after its last check,
-/// even after an interrupt. `DRIVER_INTERFACE_SEED` reproduces an earlier run.
+/// Each process connects when its first check starts. After its last check, the process cleans up and looks for
+/// leaked resources, even after an interrupt. To reproduce an earlier run, set `DRIVER_INTERFACE_SEED` to the seed of
+/// that run.
 ///
-/// The last line of output is the driver's [verdict](crate::DriverVerdict). If checks lacked an image, it is
-/// "passed in part" with the number of those checks; "conformant" requires an [`image`](Self::image).
-/// Regardless of its tests, the program fails if resources were left on the engine, if it was interrupted, or
-/// if several checks were requested and none of them ran.
+/// The last line of output is the driver's [verdict](crate::DriverVerdict). If checks lacked an image, the verdict is
+/// at best "passed in part", with the number of those checks. The verdict "conformant" requires an
+/// [`image`](Self::image).
+///
+/// The program fails if a test fails. It also fails in these cases:
+/// - Resources were left on the engine.
+/// - The run was interrupted.
+/// - Several checks were requested, and none of them ran.
 #[must_use = "nothing runs before `main`"]
 pub struct Harness {
     target: Arc<dyn Target>,
@@ -80,8 +86,8 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Creates a harness for the drivers that `connect` returns. `connect` gets the namespace of each driver, and all
-    /// drivers must reach the same engine. Reports show `uri` as the driver's name.
+    /// Creates a harness for the drivers that `connect` returns. `connect` gets the namespace of each driver. All
+    /// drivers must reach the same engine. Reports show `uri` as the name of the target.
     pub fn new<C, F, D>(uri: impl Into<String>, connect: C) -> Self
     where
         C: Fn(Namespace) -> F + Send + Sync + 'static,
@@ -110,8 +116,8 @@ impl Harness {
         self
     }
 
-    /// Declares that the driver has no image to run programs from. The checks that need an image are not run, and
-    /// reports give `reason` for them. The driver's verdict is then at best "passed in part".
+    /// Declares that the driver has no image to run programs from. The checks that need an image are not run. Reports
+    /// state `reason` as the reason why these checks were not run. The driver's verdict is at best "passed in part".
     pub fn without_image(self, reason: impl Into<String>) -> Self {
         self.image(TestImage::Missing(reason.into()))
     }
@@ -122,25 +128,27 @@ impl Harness {
         self
     }
 
-    /// Sets the least strict level at which a failed check fails the run. Defaults to MUST.
+    /// Sets the least strict level at which a failed check fails the run. With SHOULD, failed checks of the levels
+    /// MUST and SHOULD fail the run. Defaults to MUST.
     pub fn fail_on(mut self, level: Level) -> Self {
         self.fail_on = level;
         self
     }
 
-    /// Adds checks to the suite's own ones.
+    /// Adds `checks` to the suite's own checks.
     pub fn checks(mut self, checks: &[Check]) -> Self {
         self.checks.extend_from_slice(checks);
         self
     }
 
-    /// Uses tokio's paused clock, for a driver that only simulates its engine. Waiting takes no real time.
+    /// Uses tokio's paused clock, so that waiting takes no real time. Only suitable for a driver that simulates its
+    /// engine.
     pub fn paused_clock(mut self) -> Self {
         self.paused = true;
         self
     }
 
-    /// Sets a switch that can stop the run, in addition to an interrupt.
+    /// Sets a switch that can stop the run. An interrupt can also stop the run.
     pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
         self.cancellation = cancellation;
         self
@@ -223,8 +231,8 @@ fn run_trials(
     Ok(well && !conclusion.has_failed())
 }
 
-/// Prints the verdict on the driver. Returns `false` if resources were left on the engine, if the run was
-/// interrupted, or if `must_run` is set and no check ran.
+/// Prints the verdict on the driver. `whole` states whether the arguments selected all checks. Returns `false` if
+/// resources were left on the engine, if the run was interrupted, or if `must_run` is true and no check ran.
 fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     let nothing_ran = must_run && !report.has_run();
     eprintln!(
@@ -256,7 +264,7 @@ fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + 
     result.recv().ok()
 }
 
-/// Handles interrupts. The first interrupt ends the running checks and starts the cleanup; the second interrupt exits
+/// Handles interrupts. The first interrupt ends the running checks and starts the cleanup. The second interrupt exits
 /// the program.
 async fn on_interrupt(cancellation: Cancellation) {
     interrupt().await;
@@ -287,7 +295,8 @@ struct Run {
     fail_on: Level,
     /// The session with the driver. The first test that needs a session creates it.
     session: OnceCell<Result<Session, String>>,
-    /// Locked exclusively by a check that must run alone, and shared by all others.
+    /// A lock for exclusive checks. A check that must run alone locks it for writing. Every other check locks it for
+    /// reading.
     turn: RwLock<()>,
     tally: Mutex<Tally>,
 }
@@ -328,8 +337,8 @@ impl Run {
         self.session.get_or_init(begin).await
     }
 
-    /// Returns whether a check does not apply to the driver, or needs an image that is missing. Returns `false` if
-    /// the driver cannot be reached, so that the test runs and reports this problem.
+    /// Returns whether a check does not apply to the driver or lacks the test image that it needs. Returns `false` if
+    /// the driver cannot be reached. The test of the check then runs and reports that problem.
     async fn is_skipped(&self, check: &Check) -> bool {
         let session = self.session().await.as_ref();
         let obstacle = session.ok().and_then(|session| session.obstacle(check));
@@ -390,7 +399,7 @@ impl Run {
     }
 }
 
-/// Returns the directory for a downloaded busybox, which is next to the test program.
+/// Returns the directory for a downloaded busybox. The directory is next to the test program.
 fn cache() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_else(|_| std::env::temp_dir());
     program.with_file_name("busybox-static")

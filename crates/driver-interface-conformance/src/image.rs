@@ -1,4 +1,4 @@
-//! The test image. The suite builds its own, so that a run needs no registry.
+//! The test image. The suite builds its own image, so that a run needs no registry.
 
 use std::io;
 
@@ -14,7 +14,7 @@ pub enum TestImage {
     /// A root file system as a tar archive. The suite imports it under a name specific to the run and removes
     /// it afterwards.
     Root(Bytes),
-    /// There is no image. The checks that need one are not run, and reports show this reason.
+    /// There is no image. The checks that need an image are not run, and reports show this text as the reason.
     Missing(String),
 }
 
@@ -53,7 +53,7 @@ impl TestImage {
         ImageRef::new(reference).map(Self::Existing)
     }
 
-    /// Builds an image from the static busybox with the content `program`.
+    /// Builds an image from a static busybox. `program` is the content of the busybox executable.
     ///
     /// # Errors
     /// If the program is not a static Linux executable.
@@ -67,8 +67,8 @@ impl TestImage {
         root_file_system(program).map(Self::Root)
     }
 
-    /// Builds an image for drivers that only simulate processes. The image has the same files as the one of
-    /// [`from_busybox`](Self::from_busybox), but its programs are empty.
+    /// Builds an image for drivers that only simulate processes. The image has the same files as an image of
+    /// [`from_busybox`](Self::from_busybox), but its programs are empty files.
     pub fn simulated() -> Self {
         root_file_system(b"").map_or_else(|error| Self::Missing(error.to_string()), Self::Root)
     }
@@ -76,7 +76,7 @@ impl TestImage {
 
 /// Returns whether `program` is the content of an ELF executable that needs no dynamic loader.
 ///
-/// The loader would be named by a program header of type `PT_INTERP`.
+/// An executable that needs a dynamic loader has a program header of type `PT_INTERP`.
 pub fn is_static_executable(program: &[u8]) -> bool {
     const PT_INTERP: u32 = 3;
     let is_elf64_little_endian = program.starts_with(b"\x7fELF\x02\x01");

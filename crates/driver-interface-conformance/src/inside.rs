@@ -1,4 +1,4 @@
-//! Methods of the context that run scripts in containers, and that wait for calls which run in their own tasks.
+//! Methods of the check's context: some run scripts in containers, and some wait for calls or containers.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Ctx {
         self.target().registry_image().ok_or_else(none)
     }
 
-    /// Records an image that a call may load into the engine, so that it is removed after the check.
+    /// Records an image that a call may load into the engine. The suite removes the image after the check.
     pub fn may_load(&self, image: &ImageRef) {
         self.driver().may_load(image);
     }
@@ -51,7 +51,8 @@ impl Ctx {
         count.trim().parse().map_err(broken)
     }
 
-    /// Asserts that the process that runs [`heartbeat_script`] is alive.
+    /// Asserts that the process that runs [`heartbeat_script`] is alive. `path` is the file to which the script
+    /// writes.
     pub(crate) async fn assert_running(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let before = self.heartbeat_count(id, path).await?;
         self.eventually(about, Duration::from_secs(15), || async {
@@ -65,7 +66,8 @@ impl Ctx {
         .await
     }
 
-    /// Asserts that the process that runs [`heartbeat_script`] has run, and exits within 20 s.
+    /// Asserts that the process that runs [`heartbeat_script`] has written to the file at `path`, and that the
+    /// process exits within 20 s.
     pub(crate) async fn assert_exits(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let first = self.heartbeat_count(id, path).await?;
         self.ensure(format!("{path} was written to"), first > 0, first)?;

@@ -1,4 +1,5 @@
-//! The journal of the calls that a check makes to its drivers. The report of a failed check shows them as steps.
+//! The journal of the calls that a check makes to its drivers. The report of a failed check shows these calls as
+//! steps.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// The number of first steps that a report shows. If a check has more than `KEPT_FIRST + KEPT_LAST` steps, the report
-/// leaves out the steps in the middle.
+/// The number of steps that a report shows from the beginning of a check. The report leaves out steps in the middle
+/// if a check has more than `KEPT_FIRST + KEPT_LAST` steps.
 const KEPT_FIRST: usize = 12;
 const KEPT_LAST: usize = 28;
 /// The maximum length of a recorded call or result, in characters.
@@ -18,15 +19,16 @@ const LONGEST_TEXT: usize = 300;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Step {
-    /// The start time, in milliseconds since the start of the check.
+    /// The start time of the call, in milliseconds since the start of the check.
     pub at_ms: u64,
-    /// The duration in milliseconds; `None` if the call has not returned.
+    /// The duration of the call in milliseconds; `None` if the call has not returned.
     pub took_ms: Option<u64>,
-    /// The operation and its arguments.
+    /// The operation that was called, and its arguments.
     pub call: String,
     /// The result of the call.
     pub answer: String,
-    /// The number of consecutive calls that this step represents, which were the same and had the same result.
+    /// The number of consecutive calls that this step represents. All of these calls had the arguments and the result
+    /// that this step shows.
     pub times: u32,
 }
 
@@ -37,8 +39,8 @@ pub(crate) struct Journal {
     steps: Mutex<Vec<Step>>,
 }
 
-/// The step of a call that has not returned yet. If this value is dropped before the call returns, it records in the
-/// step that the call panicked or was dropped.
+/// A guard for the step of a call that has not returned yet. If the guard is dropped before the call returns, the
+/// guard records in the step that the call panicked or was dropped.
 pub(crate) struct Pending {
     journal: Arc<Journal>,
     index: usize,
@@ -76,7 +78,8 @@ impl Journal {
         }
     }
 
-    /// Returns the steps recorded so far. If there are too many, returns only the first and the last ones.
+    /// Returns the steps recorded so far. If there are too many, replaces the steps in the middle by one step that
+    /// states how many steps were left out.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let steps = self.lock();
         let left_out = steps.len().saturating_sub(KEPT_FIRST + KEPT_LAST);

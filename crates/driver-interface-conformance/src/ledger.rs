@@ -1,5 +1,5 @@
-//! The ledger of the resources that a check has created. A resource is recorded before the call that creates it, so
-//! that it is removed even if the call is dropped or its response is lost.
+//! The ledger of the resources that a check has created. A resource is recorded before the call that creates it. The
+//! suite therefore removes the resource even if this call is dropped or its response is lost.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,7 +46,7 @@ struct Entries {
     /// The resources recorded so far, each with the memory address of the driver that created it.
     known: HashSet<(usize, CreatedResource)>,
     in_order: Vec<Entry>,
-    /// The client that created unmanaged resources for the check, if it used one.
+    /// The client that created unmanaged resources for the check; `None` if the check has not used such a client.
     unmanaged_resources: Option<Arc<dyn UnmanagedResources>>,
 }
 
@@ -63,8 +63,8 @@ impl Ledger {
         }
     }
 
-    /// Returns the client for the check's unmanaged resources. Every call returns the same client, so that all
-    /// resources that the client has created are removed.
+    /// Returns the client for the check's unmanaged resources. Every call returns the same client. All resources that
+    /// the client has created can therefore be removed.
     pub(crate) fn unmanaged_resources(&self, target: &dyn Target) -> Option<Arc<dyn UnmanagedResources>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.unmanaged_resources.is_none() {
@@ -73,8 +73,9 @@ impl Ledger {
         entries.unmanaged_resources.clone()
     }
 
-    /// Removes every recorded resource: the latest first, containers before the resources that they use, and
-    /// concurrently where possible. A failed removal does not delay the others. Returns the resources that are left.
+    /// Removes every recorded resource. Containers are removed before the resources that they use. Otherwise,
+    /// removals run concurrently and start with the latest resource. A failed removal does not delay other removals.
+    /// Returns a description of each resource that could not be removed.
     pub(crate) async fn clean_up(&self, target: &Arc<dyn Target>) -> Vec<String> {
         let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut leaks = Vec::new();
@@ -134,7 +135,8 @@ impl CreatedResource {
 }
 
 impl Entry {
-    /// Removes the resource. Returns `None` on success, otherwise a message that names the resource and the error.
+    /// Removes the resource, with a timeout. Returns `None` on success, otherwise a message that names the resource
+    /// and the error.
     async fn clean_up(&self, target: Arc<dyn Target>) -> Option<String> {
         let entry = self.clone();
         let problem = match guard::call(DEADLINE, async move { entry.remove(&*target).await }).await {
@@ -145,8 +147,9 @@ impl Entry {
         Some(format!("{}: {problem}", self.created.describe()))
     }
 
-    /// Removes the resource. Returns `None` if it no longer exists, otherwise the last error. A resource with an
-    /// invalid id counts as removed: every driver rejects the id, so no such resource exists.
+    /// Removes the resource. Returns `None` if the resource no longer exists, otherwise the error of the last
+    /// attempt. A resource with an invalid id counts as removed: every driver rejects such an id, so no resource can
+    /// have it.
     async fn remove(&self, target: &dyn Target) -> Option<DriverError> {
         let attempt = || async {
             match self.try_remove(target).await {

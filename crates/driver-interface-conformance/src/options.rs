@@ -9,22 +9,24 @@ use tokio::sync::watch;
 
 use crate::{Check, Deviation, Level, TestImage};
 
-/// A filter for the checks of a run. A check must meet all conditions.
+/// A filter for the checks of a run. A check runs only if it meets the conditions of all fields.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Selection {
-    /// The areas whose checks run. If empty, all areas.
+    /// The areas of the selected checks. If empty, checks of all areas are selected.
     pub areas: Vec<String>,
-    /// Globs for check ids. A check runs if its id matches at least one of them. If empty, all checks.
+    /// Globs for the ids of the selected checks. An id must match at least one glob. If empty, checks with any id are
+    /// selected.
     pub globs: Vec<String>,
-    /// The least strict level whose checks run; `None` for all levels.
+    /// The least strict level of the selected checks. Checks of stricter levels are also selected. If `None`, checks
+    /// of all levels are selected.
     pub level: Option<Level>,
-    /// The shard of the selected checks that runs; `None` for all of them.
+    /// The part of the selected checks that runs. If `None`, all selected checks run.
     pub shard: Option<Shard>,
 }
 
 /// One of several equal parts of the selected checks, so that several machines can share a run. Together, the shards
-/// contain every check exactly once.
+/// contain every selected check exactly once.
 ///
 /// The shard of a check depends only on the ids of the selected checks, so all machines must select the same checks.
 /// The text form of a shard is `2/4`: the second of four shards.
@@ -82,7 +84,7 @@ impl Selection {
         self.areas.is_empty() && self.globs.is_empty() && self.level.is_none() && self.shard.is_none()
     }
 
-    /// Returns those of `checks` that are selected, in the same order.
+    /// Returns the selected checks of `checks`, in their original order.
     ///
     /// # Errors
     /// [`SelectionError`] if an area does not exist, a glob is invalid or matches no check, or nothing is selected.
@@ -130,7 +132,8 @@ impl Selection {
         set.build().map_err(|error| SelectionError(error.to_string()))
     }
 
-    /// Describes which checks are selected: `area "logs" and shard 1/3`. Returns an empty string if all are selected.
+    /// Describes which checks are selected, as in `area "logs" and shard 1/3`. Returns an empty string if all checks
+    /// are selected.
     pub fn describe(&self) -> String {
         let mut parts: Vec<String> = self.globs.iter().map(|glob| format!("filter {glob:?}")).collect();
         parts.extend(self.areas.iter().map(|area| format!("area {area:?}")));
@@ -166,7 +169,7 @@ pub struct Options {
     /// How many times every check runs. The first repetition uses [`seed`](Self::seed), and each further repetition
     /// uses the previous seed plus 1. A check that fails in any repetition has failed.
     pub repeat: usize,
-    /// Whether no further check starts after the first failure that makes the run fail.
+    /// If `true`, no further check starts after the first failure that makes the run fail.
     pub bail: bool,
     /// Known deviations: rules that the driver is known to break.
     pub deviations: Vec<Deviation>,
@@ -192,13 +195,13 @@ impl Options {
     driver_interface_types::setters! {
         /// Sets which checks run.
         selection(self, selection: Selection) { self.selection = selection; }
-        /// Sets the seed. With the same seed, the checks start in the same order.
+        /// Sets the seed. Runs with the same seed start the checks in the same order.
         seed(self, seed: u64) { self.seed = seed; }
         /// Sets how many checks run concurrently.
         jobs(self, jobs: usize) { self.jobs = jobs.max(1); }
         /// Sets how many times every check runs.
         repeat(self, times: usize) { self.repeat = times.max(1); }
-        /// Sets whether no further check starts after the first failure that makes the run fail.
+        /// Sets whether the first failure that makes the run fail prevents further checks from starting.
         bail(self, bail: bool) { self.bail = bail; }
         /// Declares a known deviation: a rule that the driver is known to break.
         deviation(self, deviation: Deviation) { self.deviations.push(deviation); }
@@ -207,8 +210,8 @@ impl Options {
     }
 }
 
-/// A switch that stops a run. No further check starts, the running checks are dropped, and the resources they
-/// created are removed.
+/// A switch that stops a run. After the switch is used, no further check starts. The running checks are dropped, and
+/// the resources that they created are removed.
 ///
 /// All clones share one state.
 #[derive(Clone, Debug)]

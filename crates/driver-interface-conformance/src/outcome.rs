@@ -15,10 +15,10 @@ pub type CheckResult<T = ()> = Result<T, Verdict>;
 pub enum Verdict {
     /// The driver breaks the rule.
     Failed(Failure),
-    /// The rule does not apply to this driver because of its configuration; the text is the reason. An "unsupported"
-    /// error of a declared operation is a failure instead.
+    /// The rule does not apply to this driver or target. The text is the reason. An "unsupported" error of a declared
+    /// operation is a failure instead.
     NotApplicable(String),
-    /// The check was inconclusive because of a problem of the engine or the suite, which the text describes.
+    /// The check was inconclusive because of a problem of the engine or the suite. The text describes the problem.
     Broken(String),
 }
 
@@ -62,8 +62,8 @@ impl From<Failure> for Verdict {
     }
 }
 
-/// Converts the error of a call that should have succeeded to a failure. An "unsupported" error is a failure, too,
-/// because the driver declares the operation.
+/// Turns the error that a call returned into a failure, because the call should have succeeded. An "unsupported" error
+/// is also a failure, because the driver declares the operation.
 impl From<DriverError> for Verdict {
     fn from(error: DriverError) -> Self {
         let operation = error.context().operation().unwrap_or("a call").to_owned();
@@ -95,9 +95,9 @@ pub(crate) fn describe(error: &DriverError) -> String {
 pub enum Outcome {
     /// The driver follows the rule.
     Passed,
-    /// The driver breaks the rule, or follows the rule although it declares a deviation from it.
+    /// The driver breaks the rule, or the driver follows the rule although a deviation from the rule is declared.
     Failed,
-    /// The driver breaks the rule, as declared: see [`Deviation`](crate::Deviation).
+    /// The driver breaks the rule, and this deviation is declared: see [`Deviation`](crate::Deviation).
     Deviates,
     /// The check does not apply to this driver or target, usually because the driver lacks a required capability.
     Skipped,

@@ -14,26 +14,26 @@ use crate::guard::Lost;
 use crate::outcome::describe as describe_error;
 use crate::{Check, DriverReport, Need, Outcome, Target, TestImage, guard};
 
-/// The beginning of the reason that is reported for checks which are not run because there is no test image.
+/// The beginning of the reason that reports give if a check is not run because there is no test image.
 pub(crate) const NO_IMAGE: &str = "no test image";
-/// The timeout of each step, so that a driver that hangs does not hang the suite.
+/// The timeout of each step of the preparation. A driver that hangs therefore does not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// The prefix of the namespace of every run.
 const PREFIX: &str = "conf-";
 /// The hint for a driver that cannot import the suite's own image.
 const NAME_ONE: &str =
     "the driver does not import images; name one that the engine has, with `Harness::image` or `--image`";
-/// The timeout for connecting, and for calls that need no request to the engine.
+/// The timeout for connecting a driver, and for calls that send no request to the engine.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The test image after the preparation.
+/// The state of the test image after the preparation.
 pub(crate) enum Image {
     /// The engine has the image or can pull it. This run has not imported it.
     Found(ImageRef),
     /// This run has imported the image.
     Imported(ImageRef),
-    /// The image is unavailable; the checks that need it are not run.
+    /// The image is unavailable for this reason. The checks that need the image are not run.
     Missing(String),
     /// The driver declares that it imports images, but the import failed.
     Broken {
@@ -144,7 +144,7 @@ pub(crate) async fn import(
 }
 
 /// Creates a container from an image that the engine should have or pull, to find out whether the image is available.
-/// A missing image is thus reported once, and not as the failure of every check.
+/// A missing image is thus reported once. Otherwise, every check would fail.
 async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
     let (requested, config) = (
         Arc::clone(driver),
@@ -201,7 +201,8 @@ pub(crate) async fn remove(
     Some(format!("image {reference}: {problem}"))
 }
 
-/// Returns the outcome and the reason if a check cannot run or does not apply to the driver, otherwise `None`.
+/// If a check cannot run or does not apply to the driver, returns the check's outcome and the reason. Otherwise
+/// returns `None`.
 pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<(Outcome, String)> {
     let missing: Vec<String> = check
         .required()

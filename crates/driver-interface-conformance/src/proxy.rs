@@ -49,7 +49,7 @@ use endpoint::{Address, Listener, listen};
 use engine::Engine;
 use relay::Relay;
 
-/// A proxy that injects faults. When dropped, it closes its connections and removes its socket.
+/// A proxy that injects faults. When the proxy is dropped, it closes its connections and removes its socket.
 ///
 /// The proxy runs on its own thread, so it is independent of the driver's runtime and of that runtime's clock.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// How the body of the engine's response is delimited; `None` if there was no response.
     pub framing: Option<Framing>,
-    /// The number of bytes of the engine's response body that the proxy has read, including the lines that delimit
-    /// chunks; 0 if a fault replaced the response or its length.
+    /// The number of bytes of the engine's response body that the proxy has read. The lines that delimit chunks are
+    /// included. The number is 0 if a fault replaced the response or its `Content-Length`.
     pub bytes: u64,
 }
 
@@ -108,12 +108,12 @@ impl FaultProxy {
     /// reach.
     ///
     /// # Errors
-    /// The same as [`start`](Self::start).
+    /// The same errors as [`start`](Self::start).
     pub fn start_on_tcp(engine: &str) -> io::Result<Self> {
         Self::run(Engine::parse(engine)?, true)
     }
 
-    /// Starts a server on a Unix socket in a temporary directory. Instead of an engine, `script` responds to the
+    /// Starts a server on a Unix socket in a temporary directory. There is no engine: `script` responds to the
     /// requests.
     ///
     /// ```
@@ -185,7 +185,7 @@ impl FaultProxy {
         self.address.to_string()
     }
 
-    /// Adds a rule. If several rules match a request, the one that was added first applies.
+    /// Adds a rule. If several rules match a request, the rule that was added first applies.
     pub fn inject(&self, rule: Rule) -> Injected {
         let injected = Injected::new(rule);
         self.relay.rules().push(injected.clone());
@@ -195,7 +195,7 @@ impl FaultProxy {
     /// Removes all rules and restores the listening socket. A fault that is already injected into a connection remains.
     ///
     /// # Errors
-    /// The same as [`set_endpoint`](Self::set_endpoint).
+    /// The same errors as [`set_endpoint`](Self::set_endpoint).
     pub fn clear(&self) -> io::Result<()> {
         self.relay.rules().clear();
         self.set_endpoint(Endpoint::Listening)

@@ -14,8 +14,8 @@ use crate::{Check, Deviation, Failure, Level, Outcome};
 /// The version of the report's schema.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// The version of the suite. A new or stricter check raises the minor version, and a removed or less strict check the
-/// patch version.
+/// The version of the suite. A new or stricter check raises the minor version. A removed or less strict check raises
+/// the patch version.
 pub const SUITE_VERSION: &str = "2.0.0";
 
 /// The symbol for a failed check whose level is not MUST, in tables and progress output.
@@ -30,9 +30,9 @@ pub struct Report {
     pub schema_version: u32,
     /// The value of [`SUITE_VERSION`] in the suite that wrote the report.
     pub suite_version: String,
-    /// The time at which the run started.
+    /// The time at which the run started, in milliseconds since the epoch.
     pub started_at: u64,
-    /// The seed for the order of the checks. If the run was repeated, the seed of the first repetition.
+    /// The seed for the order of the checks. If the run was repeated, this is the seed of the first repetition.
     pub seed: u64,
     /// Whether only some of the checks were selected. Such a run does not prove conformance.
     pub partial: bool,
@@ -54,7 +54,7 @@ pub struct NotRun {
     pub uri: String,
     /// The reason why the target was not checked, and the remedy.
     pub reason: String,
-    /// Whether it is a failure that the target was not checked.
+    /// Whether the run fails because the target was not checked.
     pub required: bool,
 }
 
@@ -69,7 +69,7 @@ pub struct DriverReport {
     pub name: String,
     /// The driver's version.
     pub version: String,
-    /// The engine that the driver uses; `None` if it did not respond.
+    /// The engine that the driver uses; `None` if the engine did not respond.
     pub engine: Option<EngineInfo>,
     /// The capabilities that the driver declares.
     pub capabilities: Capabilities,
@@ -84,8 +84,8 @@ pub struct DriverReport {
     pub seeds: Vec<u64>,
     /// The number of checks with each outcome.
     pub summary: Summary,
-    /// The resources left on the engine, resources that could not be listed, and calls by the suite itself that
-    /// panicked or timed out. Each is described in words.
+    /// Problems after the checks: resources left on the engine, resources that could not be listed, and calls by the
+    /// suite itself that panicked or timed out. Each problem is described in words.
     pub leaks: Vec<String>,
     /// The results of the selected checks, in the order of the catalogue.
     pub checks: Vec<CheckReport>,
@@ -102,18 +102,19 @@ pub struct CheckReport {
     pub level: Level,
     /// The rule that the check verifies.
     pub statement: String,
-    /// The reason for the rule; `None` if it needs none.
+    /// The reason for the rule; `None` if no reason is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rationale: Option<String>,
-    /// The capabilities a driver must declare for the rule to apply to it.
+    /// The capabilities that the rule requires. The check is skipped if the driver does not declare all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Capability>,
     /// The deviation that was declared for the check, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<Deviation>,
-    /// The outcome; for a repeated run, the worst one. The other fields describe the repetition with that outcome.
+    /// The outcome of the check. In a repeated run, this is the worst outcome. The other fields then describe the
+    /// first repetition with this outcome.
     pub outcome: Outcome,
-    /// The duration of the check on the runtime's clock, that is, simulated time if the clock is paused.
+    /// The duration of the check on the runtime's clock. If this clock is paused, the duration is simulated time.
     pub duration_ms: u64,
     /// The number of assertions that the check made.
     pub assertions: usize,
@@ -149,25 +150,26 @@ pub struct Repetition {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// All checks: the sum of the following seven fields.
+    /// The number of all checks, with any outcome.
     pub total: usize,
-    /// Checks that passed.
+    /// The number of checks that passed.
     pub passed: usize,
-    /// Checks that failed.
+    /// The number of checks that failed.
     pub failed: usize,
-    /// Checks that failed and have a declared deviation.
+    /// The number of checks that failed or timed out, and have a declared deviation that has not expired.
     #[serde(default)]
     pub deviates: usize,
-    /// Checks that did not apply to the driver.
+    /// The number of checks that did not apply to the driver.
     pub skipped: usize,
-    /// Checks that were inconclusive.
+    /// The number of checks that were inconclusive.
     pub errors: usize,
-    /// Checks that exceeded their time limit.
+    /// The number of checks that exceeded their time limit.
     pub timed_out: usize,
-    /// Checks that were not run, because there was no image or the run ended first.
+    /// The number of checks that were not run, because there was no image or the run ended first.
     pub not_run: usize,
-    /// Checks that make the driver non-conformant: MUST checks that failed or timed out, and checks of any level that
-    /// have a declared deviation but passed, or whose declared deviation has expired.
+    /// The number of checks that make the driver non-conformant. These are MUST checks that failed or timed out.
+    /// Checks of any level are included if they have a declared deviation but passed, or if their declared deviation
+    /// has expired.
     pub must_failed: usize,
 }
 
@@ -238,7 +240,8 @@ pub enum RunVerdict {
 }
 
 impl RunVerdict {
-    /// Returns the exit code for a program that runs the suite: 0, 1, 2 or 4.
+    /// Returns the exit code for a program that runs the suite: 0 for `Ok`, 1 for `NotConformant`, 2 for `Broken`,
+    /// and 4 for `Leaked`.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -272,8 +275,8 @@ impl DriverReport {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// Returns the checks that neither passed nor were skipped nor deviate as declared. The result includes checks
-    /// that were not run.
+    /// Returns the checks that failed, timed out, were inconclusive or were not run. Checks that deviate as declared
+    /// are not included.
     pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| {
             !matches!(
@@ -283,7 +286,8 @@ impl DriverReport {
         })
     }
 
-    /// Makes this report the first repetition, with the seed `seed`, of a repeated run.
+    /// Converts this report to the report of a repeated run. So far, the run has one repetition, which has the seed
+    /// `seed`.
     pub(crate) fn begin_repetitions(&mut self, seed: u64) {
         self.seeds = vec![seed];
         for check in &mut self.checks {
@@ -291,7 +295,7 @@ impl DriverReport {
         }
     }
 
-    /// Adds `next`, the report on a further repetition with the seed `seed`.
+    /// Adds `next`, which is the report on a further repetition. `seed` is the seed of that repetition.
     pub(crate) fn add(&mut self, seed: u64, next: Self) {
         self.seeds.push(seed);
         self.wall_ms += next.wall_ms;
@@ -343,8 +347,8 @@ impl CheckReport {
         }
     }
 
-    /// Adds `again`, the result of the same check in a further repetition with the seed `seed`. Reports the worse of
-    /// the two results.
+    /// Adds `again`, which is the result of the same check in a further repetition. `seed` is the seed of that
+    /// repetition. This report then describes the worse of the two results.
     fn add(&mut self, seed: u64, mut again: Self) {
         let mut repetitions = std::mem::take(&mut self.repetitions);
         repetitions.push(again.repetition(seed));
@@ -367,7 +371,7 @@ impl CheckReport {
         self.outcome == Outcome::Error || self.is_decisive()
     }
 
-    /// Returns whether the driver broke a rule that does not affect its conformance.
+    /// Returns whether the check failed or timed out without affecting the driver's conformance.
     pub(crate) fn is_minor(&self) -> bool {
         self.outcome.is_violation() && !self.is_decisive()
     }
@@ -386,7 +390,8 @@ impl CheckReport {
         self.outcome.is_violation() && (self.level == Level::Must || self.deviation.is_some())
     }
 
-    /// Returns whether the check passed in some repetitions of the run and failed in others.
+    /// Returns whether the check passed in some repetitions of the run, and failed, timed out or was inconclusive in
+    /// others.
     pub fn is_flaky(&self) -> bool {
         let ended =
             |required: fn(Outcome) -> bool| self.repetitions.iter().any(|time| required(time.outcome));
@@ -459,8 +464,8 @@ impl Summary {
         }
     }
 
-    /// Returns the summary line of all text formats, such as `132 passed, 0 failed, 8 skipped`. Other counts follow
-    /// if they are not 0.
+    /// Returns the summary line that all text formats contain, such as `132 passed, 0 failed, 8 skipped`. The numbers
+    /// of other outcomes follow if they are not 0.
     pub fn line(&self) -> String {
         let mut line = format!(
             "{} passed, {} failed, {} skipped",

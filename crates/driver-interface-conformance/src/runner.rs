@@ -1,4 +1,5 @@
-//! The runner: it runs checks against one target in random order, several concurrently, and cleans up.
+//! The runner of checks against one target. The checks run in random order, several of them concurrently. After the
+//! checks, the runner cleans up.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -37,8 +38,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(2);
 pub enum RunError {
     /// The selection is invalid or contains no check.
     Selection(SelectionError),
-    /// The declared deviations are invalid: one names a check that does not exist, two name the same check, or a
-    /// version is not valid.
+    /// The declared deviations are invalid: a declaration names a check that does not exist, two declarations name
+    /// the same check, or a version is not valid.
     Deviation(DeviationError),
     /// The driver could not be connected.
     Unreachable(DriverError),
@@ -114,10 +115,10 @@ pub async fn run(
 /// Runs `checks`, which may be the suite's own checks, additional ones, or both. See [`run`].
 ///
 /// # Errors
-/// As [`run`].
+/// The same as for [`run`].
 ///
 /// # Cancel safety
-/// As [`run`].
+/// The same as for [`run`].
 pub async fn run_checks(
     checks: &[Check],
     target: Arc<dyn Target>,
@@ -228,7 +229,7 @@ impl Session {
         self.runner.obstacle(check, &self.image)
     }
 
-    /// Runs one check. Returns its report and the resources that it has left behind.
+    /// Runs one check. Returns the check's report, and a description of each resource that the check has left behind.
     #[cfg(feature = "harness")]
     pub(crate) async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         if self.runner.cancellation.is_cancelled() {
@@ -241,7 +242,7 @@ impl Session {
         }
     }
 
-    /// Finds and removes the resources that are left, and returns the complete report.
+    /// Finds and removes the resources that the checks have left behind, and returns the complete report.
     pub(crate) async fn end(&self, tally: Tally) -> DriverReport {
         let (mut report, runner) = (self.report.clone(), &self.runner);
         let Tally { mut done, leaks, .. } = tally;
@@ -274,10 +275,10 @@ impl Session {
 
 const CANCELLED: &str = "the run was cancelled";
 
-/// The results that a run has so far.
+/// The results of a run so far.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// The reports so far, each with the index of its check in the catalogue.
+    /// The reports on the checks that have finished, each with the index of its check in the catalogue.
     pub(crate) done: Vec<(usize, CheckReport)>,
     pub(crate) leaks: Vec<String>,
     /// The reason why no further check starts; `None` if checks still start.
@@ -357,7 +358,8 @@ impl Runner {
         }
     }
 
-    /// Runs a check, which may panic. Returns its report and the resources that it has left behind.
+    /// Runs a check. Returns the check's report, and a description of each resource that the check has left behind.
+    /// If the runner itself panics, the report states this.
     async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         let run = AssertUnwindSafe(self.try_run_one(index, check)).catch_unwind();
         run.await.unwrap_or_else(|payload| {
@@ -385,7 +387,7 @@ impl Runner {
         (self.deviations.judge(report), leaks)
     }
 
-    /// Runs a check's function. Returns the report, and a message if the function could not be stopped.
+    /// Runs the function of a check. Returns the report, and a message if the function could not be stopped.
     async fn run_body(&self, check: &Check, ctx: &Ctx) -> (CheckReport, Vec<String>) {
         let limit = check.limit.mul_f64(self.shared.target.time_scale().max(0.1));
         let (run, given) = (check.run, ctx.clone());
@@ -410,7 +412,8 @@ impl Runner {
     }
 }
 
-/// Aborts a check's function and waits until it is dropped. Returns a message if that takes too long.
+/// Aborts the function of a check, and waits until the function is dropped. Returns a message if the function is not
+/// dropped in time.
 async fn stop(mut body: JoinSet<CheckResult>) -> Vec<String> {
     match timeout(STOP_DEADLINE, body.shutdown()).await {
         Ok(()) => Vec::new(),
@@ -446,7 +449,8 @@ fn judge(check: &Check, result: CheckResult, assertions: usize) -> CheckReport {
     }
 }
 
-/// Returns the report on a check that panicked. A panic in a call is the driver's failure, any other is the suite's.
+/// Returns the report on a check that panicked. A panic during a call to the driver is a failure of the driver. Any
+/// other panic is an error of the suite.
 fn judge_panic(check: &Check, ctx: &Ctx, error: JoinError) -> CheckReport {
     let message = guard::panic_of(error);
     broken(

@@ -1,4 +1,5 @@
-//! The sweep after a run, even after a killed run: it finds and removes the resources left in the run's namespaces.
+//! The sweep finds and removes the resources that a run has left in its namespaces. It also works after the run was
+//! killed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::outcome::describe;
 use crate::{Target, guard, prepare};
 
-/// How long the sweep waits for a driver to roll back dropped creations in the background.
+/// The maximum time for which the sweep waits until a driver has rolled back dropped creations in the background.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The timeout of each query and removal, so that a driver that hangs does not hang the suite.
@@ -24,8 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The number of namespaces that are swept at the same time.
 const AT_ONCE: usize = 8;
 
-/// Finds and removes the resources left in these namespaces, with a new connection for each. Returns a line for each
-/// resource and each problem.
+/// Finds and removes the resources left in these namespaces. Uses a new connection for each namespace. Returns a line
+/// for each resource and each problem.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
     let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async move {
         let Swept { found, problems } = sweep_one(target, &namespace).await;
@@ -37,18 +38,19 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
     sweeps.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
 }
 
-/// Removes the resources that a killed run has left: everything in the namespaces it used, and its test image. Returns
-/// a line for each resource found.
+/// Removes the resources that a killed run has left: everything in the namespaces that the run used, and the run's
+/// test image. Returns a line for each resource found.
 ///
-/// [`Target::connect`] gets every namespace that a run uses. Record each one before it is used, and delete the record
-/// when the run has ended. Never sweep the namespaces of a run that is still active: the sweep would remove resources
-/// that the run is using.
+/// [`Target::connect`] gets every namespace that a run uses. Record each namespace before the run uses it, and delete
+/// the record when the run has ended. Never sweep the namespaces of a run that is still active: the sweep would
+/// remove resources that the run is using.
 ///
 /// # Errors
-/// A description of what could not be removed; everything else is removed. Sweep again when the engine can be reached.
+/// A description of the resources that could not be listed or removed. All other resources are removed. Sweep again
+/// when the engine can be reached.
 ///
 /// # Cancel safety
-/// If the future is dropped, some resources remain; sweep again.
+/// If the future is dropped, some resources remain. Sweep again to remove them.
 pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
     let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async {
         let swept = sweep_abandoned(&target, &namespace).await;
@@ -241,8 +243,8 @@ impl Sweeper {
         }
     }
 
-    /// Removes the containers first, because they may use the other resources, and then the other resources. Returns
-    /// a message for each resource that could not be removed.
+    /// Removes the containers first, because they may use the other resources. Then removes the other resources.
+    /// Returns a message for each resource that could not be removed.
     async fn remove_all(&self, objects: Vec<Object>) -> Vec<String> {
         let is_container = |object: &Object| matches!(object, Object::Container(_));
         let (containers, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_container);

@@ -7,36 +7,39 @@ use async_trait::async_trait;
 use driver_interface_errors::UnsupportedError;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// An engine, and how to connect drivers to it. [`target_fn`] creates a target without the optional features from a
-/// function that connects a driver.
+/// An engine, and how to connect drivers to it. [`target_fn`] creates a target from a function that connects a
+/// driver. Such a target has none of the optional features.
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Returns the name of the target in reports and on the command line, such as `docker:` or `mock-local:`.
     fn uri(&self) -> String;
 
-    /// Connects a driver in the namespace `namespace`. The suite calls this method many times: some checks need a
-    /// second driver, which sees what another process would see, or a driver in another namespace. All drivers must
-    /// reach the same engine.
+    /// Connects a driver in the namespace `namespace`. The suite calls this method many times. Some checks need a
+    /// second driver, to observe what another process would observe. Some checks need a driver in another namespace.
+    /// All drivers must reach the same engine.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine. The target is then reported as not run.
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>>;
 
-    /// Returns a client that creates unmanaged resources on the engine, bypassing the driver. Each check that needs
-    /// a client calls this method again. If this returns `None`, the checks on unmanaged resources are skipped.
+    /// Returns a client that creates unmanaged resources on the engine without the driver. The suite calls this
+    /// method for each check that needs a client. If this method returns `None`, the checks on unmanaged resources
+    /// are skipped.
     fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         None
     }
 
-    /// Returns an image in a registry that the engine can reach. If this returns `None`, the checks that pull an
-    /// image are not run. The image stays on the engine after the run.
+    /// Returns an image in a registry that the engine can reach. If this method returns `None`, the checks that pull
+    /// an image are not run. The image stays on the engine after the run.
     fn registry_image(&self) -> Option<ImageRef> {
         None
     }
 
-    /// Removes an image from the engine, no matter who added it. The suite needs this for loaded images, which belong
-    /// to the engine, so no driver removes them. A missing image is not an error. By default, this does nothing, so the
-    /// loaded images (a few kilobytes each, under `localhost/conf-…`) stay on the engine.
+    /// Removes an image from the engine, no matter who added it. The suite calls this method for loaded images. Such
+    /// images belong to the engine, so no driver removes them. A missing image is not an error.
+    ///
+    /// By default, this method does nothing. Loaded images then stay on the engine: a few kilobytes each, under
+    /// `localhost/conf-…`.
     ///
     /// # Errors
     /// The engine's error, as free text.
@@ -45,15 +48,16 @@ pub trait Target: Send + Sync {
         Ok(())
     }
 
-    /// Returns the address of the engine: `unix:///path` or `tcp://host:port`. The engine must accept HTTP/1.1 there.
-    /// With the address and [`connect_at`](Self::connect_at), the suite puts a [fault proxy](crate::proxy) between the
-    /// driver and the engine. If this returns `None`, the checks of broken connections are skipped.
+    /// Returns the address of the engine: `unix:///path` or `tcp://host:port`. The engine must accept HTTP/1.1 at
+    /// this address. The suite uses the address and [`connect_at`](Self::connect_at) to put a [fault
+    /// proxy](crate::proxy) between the driver and the engine. If this method returns `None`, the checks of broken
+    /// connections are skipped.
     fn engine_address(&self) -> Option<String> {
         None
     }
 
     /// Connects a driver to the engine through the proxy at `address`. `deadline` is the deadline of each call of the
-    /// driver; connecting may take longer.
+    /// driver. The connection itself may take longer.
     ///
     /// # Errors
     /// The driver's error if it cannot reach its engine.
@@ -67,13 +71,13 @@ pub trait Target: Send + Sync {
         Err(UnsupportedError::new("connect", "the target connects to no other address").into())
     }
 
-    /// Returns the factor by which the suite multiplies its time limits. A factor above 1 is for a slow engine.
+    /// Returns the factor by which the suite multiplies its time limits. Use a factor above 1 for a slow engine.
     fn time_scale(&self) -> f64 {
         1.0
     }
 }
 
-/// Creates a target without optional features. The function `connect` connects its drivers.
+/// Creates a target without optional features. The function `connect` connects the target's drivers.
 ///
 /// ```
 /// use driver_interface_conformance::{Options, Silent, TestImage, run, target_fn};
@@ -148,15 +152,16 @@ pub trait UnmanagedResources: Send + Sync {
     /// The engine's error, as free text.
     async fn add_network(&self, name: &str) -> Result<(), String>;
 
-    /// Returns the current state of every resource that this client has added, one line each: its kind, name and state.
-    /// If nothing has changed between two calls, they return the same lines.
+    /// Returns the current state of every resource that this client has added. Each line contains the kind, name and
+    /// state of one resource. If nothing changes between two calls, both calls return the same lines.
     ///
     /// # Errors
     /// The engine's error, as free text.
     async fn inventory(&self) -> Result<Vec<String>, String>;
 
-    /// Removes every resource that this client has added. The suite calls this after each check, whatever its outcome,
-    /// and repeats the call if it fails. A resource that no longer exists is not an error.
+    /// Removes every resource that this client has added. The suite calls this method after each check, whatever the
+    /// check's outcome. If the method fails, the suite calls it again. A resource that no longer exists is not an
+    /// error.
     ///
     /// # Errors
     /// The engine's error, as free text.

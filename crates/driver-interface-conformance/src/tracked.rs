@@ -1,5 +1,5 @@
-//! The driver wrapper that checks use. It records every call as a step, and every created resource so that it can be
-//! removed.
+//! The driver wrapper that checks use. The wrapper records every call as a step. It also records every created
+//! resource, so that the suite can remove the resource.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,8 +51,8 @@ impl TrackedDriver {
         }
     }
 
-    /// Makes `remover` remove the resources that this driver creates. The suite calls this if this driver's
-    /// connection may be broken at the end of the check.
+    /// Makes `remover` remove the resources that this driver creates. Needed if the connection of this driver may be
+    /// broken at the end of the check.
     #[cfg(unix)]
     pub(crate) fn removed_by(mut self, remover: &Self) -> Self {
         self.remover = Arc::clone(&remover.inner);
@@ -63,7 +63,7 @@ impl TrackedDriver {
         self.ledger.record(&self.remover, created);
     }
 
-    /// Records an image that a call may load, so that it is removed after the check.
+    /// Records an image that a call may load. The suite removes the image after the check.
     pub(crate) fn may_load(&self, image: &ImageRef) {
         self.note(CreatedResource::LoadedImage(image.clone()));
     }
@@ -118,7 +118,7 @@ fn stop_words(options: StopOptions) -> String {
     }
 }
 
-/// Formats those log options that differ from the default.
+/// Formats the log options that differ from the default.
 fn log_words(options: LogOptions) -> String {
     let words = [
         options.follow.then(|| "follow".to_owned()),
@@ -139,20 +139,21 @@ fn json_words(filter: &impl serde::Serialize) -> String {
     serde_json::to_string(filter).unwrap_or_default()
 }
 
-/// An argument of a call that is recorded as a step.
+/// An argument of a recorded call.
 trait Argument {
-    /// Returns the text that represents the argument in a step. The text is empty if steps do not show the argument.
+    /// Returns the text that represents the argument in the step of the call. The text is empty if steps do not show
+    /// such arguments.
     fn words(&self) -> String;
 
-    /// Returns the resources that a call of this operation may create with the argument.
+    /// Returns the resources that a call of the operation may create with this argument.
     fn creates(&self, _: Operation) -> Vec<CreatedResource> {
         Vec::new()
     }
 }
 
-/// A value that is returned by a call which is recorded as a step.
+/// The return value of a recorded call.
 trait Answer {
-    /// Returns the text that represents the value in a step.
+    /// Returns the text that represents the value in the step of the call.
     fn words(&self) -> String;
 }
 

@@ -50,7 +50,7 @@ impl fmt::Display for DriverVerdict {
 }
 
 impl DriverReport {
-    /// Returns the verdict on the driver. `partial` is whether only some of the checks were selected.
+    /// Returns the verdict on the driver. `partial` states whether only some of the checks were selected.
     pub fn verdict(&self, partial: bool) -> DriverVerdict {
         let summary = &self.summary;
         if summary.must_failed > 0 {
@@ -92,15 +92,16 @@ impl DriverReport {
         self.summary.total > self.summary.skipped + self.summary.not_run
     }
 
-    /// Returns the number of checks that did not run because there is no test image, and the reason why there is
-    /// none. Returns `None` if the test image was available.
+    /// Returns the number of checks that did not run because there is no test image. Also returns the reason why
+    /// there is no image. Returns `None` if no check lacked the image.
     pub fn without_image(&self) -> Option<(usize, &str)> {
         let mut reasons = self.reasons_not_run().into_iter();
         let (reason, count) = reasons.find(|(reason, _)| reason.starts_with(NO_IMAGE))?;
         Some((count, reason))
     }
 
-    /// Returns the reasons why checks were not run, each with the number of its checks.
+    /// Returns the reasons why checks were not run. Each reason comes with the number of checks that were not run for
+    /// this reason.
     fn reasons_not_run(&self) -> Vec<(&str, usize)> {
         let mut reasons: Vec<(&str, usize)> = Vec::new();
         for check in &self.checks {

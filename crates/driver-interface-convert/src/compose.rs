@@ -1,4 +1,4 @@
-//! One service of a compose file.
+//! The conversion of one service of a compose file.
 
 mod deploy;
 mod networks;
@@ -15,7 +15,7 @@ use crate::{Conversion, ConvertOptions};
 /// The parts of a compose file that the conversion of one service needs. Variables are already replaced by their
 /// values.
 pub(crate) struct Project {
-    /// The prefix of the names of volumes and networks.
+    /// The project's name. The names of volumes and networks on the engine begin with this name.
     name: String,
     service: String,
     volumes: Map<String, Value>,
@@ -72,7 +72,7 @@ pub(crate) fn convert(
     settings.finish()
 }
 
-/// Parses YAML, with anchors and merge keys. The error message quotes no text of the file, because the file may
+/// Parses YAML, including anchors and merge keys. The error message quotes no text of the file, because the file may
 /// contain secrets.
 fn parse(yaml: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! {
@@ -87,7 +87,7 @@ fn parse(yaml: &str) -> Result<Value, String> {
     })
 }
 
-/// Removes the top-level section `name` from the file and returns it; a missing section counts as empty.
+/// Removes the top-level section `name` from the file, and returns the section. A missing section counts as empty.
 fn section(settings: &mut Settings<'_>, file: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     match file.remove(name) {
         Some(Value::Object(section)) => section,
@@ -108,8 +108,8 @@ fn project_name(settings: &mut Settings<'_>, file: &mut Map<String, Value>) -> S
 }
 
 impl Project {
-    /// Returns the name that the volume or network has on the engine, and whether the resource is external. An
-    /// external resource exists already and is not created.
+    /// Returns the name on the engine of the volume or network with the key `key`, and whether the resource is
+    /// external. An external resource already exists, so it need not be created.
     fn resource(&self, key: &str, resource: Option<&Value>) -> (String, bool) {
         let field = |name: &str| resource.and_then(|resource| resource.get(name));
         let external = field("external");

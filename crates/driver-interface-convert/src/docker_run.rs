@@ -1,4 +1,4 @@
-//! The flags of `docker run` and `docker create`.
+//! The conversion of the flags of `docker run` and `docker create`.
 
 mod line;
 #[cfg(test)]
@@ -32,7 +32,7 @@ const SHORT: &[(char, &str)] = &[
     ('w', "workdir"),
 ];
 
-/// The flags without a value.
+/// The boolean flags. Such a flag needs no value.
 const BOOLEAN: &[&str] = &[
     "detach", "disable-content-trust", "init", "interactive", "no-healthcheck", "oom-kill-disable",
     "privileged", "publish-all", "quiet", "read-only", "rm", "sig-proxy", "tty", "use-api-socket",
@@ -97,8 +97,8 @@ pub(crate) fn convert(
     run.finish()
 }
 
-/// Returns the words after `docker run` or `docker create`; `None` if the command is another one. The word `docker`
-/// may be missing.
+/// Returns the words after `docker run` or `docker create`. Returns `None` if the words are another command. The word
+/// `docker` may be missing.
 fn arguments(words: &[String]) -> Option<&[String]> {
     let mut words = words;
     for optional in [
@@ -122,7 +122,8 @@ fn unknown(settings: &mut Settings<'_>, flag: &str) -> ConfigurationError {
         .fail(format!("`docker run` has no flag `{flag}`"))
 }
 
-/// The settings of the flags read so far. Networks and aliases are kept apart until all flags are read.
+/// The settings of the flags read so far. Networks and aliases are stored separately, and applied after all flags
+/// have been read.
 struct Run<'a> {
     settings: Settings<'a>,
     networks: Vec<(String, NetworkConnectOptions)>,
@@ -130,7 +131,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Applies the boolean flag `name`, which is set to `yes`.
+    /// Applies the boolean flag `name` with the value `yes`.
     fn boolean(&mut self, name: &str, yes: bool) {
         let settings = &mut self.settings;
         match name {
@@ -150,8 +151,8 @@ impl Run<'_> {
         }
     }
 
-    /// Lists the flag `name` as not carried over, if it is known to have no counterpart in a config. Returns `false`
-    /// for any other flag.
+    /// If `docker run` has the flag `name` but a config has no counterpart, lists the flag as not carried over and
+    /// returns `true`. Returns `false` for any other flag.
     fn leave(&mut self, name: &str, value: Option<&str>) -> bool {
         let reason = not_supported::flag(name).filter(|_| !name.is_empty());
         reason.map(|reason| self.settings.leave(value, reason)).is_some()

@@ -44,25 +44,25 @@ pub use options::ConvertOptions;
 pub struct Conversion {
     /// The config of the container.
     pub config: ContainerConfig,
-    /// The volumes that the config mounts, each of which must exist before the container is created. Docker and compose
-    /// create them implicitly.
+    /// The volumes that the config mounts. Each volume must exist before the container is created. (Docker and
+    /// compose create missing volumes implicitly.)
     ///
-    /// A named volume belongs to no session, because Docker also keeps it when its container is removed. An anonymous
-    /// volume belongs to the session. The name of an anonymous volume is derived from the session or project, the
-    /// container and the path. External volumes of a compose file are not listed.
+    /// A named volume belongs to no session, because Docker keeps a named volume when its container is removed. An
+    /// anonymous volume belongs to the session. The name of an anonymous volume is derived from the session or
+    /// project, the container and the path. External volumes of a compose file are not listed.
     pub volumes: Vec<VolumeConfig>,
-    /// The networks that the config names, each of which must exist before the container is created. They belong to the
-    /// session. External networks of a compose file are not listed.
+    /// The networks that the config names. Each network must exist before the container is created. The networks
+    /// belong to the session. External networks of a compose file are not listed.
     pub networks: Vec<NetworkConfig>,
-    /// Whether the input starts the container in the background: `--detach`, or any compose service. If so, create
-    /// and start the container. Otherwise, [`run`](driver_interface_types::ContainerDriverExt::run) it or attach to
-    /// it.
+    /// Whether the input starts the container in the background. This is so for `--detach` and for every compose
+    /// service. If `true`, create and start the container. If `false`,
+    /// [`run`](driver_interface_types::ContainerDriverExt::run) the container or attach to it.
     pub detach: bool,
     /// Whether the input asks for the container's removal after its exit (`--rm`).
     /// [`run`](driver_interface_types::ContainerDriverExt::run) always removes the container.
     pub auto_remove: bool,
-    /// The grace period after which a stop kills the container (`--stop-timeout`, `stop_grace_period`). Pass it in
-    /// [`StopOptions`](driver_interface_types::StopOptions). `None` means the default.
+    /// The grace period after which a stop kills the container (`--stop-timeout`, `stop_grace_period`). Pass this
+    /// grace period in [`StopOptions`](driver_interface_types::StopOptions). `None` means the default grace period.
     pub stop_timeout: Option<Duration>,
     /// The settings of the input that are missing from the config, in the order of the input.
     pub not_carried_over: Vec<NotCarriedOver>,
@@ -89,7 +89,7 @@ pub struct Conversion {
 pub struct NotCarriedOver {
     /// The flag, such as `--pid`, or the path in the compose file, such as `services.web.pid`.
     pub setting: String,
-    /// The value; `None` if it has no text form or may contain secrets.
+    /// The value of the setting; `None` if the value has no text form or may contain secrets.
     pub value: Option<String>,
     /// Why the setting is missing from the config, and what to do instead.
     pub reason: String,
@@ -106,7 +106,7 @@ impl fmt::Display for NotCarriedOver {
 
 /// Converts a `docker run` or `docker create` command line, as typed into a shell.
 ///
-/// Line continuations, quotes and comments have the same meaning as in a shell. No variable has a value; to set
+/// Line continuations, quotes and comments have the same meaning as in a shell. No variables are set; to set
 /// variables, use [`ConvertOptions`].
 ///
 /// ```
@@ -125,15 +125,15 @@ impl fmt::Display for NotCarriedOver {
 /// ```
 ///
 /// # Errors
-/// [`ConfigurationError`]: a flag is unknown, a value is invalid, or the line needs a shell (an unset variable, an
-/// operator such as `|`). The error lists all invalid values, by flag. The conversion does not validate the config
-/// beyond that; the driver or `driver-interface-validation` does.
+/// [`ConfigurationError`]: a flag is unknown, a value is invalid, a variable is not set, or the line has an operator
+/// such as `|`. The error lists all invalid values with their flags. The conversion does not check the rules of the
+/// resulting config. The driver or `driver-interface-validation` checks these rules.
 pub fn from_docker_run(session: impl Into<String>, line: &str) -> Result<Conversion, ConfigurationError> {
     ConvertOptions::default().docker_run(session, line)
 }
 
 /// Converts the words of a `docker run` or `docker create` command, for example those of an MCP server's settings.
-/// `docker` may be missing.
+/// The word `docker` may be missing.
 ///
 /// ```
 /// use driver_interface_convert::from_docker_words;
@@ -155,8 +155,9 @@ pub fn from_docker_words(
 
 /// Converts one service of a compose file.
 ///
-/// No variable has a value; to set variables, use [`ConvertOptions`]. The names of volumes and networks begin with
-/// the project's name: the file's `name` or, if that is unset, the session.
+/// No variables are set; to set variables, use [`ConvertOptions`]. The names of volumes and networks begin with the
+/// project's name. The project's name is the top-level `name` of the file. If the file has no `name`, the project's
+/// name is the session.
 ///
 /// ```
 /// use driver_interface_convert::from_compose;
@@ -182,8 +183,8 @@ pub fn from_docker_words(
 ///
 /// # Errors
 /// [`ConfigurationError`]: the text is not YAML, the service does not exist, a variable is not set, or a value is
-/// invalid. The error lists all invalid values, by path. An unknown key is no error; it is listed in
-/// [`not_carried_over`](Conversion::not_carried_over).
+/// invalid. The error lists all invalid values with their paths. An unknown key is not an error:
+/// [`not_carried_over`](Conversion::not_carried_over) lists the key.
 pub fn from_compose(
     session: impl Into<String>,
     yaml: &str,

@@ -1,7 +1,7 @@
 //! Docker's settings that have no counterpart in a [`ContainerConfig`](driver_interface_types::ContainerConfig).
 
-/// Each row: a flag of `docker run`, a key of a compose service, and the reason why this setting is not supported,
-/// with the remedy. The flag or the key is empty if there is none.
+/// Each row: a flag of `docker run`, the key of a compose service for the same setting, and the reason why the
+/// setting is not supported, with the remedy. If only one of the two exists, the other is an empty text.
 const NOT_SUPPORTED: &[(&str, &str, &str)] = &[
     (
         "attach",
@@ -205,15 +205,15 @@ const NO_OOM: &str = "the kernel's out-of-memory handling cannot be changed; rai
 const NO_REAL_TIME: &str = "real-time scheduling is not supported; set the CPU limit and CPU shares";
 const WINDOWS: &str = "it concerns only Windows containers; remove it";
 
-/// Returns the reason why a flag, given without dashes, has no counterpart in a config; `None` if it has one or is
-/// unknown.
+/// Returns the reason why a flag has no counterpart in a config. `name` is the flag without its dashes. Returns
+/// `None` if the flag has a counterpart or is unknown.
 pub(crate) fn flag(name: &str) -> Option<&'static str> {
     let row = NOT_SUPPORTED.iter().find(|(flag, ..)| *flag == name);
     row.map(|(.., reason)| *reason)
 }
 
-/// Returns the reason why a key of a compose service has no counterpart in a config; `None` if it has one or is
-/// unknown.
+/// Returns the reason why the key `name` of a compose service has no counterpart in a config. Returns `None` if the
+/// key has a counterpart or is unknown.
 pub(crate) fn key(name: &str) -> Option<&'static str> {
     let row = NOT_SUPPORTED.iter().find(|(_, key, _)| *key == name);
     row.map(|(.., reason)| *reason)

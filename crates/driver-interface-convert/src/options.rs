@@ -36,12 +36,13 @@ pub struct ConvertOptions {
 
 impl ConvertOptions {
     driver_interface_types::setters! {
-        /// Sets a variable. Its value replaces `$NAME` and `${NAME}` in a command line or compose file, and is the
-        /// value of `--env NAME`. `HOME` is the value of `~` in the path of a bind mount.
+        /// Sets a variable. The value replaces `$NAME` and `${NAME}` in a command line or compose file. The flag
+        /// `--env NAME` also gets this value. The value of `HOME` replaces `~` in the path of a bind mount.
         variable(self, name: impl Into<String>, value: impl Into<String>) {
             self.variables.insert(name.into(), value.into());
         }
-        /// Sets variables, in addition to those already set, for example `std::env::vars()`.
+        /// Sets several variables, for example those of `std::env::vars()`. Variables that were set before remain
+        /// set.
         variables(self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
             self.variables.extend(all.into_iter().map(|(name, value)| (name.into(), value.into())));
         }
@@ -60,12 +61,13 @@ impl ConvertOptions {
         file(self, path: impl Into<String>, text: impl Into<String>) {
             self.files.insert(path.into(), text.into());
         }
-        /// Sets the absolute path of the directory that relative paths of bind mounts are relative to: the directory
+        /// Sets the directory to which relative paths of bind mounts refer. `path` is an absolute path: the directory
         /// of the compose file, or the working directory of `docker run` (`$PWD`). The directory is on the engine's
         /// host.
         directory(self, path: impl Into<String>) { self.directory = Some(path.into()); }
-        /// Sets the name of the compose project, which is the prefix of the names of volumes and networks. If it is
-        /// unset, the prefix is the file's top-level `name` or, if that is unset too, the session.
+        /// Sets the name of the compose project, which is the prefix of the names of volumes and networks. Without
+        /// this option, the prefix is the top-level `name` of the file. If the file has no `name`, the prefix is the
+        /// session.
         ///
         /// ```
         /// use driver_interface_convert::ConvertOptions;
@@ -76,7 +78,8 @@ impl ConvertOptions {
         /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
         /// ```
         project(self, name: impl Into<String>) { self.project = Some(name.into()); }
-        /// Sets the limits that apply unless the input sets them; by default, those of [`ResourceLimits`].
+        /// Sets the default limits. A limit that the input sets takes precedence. Without this option, the default
+        /// limits are the defaults of [`ResourceLimits`].
         ///
         /// ```
         /// use driver_interface_convert::ConvertOptions;
@@ -90,10 +93,10 @@ impl ConvertOptions {
         /// # Ok::<(), driver_interface_errors::ConfigurationError>(())
         /// ```
         limits(self, limits: ResourceLimits) { self.limits = limits; }
-        /// Uses Docker's defaults instead of the safe defaults of this interface, for images that need them. Docker's
-        /// defaults are a writable root file system, the image's own user, Docker's capabilities, new privileges,
-        /// ports on all interfaces, no init process, no limit on processes, and volumes that first receive the
-        /// image's files.
+        /// Uses Docker's defaults instead of the safe defaults of this interface. Some images work only with Docker's
+        /// defaults. Docker's defaults are a writable root file system, the image's own user, Docker's capabilities,
+        /// new privileges, ports on all interfaces, no init process, no limit on processes, and volumes that first
+        /// receive the image's files.
         ///
         /// Unless the input sets them, two settings still differ from Docker's defaults: the config has limits for CPU
         /// and memory (those of [`limits`](Self::limits)), and the container does not swap. Both differences are listed
@@ -116,7 +119,7 @@ impl ConvertOptions {
     /// Converts a `docker run` or `docker create` command line, as typed into a shell.
     ///
     /// # Errors
-    /// Those of [`from_docker_run`](crate::from_docker_run).
+    /// The errors of [`from_docker_run`](crate::from_docker_run).
     pub fn docker_run(
         &self,
         session: impl Into<String>,
@@ -128,7 +131,7 @@ impl ConvertOptions {
     /// Converts the words of a `docker run` or `docker create` command.
     ///
     /// # Errors
-    /// Those of [`from_docker_words`](crate::from_docker_words).
+    /// The errors of [`from_docker_words`](crate::from_docker_words).
     pub fn docker_words(
         &self,
         session: impl Into<String>,
@@ -141,7 +144,7 @@ impl ConvertOptions {
     /// Converts one service of a compose file.
     ///
     /// # Errors
-    /// Those of [`from_compose`](crate::from_compose).
+    /// The errors of [`from_compose`](crate::from_compose).
     pub fn compose(
         &self,
         session: impl Into<String>,
@@ -151,7 +154,7 @@ impl ConvertOptions {
         compose::convert(self, session.into(), yaml, service)
     }
 
-    /// Returns the value of a variable. If `PWD` is not set as a variable, its value is the directory of these
+    /// Returns the value of a variable. If no variable `PWD` was set, the value of `PWD` is the directory of these
     /// options.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let directory = self.directory.as_ref().filter(|_| name == "PWD");

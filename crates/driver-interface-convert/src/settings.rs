@@ -21,11 +21,11 @@ pub(crate) use mounts::MountSettings;
 
 use crate::{ConvertOptions, NotCarriedOver, text};
 
-/// The maximum process limit of a config, used for "no limit".
+/// The largest process limit that a config can have. The conversion uses this limit if the input asks for no limit.
 pub(crate) const MAX_PIDS: u64 = 4_194_304;
 
 /// The settings read so far. Each method applies one setting of the input in Docker's text form. Invalid values are
-/// collected, so that all are reported together.
+/// collected, so that one error reports all of them.
 pub(crate) struct Settings<'a> {
     pub(crate) options: &'a ConvertOptions,
     pub(crate) config: ContainerConfig,
@@ -42,7 +42,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) volume_driver: Option<String>,
     violations: Vec<Violation>,
     not_carried_over: Vec<NotCarriedOver>,
-    /// The entries of env files. An entry that the input sets directly overrides the entry of a file.
+    /// The variables from env files. If the input also sets a variable directly, the direct value takes precedence.
     file_env: BTreeMap<String, String>,
     file_labels: BTreeMap<String, String>,
     cpu_quota: Option<(String, f64)>,
@@ -65,11 +65,12 @@ struct HealthSettings {
     retries: Option<u32>,
     start_period: Option<Duration>,
     start_interval: Option<Duration>,
-    /// The flag or path of the first health check setting. It is reported if the check has settings, but no command.
+    /// The flag or path of the first health check setting. If the check has settings but no command, this flag or
+    /// path is listed as not carried over.
     at: Option<String>,
 }
 
-/// For each setting whose default differs from Docker's: whether the input sets it.
+/// The settings whose default differs from Docker's default. Each field is `true` if the input sets the setting.
 #[derive(Default)]
 struct Explicit {
     cpu: bool,
@@ -129,7 +130,8 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Sets the flag or path to which the settings, errors and notes that follow belong.
+    /// Sets the flag or path of the current setting. Violations, and settings that are not carried over, are recorded
+    /// with this flag or path.
     pub(crate) fn at(&mut self, at: impl Into<String>) -> &mut Self {
         self.at = at.into();
         self
@@ -225,8 +227,8 @@ impl<'a> Settings<'a> {
         self.config.stop_signal = self.parsed(value);
     }
 
-    /// Sets the grace period after which a stop kills the container, in seconds. A negative number means no limit,
-    /// which is not carried over.
+    /// Sets the grace period, in seconds, after which a stop kills the container. A negative number means "no limit",
+    /// and is listed as not carried over.
     pub(crate) fn stop_seconds(&mut self, value: &str) {
         match self.valid(text::number::<i64>(value)).map(u64::try_from) {
             Some(Ok(seconds)) => self.stop_timeout = Some(Duration::from_secs(seconds)),
@@ -341,7 +343,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Adds the ulimit `name` with the values `soft[:hard]`, in which -1 means unlimited.
+    /// Adds the ulimit `name`. `values` has the form `soft[:hard]`, where -1 means unlimited.
     pub(crate) fn ulimit(&mut self, name: &str, values: &str) {
         let value = |text: &str| match text.trim() {
             "-1" => Ok(UlimitValue::Unlimited),

@@ -1,16 +1,16 @@
-//! The text forms of values.
+//! Parses the text forms of values.
 
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
-/// A size in bytes, rounded up to whole MiB.
+/// A size in whole MiB. `is_exact` is `false` if the size was rounded up.
 pub(crate) struct Size {
     pub(crate) mib: u64,
     pub(crate) is_exact: bool,
 }
 
-/// Parses a size such as `512m`, `1.5GB` or a number of bytes. As on Docker, units are powers of 1024.
+/// Parses a size such as `512m`, `1.5GB` or a number of bytes. As in Docker, units are powers of 1024.
 pub(crate) fn size(text: &str) -> Result<Size, String> {
     let bytes = parse_size::Config::new()
         .with_binary()
@@ -54,12 +54,12 @@ pub(crate) fn comma_separated(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Splits a command line into words as a shell would do it.
+/// Splits a command line into words, as a shell would.
 pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
     shell_words::split(text).map_err(|_| "has a quote without its closing quote".to_owned())
 }
 
-/// Splits `key=value`; the value is `None` if there is no `=`.
+/// Splits a text of the form `key=value`. The value is `None` if the text has no `=`.
 pub(crate) fn key_value(text: &str) -> (&str, Option<&str>) {
     match text.split_once('=') {
         Some((key, value)) => (key, Some(value)),
@@ -67,8 +67,8 @@ pub(crate) fn key_value(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Returns the entries of an env file or label file: one `KEY=value` or `KEY` per line. With `quoted`, values may be
-/// quoted, and comments may follow them, as in compose's files.
+/// Returns the entries of an env file or label file: one `KEY=value` or `KEY` per line. If `quoted` is `true`, a
+/// value may be in quotes, and a comment may follow the value, as in compose's env files.
 pub(crate) fn entries(text: &str, quoted: bool) -> Vec<(String, Option<String>)> {
     let lines = text.lines().map(str::trim_start);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 16;
 /// `${NAME:?message}` and `${NAME?message}` in a text, and `$$` by `$`, as compose does.
 ///
 /// # Errors
-/// A message that names a variable that is not set.
+/// A message that names a variable that is not set, or describes invalid syntax.
 pub(crate) fn interpolate(options: &ConvertOptions, text: &str) -> Result<String, String> {
     within(options, text, MAX_DEPTH)
 }

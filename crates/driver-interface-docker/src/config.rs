@@ -8,6 +8,7 @@ mod docker_file;
 mod tls;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use driver_interface_errors::Result;
 use driver_interface_types::{Deadlines, Namespace};
@@ -37,41 +38,53 @@ pub struct DockerConfig {
     pub(crate) deadlines: Deadlines,
     pub(crate) policy: ValidationPolicy,
     pub(crate) network: Option<String>,
+    pub(crate) keep_network: Duration,
     pub(crate) credentials: Option<PathBuf>,
     proxies: bool,
 }
 
 impl DockerConfig {
-    /// Detects the default engine: the one that the environment names, or else the first well-known socket
-    /// that responds.
+    /// Creates a configuration for the default engine. The first case that applies determines the default engine:
+    /// 1. If `DOCKER_HOST` is set: the engine at that address.
+    /// 2. If the current `docker context` has an address: the engine at that address.
+    /// 3. If `DOCKER_TLS_VERIFY` or `DOCKER_TLS` is set: the engine at `https://localhost:2376`.
+    /// 4. Otherwise: the engine at the first well-known socket at which an engine responds.
     ///
-    /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`; `docker.sock` in
-    /// `$XDG_RUNTIME_DIR` or `/run/user/UID`; Podman's system and user sockets; Docker Desktop, Podman machine,
-    /// Colima, OrbStack, Rancher Desktop. If the environment names an engine that does not respond, the driver does
-    /// not fall back to another one.
+    /// The well-known sockets are, in this order: `/var/run/docker.sock`; `docker.sock` in `$XDG_RUNTIME_DIR` or
+    /// `/run/user/UID`; Podman's system and user sockets; the sockets of Docker Desktop, Podman machine, Colima,
+    /// OrbStack and Rancher Desktop. On Windows, case 4 uses the named pipe `//./pipe/docker_engine` instead of these
+    /// sockets.
+    ///
+    /// If the engine of case 1, 2 or 3 does not respond, connecting fails. The driver then tries no other engine.
     ///
     /// # Errors
-    /// - `ConfigurationError`: the environment names an invalid address or an unknown context.
-    /// - `UnsupportedError`: the environment names a kind of connection that is not compiled in; see the features
-    ///   `tls` and `ssh`.
+    /// - `ConfigurationError`: `DOCKER_HOST` or the current context has an invalid address, or the current context
+    ///   does not exist.
+    /// - `UnsupportedError`: the address requires TLS or SSH, and the crate feature `tls` or `ssh` is disabled.
     pub fn detect() -> Result<Self> {
         detect::any(&detect::Host).map(Self::with)
     }
 
-    /// Uses the engine that the `docker` command would use: `DOCKER_HOST`, else the current `docker context`, else
-    /// `/var/run/docker.sock`. Does not search for other sockets.
+    /// Creates a configuration for the engine that the `docker` command would use. The first case that applies
+    /// determines the engine:
+    /// 1. If `DOCKER_HOST` is set: the engine at that address.
+    /// 2. If the current `docker context` has an address: the engine at that address.
+    /// 3. If `DOCKER_TLS_VERIFY` or `DOCKER_TLS` is set: the engine at `https://localhost:2376`.
+    /// 4. Otherwise: the engine at `/var/run/docker.sock`, or on Windows at the named pipe `//./pipe/docker_engine`.
+    ///
+    /// The driver tries no other socket.
     ///
     /// # Errors
-    /// The same as [`detect`](Self::detect).
+    /// See [`detect`](Self::detect).
     pub fn from_env() -> Result<Self> {
         detect::like_the_command(&detect::Host).map(Self::with)
     }
 
-    /// Uses the engine that a URI names.
+    /// Creates a configuration for the engine that `uri` names.
     ///
     /// | URI | engine |
     /// |---|---|
-    /// | `docker:` | as [`detect`](Self::detect) |
+    /// | `docker:` | the default engine, see [`detect`](Self::detect) |
     /// | `podman:` | `CONTAINER_HOST`, else Podman's system and user sockets; the engine must be Podman |
     /// | `docker:ADDRESS`, or just `ADDRESS` | the engine at that address, Docker or Podman |
     /// | `podman:ADDRESS` | the engine at that address, which must be Podman |
@@ -79,23 +92,24 @@ impl DockerConfig {
     /// | address | connection |
     /// |---|---|
     /// | `unix:///path` | a Unix socket |
-    /// | `npipe:////./pipe/name` | a named pipe of Windows |
+    /// | `npipe:////./pipe/name` | a Windows named pipe |
     /// | `https://host:port` | TLS; the default port is 2376 |
-    /// | `tcp://host:port` | TLS if the environment asks for it, else plain text; the default port is 2375 |
+    /// | `tcp://host:port` | TLS if an environment variable enables it (see below), else plain text; the default port is 2375 |
     /// | `http://host:port` | plain text |
-    /// | `ssh://user@host:port/path` | the system's `ssh`, which runs `docker system dial-stdio`, or `podman …` for `podman:`; user, port and the socket's path are optional |
+    /// | `ssh://user@host:port/path` | the system's `ssh` runs `docker system dial-stdio` on that host, or `podman system dial-stdio` for `podman:`; `/path` is the engine's socket; user, port and path are optional |
     ///
-    /// Plain text is not encrypted, and anyone who can reach the port controls the engine's host.
+    /// Plain-text connections are not encrypted. Anyone who can reach the port controls the engine's host.
     ///
-    /// **TLS** is configured by the variables of the `docker` command. `DOCKER_TLS_VERIFY` and `DOCKER_TLS` turn it
-    /// on for `tcp://`, whatever their value, and so does `DOCKER_CERT_PATH`. The driver verifies the engine's
-    /// certificate, unless `DOCKER_TLS` is set and `DOCKER_TLS_VERIFY` is not. `ca.pem`, `cert.pem` and `key.pem` are
-    /// read from `DOCKER_CERT_PATH`, else from `~/.docker`; without `ca.pem`, `https://` trusts the authorities of
-    /// the system. [`tls_directory`](Self::tls_directory) sets the directory in code.
+    /// **TLS** is configured by the environment variables of the `docker` command. For `tcp://`, the driver uses TLS
+    /// if `DOCKER_TLS_VERIFY`, `DOCKER_TLS` or `DOCKER_CERT_PATH` has a value, even `0`. The driver verifies the
+    /// engine's certificate, unless `DOCKER_TLS` is set and `DOCKER_TLS_VERIFY` is not. The driver reads `ca.pem`,
+    /// `cert.pem` and `key.pem` from the directory `DOCKER_CERT_PATH`, or from `~/.docker` if that variable is not
+    /// set. If none of the three variables is set and `ca.pem` does not exist, `https://` connections trust the
+    /// system's certificate authorities. [`tls_directory`](Self::tls_directory) sets the directory in code.
     ///
-    /// **SSH** uses the keys, agent and configuration of the user, and never prompts: a key with a passphrase must be
-    /// in the agent. [`ssh_options`](Self::ssh_options) adds options. Requests share SSH connections, which end with
-    /// the driver.
+    /// **SSH** uses the user's keys, agent and configuration. `ssh` never prompts, so a key with a passphrase must be
+    /// in the agent. [`ssh_options`](Self::ssh_options) adds options. Requests share SSH connections. The driver
+    /// closes these connections when it is dropped.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -106,14 +120,13 @@ impl DockerConfig {
     ///
     /// # Errors
     /// - `ConfigurationError`: the URI has none of these forms.
-    /// - `UnsupportedError`: the URI names a kind of connection that is not compiled in; see the features `tls` and
-    ///   `ssh`.
+    /// - `UnsupportedError`: the URI requires TLS or SSH, and the crate feature `tls` or `ssh` is disabled.
     pub fn for_uri(uri: &str) -> Result<Self> {
         detect::uri(&detect::Host, uri).map(Self::with)
     }
 
-    /// Returns the proxy variables for containers of the engine at `address`, or none if
-    /// [`docker_proxies`](Self::docker_proxies) is not set.
+    /// Returns the proxy variables for the containers of the engine at `address`. The list is empty unless
+    /// [`docker_proxies`](Self::docker_proxies) is `true`.
     pub(crate) fn proxy_variables(&self, address: &Address) -> Vec<(String, String)> {
         match self.proxies {
             true => docker_file::proxies(&detect::Host, address),
@@ -129,13 +142,15 @@ impl DockerConfig {
             deadlines: Deadlines::default(),
             policy: ValidationPolicy::default(),
             network: None,
+            keep_network: Duration::from_secs(10),
             credentials: docker_file::directory(&detect::Host).map(|directory| directory.join("config.json")),
             proxies: false,
         }
     }
 
-    /// Requires TLS for TCP addresses. `ca.pem` in the directory contains the authorities to trust; `cert.pem` and
-    /// `key.pem`, if they exist, identify the client. `DOCKER_TLS_VERIFY` and the like then have no effect.
+    /// Requires TLS for TCP addresses. `ca.pem` in `directory` contains the certificate authorities to trust.
+    /// `cert.pem` and `key.pem`, if they exist, identify the client. The environment's TLS settings, such as
+    /// `DOCKER_TLS_VERIFY`, then have no effect on these connections.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -156,7 +171,8 @@ impl DockerConfig {
         self
     }
 
-    /// Adds options of the `ssh` command, which take precedence over the driver's and over `~/.ssh/config`.
+    /// Adds command-line options for `ssh`. They take precedence over the driver's own options and over
+    /// `~/.ssh/config`.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -181,19 +197,20 @@ impl DockerConfig {
     driver_interface_types::setters! {
         /// Sets the namespace. The driver sees and changes only resources that were created in this namespace.
         namespace(self, namespace: Namespace) { self.namespace = namespace; }
-        /// Sets the owner label, by which a sweep identifies the process that created a resource. The default is
-        /// `host.pid.random`.
+        /// Sets the owner label of the resources that this driver creates. A cleanup uses this label to identify the
+        /// process that created a resource. The default is `host.pid.random`.
         owner(self, owner: impl Into<String>) { self.owner = Some(owner.into()); }
         /// Sets the deadlines of calls.
         deadlines(self, deadlines: Deadlines) { self.deadlines = deadlines; }
-        /// Sets which host paths may be mounted and which capabilities may be added. By default no host path may be
-        /// mounted.
+        /// Sets which host paths may be mounted, and which Linux capabilities may be added. By default, no host path
+        /// may be mounted.
         ///
-        /// The engine's own storage and socket can never be mounted, even if the policy allows them. If the
-        /// engine is reached over a local socket, the driver resolves symbolic links: their targets must be
-        /// allowed too, and the engine receives the resolved path. The driver checks again before each start.
-        /// Between this check and the engine's own lookup, a directory of the path can still be replaced by a
-        /// link. Therefore do not allow directories whose parents others can write to.
+        /// The engine's own storage and socket can never be mounted, even if the policy allows them. If the engine is
+        /// reached over a local socket, the driver resolves the symbolic links in a host path. The policy must allow
+        /// the resolved path too, and the engine receives the resolved path. The driver repeats this check before
+        /// each start of the container. Between the check and the mount, another process can still replace a
+        /// directory of the path by a link. Therefore do not allow directories whose parents other users can write
+        /// to.
         ///
         /// ```
         /// use driver_interface_docker::DockerConfig;
@@ -206,19 +223,27 @@ impl DockerConfig {
         /// # }
         /// ```
         policy(self, policy: ValidationPolicy) { self.policy = policy; }
-        /// Sets the name of the driver's default network. On Podman, where each session has its own network, this
-        /// is the prefix of the name. The default is derived from the namespace: `di2-ci` for the namespace `ci`.
-        /// All drivers of a namespace should use the same name.
+        /// Sets the name of the driver's default network. On Podman, each session has its own default network, and
+        /// `name` is the prefix of their names. The default is derived from the namespace: `di2-ci` for the namespace
+        /// `ci`. All drivers of a namespace should use the same name.
         default_network(self, name: impl Into<String>) { self.network = Some(name.into()); }
-        /// Sets the file with registry credentials, in the format of the `docker` command's `config.json`. It can
-        /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is the file
-        /// of the `docker` command, so the driver can pull every image that `docker pull` can.
+        /// Sets how long a default network is kept after its last container was removed, so that the next container
+        /// can use the network immediately. The default is 10 s. With zero, the network is removed with its last
+        /// container.
+        ///
+        /// The network is also removed when the last clone of the driver is dropped, and by `remove_idle_networks`,
+        /// `remove_session` and `clear_namespace`. If the process is killed or calls [`std::process::exit`], an
+        /// unused network stays on the engine. The next driver of the namespace uses or removes that network.
+        keep_default_network(self, period: Duration) { self.keep_network = period; }
+        /// Sets the file with registry credentials, in the format of the `docker` command's `config.json`. The file
+        /// can contain credentials, or name credential helpers to run (`docker-credential-…`). The default is the
+        /// `docker` command's own file. With this file, the driver can pull every image that `docker pull` can pull.
         registry_credentials_file(self, file: impl Into<PathBuf>) { self.credentials = Some(file.into()); }
         /// Sets whether containers get the proxy variables, such as `HTTP_PROXY`, that the `docker` command would set
         /// from its `config.json`. Variables in a container's own config take precedence. The default is `false`.
         docker_proxies(self, yes: bool) { self.proxies = yes; }
-        /// Sends credentials to a registry only if the caller passes them to the pull, push or build. The driver then
-        /// reads no credentials file and runs no credential helper.
+        /// Sends credentials to a registry only if the caller passes them to the pull, push or build. With this
+        /// setting, the driver reads no credentials file and runs no credential helper.
         without_registry_credentials(self) { self.credentials = None; }
     }
 }

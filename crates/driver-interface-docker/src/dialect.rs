@@ -1,4 +1,4 @@
-//! The differences between Docker and Podman that their responses do not reveal.
+//! The differences between Docker and Podman that the driver cannot detect from the engine's responses.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use driver_interface_types::VolumeOwner;
 
 use crate::translate::exec::{ExecRecord, Phase};
 
-/// How an engine of one kind (Docker or Podman) behaves where the two differ. The driver's code checks these fields,
-/// never the kind of the engine.
+/// The behaviour of one kind of engine, Docker or Podman, where the two kinds differ. The driver's code checks these
+/// fields, never the kind of the engine.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -21,11 +21,11 @@ pub(crate) struct Dialect {
 
     /// Whether a container on one network reliably cannot reach the containers on other networks.
     ///
-    /// On Docker this holds, and not even containers of the default network can reach each other. Podman cannot isolate
-    /// containers within a network, so each session has its own default network, and every network has the option
-    /// `isolate`. When the last container of *any* isolated network exits, Podman's network backend drops the isolation
-    /// rules of all networks. Until the next container starts, containers of different networks can reach each other by
-    /// address (seen with netavark 1.4 and iptables).
+    /// On Docker, this is `true`, and even the containers of the default network cannot reach each other. Podman
+    /// cannot isolate containers within a network, so each session has its own default network, and every network has
+    /// the option `isolate`. When the last container of *any* isolated network exits, Podman's network backend drops
+    /// the isolation rules of all networks. Until the next container starts, containers of different networks can
+    /// reach each other by address (seen with netavark 1.4 and iptables).
     pub(crate) isolates_networks: bool,
     /// Whether each session needs a default network of its own.
     pub(crate) network_per_session: bool,
@@ -36,53 +36,56 @@ pub(crate) struct Dialect {
     /// The option that the driver sets on its default network.
     pub(crate) default_network_option: (&'static str, &'static str),
 
-    /// Whether the engine has an option for the owner of a new volume. Docker has none: when it creates a container, it
-    /// gives an empty volume the owner of the image's directory at the mount point.
+    /// Whether the engine has an option for the owner of a new volume. Docker has no such option. Instead, when
+    /// Docker creates a container, an empty volume gets the owner of the image's directory at the mount point.
     pub(crate) takes_volume_owner: bool,
 
-    /// Whether the engine applies an archive's entry for the root to the directory into which it unpacks the archive.
+    /// Whether the engine applies the mode and owner of an archive's root entry to the directory into which it
+    /// unpacks the archive.
     pub(crate) unpacks_root: bool,
 
     /// Whether the engine runs health checks. Podman uses systemd timers, which are usually unavailable where
     /// Podman's API service runs.
     pub(crate) runs_health_checks: bool,
-    /// Whether the API accepts the text of a seccomp profile. Podman expects a path on its host.
+    /// Whether the API accepts the text of a seccomp profile. Podman instead expects the path of a file on its host.
     pub(crate) takes_seccomp_text: bool,
     /// Whether a config can select the OCI runtime of its container.
     pub(crate) selects_runtime: bool,
     /// Whether a tmpfs mount can have a numeric owner and group. Podman can only make the container's user the owner.
     /// By default, Podman also copies the image's files to the mount.
     pub(crate) numeric_tmpfs_owner: bool,
-    /// The ulimits to add if a config sets some ulimits, but not these. Without them, Podman sets the missing ulimits
-    /// to 1048576, and the container fails to start if that exceeds the limit of Podman's service.
+    /// The ulimits to add if a config sets other ulimits, but not these. Without them, Podman sets the missing
+    /// ulimits to 1048576. If this value exceeds the limit of Podman's service, the container fails to start.
     pub(crate) other_ulimits: &'static [(&'static str, u64)],
     /// Whether a container that the driver has stopped stays stopped, whatever the container's restart policy. Podman
     /// 4 restarts the container, because it does not treat the driver's stop signal as a request to stop.
     pub(crate) keeps_stopped: bool,
-    /// Whether the engine replaces `host-gateway` by an address.
+    /// Whether the engine supports `host-gateway` in a container's extra hosts, and replaces it by the host's
+    /// address.
     pub(crate) knows_host_gateway: bool,
     /// Texts in the engine's error message that show that a container could not be created because the engine has no
-    /// init program. Podman only reports this when a container is created.
+    /// init program. Podman reports a missing init program only when a container is created.
     init_errors: &'static [&'static str],
 
     /// Whether the engine returns the right lines when only the end of a log is requested. Podman miscounts and joins
     /// lines if a line is longer than 8 KiB or unfinished.
     pub(crate) tail_works: bool,
-    /// After the driver has seen a container running, a followed log is certain to be complete for this long; `None`:
-    /// always. Podman stops its log reader a quarter of a second after the container exits, or immediately if the
-    /// container is not running. Before it stops, the reader skips entries at random.
+    /// How long a followed log is certain to be complete after the driver has seen the container running. `None`
+    /// means that a followed log is always complete. Podman stops its log reader a quarter of a second after the
+    /// container exits, or immediately if the container is not running. Shortly before it stops, the log reader skips
+    /// entries at random.
     pub(crate) follow_min_uptime: Option<Duration>,
 
-    /// Whether the engine sends the response headers of `/events` immediately. Podman sends them with the
-    /// first event and queues events until then.
+    /// Whether the engine sends the response headers of `/events` immediately. Podman sends the headers only together
+    /// with the first event.
     pub(crate) sends_event_headers_early: bool,
     /// Whether the engine soon discards past events. Docker keeps only the last few hundred events, and loses them when
     /// it restarts. Podman keeps all events for a long time.
     pub(crate) discards_events: bool,
-    /// How long after a container's exit the engine may still report that the container ran out of memory; `None`:
-    /// never. Docker receives exits and out-of-memory events over different channels. On a busy host, the
-    /// out-of-memory event came up to half a second after the exit in 5 of 100 cases. Docker 20.10 then does not
-    /// record the event in the container's state.
+    /// How long after a container's exit the engine may still report that the container ran out of memory. `None`
+    /// means that the engine never reports this after the exit. Docker receives exits and out-of-memory events over
+    /// different channels. On a busy host, the out-of-memory event came up to half a second after the exit in 5 of
+    /// 100 cases. In these cases, Docker 20.10 does not record the event in the container's state.
     pub(crate) late_out_of_memory: Option<Duration>,
 
     /// Whether the engine reports the progress of a pull. Podman is silent while it copies a layer.
@@ -90,7 +93,7 @@ pub(crate) struct Dialect {
     /// Whether the engine's archives contain the files' owners. Podman archives every file as owned by root.
     pub(crate) packs_owners: bool,
     /// Whether the engine's archive API sees tmpfs mounts of a running container. Podman enters the container's mount
-    /// namespace; Docker sees the directory underneath the mount.
+    /// namespace. Docker only sees the directory underneath the mount.
     pub(crate) archives_tmpfs: bool,
     /// The directories, such as `/proc` or `/sys`, whose contents the engine leaves out of archives.
     left_out: &'static [&'static str],
@@ -98,14 +101,14 @@ pub(crate) struct Dialect {
     /// to Go's `filepath.Glob`.
     globs_paths: bool,
 
-    /// Whether the engine records the exit of a detached exec. Podman keeps reporting the command as running.
+    /// Whether the engine records the exit of a detached exec. Podman 4 continues to report the command as running.
     pub(crate) records_detached_exit: bool,
-    /// How long a command must have been running before the driver forwards its input; `None`: no delay. Podman begins
-    /// to read a command's output only after starting the command. If the command exits before all of its input is
-    /// consumed, Podman stops reading and loses the remaining output.
+    /// How long a command must have been running before the driver forwards the command's input. `None` means no
+    /// delay. Podman begins to read a command's output only after starting the command. If the command exits before
+    /// all of its input is consumed, Podman stops reading and loses the remaining output.
     pub(crate) input_delay: Option<Duration>,
-    /// Whether the engine appends its own error message to a command's output if it stopped reading the output too
-    /// early.
+    /// Whether the engine appends its own error message to a command's output if the engine stopped reading the
+    /// output too early.
     appends_error_to_output: bool,
     /// Determines the phase of a command from the engine's record of it.
     pub(crate) exec_phase: fn(&ExecRecord) -> Phase,
@@ -181,7 +184,7 @@ impl Dialect {
         exec_phase: ExecRecord::phase_on_podman,
     };
 
-    /// The dialect of Podman 5: that of Podman 4, with the differences observed so far.
+    /// The dialect of Podman 5: the dialect of Podman 4, except for the differences observed so far.
     pub(crate) const PODMAN_5: &'static Self = &Self {
         records_detached_exit: true,
         keeps_stopped: true,
@@ -190,7 +193,8 @@ impl Dialect {
     };
 
     /// Returns the options that make `owner` the owner of a new volume, or `None` if the engine has no such options.
-    /// Without `nocopy`, Podman would copy the image's files to the volume, even if the mount forbids copying.
+    /// The options include `nocopy`, because Podman would otherwise copy the image's files to the volume, even if the
+    /// mount forbids copying.
     pub(crate) fn volume_options(&self, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
         let VolumeOwner { uid, gid } = owner;
         let options = [
@@ -206,8 +210,8 @@ impl Dialect {
     }
 
     /// Returns `path` in the form to send to the engine. If the engine interprets paths as patterns, the result is a
-    /// pattern that matches only `path`. Podman rejects every path that contains a `*`, even an escaped one, so a `*`
-    /// is replaced by a character class that matches nothing else.
+    /// pattern that matches only `path`. Podman rejects every path that contains a `*`, even an escaped `*`.
+    /// Therefore each `*` is replaced by a character class that matches only `*`.
     pub(crate) fn pattern_of<'a>(&self, path: &'a str) -> Cow<'a, str> {
         if !self.globs_paths || !is_pattern(path) {
             return Cow::Borrowed(path);
@@ -223,9 +227,9 @@ impl Dialect {
         Cow::Owned(pattern)
     }
 
-    /// Returns `path` in the form to send for a stat that must not follow a link in the last component. Podman
-    /// follows such a link, and does not always report that it followed a link, unless the last component is a
-    /// pattern.
+    /// Returns `path` in the form to send for a stat that must not follow a link in the last component. Podman does
+    /// not follow a link if the last component is a pattern, so on Podman the last component of the result is a
+    /// pattern. Without a pattern, Podman follows the link, and does not always report this.
     pub(crate) fn exact_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let pattern = self.pattern_of(path);
         match path.rsplit_once('/') {

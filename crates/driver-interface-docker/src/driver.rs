@@ -1,4 +1,4 @@
-//! The driver, a thin layer over `engine` and `translate`.
+//! The driver, a thin layer over the modules `engine` and `translate`.
 
 mod connect;
 mod containers;
@@ -16,21 +16,48 @@ mod task;
 mod volumes;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use driver_interface_errors::Result;
+use driver_interface_kit::background;
 use driver_interface_types::EngineInfo;
+use tokio::runtime::Handle;
 
 use crate::DockerConfig;
 use inner::Inner;
 
 /// A driver that runs containers on Docker Engine or Podman.
 ///
-/// Clones share the same driver. Which optional operations the driver supports depends on the engine; see
+/// All clones of a driver share the same connections to the engine and the same state. The engine determines which
+/// optional operations the driver supports; see
 /// [`capabilities`](driver_interface_types::ContainerDriver::capabilities).
 #[derive(Clone)]
 pub struct DockerDriver {
     inner: Arc<Inner>,
+    /// Removes the kept default networks when the last clone of the driver is dropped. Background tasks of the driver
+    /// may still use `inner` at that time.
+    _closer: Arc<Closer>,
+}
+
+/// A guard that, when it is dropped, removes the default networks that are kept for later containers.
+struct Closer(Arc<Inner>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        if !self.0.networks.keeps_any() {
+            return;
+        }
+        let close = Arc::clone(&self.0).close_networks();
+        let (closing, closed) = mpsc::channel::<()>();
+        background::spawn(async move {
+            close.await;
+            drop(closing);
+        });
+        // A runtime that shuts down waits for its blocking tasks, so the program does not exit during the removal.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn_blocking(move || closed.recv());
+        }
+    }
 }
 
 impl DockerDriver {
@@ -46,11 +73,11 @@ impl DockerDriver {
     /// - `TimeoutError`: the engine did not respond in time.
     ///
     /// # Cancel safety
-    /// Connecting changes nothing on the engine, so there is nothing to undo.
+    /// If the future is dropped, nothing remains on the engine: connecting changes nothing there.
     pub async fn connect(config: DockerConfig) -> Result<Self> {
-        connect::connect(config).await.map(|inner| Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(connect::connect(config).await?);
+        let _closer = Arc::new(Closer(Arc::clone(&inner)));
+        Ok(Self { inner, _closer })
     }
 
     /// Returns the address of the engine as a URI, such as `unix:///var/run/docker.sock`.

@@ -2,9 +2,9 @@
 //! engine's response. `translate` interprets the response, and `driver` sets deadlines.
 //!
 //! Requests and responses use bollard's models if they fit, but every exchange goes through the wire module.
-//! bollard's own client has these drawbacks: it reads responses of any length into memory, takes any response with
-//! an HTTP status below 400 for the engine's, logs bodies that contain the environment, and loses values that its
-//! models do not know (Podman's `stopped`).
+//! bollard's own client has these drawbacks: it reads responses of any length into memory, accepts any response with
+//! an HTTP status below 400, even from a proxy, logs bodies that contain environment variables, and loses values that
+//! its models do not know (Podman's `stopped`).
 
 mod archive;
 mod containers;
@@ -68,7 +68,7 @@ impl Engine {
         .await
     }
 
-    /// Performs a query that may involve containers, repeats it if necessary, and reads the whole response.
+    /// Performs a query, and reads the whole response. Repeats the query if the engine is in a transitional state.
     async fn ask(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(
             || self.wire.call(Method::GET, target, Payload::Nothing),
@@ -78,9 +78,9 @@ impl Engine {
     }
 }
 
-/// Performs a query, and repeats it while `is_settling` returns `true` for the engine's refusal. The reason for such
-/// a refusal is a container that is changing its state. Even a query for networks is affected, because engines then
-/// inspect all containers.
+/// Performs a query, and repeats it while `is_settling` returns `true` for the engine's refusal. The engine refuses a
+/// query if a container is just changing its state. Even a query for networks is affected, because engines inspect
+/// all containers to answer it.
 async fn settled<T, F>(ask: impl Fn() -> F, is_settling: impl Fn(&Refusal) -> bool) -> Result<T, EngineError>
 where
     F: Future<Output = Result<T, EngineError>>,
@@ -97,9 +97,10 @@ where
     found
 }
 
-/// Returns whether `message` shows that an inspection failed only temporarily. Podman cannot inspect a container while
-/// its network is being taken down, because its configured and actual networks differ. An inspection also fails if the
-/// main process exits in the meantime.
+/// Returns whether `message` shows that an inspection failed only temporarily. Podman cannot inspect a container
+/// while the container's network is being taken down, because the configured and the actual networks differ. An
+/// inspection also fails if the container's main process exits during the inspection. Listing images fails if an
+/// image is removed during the listing.
 fn is_settling(message: &str) -> bool {
     let network = message.contains("network inspection mismatch");
     let process = message.contains("/proc/")
@@ -112,7 +113,7 @@ fn is_settling(message: &str) -> bool {
     network || process || image
 }
 
-/// Encodes a filter with its values for a list request.
+/// Encodes the filter `name` with its values as JSON, for a list request.
 fn filters(name: &str, values: &[String]) -> String {
     serde_json::json!({ name: values }).to_string()
 }

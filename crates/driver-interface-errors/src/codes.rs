@@ -18,7 +18,7 @@ macro_rules! codes {
 
         /// All codes that an error of this crate can have, in the order of the categories.
         ///
-        /// [`UNKNOWN_ERROR`] is not included: it stands for errors that are not from this crate.
+        /// [`UNKNOWN_ERROR`] is not included, because that code stands for errors that are not from this crate.
         pub const ALL_CODES: &[&str] = &[$($code),*];
     };
 }

@@ -12,8 +12,8 @@ pub struct Spec {
     pub(crate) effect: Effect,
 }
 
-/// The properties that every error has, regardless of its class. For `effect` and `retryable`, `None` means the default
-/// of the hint or the class.
+/// The properties that every error has, regardless of its class. For `effect` and `retryable`, `None` means that the
+/// default of the hint or of the class applies.
 #[derive(Clone)]
 pub struct Common {
     pub(crate) message: String,
@@ -38,14 +38,14 @@ impl Common {
     }
 }
 
-/// The content of a leaf error. Errors hold it behind a pointer, which keeps every `Result` small.
+/// The content of a leaf error. Each error holds its body behind a pointer, so that every `Result` is small.
 #[derive(Clone)]
 pub(crate) struct Body<D> {
     pub(crate) common: Common,
     pub(crate) data: D,
 }
 
-/// Data of certain error classes that has its own fields in the report.
+/// The data that only certain error classes have. The report has separate fields for this data.
 pub enum Payload<'a> {
     /// No data beyond message and context.
     None,
@@ -61,7 +61,8 @@ pub enum Payload<'a> {
     File(FileSystemErrorKind),
 }
 
-/// The data behind [`ErrorInfo`](crate::ErrorInfo). This trait is public but not exported, which seals `ErrorInfo`.
+/// The methods on which [`ErrorInfo`](crate::ErrorInfo) is based. This trait is public but not exported, so that
+/// other crates cannot implement `ErrorInfo`.
 pub trait Described {
     fn spec(&self) -> &'static Spec;
     fn common(&self) -> &Common;

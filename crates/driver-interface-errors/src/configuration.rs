@@ -16,7 +16,7 @@ category! {
     }
 }
 
-/// One violation of a rule by an input, and the path of the invalid value.
+/// One rule that an input violates, and the path of the invalid value.
 ///
 /// ```
 /// use driver_interface_errors::Violation;
@@ -27,17 +27,17 @@ category! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
-    /// The path of the invalid value, with the field names of the JSON form, such as `volumes[2].source`; empty for the
-    /// input as a whole.
+    /// The path of the invalid value, with the field names of the JSON form, such as `volumes[2].source`. The path is
+    /// empty if the violation concerns the whole input.
     pub path: String,
-    /// The code of the violated rule, stable and in kebab-case: `out-of-range`.
+    /// The stable code of the violated rule, in kebab-case, such as `out-of-range`.
     pub code: String,
-    /// The violated requirement, as a phrase that follows the path: `must not be empty`.
+    /// The violated requirement, as a phrase that follows the path, such as `must not be empty`.
     pub message: String,
 }
 
 impl Violation {
-    /// Creates a violation from its path, the code of the rule, and the requirement.
+    /// Creates a violation from the path of the invalid value, the code of the violated rule, and the requirement.
     pub fn new(path: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -57,7 +57,8 @@ impl fmt::Display for Violation {
 }
 
 leaf! {
-    /// The error returned if an input is invalid. It lists all violations, so that they can be fixed together.
+    /// The error returned if an input is invalid. The error lists all violations, so that the caller can fix them
+    /// together.
     ///
     /// The error is returned before the driver calls the engine, so nothing has changed.
     pub struct ConfigurationError(Vec<Violation>);
@@ -74,9 +75,9 @@ leaf! {
 }
 
 impl ConfigurationError {
-    /// Creates an error from all violations, in the order in which they are to be shown.
+    /// Creates an error from all violations. The error shows the violations in the given order.
     ///
-    /// The text of each violation is reduced to one line, and credentials in it are redacted.
+    /// The text of each violation is reduced to one line, and credentials in the text are redacted.
     pub fn new(violations: Vec<Violation>) -> Self {
         let violations: Vec<Violation> = violations
             .into_iter()
@@ -122,8 +123,8 @@ pub(crate) struct Unsupported {
 leaf! {
     /// The error returned if this driver, or the engine behind it, does not support an operation.
     ///
-    /// The driver's capabilities show in advance which operations are supported. The call fails immediately and changes
-    /// nothing.
+    /// The call fails immediately and changes nothing. To know in advance which operations are supported, check the
+    /// driver's capabilities.
     pub struct UnsupportedError(Unsupported);
     code: UNSUPPORTED_OPERATION,
     category: "configuration",

@@ -27,7 +27,7 @@ category! {
 leaf! {
     /// The error returned if no container of this driver has the given id or name.
     ///
-    /// A container of another namespace, or an unmanaged one, counts as not found.
+    /// A container of another namespace, or an unmanaged container, counts as not found.
     pub struct ContainerNotFoundError(String);
     code: CONTAINER_NOT_FOUND,
     category: "container",
@@ -57,8 +57,8 @@ impl ContainerNotFoundError {
 leaf! {
     /// The error returned if a container could not be created.
     ///
-    /// The effect is unknown, unless the driver knows that nothing was done. A creation that fails half-way may leave
-    /// resources, so check for leftover resources before a retry.
+    /// The effect is unknown, unless the driver knows that the engine did nothing. A creation that fails half-way may
+    /// leave resources, so check for leftover resources before a retry.
     pub struct ContainerCreationError(());
     code: CONTAINER_CREATION_FAILED,
     category: "container",
@@ -170,9 +170,9 @@ leaf! {
     /// The error returned if the timeout set by the caller has expired before the container reached the awaited
     /// condition.
     ///
-    /// The error concerns the container and the caller's timeout, not the engine, which has responded. (An engine that
-    /// hangs causes a [`TimeoutError`](crate::TimeoutError).) A circuit breaker therefore ignores this error. It is not
-    /// retryable, because only the caller can extend the timeout.
+    /// The engine has responded, so a circuit breaker ignores this error. (An engine that hangs causes a
+    /// [`TimeoutError`](crate::TimeoutError).) The error is not retryable, because only the caller can extend the
+    /// timeout.
     pub struct WaitTimeoutError(Wait);
     code: WAIT_TIMEOUT,
     category: "container",

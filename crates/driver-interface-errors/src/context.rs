@@ -11,11 +11,12 @@ const WELL_KNOWN: [&str; 6] = ["container", "image", "volume", "network", "sessi
 
 /// The context of an error: the driver, the operation and the ids involved.
 ///
-/// Fields have a fixed order: `container`, `image`, `volume`, `network`, `session`, `path`, then the others by name.
-/// Two errors with the same facts therefore read the same, regardless of the order in which facts were added.
+/// Fields have a fixed order: `container`, `image`, `volume`, `network`, `session`, `path`, then all other fields by
+/// name. The order in which the fields were added has no influence. Two errors with equal fields therefore have the
+/// same text.
 ///
-/// The first value set for a field is kept. Layers add facts as an error propagates outwards, and the
-/// innermost layer has the most precise facts.
+/// The first value set for a field is kept. The reason is that layers add fields as an error propagates outwards, and
+/// the innermost layer knows the most precise values.
 ///
 /// The values of fields whose name suggests a credential (`token`, `registryPassword`, …) are redacted.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +31,12 @@ pub struct ErrorContext {
 }
 
 impl ErrorContext {
-    /// Returns the name of the driver, such as `mock-docker`; `None` if it is not set.
+    /// Returns the name of the driver, such as `mock-docker`; `None` if no driver is set.
     pub fn driver(&self) -> Option<&str> {
         self.driver.as_deref()
     }
 
-    /// Returns the operation that failed, such as `start_container`; `None` if it is not set.
+    /// Returns the operation that failed, such as `start_container`; `None` if no operation is set.
     pub fn operation(&self) -> Option<&str> {
         self.operation.as_deref()
     }
@@ -48,7 +49,7 @@ impl ErrorContext {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Returns the value of the field `key`; `None` if it is not set.
+    /// Returns the value of the field `key`; `None` if the field is not set.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.fields()
             .find_map(|(name, value)| (name == key).then_some(value))

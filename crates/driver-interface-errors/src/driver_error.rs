@@ -12,8 +12,8 @@ transparent! {
     /// per failure.
     ///
     /// Match on the error as deeply as needed, or call its methods ([`code`](DriverError::code),
-    /// [`is_retryable`](DriverError::is_retryable), …), which return the same on every level. Every leaf and category
-    /// converts into a `DriverError` with `?` or `into()`.
+    /// [`is_retryable`](DriverError::is_retryable), …). A method returns the same value on the `DriverError`, on its
+    /// category and on its leaf. Every leaf and category converts into a `DriverError` with `?` or `into()`.
     ///
     /// `{}` prints one line, `{:#}` adds the remedy, and `{:?}` prints all details; none of them prints a secret. The
     /// remedy, if any, is also the first error in the chain of `source()`, so a program that prints the chain shows
@@ -25,7 +25,7 @@ transparent! {
         Resource(ResourceError),
         /// Errors of operations on volumes.
         Volume(VolumeError),
-        /// Errors of operations on container networks. (Those of the connection to the engine are under `System`.)
+        /// Errors of operations on container networks. (Errors of the connection to the engine are in `System`.)
         Network(NetworkError),
         /// Errors of the connection to the engine, of deadlines, of files, and of the driver itself.
         System(SystemError),
@@ -64,8 +64,8 @@ impl DriverError {
 
     /// Returns whether the requested container, volume, network, image, or file in a container does not exist.
     ///
-    /// To make a removal idempotent, treat such an error of a `remove_…` call as success: the resource does not
-    /// exist, as intended.
+    /// To make a removal idempotent, treat a `remove_…` call with such an error as a success, because the resource
+    /// does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(
             self,

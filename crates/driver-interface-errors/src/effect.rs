@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 /// Whether the engine may have carried out the failed call.
 ///
-/// A caller needs to know this before a retry: repeating a call that took effect creates duplicates. If the effect
-/// is [`Unknown`](Effect::Unknown), first check the engine (by name or by the operation key), then decide.
+/// Check the effect before a retry: repeating a call that took effect can create duplicates. If the effect is
+/// [`Unknown`](Effect::Unknown), first look for the resource on the engine, by its name or by the operation key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Effect {
-    /// Nothing changed: the call was rejected, or failed before it had any effect.
+    /// Nothing changed. The call was rejected, or failed before the engine changed anything.
     NotApplied,
     /// The call was carried out; only a later step failed.
     Applied,
@@ -27,7 +27,8 @@ impl Effect {
         }
     }
 
-    /// Returns whether a retry must check the engine first, because the call may have been carried out.
+    /// Returns whether the caller must check the engine before a retry, because the failed call may have been carried
+    /// out.
     pub fn needs_verification(self) -> bool {
         !matches!(self, Self::NotApplied)
     }

@@ -11,8 +11,8 @@ category! {
 leaf! {
     /// The error returned if a command could not be run in a container.
     ///
-    /// A command that ran and failed is reported as an outcome, never as this error. The effect is unknown: the
-    /// command may have started. If the program does not exist (hint
+    /// A command that ran and failed is reported as an outcome, never as this error. The effect is unknown, because
+    /// the command may have started. If the program does not exist (hint
     /// [`CommandNotFound`](crate::Hint::CommandNotFound)), the command has not started, and a retry cannot help.
     pub struct ExecFailedError(String);
     code: EXEC_FAILED,

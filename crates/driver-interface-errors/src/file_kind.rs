@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $code:literal, user: $user:literal;)*) => {
-        /// The kind of a [`FileSystemError`](crate::FileSystemError). The names and meanings are those of
-        /// [`std::io::ErrorKind`]; all drivers report the same kind for the same failure.
+        /// The kind of a [`FileSystemError`](crate::FileSystemError). The names and meanings of the kinds are those
+        /// of [`std::io::ErrorKind`]. All drivers report the same kind for the same failure.
         ///
         /// ```
         /// use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind, SystemError};
@@ -57,7 +57,7 @@ kinds! {
     IsADirectory = "is-a-directory", user: "The path is a directory, not a file.";
     /// The path is a file, but a directory is required.
     NotADirectory = "not-a-directory", user: "A part of the path is a file, not a directory.";
-    /// The directory is not empty, but an empty one is required.
+    /// The directory is not empty, but an empty directory is required.
     DirectoryNotEmpty = "directory-not-empty", user: "The directory is not empty.";
     /// The file is larger than the limit of the call.
     FileTooLarge = "file-too-large", user: "The file is too large.";
@@ -65,7 +65,7 @@ kinds! {
     StorageFull = "storage-full", user: "There is no space left for the file.";
     /// The file system is mounted read-only.
     ReadOnlyFilesystem = "read-only-filesystem", user: "The file cannot be changed: its file system is read-only.";
-    /// The user that reads or writes has no permission.
+    /// The user that reads or writes the file has no permission.
     PermissionDenied = "permission-denied", user: "Permission to access the file was denied.";
     /// Symbolic links form a loop, or there are too many of them.
     FilesystemLoop = "filesystem-loop", user: "The file cannot be found: its symbolic links form a loop.";
@@ -75,7 +75,7 @@ kinds! {
     InvalidInput = "invalid-input", user: "The path is a device, not a file.";
     /// The data is invalid: the archive is corrupt or truncated, or the content is not as long as declared.
     InvalidData = "invalid-data", user: "The file's data is invalid.";
-    /// Any failure of another kind.
+    /// A failure of any other kind.
     Other = "other", user: "A file could not be read or written.";
 }
 

@@ -11,12 +11,12 @@ macro_rules! hints {
         remedy: $remedy:literal,
         user: $user:expr;
     )*) => {
-        /// A well-known cause of an error, with instructions for fixing it.
+        /// A well-known cause of an error, with a remedy.
         ///
-        /// A hint set by `with_hint` also overrides two defaults of the error's class: some causes rule out a retry
-        /// ([`rules_out_retry`](Hint::rules_out_retry)), and most mean that the engine refused the call before doing
-        /// anything ([`effect`](Hint::effect)). A value set by `with_retryable` or `with_effect` overrides both the
-        /// hint and the class.
+        /// A hint set by `with_hint` can also override two defaults of the error's class. Some hints rule out a retry
+        /// ([`rules_out_retry`](Hint::rules_out_retry)). Most hints set the [`effect`](Hint::effect), because they
+        /// mean that the engine refused the call before doing anything. A value set by `with_retryable` or
+        /// `with_effect` overrides both the hint and the class.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
@@ -38,12 +38,13 @@ macro_rules! hints {
                 match self { $(Self::$name => $remedy,)* }
             }
 
-            /// Returns whether a retry of the same call cannot help until something is changed.
+            /// Returns whether a retry can succeed only after the cause has been removed.
             pub fn rules_out_retry(self) -> bool {
                 match self { $(Self::$name => !$retry,)* }
             }
 
-            /// Returns the effect that this cause implies for the failed call, or `None` if it implies none.
+            /// Returns the effect that this cause implies for the failed call. Returns `None` if the cause implies no
+            /// effect.
             pub fn effect(self) -> Option<Effect> {
                 match self { $(Self::$name => $effect,)* }
             }
@@ -59,7 +60,7 @@ macro_rules! hints {
 hints! {
     /// The engine has no free subnet for another network.
     ///
-    /// Does not rule out a retry: other sessions free subnets when they end.
+    /// A retry may help, because other sessions free subnets when they end.
     AddressPoolsExhausted = "address-pools-exhausted", retry: true, effect: Some(Effect::NotApplied),
     remedy: "remove unused networks (`docker network prune`), or add more `default-address-pools` to the \
              engine's daemon.json",
@@ -108,7 +109,7 @@ hints! {
 
     /// No process listens at the engine's address.
     ///
-    /// Does not rule out a retry: a restarting engine listens again within seconds.
+    /// A retry may help, because a restarting engine listens again within seconds.
     EngineNotRunning = "engine-not-running", retry: true, effect: Some(Effect::NotApplied),
     remedy: "start the engine (`sudo systemctl start docker`, Docker Desktop, or `podman system service`), and \
              check that DOCKER_HOST points at it",
@@ -131,7 +132,7 @@ hints! {
 
     /// The host port is already in use.
     ///
-    /// Does not rule out a retry: a container that is being stopped frees its port within moments.
+    /// A retry may help, because a container that is being stopped frees its port within moments.
     PortInUse = "port-in-use", retry: true, effect: Some(Effect::NotApplied),
     remedy: "publish another host port (if unset, the engine picks a free one), or stop the process that \
              listens on this one",
@@ -145,7 +146,7 @@ hints! {
 
     /// The engine cannot reach the image's registry.
     ///
-    /// Does not rule out a retry: networks and registries recover.
+    /// A retry may help, because networks and registries recover.
     RegistryUnreachable = "registry-unreachable", retry: true, effect: Some(Effect::NotApplied),
     remedy: "check the registry's name and the network of the engine's host; without a registry, load the image \
              (`docker load`) and use `PullPolicy::Never`",
@@ -202,14 +203,14 @@ hints! {
 
     /// A container is using the volume, network or image.
     ///
-    /// Does not rule out a retry: a call whose error is retryable may succeed once that container is removed.
+    /// If the error's class is retryable, a retry may help once that container is removed.
     InUse = "in-use", retry: true, effect: Some(Effect::NotApplied),
     remedy: "stop and remove the containers that use it first",
     user: Some("It cannot be removed while it is in use.");
 
     /// The container did not exit in time, or must exit before the call can succeed.
     ///
-    /// Does not rule out a retry: a stop that took too long may succeed with more time.
+    /// A retry may help, because a stop that took too long may succeed with more time.
     StillRunning = "still-running", retry: true, effect: Some(Effect::NotApplied),
     remedy: "stop the container first, give it a longer timeout, or use `force` to kill it",
     user: Some("The container is still running.");
@@ -236,7 +237,8 @@ hints! {
 
     /// The engine's disk is full.
     ///
-    /// Neither rules out a retry nor implies an effect: a disk can become full in the middle of an operation.
+    /// A retry may help once the disk has free space. The hint implies no effect, because a disk can become full in
+    /// the middle of an operation.
     NoSpaceLeft = "no-space-left", retry: true, effect: None,
     remedy: "free space on the engine's disk: remove unused containers, images and volumes (`docker system \
              df` shows the disk usage)",

@@ -47,9 +47,9 @@ impl ImageNotFoundError {
 leaf! {
     /// The error returned if an image could not be pulled.
     ///
-    /// If the image does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or if the
-    /// image is corrupt, a retry cannot help. After the error, the image is not present; the engine only caches layers
-    /// that were already downloaded.
+    /// If the image does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or if
+    /// the image is corrupt, a retry cannot help. After the error, the image is not present. The engine may have
+    /// cached the layers that were already downloaded.
     pub struct ImagePullError(String);
     code: IMAGE_PULL_FAILED,
     category: "image",
@@ -106,8 +106,8 @@ leaf! {
     /// The error returned if an image could not be built from a Dockerfile or committed from a container. Usually a
     /// step of the build failed, or the base image is not available.
     ///
-    /// The message contains the end of the build's output. If the name belonged to another image before the call, it
-    /// still does.
+    /// The message contains the end of the build's output. If the name belonged to another image before the call, the
+    /// name still belongs to that image.
     pub struct ImageBuildError(String);
     code: IMAGE_BUILD_FAILED,
     category: "image",
@@ -126,7 +126,7 @@ about!(
 leaf! {
     /// The error returned if an image could not be pushed to its registry.
     ///
-    /// The registry may have received some of the image's layers, but it has no complete image under that name.
+    /// The registry may have received some layers of the image, but not the complete image.
     pub struct ImagePushError(String);
     code: IMAGE_PUSH_FAILED,
     category: "image",

@@ -6,8 +6,8 @@ use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 
 /// The interface shared by all errors of this crate: leaves, categories and [`DriverError`].
 ///
-/// The trait is object safe, so generic code (a retry, a log line, an HTTP handler) can take a `&dyn ErrorInfo`. It
-/// cannot be implemented outside this crate, so methods can be added without a breaking change.
+/// The trait is object safe, so generic code (a retry, a log line, an HTTP handler) can take a `&dyn ErrorInfo`. The
+/// trait cannot be implemented outside this crate, so methods can be added without a breaking change.
 ///
 /// ```
 /// use driver_interface_errors::{ErrorInfo, NetworkNotFoundError, VolumeError, VolumeNotFoundError};
@@ -42,9 +42,11 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
 
     /// Returns whether repeating the call may succeed.
     ///
-    /// An error that persisted after retries is no longer retryable. Otherwise, a value set by `with_retryable`
-    /// decides. Without one, the default of the class applies, unless the hint rules out a retry. Check
-    /// [`effect`](ErrorInfo::effect) before repeating a call that changes something.
+    /// Returns `false` if a retry layer has already given up on the call. Otherwise, returns the value set by
+    /// `with_retryable`. Without such a value, returns the default of the class, or `false` if the hint rules out a
+    /// retry.
+    ///
+    /// Before you repeat a call that changes something, check [`effect`](ErrorInfo::effect).
     fn is_retryable(&self) -> bool {
         let (common, spec) = (self.common(), self.spec());
         let ruled_out = self.hint().is_some_and(Hint::rules_out_retry);
@@ -58,8 +60,8 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
 
     /// Returns whether the engine may have carried out the call.
     ///
-    /// A value set by `with_effect` takes precedence. Without one, the effect implied by the hint applies, and
-    /// otherwise the default of the class.
+    /// Returns the value set by `with_effect`. Without such a value, returns the effect that the hint implies. If the
+    /// hint implies no effect, returns the default of the class.
     fn effect(&self) -> Effect {
         let implied = || self.hint().and_then(Hint::effect);
         self.common()
@@ -97,7 +99,8 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
     }
 }
 
-/// Returns the messages of an error's sources, nearest first. Hints are excluded because they have a separate field.
+/// Returns the messages of an error's sources, nearest first. Hints are excluded, because the report has a separate
+/// field for the hint.
 pub(crate) fn sources<E: Error + ?Sized>(error: &E) -> Vec<String> {
     std::iter::successors(error.source(), |&source| source.source())
         .filter(|source| !source.is::<Remedy>())

@@ -17,12 +17,12 @@ type AnyError<'a> = &'a (dyn Error + 'static);
 
 /// Finds the outermost error of this crate in an error and its source chain.
 ///
-/// The function finds a [`DriverError`], a category or a leaf, on its own or in an `Arc` or `Box`, inside
-/// [`std::io::Error`], and below any error that returns it from `source()`: errors of `anyhow` (pass `error.as_ref()`),
-/// and errors of `thiserror` with `#[from]` or `#[source]`.
+/// The function finds a [`DriverError`], a category or a leaf. The error may be inside an `Arc`, a `Box` or a
+/// [`std::io::Error`]. It may also be the `source()` of another error, for example of an error of `anyhow` (pass
+/// `error.as_ref()`), or of an error of `thiserror` with `#[from]` or `#[source]`.
 ///
-/// An error behind `#[error(transparent)]` (in your own enum) cannot be found, because the `source()` of such a variant
-/// skips the error it holds and returns the source of that error. Give such a variant a message of its own.
+/// An error behind `#[error(transparent)]` (in your own enum) cannot be found, because the `source()` of such a
+/// variant skips the error that the variant holds. Use `#[error("…")]` with a message and `#[source]` instead.
 ///
 /// ```
 /// use driver_interface_errors::{DriverError, ConnectionError, find_driver_error};
@@ -47,8 +47,8 @@ pub fn is_driver_error(error: AnyError<'_>) -> bool {
     find_driver_error(error).is_some()
 }
 
-/// Finds the outermost error of this crate in `error` and its source chain, and returns whether repeating the call
-/// may succeed. Returns `false` if there is no error of this crate.
+/// Finds the outermost error of this crate in `error` and its source chain, and returns whether repeating the failed
+/// call may succeed. Returns `false` if there is no error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{ContainerNotFoundError, ConnectionError, is_retryable_error};

@@ -26,8 +26,8 @@ macro_rules! about {
 
 /// Declares an error class: the struct, its defaults, and all shared traits and builder methods.
 ///
-/// The macro does not implement the constructor and the accessors of the error's data: they are written by hand or
-/// with `about!`.
+/// The macro does not implement the constructor and the accessors of the error's data. Write these by hand or with
+/// `about!`.
 macro_rules! leaf {
     (
         $(#[$doc:meta])*
@@ -48,7 +48,7 @@ macro_rules! leaf {
             "| `", stringify!($code), "` | ", $category, " | ", $retryable, " | ", stringify!($effect), " |"
         )]
         ///
-        /// `retryable` and `effect` are defaults, which a hint or a `with_…` method can override for a single error.
+        /// `retryable` and `effect` are defaults. A hint or a `with_…` method can override them for a single error.
         #[derive(Clone)]
         pub struct $name {
             body: Box<$crate::common::Body<$data>>,
@@ -237,9 +237,11 @@ macro_rules! shared {
                 self
             }
 
-            /// Sets the well-known cause, which may rule out a retry and determine the effect.
+            /// Sets the hint: the well-known cause of the error. A hint may rule out a retry and determine the
+            /// effect.
             ///
-            /// See [`Hint`](crate::Hint) for the causes; a later hint replaces an earlier one.
+            /// See [`Hint`](crate::Hint) for the causes. If a hint is already set, the new hint replaces the old
+            /// hint.
             #[must_use]
             pub fn with_hint(mut self, hint: $crate::Hint) -> Self {
                 $crate::common::Described::common_mut(&mut self)

@@ -1,7 +1,7 @@
 //! The error types of all container drivers: typed, with stable codes, and precise about whether a retry is safe.
 //!
-//! Every driver operation fails with [`DriverError`]. Below it is one enum per category, and below that one type
-//! per failure. All levels share the same methods ([`ErrorInfo`]).
+//! The error type of every driver operation is [`DriverError`]. `DriverError` has one variant per category, and each
+//! category is an enum with one type per failure. All three levels share the methods of [`ErrorInfo`].
 //!
 //! # Matching on a failure
 //!
@@ -21,12 +21,12 @@
 //! # assert!(remove_if_exists(Err(ContainerNotFoundError::new("web").into())).is_ok());
 //! ```
 //!
-//! To handle any missing resource, [`DriverError::is_not_found`] is shorter.
+//! To handle missing resources of all kinds at once, call [`DriverError::is_not_found`] instead.
 //!
 //! # Deciding whether to retry
 //!
-//! Two questions matter: can a retry help, and may the first attempt have taken effect? If the effect is
-//! unknown, check the engine before repeating a call that changes something.
+//! Two questions matter. Can a retry help? May the first attempt have taken effect? If the effect is unknown, check
+//! the engine before repeating a call that changes something.
 //!
 //! ```
 //! use std::time::Duration;
@@ -77,8 +77,8 @@
 //! assert!(format!("{error:?}").contains("CONTAINER_CREATION_FAILED"));
 //! ```
 //!
-//! Programs that propagate errors with `anyhow`, or print the chain of `source()` themselves, show the remedy too:
-//! it is the first source, a [`Remedy`].
+//! Programs that propagate errors with `anyhow`, or print the chain of `source()` themselves, show the remedy too.
+//! The remedy is the first source in that chain, a [`Remedy`].
 //!
 //! ```
 //! # use driver_interface_errors::{ContainerCreationError, Hint};

@@ -39,7 +39,7 @@ about!(
 leaf! {
     /// The error returned if no network of this driver has the given id or name.
     ///
-    /// A network of another namespace, or an unmanaged one, counts as not found.
+    /// A network of another namespace, or an unmanaged network, counts as not found.
     pub struct NetworkNotFoundError(String);
     code: NETWORK_NOT_FOUND,
     category: "network",

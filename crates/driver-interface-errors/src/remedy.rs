@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::Hint;
 
-/// An entry in the source chain of an error that has a hint. Its `Display` form is `hint: ` followed by the remedy.
+/// An entry in the source chain of an error that has a hint. The `Display` form of this entry is `hint: ` followed by
+/// the remedy.
 ///
-/// The remedy is the first source; its own source is the error that caused the failure. A program that prints the
-/// chain, as `anyhow` and `eyre` do under "Caused by", therefore shows the remedy without knowing this crate.
+/// The source of an error that has a hint is the remedy. The source of the remedy is the underlying cause, such as an
+/// I/O error. A program that prints the chain, as `anyhow` and `eyre` do under "Caused by", therefore shows the remedy
+/// without knowing this crate.
 ///
 /// ```
 /// use std::error::Error;
@@ -53,7 +55,7 @@ impl Error for Remedy {
     }
 }
 
-/// The sources of an error: its remedy, the error that caused it, both or neither.
+/// The sources of an error: its remedy, its cause, both or neither.
 #[derive(Clone)]
 pub(crate) enum Below {
     Source(Option<Arc<dyn Error + Send + Sync + 'static>>),

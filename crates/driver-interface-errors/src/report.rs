@@ -6,8 +6,8 @@ use crate::{Effect, ErrorContext, ErrorInfo, Hint, Violation};
 
 /// An error as plain data: the form in which it is logged, stored and sent to other processes.
 ///
-/// Created by [`ErrorInfo::to_report`]; every error of this crate serialises as its report. Newer versions may add
-/// fields, so readers must ignore unknown fields.
+/// [`ErrorInfo::to_report`] creates the report of an error. Every error of this crate serialises as its report. Newer
+/// versions may add fields, so readers must ignore unknown fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -43,15 +43,15 @@ pub struct ErrorReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<LimitReport>,
     /// The [kind](crate::FileSystemErrorKind) of a [`FileSystemError`](crate::FileSystemError); `None` for other
-    /// errors. The field is text, so that readers need not know kinds added later.
+    /// errors. The field is text, so that older readers accept kinds that are added later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The messages of the errors that caused this one, nearest first.
+    /// The messages of the errors that caused this error, nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
 }
 
-/// A [`Hint`] as text, so that readers need not know hints added later.
+/// A [`Hint`] as text, so that older readers accept hints that are added later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -71,8 +71,8 @@ impl From<Hint> for HintReport {
     }
 }
 
-/// The values of a [`ResourceLimitError`](crate::ResourceLimitError). JSON has no infinity and no NaN: such a number is
-/// `None`.
+/// The values of a [`ResourceLimitError`](crate::ResourceLimitError). A number that is infinite or NaN is `None`,
+/// because JSON has no such numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -77,7 +77,7 @@ impl ResourceLimitError {
     }
 }
 
-/// Returns the resource's name in everyday words, and its unit as a suffix for a number.
+/// Returns the resource's name in everyday words, and the resource's unit as a suffix for a number.
 fn plain(resource: &str) -> (&str, &'static str) {
     match resource {
         "cpu" => ("computing power", " cores"),

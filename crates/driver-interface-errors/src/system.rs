@@ -24,8 +24,8 @@ category! {
 leaf! {
     /// The error returned if a driver's health could not be determined.
     ///
-    /// If the engine cannot be reached, the health check returns a result, not this error. A health check is read-only,
-    /// so nothing has changed.
+    /// If the engine cannot be reached, the health check does not return this error. Instead, its result says that
+    /// the driver is unhealthy. A health check is read-only, so nothing has changed.
     pub struct DriverHealthError(());
     code: DRIVER_HEALTH_CHECK_FAILED,
     category: "system",
@@ -92,9 +92,9 @@ impl TimeoutError {
 leaf! {
     /// The error returned if the connection to the engine could not be established or was cut.
     ///
-    /// The effect is unknown, because the request may have arrived. If a driver knows that the request has not arrived
-    /// (the connection was never established), it sets the hint [`EngineNotRunning`](crate::Hint::EngineNotRunning) or
-    /// calls `with_effect`.
+    /// The effect is unknown, because the request may have arrived. If the connection was never established, the
+    /// driver knows that the request has not arrived. The driver then sets the hint
+    /// [`EngineNotRunning`](crate::Hint::EngineNotRunning) or calls `with_effect`.
     pub struct ConnectionError(());
     code: CONNECTION_ERROR,
     category: "system",
@@ -118,7 +118,7 @@ pub(crate) struct FileFailure {
 }
 
 leaf! {
-    /// The error returned if a file or directory could not be read or written. It has the
+    /// The error returned if a file or directory could not be read or written. The error states the
     /// [kind](FileSystemErrorKind) of the failure.
     ///
     /// The effect is unknown: a write may have stopped half-way. If a driver was only reading, it sets the effect
@@ -144,7 +144,8 @@ impl FileSystemError {
         Self::build(joined(&prefix, &message.into()), failure).with_context("path", path)
     }
 
-    /// Creates an error from the path and an error of the host's file system, which becomes its source.
+    /// Creates an error from the path and an error of the host's file system. The file system's error becomes the
+    /// source.
     pub fn from_io(path: impl Into<String>, error: std::io::Error) -> Self {
         Self::new(path, error.kind().into(), error.to_string()).with_source(error)
     }

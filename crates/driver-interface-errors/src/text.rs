@@ -1,5 +1,5 @@
-//! Sanitises external text for errors: reduces it to one line, and removes the credentials that engines and registries
-//! echo back. Redaction is a last resort: a driver must not put a secret into a message.
+//! Sanitises external text for errors: reduces the text to one line, and removes credentials that engines and
+//! registries have put into the text. Redaction is a last resort: a driver must not put a secret into a message.
 
 const REDACTED: &str = "[redacted]";
 
@@ -71,7 +71,7 @@ fn redact(line: &str) -> String {
     out
 }
 
-/// Replaces the user info in URLs: `https://user:password@host/` becomes `https://[redacted]@host/`.
+/// Redacts the user name and password in URLs: `https://user:password@host/` becomes `https://[redacted]@host/`.
 fn redact_user_info(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;
@@ -94,7 +94,8 @@ fn redact_user_info(word: &str) -> String {
     out
 }
 
-/// Replaces the values of secret assignments: `POSTGRES_PASSWORD=hunter2` becomes `POSTGRES_PASSWORD=[redacted]`.
+/// Redacts the values of variables whose names suggest a secret: `POSTGRES_PASSWORD=hunter2` becomes
+/// `POSTGRES_PASSWORD=[redacted]`.
 fn redact_assignments(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;

@@ -36,7 +36,7 @@ about!(
 leaf! {
     /// The error returned if no volume of this driver has the given id or name.
     ///
-    /// A volume of another namespace, or an unmanaged one, counts as not found.
+    /// A volume of another namespace, or an unmanaged volume, counts as not found.
     pub struct VolumeNotFoundError(String);
     code: VOLUME_NOT_FOUND,
     category: "volume",

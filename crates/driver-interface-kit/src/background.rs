@@ -1,8 +1,8 @@
-//! The drivers' own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
-//! down. All drivers of a process share it, so nothing on it may block.
+//! The drivers' own runtime: one thread, which all drivers of a process share. The thread completes work that a
+//! driver has begun on an engine, even if the caller's runtime shuts down. Work on this thread must not block.
 //!
-//! The engine carries out a request even if no task waits for its response. If the waiting task ran on the caller's
-//! runtime, shutting that runtime down would drop the task, and the driver would not learn what to roll back or kill.
+//! The engine carries out a request even if no task waits for the response. A task on the caller's runtime would be
+//! dropped when that runtime shuts down. The driver would then not learn what to roll back or kill.
 
 use std::future::{Future, pending};
 use std::sync::OnceLock;

@@ -1,12 +1,12 @@
 //! Tracks the changes that one operation has requested from the engine. These changes decide whether an error has the
 //! effect `NotApplied` or `Unknown`.
 //!
-//! Every request that may change something counts from the moment it is sent until the engine itself rejects
-//! it. While the count is not zero, no later failure (a lost response, a failed lookup, a later step) may
-//! report that nothing was applied.
+//! Every request that may change something is counted from the moment it is sent. The count is reduced only if the
+//! engine itself rejects the request. While the count is above zero, a later failure (such as a lost response or a
+//! failed lookup) must not be reported as `NotApplied`.
 //!
-//! The driver calls [`request_sent`] and [`request_refused`] where it sends requests, and [`qualify`] where
-//! it creates errors. [`Runner::change`](crate::Runner::change) tracks the operation.
+//! The driver calls [`request_sent`] and [`request_refused`] where it sends requests, and [`qualify`] where it
+//! creates errors. [`Runner::change`](crate::Runner::change) runs each operation in [`track`].
 
 use std::cell::Cell;
 use std::future::Future;
@@ -20,8 +20,8 @@ tokio::task_local! {
 /// Runs one operation and tracks the changes that it requests from the engine.
 ///
 /// # Errors
-/// Those of the operation. If the operation requested a change and then fails because a resource is not found, that
-/// change may be the reason, so the error's effect is `Unknown`.
+/// The errors of the operation. If a resource is not found after the operation has requested a change, the change may
+/// be the reason. The error's effect is then `Unknown`.
 ///
 /// # Cancel safety
 /// Dropping the future drops the operation.
@@ -43,7 +43,7 @@ pub fn may_have_changed() -> bool {
     SENT.try_with(|sent| sent.get() > 0).unwrap_or(false)
 }
 
-/// Records that a request that changes something is about to be sent.
+/// Records that the driver is about to send a request that changes something.
 pub fn request_sent() {
     let _ = SENT.try_with(|sent| sent.set(sent.get() + 1));
 }
@@ -53,8 +53,8 @@ pub fn request_refused() {
     let _ = SENT.try_with(|sent| sent.set(sent.get().saturating_sub(1)));
 }
 
-/// Turns the effect `NotApplied` of an error into `Unknown` if the current operation may have changed something, and
-/// sets the hint `VerifyFirst` unless the error already has a hint.
+/// If the current operation may have changed something, changes the error's effect from `NotApplied` to `Unknown`. An
+/// error changed in this way also gets the hint `VerifyFirst`, unless the error already has a hint.
 pub fn qualify(error: DriverError) -> DriverError {
     if error.effect() != Effect::NotApplied || !may_have_changed() {
         return error;

@@ -1,4 +1,5 @@
-//! Operation keys: a repeated creation returns the container of the earlier attempt.
+//! Operation keys. By such a key, a repeated creation finds and returns the container that an earlier attempt
+//! created.
 
 use driver_interface_errors::{ConfigurationError, Result};
 use driver_interface_types::{ContainerConfig, Namespace, label};
@@ -32,8 +33,9 @@ pub struct CreationKey {
 }
 
 impl CreationKey {
-    /// Returns the config's operation key. If it is unset, calls `random`, which must return a key of at most 63
-    /// characters: letters, digits, `_`, `.` and `-`, with a letter or digit at the beginning and the end.
+    /// Returns the operation key that the config sets. If the config sets none, calls `random`, which must return a
+    /// key of at most 63 characters: letters, digits, `_`, `.` and `-`, with a letter or digit at the beginning and
+    /// the end.
     pub fn of(config: &ContainerConfig, random: impl FnOnce() -> String) -> Self {
         Self {
             text: config.operation_key.clone().unwrap_or_else(random),
@@ -46,8 +48,8 @@ impl CreationKey {
         &self.text
     }
 
-    /// Returns whether the caller set the key. If so, the caller expects the container of an earlier attempt, if
-    /// there is one.
+    /// Returns whether the caller set the key in the config. A caller that sets a key expects the container of an
+    /// earlier attempt if one exists. A key that the caller did not set is random.
     pub fn is_given(&self) -> bool {
         self.is_given
     }
@@ -74,7 +76,7 @@ impl CreationKey {
         Err(ConfigurationError::single("operationKey", "key-reused", problem))
     }
 
-    /// Returns the container's name from the config or, if unset, a name derived from the key.
+    /// Returns the container's name: the name that the config sets or, without one, a name derived from the key.
     pub fn container_name(&self, config: &ContainerConfig, namespace: &Namespace) -> String {
         let derived = || format!("{}-{}", namespace.name_prefix(), self.text);
         config.name.clone().unwrap_or_else(derived)

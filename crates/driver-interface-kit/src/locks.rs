@@ -1,11 +1,11 @@
-//! Synchronises the tasks of one process. Between processes, the engine arbitrates.
+//! Synchronises the tasks of one process. Conflicts between processes are resolved by the engine.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// One lock per key. With operation keys as keys, a retried creation waits for the outcome of the earlier attempt.
+/// One lock per key. Drivers lock operation keys: a retried creation waits for the outcome of the earlier attempt.
 ///
 /// ```
 /// use driver_interface_kit::KeyLocks;

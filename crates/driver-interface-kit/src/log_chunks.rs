@@ -12,7 +12,7 @@ use crate::time;
 const LONGEST_STAMP: usize = 64;
 
 /// Converts the entries of an engine's log to chunks, and leaves out the lines that the options exclude. The converter
-/// buffers no more than the beginning of a line, and only for a terminal.
+/// buffers input only for terminal output, and only the beginning of a line.
 ///
 /// If [`needs_times`] returns `true`, each entry must begin with its time and a space, which are removed. A terminal's
 /// output has no entries; there, each line must begin with its time.
@@ -24,10 +24,11 @@ const LONGEST_STAMP: usize = 64;
 /// let mut options = LogStreamOptions::default();
 /// options.since = time::parse("2026-11-24T08:17:05Z");
 /// let mut chunks = LogChunks::new(options, 0);
-/// let old = chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:04.5Z old\n".into());
-/// let new = chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:05.5Z new\n".into());
-/// assert!(old.is_empty());
-/// assert_eq!(new[0].bytes, "new\n");
+/// let mut out = Vec::new();
+/// chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:04.5Z old\n".into(), &mut out);
+/// chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:05.5Z new\n".into(), &mut out);
+/// assert_eq!(out.len(), 1);
+/// assert_eq!(out[0].bytes, "new\n");
 /// ```
 #[derive(Debug)]
 pub struct LogChunks {
@@ -51,7 +52,7 @@ struct Line {
 #[derive(Clone, Copy, Debug)]
 struct Stamp {
     time: SystemTime,
-    /// Whether the timestamp has no fraction of a second, and so stands for its whole second.
+    /// Whether the timestamp is given in whole seconds. Such a timestamp stands for every time within its second.
     whole: bool,
 }
 
@@ -72,15 +73,15 @@ impl LogChunks {
         }
     }
 
-    /// Returns the number of received lines that match the requested streams and times, including an unfinished line.
-    /// If the log has no times, the counting stops when there are no more lines to skip.
+    /// Returns the number of received lines that match the requested streams and times. An unfinished line counts, too.
+    /// If the options need no times, lines are counted only until the lines to skip have passed.
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Converts an entry, or a part of an entry, to chunks. `starts` is `true` at the beginning of an entry.
-    pub fn push(&mut self, source: LogSource, starts: bool, mut data: Bytes) -> Vec<LogChunk> {
-        let mut out = Vec::new();
+    /// Converts an entry, or a part of an entry, to chunks, and appends them to `out`. `starts` is `true` at the
+    /// beginning of an entry. If [`needs_times`] returns `false`, `data` may contain several entries.
+    pub fn push(&mut self, source: LogSource, starts: bool, mut data: Bytes, out: &mut Vec<LogChunk>) {
         let wanted = match source {
             LogSource::Stdout => self.options.stdout,
             LogSource::Stderr => self.options.stderr,
@@ -88,12 +89,12 @@ impl LogChunks {
             LogSource::Tty => true,
         };
         if !wanted {
-            return out;
+            return;
         }
         let stamped = needs_times(&self.options);
         if source == LogSource::Tty && stamped {
-            self.terminal(data, &mut out);
-            return out;
+            self.terminal(data, out);
+            return;
         }
         if stamped && starts {
             let (stamp, after) = split_stamp(&data);
@@ -107,13 +108,12 @@ impl LogChunks {
         if !stamped && self.lines >= self.skip && !in_dropped {
             // No line is left to skip, so line boundaries do not matter.
             out.extend(LogChunkSplitter::new(source, data, None));
-            return out;
+            return;
         }
         while !data.is_empty() {
             let part = first_line(&mut data);
-            self.part(source, part, &mut out);
+            self.part(source, part, out);
         }
-        out
     }
 
     /// Returns the chunks that are still buffered at the end of the log.
@@ -204,7 +204,7 @@ impl Stamp {
     }
 }
 
-/// An iterator that splits bytes into chunks of at most [`LogChunk::MAX_LEN`] bytes. Only the first chunk has the
+/// An iterator that splits bytes into chunks of at most [`LogChunk::MAX_LEN`] bytes. Only the first chunk gets the
 /// timestamp.
 #[derive(Debug)]
 pub struct LogChunkSplitter {
@@ -243,8 +243,8 @@ fn first_line(rest: &mut Bytes) -> Bytes {
     rest.split_to(end.map_or(rest.len(), |end| end + 1))
 }
 
-/// Returns the timestamp at the beginning of `data` and the offset of the text after it; `None` and 0 if `data` has
-/// no timestamp.
+/// Returns the timestamp at the beginning of `data`, and the offset of the text after the timestamp. If `data` has no
+/// timestamp, returns `None` and 0.
 fn split_stamp(data: &[u8]) -> (Option<Stamp>, usize) {
     let head = data.get(..LONGEST_STAMP).unwrap_or(data);
     let space = head.iter().position(|byte| *byte == b' ');
@@ -266,10 +266,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn all(chunks: &mut LogChunks, entries: &[(LogSource, &[u8])]) -> Vec<LogChunk> {
-        let mut out: Vec<LogChunk> = entries
-            .iter()
-            .flat_map(|(source, data)| chunks.push(*source, true, Bytes::copy_from_slice(data)))
-            .collect();
+        let mut out = Vec::new();
+        for (source, data) in entries {
+            chunks.push(*source, true, Bytes::copy_from_slice(data), &mut out);
+        }
         out.extend(chunks.finish());
         out
     }

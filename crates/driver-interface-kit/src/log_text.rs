@@ -7,7 +7,8 @@ use driver_interface_types::{LogChunk, LogSource};
 use crate::time;
 
 /// Joins log chunks into lines of text. Chunks of a line may be interleaved with chunks of the other stream. A line is
-/// counted and decoded once it is complete, so that no character is split.
+/// counted and decoded only when it is complete. A character whose bytes are spread over two chunks is therefore
+/// decoded correctly.
 ///
 /// ```
 /// use driver_interface_kit::LogText;
@@ -26,13 +27,13 @@ pub struct LogText {
     open: [Vec<u8>; 2],
     /// The kept lines, which are valid UTF-8.
     kept: VecDeque<u8>,
-    /// The length of each kept line in bytes. Empty if `last` is `None`.
+    /// The length of each kept line in bytes. The list is empty if `last` is `None`, because no line is then discarded.
     lengths: VecDeque<usize>,
     completed: u64,
 }
 
 impl LogText {
-    /// Creates an empty buffer that keeps the `last` lines, or all lines if `None`.
+    /// Creates an empty buffer. It keeps only the last `last` lines, or all lines if `last` is `None`.
     pub fn new(last: Option<u64>) -> Self {
         Self {
             last,
@@ -43,22 +44,34 @@ impl LogText {
         }
     }
 
-    /// Adds a chunk. The chunk's timestamp, if it has one, is written before its first line.
+    /// Adds a chunk. If the chunk has a timestamp, the timestamp is written before the chunk's text.
     pub fn push(&mut self, chunk: &LogChunk) {
+        let mut bytes: &[u8] = &chunk.bytes;
+        if self.last.is_none() && chunk.timestamp.is_none() && self.open(chunk.source).is_empty() {
+            // All complete lines are kept, so they need not be separated.
+            let end = bytes
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |last| last + 1);
+            let (complete, rest) = bytes.split_at(end);
+            let lines = complete.iter().filter(|byte| **byte == b'\n').count();
+            self.complete(complete, lines as u64);
+            bytes = rest;
+        }
         let mut open = std::mem::take(self.open(chunk.source));
         if let Some(time) = chunk.timestamp {
             open.extend_from_slice(time::format(time).as_bytes());
             open.push(b' ');
         }
-        for part in chunk.bytes.split_inclusive(|byte| *byte == b'\n') {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let ends = part.last() == Some(&b'\n');
             if ends && open.is_empty() {
-                self.complete(part);
+                self.complete(part, 1);
                 continue;
             }
             open.extend_from_slice(part);
             if ends {
-                self.complete(&open);
+                self.complete(&open, 1);
                 open.clear();
             }
         }
@@ -73,10 +86,11 @@ impl LogText {
         }
     }
 
-    fn complete(&mut self, line: &[u8]) {
-        self.completed += 1;
+    /// Keeps complete lines. If only the last lines are kept, `text` must be one line.
+    fn complete(&mut self, text: &[u8], lines: u64) {
+        self.completed += lines;
         // Buffer the decoded text, so that `bytes` counts it: invalid bytes grow when they are decoded.
-        let line = String::from_utf8_lossy(line);
+        let line = String::from_utf8_lossy(text);
         self.kept.extend(line.as_bytes());
         let Some(last) = self.last else {
             return;
@@ -88,7 +102,7 @@ impl LogText {
         }
     }
 
-    /// Returns the number of complete lines received, including those not kept.
+    /// Returns the number of complete lines received, including lines that were not kept.
     pub fn completed(&self) -> u64 {
         self.completed
     }
@@ -102,7 +116,7 @@ impl LogText {
     pub fn finish(mut self) -> String {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {
-                self.complete(&open);
+                self.complete(&open, 1);
             }
         }
         String::from_utf8(self.kept.into())

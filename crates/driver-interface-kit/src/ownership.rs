@@ -6,10 +6,11 @@ use driver_interface_types::{ContainerConfig, Namespace, SessionId, label};
 
 use crate::CreationKey;
 
-/// The labels of a resource as stored on an engine, including the drivers' own.
+/// The labels of a resource as stored on an engine, including the labels that drivers add.
 pub type Labels = BTreeMap<String, String>;
 
-/// The namespace and the process that own a driver's resources. Every resource has labels for both.
+/// The namespace and the process that own a driver's resources. Every resource has one label for the namespace and
+/// another for the process.
 ///
 /// ```
 /// use driver_interface_kit::{Labels, Ownership};
@@ -39,8 +40,9 @@ impl Ownership {
         &self.namespace
     }
 
-    /// Returns the labels of a new resource: those in `user` and the drivers' own. `operation` is the operation key.
-    /// The drivers' labels take precedence, although validation already rejects user labels with reserved keys.
+    /// Returns the labels of a new resource: the labels in `user` and the labels that drivers add. `operation` is the
+    /// operation key. If a key is in both, the driver's label replaces the user's label. (Validation already rejects
+    /// user labels with reserved keys.)
     pub fn labels(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = user.clone();
         let mut mark = |key: &str, value: &str| labels.insert(key.to_owned(), value.to_owned());
@@ -54,19 +56,22 @@ impl Ownership {
         labels
     }
 
-    /// Returns the labels of a new container, including those by which a second attempt recognises it.
+    /// Returns the labels of a new container. They include the operation key and the config's fingerprint, by which a
+    /// second attempt recognises the container.
     pub fn container_labels(&self, config: &ContainerConfig, key: &CreationKey) -> Labels {
         let mut labels = self.labels(&config.labels, Some(&config.session_id), key.as_str());
         labels.insert(label::FINGERPRINT.to_owned(), config.fingerprint());
         labels
     }
 
-    /// Returns the labels that all resources of this namespace have, for listing only those resources.
+    /// Returns the labels that all resources of this namespace have. A list filtered by these labels contains only
+    /// resources of this namespace.
     pub fn selector(&self) -> [(&str, &str); 2] {
         selector(&self.namespace)
     }
 
-    /// Returns the [selector](Self::selector) as `key=value`, the form in which engines take filters.
+    /// Returns the labels of the [selector](Self::selector) as texts of the form `key=value`, which engines accept as
+    /// filters.
     pub fn filters(&self) -> Vec<String> {
         self.selector()
             .map(|(key, value)| format!("{key}={value}"))
@@ -93,20 +98,20 @@ pub fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
     selector(namespace).into_iter().all(has) && labels.contains_key(label::OPERATION)
 }
 
-/// Returns the session that a resource with these labels belongs to; `None` if it belongs to none.
+/// Returns the session that a resource with these labels belongs to, or `None` if the labels name no session.
 pub fn session_of(labels: &Labels) -> Option<SessionId> {
     SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
 }
 
-/// Returns all labels except the drivers' own.
+/// Returns `labels` without the labels that drivers add.
 pub fn user_labels(labels: &Labels) -> Labels {
     let users = labels.iter().filter(|(key, _)| !label::is_reserved(key));
     users.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Returns the default value of the owner label, by which a sweep identifies the process: the host name, the process
-/// id and `random`. `random` distinguishes this process from a later one with the same id. If `random` has at most 11
-/// characters, the value is valid on every engine.
+/// Returns the default value of the owner label: the host name, the process id and `random`. By this label, a sweep
+/// of leftover resources identifies the process that created a resource. `random` distinguishes this process from a
+/// later process with the same id. If `random` has at most 11 characters, the value is valid on every engine.
 pub fn process_owner(random: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()

@@ -9,13 +9,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::background;
 
-/// The time that a change may continue in the background after its caller's deadline, and the time that a rollback
-/// may take. Both can thus complete even if the engine responds late.
+/// The maximum time that a change continues in the background after the caller's deadline, and also the maximum time
+/// of a rollback. Both can thus complete even if the engine responds late.
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// A newly created resource that is removed in the [background] when this value is dropped, unless it was
-/// [kept](Self::keep). Return a `Rollback` from the future passed to [`Runner::change`](crate::Runner::change): if
-/// the caller has stopped waiting, that output is dropped, which undoes the creation.
+/// A resource that an operation has created. Dropping this value removes the resource in the [background], unless the
+/// resource was [kept](Self::keep) or [existed](Self::existing) before the operation.
+///
+/// The future passed to [`Runner::change`](crate::Runner::change) should return a `Rollback`. If the caller no longer
+/// waits, the runner drops that `Rollback`, which removes the resource.
 #[must_use = "dropping it removes the resource"]
 pub struct Rollback<T> {
     value: T,
@@ -57,7 +59,7 @@ impl<T> Rollback<T> {
         self
     }
 
-    /// Keeps the resource and returns it, to be passed to the caller.
+    /// Returns the resource, which is now kept. The driver then passes it to the caller.
     pub fn keep(self) -> T {
         let Self { value, mut guard } = self;
         guard.undo = None;
@@ -86,7 +88,8 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Rollback<T> {
 }
 
 /// Repeats the step `settled` until the step returns `true`, but for no longer than about half a minute. Use this
-/// function to remove a resource that the engine may still be creating because the response to its creation was lost.
+/// function to remove a resource after the response to its creation was lost: the engine may still be creating the
+/// resource.
 ///
 /// # Cancel safety
 /// Dropping the future drops the current step, and no further step begins.

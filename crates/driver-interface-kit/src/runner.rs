@@ -1,5 +1,5 @@
-//! Runs the operations of drivers: reads are dropped with their caller, changes run to completion, and both have a
-//! deadline.
+//! Runs the operations of drivers. A read is dropped when its caller stops waiting. A change runs to completion even
+//! then. Both have a deadline.
 
 use std::future::Future;
 use std::sync::{Arc, Weak};
@@ -27,7 +27,7 @@ impl Runner {
     ///
     /// # Errors
     /// - `TimeoutError`: the deadline passed. Nothing was changed.
-    /// - Those of the work.
+    /// - The errors of the work.
     ///
     /// # Cancel safety
     /// Dropping the future drops the work.
@@ -42,17 +42,17 @@ impl Runner {
             .map_err(|error| self.located(error, operation))
     }
 
-    /// Runs an operation that changes something. The work runs in the [background] and continues there if the caller no
-    /// longer waits, the caller's runtime is shut down or the deadline passes. An engine carries out a request once it
-    /// is sent, so the response must be awaited. Return a [`Rollback`](crate::Rollback) from work that creates
-    /// something.
+    /// Runs an operation that changes something. The work runs in the [background]. It continues there if the caller
+    /// no longer waits, the caller's runtime is shut down or the deadline passes: an engine carries out every request
+    /// that was sent, so the driver must await the response. Return a [`Rollback`](crate::Rollback) from work that
+    /// creates something.
     ///
-    /// The work must end on its own: five minutes after the deadline it is dropped.
+    /// The work must end on its own. If it is still running five minutes after the deadline, it is dropped.
     ///
     /// # Errors
     /// - `TimeoutError`: the deadline passed. The change may still be applied.
     /// - `InternalError`: the work panicked, or no thread could be started for it.
-    /// - Those of the work, with the effect `Unknown` where [`effects`] requires it.
+    /// - The errors of the work, with the effect `Unknown` where [`effects`] requires it.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the work. The work's output is dropped when the work is done.
@@ -67,8 +67,8 @@ impl Runner {
             .map_err(|error| self.located(error, operation))
     }
 
-    /// Like [`change`](Self::change), but lets the work check whether its caller still waits. The caller no longer
-    /// waits once this future is dropped or the deadline passes.
+    /// Like [`change`](Self::change), but passes a [`Caller`] to the work. With the `Caller`, the work can check
+    /// whether the caller still waits. The caller no longer waits once this future is dropped or the deadline passes.
     ///
     /// # Errors
     /// Those of [`change`](Self::change).
@@ -126,7 +126,7 @@ fn not_applied(error: impl Into<DriverError>) -> DriverError {
 ///
 /// # Errors
 /// - `TimeoutError` with the effect `Unknown`: the deadline passed.
-/// - Those of the work.
+/// - The errors of the work.
 ///
 /// # Cancel safety
 /// Dropping the future drops the work.
@@ -139,8 +139,8 @@ pub async fn within<T>(
     done.unwrap_or_else(|_| Err(TimeoutError::new(operation, deadline).into()))
 }
 
-/// The caller of a change that needs several requests to the engine. Once the caller no longer waits, send no further
-/// request, because the next caller relies on the state that it finds on the engine.
+/// The caller of a change that sends several requests to the engine. Once the caller no longer waits, the change must
+/// send no further request: another caller may already rely on the state that the engine has by then.
 #[derive(Clone, Debug)]
 pub struct Caller(Weak<()>);
 

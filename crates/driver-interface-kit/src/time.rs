@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Parses an RFC 3339 time with any offset. Returns `None` for an invalid time, and for a time that is not after the
-/// Unix epoch, such as the year 1, which engines use for "never".
+/// Parses an RFC 3339 time with any offset. Returns `None` for an invalid time, and for a time at or before the Unix
+/// epoch. Engines use such a time, in the year 1, for "never".
 pub fn parse(text: &str) -> Option<SystemTime> {
     let (local, offset) = split_offset(text)?;
     let time = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;

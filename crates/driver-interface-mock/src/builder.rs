@@ -51,17 +51,17 @@ impl<K: Kind> MockBuilder<K> {
     }
 
     driver_interface_types::setters! {
-        /// Sets the latency of operations, in tokio's time. The default depends on the kind of driver.
+        /// Sets the latency of operations, measured on tokio's clock. The default depends on the kind of driver.
         latency(self, latency: Latency) { self.options.latency = latency; }
         /// Sets the seed of all randomness; 0 by default. An engine passed to [`engine`](Self::engine) has its
         /// own seed.
         seed(self, seed: u64) { self.options.seed = seed; }
         /// Sets the namespace whose resources the driver sees and changes.
         namespace(self, namespace: Namespace) { self.options.namespace = namespace; }
-        /// Connects the driver to the engine `engine`, which other drivers may share. By default, each driver gets an
-        /// engine of its own.
+        /// Connects the driver to the engine `engine`, which other drivers may share. By default, each driver gets a
+        /// new engine.
         engine(self, engine: &MockEngine) { self.engine = Some(engine.clone()); }
-        /// Sets the policy for validating configs, which determines the accepted bind mounts.
+        /// Sets the policy for validating configs. The policy determines which bind mounts are accepted.
         policy(self, policy: ValidationPolicy) { self.options.policy = policy; }
         /// Sets the deadline of a call, after which the call fails with `TimeoutError`; 60 s by default. A stop gets
         /// its grace period in addition, and a call that follows logs gets an hour in addition.
@@ -71,7 +71,8 @@ impl<K: Kind> MockBuilder<K> {
         /// Adds an image to the registries. After the first call, the registries contain only the added images.
         /// Without such a call, the registries contain every image, [with few exceptions](crate#images).
         registry_image(self, image: ImageRef) { self.registry.push(image); }
-        /// Adds a program that every container of the engine can run, replacing any program with this name.
+        /// Adds a program that every container of the engine can run. If there is already a program with this name,
+        /// the new program replaces it.
         command(self, name: impl Into<String>, command: impl MockCommand) {
             self.commands.push((name.into(), Arc::new(command)));
         }

@@ -12,17 +12,17 @@ use crate::sync::lock;
 pub struct RecordedCall {
     /// The operation that was called.
     pub operation: Operation,
-    /// The id or name of the container, volume, network or image, as given by the caller. `None` if the call
-    /// names none.
+    /// The id or name of the container, volume, network or image, as given by the caller. `None` if the call has no
+    /// such argument.
     pub target: Option<String>,
     /// A summary of the arguments. It contains neither the values of environment variables and labels, nor the
     /// arguments of a command after the first word.
     pub summary: String,
     /// The outcome of the call.
     pub outcome: CallOutcome,
-    /// When the call began, in tokio's time.
+    /// When the call began, on tokio's clock.
     pub started_at: Instant,
-    /// When the call ended, in tokio's time; `None` while it is in progress.
+    /// When the call ended, on tokio's clock; `None` while the call is in progress.
     pub ended_at: Option<Instant>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Recorder(Arc<Mutex<Calls>>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    /// The number of calls cleared so far, which is also the number of the first call in `recorded`.
+    /// The number of calls that were cleared so far. The first call in `recorded` has this number.
     cleared: usize,
     recorded: Vec<RecordedCall>,
 }

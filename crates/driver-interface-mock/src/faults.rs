@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use crate::Operation;
 use crate::sync::lock;
 
-/// Scripted faults. Each applies to one operation. If several faults match a call, the first one scripted is used.
+/// Scripted faults. Each fault applies to one operation. If several faults match a call, the fault that was scripted
+/// first is used.
 ///
 /// ```
 /// use driver_interface_errors::ContainerStartError;
@@ -45,7 +46,7 @@ struct Fault {
 
 #[derive(Debug)]
 enum When {
-    /// `After(calls)`: applies only to the call that follows `calls` other calls of the operation.
+    /// `After(calls)`: skips this many calls of the operation, and then applies to one call.
     After(u64),
     /// `Rate(probability)`: applies to each call of the operation with this probability.
     Rate(f64),
@@ -76,7 +77,7 @@ impl Faults {
         self.add(operation, When::After(position), Failure::Instead(error.into()));
     }
 
-    /// Makes the `n`-th next call of `operation` fail without changing anything, counted from 1.
+    /// Makes the `n`-th call of `operation` from now on fail without changing anything. The next call has number 1.
     pub fn fail_nth(&self, operation: Operation, n: u64, error: impl Into<DriverError>) {
         self.add(
             operation,
@@ -85,8 +86,8 @@ impl Faults {
         );
     }
 
-    /// Makes each call of `operation` fail with this probability, without changing anything. Which calls fail depends
-    /// on the driver's seed.
+    /// Makes each call of `operation` fail with this probability, without changing anything. The driver's seed
+    /// determines which calls fail.
     pub fn fail_rate(&self, operation: Operation, probability: f64, error: impl Into<DriverError>) {
         let probability = if probability.is_nan() {
             0.0
@@ -135,7 +136,8 @@ impl Faults {
         });
     }
 
-    /// Returns the delay and the failure that are scripted for a call of `operation` that begins now, and uses them up.
+    /// Returns the delay and the failure that are scripted for a call of `operation` that begins now. A delay or
+    /// failure that is scripted for a single call is removed from the script.
     pub(crate) fn draw(&self, operation: Operation) -> (Duration, Option<Failure>) {
         let mut script = lock(&self.0);
         let script = &mut *script;
@@ -164,8 +166,8 @@ impl Faults {
 }
 
 impl Script {
-    /// Returns the position of the next call of `operation` that has no scripted fault, counted from 0 for the next
-    /// call.
+    /// Finds the next call of `operation` that has no scripted fault, and returns its position. The position of the
+    /// next call is 0.
     fn next_free(&self, operation: Operation) -> u64 {
         let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
         let taken: Vec<u64> = waiting

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-/// How long operations take, in tokio's time. With a paused clock, tests take no real time.
+/// How long operations take, measured on tokio's clock. If this clock is paused, the latency takes no real time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Latency {

@@ -1,4 +1,4 @@
-//! Attach sessions: a connection to the input and output of a container's main process.
+//! Attach sessions, which connect a caller to the input and output of a container's main process.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -13,10 +13,10 @@ use crate::TtySize;
 /// A connection to a container's main process, returned by
 /// [`attach_container`](crate::ContainerDriver::attach_container).
 ///
-/// Read `stdout` and `stderr` concurrently, because they share a connection. If the caller does not read one of them,
-/// the other stops too, and, once the buffers are full, the main process blocks when it writes. The fields may be
-/// moved out and used in different tasks. When `control` is dropped, the connection closes; the main process keeps
-/// running, but its input ends.
+/// Read `stdout` and `stderr` concurrently, because both use the same connection. If the caller reads only one of the
+/// two streams, that stream soon delivers no more data either. Once the buffers are full, the main process blocks
+/// when it writes. The fields can be moved out of the session and used in different tasks. Dropping `control` closes
+/// the connection. The main process then keeps running, but its input ends.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerConfig, ContainerDriver};
@@ -39,13 +39,13 @@ use crate::TtySize;
 #[must_use = "dropping it ends the input of the main process"]
 #[non_exhaustive]
 pub struct AttachSession {
-    /// The main process's standard input. Shutting this writer down ends the input; with a terminal, the driver sends
-    /// Ctrl-D to end it. The output continues. `None` if the container's config does not set
-    /// [`stdin`](crate::ContainerConfig::stdin), or after [`close_stdin`](Self::close_stdin).
+    /// The main process's standard input. Shutting down this writer ends the input, but not the output. If the
+    /// container has a terminal, the driver ends the input by sending Ctrl-D. `None` if the container's config does
+    /// not set [`stdin`](crate::ContainerConfig::stdin), or after a call of [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
     /// The main process's standard output since the call of `attach_container`. If the container has a terminal, this
-    /// stream also contains standard error. The stream ends when the container exits. The stream ends with an error
-    /// if the connection was cut, or if unread output exceeded the buffer while the container was being stopped.
+    /// stream also contains standard error. The stream normally ends when the container exits. It ends with an error
+    /// if the connection broke, or if unread output exceeded the buffer while the container was being stopped.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The main process's standard error. If the container has a terminal, this stream is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
@@ -57,7 +57,7 @@ pub struct AttachSession {
 /// the connection closes.
 #[async_trait]
 pub trait AttachControl: Send + Sync + 'static {
-    /// Sets the terminal's size.
+    /// Sets the size of the main process's terminal.
     ///
     /// # Errors
     /// - `UnsupportedError`: the container has no terminal.
@@ -80,7 +80,8 @@ impl AttachSession {
         }
     }
 
-    /// Ends the main process's input; the output continues. Also succeeds if the input has already ended.
+    /// Ends the main process's input. The output continues. Succeeds without effect if the input has already ended,
+    /// or if the session has no input.
     ///
     /// # Errors
     /// - `ConnectionError`: input written earlier could not be delivered.
@@ -95,7 +96,7 @@ impl AttachSession {
         })
     }
 
-    /// Sets the terminal's size; see [`AttachControl::resize`].
+    /// Sets the size of the main process's terminal; see [`AttachControl::resize`].
     ///
     /// # Errors
     /// - `UnsupportedError`: the container has no terminal.

@@ -38,18 +38,18 @@ pub struct BuildOptions {
     /// The Dockerfile: the path of a file in the build context, or the text of the Dockerfile.
     #[cfg_attr(feature = "schema", garde(custom(one(dockerfile_source))))]
     pub dockerfile: Dockerfile,
-    /// The values of the Dockerfile's `ARG` instructions. `Debug` shows only their names. Do not pass secrets: engines
-    /// record the values in the image's history.
+    /// The values of the Dockerfile's `ARG` instructions, by name. The `Debug` output shows the names, but not the
+    /// values. Do not pass secrets: engines record the values in the image's history.
     #[debug("{:?}", args.keys())]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::env))))]
     pub args: BTreeMap<String, String>,
     /// Labels of the image, in addition to those that the Dockerfile sets.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))))]
     pub labels: BTreeMap<String, String>,
-    /// The stage of the Dockerfile to build; if unset, the last one.
+    /// The stage of the Dockerfile to build. If `None`, the last stage is built.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(stage_name)))))]
     pub target: Option<String>,
-    /// The platform to build for, such as `linux/arm64`; if unset, the engine's own.
+    /// The platform to build for, such as `linux/arm64`. If `None`, the image is built for the engine's platform.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
     pub platform: Option<String>,
     /// Whether to run every step, including the steps whose results the engine has cached.
@@ -58,9 +58,10 @@ pub struct BuildOptions {
     /// Whether to pull the base images even if the engine has them.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub pull: bool,
-    /// The credentials for the registries of base images, by registry host, such as `ghcr.io`. They are sent to the
-    /// engine for this build only. For a registry that is not in the map, the driver uses the credentials in its own
-    /// configuration, as for a [pull](crate::PullOptions::credentials).
+    /// The credentials for the registries of base images. The keys are registry hosts, such as `ghcr.io`. The driver
+    /// sends these credentials to the engine for this build only. For a registry that is not in the map, the driver
+    /// uses the credentials in the driver's configuration, as described at
+    /// [`PullOptions::credentials`](crate::PullOptions::credentials).
     #[cfg_attr(feature = "schema", garde(skip))]
     pub credentials: BTreeMap<String, RegistryCredentials>,
 }
@@ -76,8 +77,9 @@ pub enum Dockerfile {
 }
 
 impl Dockerfile {
-    /// The name of the file that the driver adds to the build context for a [`Text`](Self::Text). To keep this file
-    /// out of images that copy the whole context, list it in the context's `.dockerignore`.
+    /// The name of the file in which the driver adds a [`Text`](Self::Text) Dockerfile to the build context. An
+    /// instruction such as `COPY . .` also copies this file to the image. To prevent this, list the file in the
+    /// context's `.dockerignore`.
     pub const NAME: &'static str = ".driver-interface.dockerfile";
 }
 
@@ -89,7 +91,7 @@ impl Default for Dockerfile {
 }
 
 impl BuildOptions {
-    /// Creates options for a Dockerfile with this text. The build context may then be empty.
+    /// Creates options for a Dockerfile with the text `text`. With these options, the build context may be empty.
     pub fn from_dockerfile(text: impl Into<String>) -> Self {
         Self {
             dockerfile: Dockerfile::Text(text.into()),
@@ -116,7 +118,7 @@ impl BuildOptions {
         no_cache(self, yes: bool) { self.no_cache = yes; }
         /// Sets whether to pull the base images even if the engine has them.
         pull(self, yes: bool) { self.pull = yes; }
-        /// Sets the credentials for a registry.
+        /// Sets the credentials for a registry. `registry` is the registry's host, such as `ghcr.io`.
         credentials(self, registry: impl Into<String>, credentials: RegistryCredentials) {
             self.credentials.insert(registry.into(), credentials);
         }
@@ -129,7 +131,7 @@ impl BuildOptions {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum BuildProgress {
-    /// A line that the engine, or a command of the build, has written. It has no line break.
+    /// A line of output from the engine or from a command of the build, without the line break.
     Output(String),
     /// The progress of one layer of a base image that is being pulled.
     Layer(LayerProgress),
@@ -162,11 +164,12 @@ pub struct CommitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(text_line)))))]
     pub author: Option<String>,
-    /// Whether to pause a running container during the commit, so that its files do not change meanwhile.
+    /// Whether to pause a running container during the commit. The files of a paused container do not change.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub pause: bool,
-    /// Dockerfile instructions that change the image's settings: `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `USER`,
-    /// `VOLUME`, `WORKDIR`. `Debug` shows only their number, because values of `ENV` may be secret.
+    /// Dockerfile instructions that change the image's settings: `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`,
+    /// `USER`, `VOLUME`, `WORKDIR`. The `Debug` output shows only the number of instructions, because values of `ENV`
+    /// may be secret.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[debug("{} instructions", changes.len())]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(setting_change)))))]
@@ -203,8 +206,8 @@ const MAX_DOCKERFILE: usize = 1024 * 1024;
 /// The maximum length in bytes of a path, a stage name, a message, an author or an instruction.
 #[cfg(feature = "schema")]
 const MAX_TEXT: usize = 4096;
-/// The instructions that [`CommitOptions::changes`] accepts. Engines also accept others, such as `ONBUILD`, which
-/// affects later builds that use the image as their base.
+/// The instructions that [`CommitOptions::changes`] accepts. Engines accept more instructions. For example, they
+/// accept `ONBUILD`, which affects later builds that use the image as their base.
 #[cfg(feature = "schema")]
 const INSTRUCTIONS: [&str; 8] = [
     "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "USER", "VOLUME", "WORKDIR",

@@ -1,4 +1,4 @@
-//! The capabilities of a driver on its engine.
+//! The capabilities of a driver, which depend on the driver's engine.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::text_enum::{text_enum, unknown};
 use crate::{EnforcementReport, Guarantee, Operation};
 
-/// The capabilities of a driver on its engine, in groups. Every declared capability works. An undeclared operation, or
-/// a creation whose config has an undeclared feature, returns `UnsupportedError` immediately and without side effects.
+/// The capabilities that a driver declares for its engine, in groups. Every declared capability works. A call of an
+/// undeclared operation returns `UnsupportedError`. A creation returns `UnsupportedError` if the config uses an
+/// undeclared feature. In both cases, the call returns immediately and has no side effects.
 ///
-/// Unknown names in JSON are ignored, so that an older program can read the JSON of a newer one.
+/// When capabilities are read from JSON, unknown names are ignored. An older program can therefore read JSON that a
+/// newer program has written.
 ///
 /// ```
 /// use driver_interface_types::{Capabilities, Operation};
@@ -34,7 +36,7 @@ pub struct Capabilities {
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub operations: BTreeSet<Operation>,
-    /// The config features that the driver applies.
+    /// The optional config features that the driver can apply.
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub config: BTreeSet<ConfigFeature>,
@@ -42,7 +44,7 @@ pub struct Capabilities {
     pub guarantees: EnforcementReport,
     /// The range of resource limits that the driver accepts.
     pub bounds: Bounds,
-    /// The properties that the driver's containers have. They differ between engines.
+    /// The engine-dependent properties that the driver's containers have.
     #[serde(with = "names")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub properties: BTreeSet<Property>,
@@ -54,11 +56,11 @@ pub struct Capabilities {
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// The maximum CPU of a container, in cores; `None` if the driver itself sets no limit.
+    /// The maximum CPU limit that a config may set, in cores. `None` if the driver sets no maximum.
     pub max_cpu: Option<f64>,
-    /// The minimum memory of a container, in MiB.
+    /// The minimum memory limit that a config may set, in MiB.
     pub min_memory: u64,
-    /// The maximum memory of a container, in MiB; `None` if the driver itself sets no limit.
+    /// The maximum memory limit that a config may set, in MiB. `None` if the driver sets no maximum.
     pub max_memory: Option<u64>,
 }
 
@@ -66,28 +68,28 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ConfigFeature {
-    /// Pulling a missing image from its registry when the container is created.
+    /// Pulling the image from its registry when a container is created.
     ImagePull,
     /// Settings of the main process: entrypoint, working directory, host name, terminal, stop signal, init process,
     /// ulimits and groups.
     ProcessSetup,
     /// The tmpfs mounts and the size of `/dev/shm`.
     TmpfsMount,
-    /// Bind mounts of host paths, within the driver's policy.
+    /// Bind mounts of those host paths that the driver's policy allows.
     BindMount,
-    /// The ports to publish on the host.
+    /// Publishing a container's ports on the host.
     PortPublish,
     /// Network aliases, DNS servers, DNS search domains, DNS resolver options and extra hosts.
     NameResolution,
-    /// A network that is [internal](crate::NetworkConfig::internal): without access to the outside.
+    /// An [internal](crate::NetworkConfig::internal) network, whose containers can reach each other and nothing else.
     InternalNetwork,
-    /// The owner of a volume.
+    /// Setting the owner of a volume's root directory.
     VolumeOwner,
     /// A health check. Its results are in [`ContainerInstance::health`](crate::ContainerInstance::health).
     HealthCheck,
-    /// The platform of the image variant to run.
+    /// Choosing the platform of the image variant to run.
     Platform,
-    /// The engine runtime that runs the container.
+    /// Choosing the engine runtime that runs the container.
     Runtime,
     /// A custom seccomp profile.
     SeccompProfile,
@@ -97,19 +99,19 @@ pub enum ConfigFeature {
     Devices,
     /// GPUs, or devices of the Container Device Interface, that the container may use.
     Gpus,
-    /// An open standard input of the main process, for
-    /// [`attach_container`](crate::ContainerDriver::attach_container).
+    /// An open standard input of the main process, to which sessions of
+    /// [`attach_container`](crate::ContainerDriver::attach_container) can write.
     Stdin,
     /// An extra host name that resolves to the address of the engine's host.
     HostGateway,
-    /// Removing environment variables of the image.
+    /// Leaving out environment variables that the image sets.
     UnsetEnv,
-    /// Connecting a container to several networks when it is created.
+    /// Connecting a container to several networks when the container is created.
     FurtherNetworks,
-    /// Choosing the address ranges of a network, IPv6 on a network, and choosing the addresses of a container on a
-    /// network.
+    /// Choosing the address ranges of a network, enabling IPv6 on a network, and choosing a container's addresses on
+    /// a network.
     NetworkAddresses,
-    /// Kernel parameters of the container's own namespaces.
+    /// Kernel parameters (sysctls) of the container's Linux namespaces.
     Sysctls,
     /// Annotations for the engine's runtime.
     Annotations,
@@ -117,15 +119,15 @@ pub enum ConfigFeature {
     RestartPolicy,
     /// The log driver of a container, and its options.
     LogDriver,
-    /// The CPU weight of a container, its swap and its memory reservation.
+    /// A container's CPU weight, swap limit and memory reservation.
     ResourceTuning,
     /// The CPUs that a container may use.
     CpuSet,
-    /// Mounting a directory of a volume.
+    /// Mounting a directory of a volume instead of the whole volume.
     VolumeSubpath,
     /// The propagation and the SELinux label of a bind mount.
     MountOptions,
-    /// Copying the image's files to an empty volume.
+    /// Copying the image's files at the mount target to an empty volume.
     VolumeCopy,
     /// The options of the engine's volume driver.
     VolumeOptions,
@@ -148,15 +150,16 @@ text_enum!(ConfigFeature, "config feature":
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Property {
-    /// A started container runs its program. Without this, a container does nothing until it is stopped.
+    /// A started container runs its program. Without this property, a started container only waits until it is
+    /// stopped.
     RunsPrograms,
-    /// Creation and start are separate: a container keeps the status `created` until it is started.
+    /// Creation and start are separate: a new container has the status `created` until it is started.
     CreatedState,
-    /// A container that has exited can be started again under its id.
+    /// A container that has exited can be started again and keeps its id.
     RestartSameId,
-    /// The files of a container can be read and written while it is not running.
+    /// The files of a container can be read and written while the container is not running.
     FilesWhileStopped,
-    /// The logs of a container's earlier runs are kept when it is started again.
+    /// When a container is started again, the logs of its earlier runs are kept.
     LogsAcrossRuns,
     /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real owners
     /// of the files. Without this property, every entry is owned by 0:0.
@@ -188,7 +191,7 @@ text_enum!(Property, "property":
 pub enum Capability {
     /// An operation that the driver supports.
     Operation(Operation),
-    /// A config feature that the driver applies.
+    /// An optional config feature that the driver can apply.
     Config(ConfigFeature),
     /// A limit or security option that the engine enforces.
     Guarantee(Guarantee),
@@ -205,14 +208,15 @@ macro_rules! groups {
         })+
 
         impl Capability {
-            /// Returns all capabilities, group by group.
+            /// Returns every capability that exists, group by group.
             pub fn all() -> impl Iterator<Item = Self> {
                 let all = std::iter::empty();
                 $(let all = all.chain($Value::ALL.iter().copied().map(Self::$Group));)+
                 all
             }
 
-            /// Returns the name of the group and the name of the entry, such as `operations` and `exec`.
+            /// Returns the name of the capability's group and the capability's name in that group, such as
+            /// `operations` and `exec`.
             pub fn parts(self) -> (&'static str, &'static str) {
                 match self {
                     $(Self::$Group(value) => ($name, value.as_str()),)+
@@ -275,7 +279,7 @@ impl Capabilities {
         }
     }
 
-    /// Returns whether a capability is declared. A guarantee counts as declared if it is enforced as configured.
+    /// Returns whether `capability` is declared. A guarantee counts as declared only if the engine fully enforces it.
     pub fn supports(&self, capability: impl Into<Capability>) -> bool {
         match capability.into() {
             Capability::Operation(operation) => self.operations.contains(&operation),
@@ -285,11 +289,11 @@ impl Capabilities {
         }
     }
 
-    /// Returns an error if `capability` is not declared. Drivers call this before an operation has any effect.
+    /// Returns an error if `capability` is not declared. Drivers call this method before an operation has any effect.
+    /// `subject` is the part of the call that needs the capability, such as the path of a config's field.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the operation and the capability. `subject` is the part of the call that needs
-    /// the capability, such as the path of a config's field.
+    /// [`UnsupportedError`], which names the operation, the subject and the capability.
     pub fn require(
         &self,
         operation: Operation,
@@ -309,7 +313,8 @@ impl Capabilities {
         Capability::all().filter(|capability| self.supports(*capability))
     }
 
-    /// Returns a line for each entry that differs in `other`, such as `operations.exec: no -> yes`.
+    /// Returns a line for each entry that differs between `self` and `other`, such as `operations.exec: no -> yes`.
+    /// The first value is that of `self`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let (ours, theirs) = (self.lines(), other.lines());
         let differing = ours
@@ -351,7 +356,7 @@ impl Default for Capabilities {
 }
 
 impl fmt::Display for Capabilities {
-    /// Lists every entry with its value, one per line.
+    /// Lists every entry with its value, one entry per line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.lines().iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
@@ -361,7 +366,7 @@ impl fmt::Display for Capabilities {
     }
 }
 
-/// Serialises a set as a list of names. Unknown names are ignored when a list is read.
+/// The serialised form of a set: a list of names. Deserialisation ignores unknown names.
 mod names {
     use std::collections::BTreeSet;
     use std::fmt::Display;

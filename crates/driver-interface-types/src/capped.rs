@@ -40,7 +40,7 @@ impl CappedBuffer {
         self.truncated |= fits.len() < data.len();
     }
 
-    /// Returns the bytes kept so far.
+    /// Returns the bytes in the buffer.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -50,7 +50,7 @@ impl CappedBuffer {
         self.truncated
     }
 
-    /// Returns the bytes kept so far, and removes them from the buffer.
+    /// Removes all bytes from the buffer, and returns them.
     pub fn take(&mut self) -> Bytes {
         self.bytes.split().freeze()
     }

@@ -22,19 +22,20 @@ use crate::{
     TmpfsMount, Ulimit, UlimitValue, VolumeMount,
 };
 
-/// The version of the fingerprint algorithm. Increase it whenever the same config gets a different fingerprint, for
-/// example after a change of a default.
+/// The version of the fingerprint algorithm. Increase this version with every change that gives an existing config a
+/// different fingerprint, such as a changed default value.
 const FINGERPRINT_VERSION: &str = "1";
 
 /// The configuration of a container, built with [`ContainerConfig::new`] and its setters, or parsed from JSON.
 ///
 /// The defaults are safe: half a core, 512 MiB of memory, no Linux capabilities, a non-root user, a read-only root
 /// file system with a writable `/tmp`, and a network on which containers of other sessions cannot be reached. An
-/// image whose entrypoint starts as root, changes the owners of files or writes outside `/tmp` needs other
-/// [`SecurityOptions`].
+/// image whose entrypoint starts as root, changes the owners of files or writes outside `/tmp` needs other security
+/// options, such as [`SecurityOptions::compatible`].
 ///
-/// Strings are stored as given. The driver (or `driver-interface-validation`) validates the config as a whole
-/// before anything reaches an engine, so that all violations are reported in one error.
+/// `ContainerConfig` stores strings unchanged and does not validate them. The driver validates the whole config
+/// before it sends a request to the engine, and reports all violations in one error. The crate
+/// `driver-interface-validation` can validate a config without a driver.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
@@ -67,24 +68,25 @@ pub struct ContainerConfig {
         schemars(length(min = 1))
     )]
     pub image: String,
-    /// The container's name, unique on the engine: 2 to 255 letters, digits, `_`, `.` and `-`. If unset, a unique
-    /// name is generated.
+    /// The container's name, unique on the engine: 2 to 255 letters, digits, `_`, `.` and `-`. By default, the driver
+    /// generates a unique name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::object_name)))), schemars(transform = json::name))]
     pub name: Option<String>,
-    /// The program and its arguments, passed word by word and never through a shell. They replace the image's command,
-    /// not its entrypoint. If empty, the image's own command runs.
+    /// The program and its arguments, passed word by word and never through a shell. They replace the image's
+    /// command, but not the image's entrypoint. If the list is empty, the image's command runs.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::command))), schemars(transform = json::command))]
     // Arguments and values may contain secrets, which `Debug` must not show.
     #[debug("{:?}", Words(command))]
     pub command: Vec<String>,
-    /// Environment variables, in addition to the image's.
+    /// The container's environment variables, in addition to those that the image sets.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::env))), schemars(transform = json::env))]
     #[debug("{:?}", env.keys())]
     pub env: BTreeMap<String, String>,
-    /// User-defined labels. Keys under [`label::RESERVED_PREFIX`](crate::label::RESERVED_PREFIX) are rejected.
+    /// User-defined labels. Keys that begin with [`label::RESERVED_PREFIX`](crate::label::RESERVED_PREFIX) are
+    /// rejected.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
@@ -108,50 +110,55 @@ pub struct ContainerConfig {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub pull_policy: PullPolicy,
-    /// Whether a limit or security option that this engine cannot enforce causes a warning or an error.
+    /// What the driver returns if the engine cannot enforce a limit or security option of this config: a warning or
+    /// an error.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub strictness: Strictness,
-    /// A key that identifies this creation across retries. A second creation with the same key and config returns the
-    /// same container; with the same key and a different config it is rejected. If unset, a key is generated, so each
-    /// call creates a new container. See [`OperationKey`](crate::OperationKey) for the valid values.
+    /// A key that identifies this creation across retries. A second creation with this key and an equal config
+    /// returns the existing container. A second creation with this key and a different config is rejected. By
+    /// default, the driver generates a new key for each creation, and each creation creates a new container. See
+    /// [`OperationKey`](crate::OperationKey) for the valid values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::operation_key)))), schemars(transform = json::label_value))]
     pub operation_key: Option<String>,
-    /// The entrypoint: a program and its arguments, to which `command` is appended. It replaces the image's entrypoint
-    /// and discards the image's command. An empty list runs `command` without an entrypoint; `command` must then not be
-    /// empty.
+    /// The entrypoint: a program and its arguments, to which `command` is appended. If this field is set, the image's
+    /// entrypoint and the image's command are not used. If the list is empty, `command` runs without an entrypoint,
+    /// and must not be empty. By default, the image's entrypoint is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::entrypoint))))]
     #[debug("{:?}", entrypoint.as_deref().map(Words))]
     pub entrypoint: Option<Vec<String>>,
-    /// The absolute path of the main process's working directory; if unset, the image's own.
+    /// The absolute path of the main process's working directory. By default, this is the working directory that the
+    /// image sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::container_path)))))]
     pub working_dir: Option<String>,
-    /// The container's host name; if unset, the engine chooses one.
+    /// The container's host name. By default, the engine chooses a host name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::hostname)))))]
     pub hostname: Option<String>,
-    /// Whether the main process has a terminal. Standard output and standard error are then one stream.
+    /// Whether the main process has a terminal. With a terminal, standard output and standard error are one stream.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub tty: bool,
-    /// The signal that asks the main process to exit; if unset, the image's own, usually `SIGTERM`.
+    /// The signal that asks the main process to exit. By default, this is the signal that the image sets, usually
+    /// `SIGTERM`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub stop_signal: Option<Signal>,
-    /// Whether PID 1 is an init process that forwards signals and reaps orphaned processes. If unset, an init process
-    /// is used if the engine has one. With `true`, the creation fails if the engine has none. With `false`, no init
-    /// process is used.
+    /// Whether PID 1 is an init process that forwards signals and reaps orphaned processes. With `true`, the creation
+    /// fails if the engine has no init program. With `false`, no init process is used. By default, an init process is
+    /// used if the engine has an init program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub init: Option<bool>,
-    /// The tmpfs mounts. A mount at `/tmp` replaces the one that the driver adds there.
+    /// The tmpfs mounts. If the root file system is read-only, the driver adds a tmpfs mount at `/tmp`, unless the
+    /// config mounts something at `/tmp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::unique_tmpfs))), schemars(length(max = MAX_MOUNTS)))]
     pub tmpfs: Vec<TmpfsMount>,
-    /// The size of `/dev/shm` in MiB; if unset, the engine's default, usually 64.
+    /// The size of `/dev/shm` in MiB. By default, the engine chooses the size, usually 64 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::TMPFS))))), schemars(transform = json::within(rules::TMPFS)))]
     pub shm_size: Option<u64>,
@@ -163,11 +170,11 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::ports))), schemars(length(max = MAX_PORTS)))]
     pub ports: Vec<PortMapping>,
-    /// Additional names by which other containers on the network can resolve the container.
+    /// Additional names by which other containers on [`network`](Self::network) can resolve this container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub network_aliases: Vec<String>,
-    /// The DNS servers; if empty, the engine's own.
+    /// The DNS servers of the container. If the list is empty, the engine chooses the DNS servers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::dns))), schemars(length(max = MAX_DNS)))]
     pub dns: Vec<IpAddr>,
@@ -175,15 +182,16 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::extra_hosts))), schemars(transform = json::extra_hosts))]
     pub extra_hosts: BTreeMap<String, HostAddress>,
-    /// The health check; if unset, the image's own.
+    /// The health check. By default, the image's health check is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub health_check: Option<HealthCheck>,
-    /// The platform of the image variant to run, such as `linux/arm64`; if unset, the engine's own.
+    /// The platform of the image variant to run, such as `linux/arm64`. By default, this is the engine's platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
     pub platform: Option<String>,
-    /// The engine runtime that runs the container, such as `runsc` or `crun`; if unset, the engine's default.
+    /// The engine runtime that runs the container, such as `runsc` or `crun`. By default, this is the engine's
+    /// default runtime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::driver_name)))))]
     pub runtime: Option<String>,
@@ -195,31 +203,34 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub gpus: Option<GpuRequest>,
-    /// Whether the main process's standard input is open, for
-    /// [`attach_container`](crate::ContainerDriver::attach_container). The input ends when the first attach session
-    /// closes it or is dropped. By default, the input is empty.
+    /// Whether the main process's standard input is open, so that sessions of
+    /// [`attach_container`](crate::ContainerDriver::attach_container) can write to it. The input ends as soon as one
+    /// of these sessions closes the input or is dropped. By default, the input is empty.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub stdin: bool,
-    /// The image's environment variables to remove.
+    /// The names of environment variables that the image sets, but that the container must not have.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::unset_env))), schemars(transform = json::keys))]
     pub unset_env: BTreeSet<String>,
-    /// The supplementary groups of the container's user, by name (in the image) or numeric id.
+    /// The supplementary groups of the container's user. Each entry is the name of a group in the image, or a numeric
+    /// id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::groups))))]
     pub groups: Vec<String>,
-    /// Further networks that the container is connected to, by name, in addition to [`network`](Self::network). Each
-    /// network must exist.
+    /// Further networks that the container is connected to, in addition to [`network`](Self::network). The keys are
+    /// the names of the networks. Each network must exist.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::network_names)), dive))]
     pub networks: BTreeMap<String, NetworkConnectOptions>,
-    /// The container's addresses on [`network`](Self::network), at most one for IPv4 and one for IPv6; if empty, the
-    /// engine chooses them. They must be within the network's [subnets](crate::NetworkConfig::subnets).
+    /// The container's addresses on [`network`](Self::network): at most one IPv4 address and one IPv6 address. They
+    /// must be within the network's [subnets](crate::NetworkConfig::subnets). If the list is empty, the engine
+    /// chooses the addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::addresses))))]
     pub addresses: Vec<IpAddr>,
-    /// The DNS search domains, which the resolver appends to names that have few dots; if empty, the engine's own.
+    /// The DNS search domains, which the resolver appends to names that have few dots. If the list is empty, the
+    /// engine chooses the search domains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub dns_search: Vec<String>,
@@ -227,7 +238,7 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::dns_options))))]
     pub dns_options: Vec<String>,
-    /// The kernel parameters of the container's own namespaces, such as `net.core.somaxconn`.
+    /// The kernel parameters (sysctls) of the container's Linux namespaces, such as `net.core.somaxconn`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::sysctls))), schemars(transform = json::map))]
     pub sysctls: BTreeMap<String, String>,
@@ -239,12 +250,13 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub restart_policy: RestartPolicy,
-    /// The log driver, which stores the container's output. If unset, the container driver chooses a log driver whose
-    /// output the log operations can read.
+    /// The log driver, which stores the container's output. By default, the container driver chooses a log driver
+    /// whose logs the log operations can read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub log_driver: Option<LogDriver>,
-    /// The CPUs that the container may use, as a list of numbers and ranges such as `0-2,5`; if unset, all.
+    /// The CPUs that the container may use, as a list of numbers and ranges such as `0-2,5`. By default, the
+    /// container may use all CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::cpu_list)))))]
     pub cpuset: Option<String>,
@@ -259,7 +271,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl ContainerConfig {
-    /// Creates a config for a container of `image` in `session`, with the safe defaults.
+    /// Creates a config for a container of `image` in `session`. All other settings have the safe defaults.
     pub fn new(session: impl Into<String>, image: impl Into<String>) -> Self {
         Self {
             session_id: session.into(),
@@ -308,9 +320,9 @@ impl ContainerConfig {
         }
     }
 
-    /// Returns a short hash of the config without its operation key. Equal configs have equal hashes; different configs
-    /// have different hashes, barring collisions. The hash does not reveal the config; it only shows whether a guess of
-    /// the config is correct.
+    /// Returns a short hash of all settings except the operation key. Equal settings have equal hashes. Different
+    /// settings have different hashes, except for very rare collisions. The settings cannot be computed from the
+    /// hash, but the hash confirms a correct guess of the settings.
     pub fn fingerprint(&self) -> String {
         let mut config = self.clone();
         config.operation_key = None;
@@ -322,9 +334,9 @@ impl ContainerConfig {
         format!("{FINGERPRINT_VERSION}-{hex}")
     }
 
-    /// Returns whether a [`fingerprint`](Self::fingerprint) matches this config. A fingerprint of another algorithm
-    /// version cannot be compared and counts as a match. A retry after an upgrade therefore still returns the
-    /// container that the first attempt created with the same operation key.
+    /// Returns whether the [`fingerprint`](Self::fingerprint) `text` matches this config. A fingerprint of another
+    /// algorithm version cannot be compared, and counts as a match. Therefore, after an upgrade of this crate, a
+    /// retry with the same operation key still returns the container that the first attempt created.
     pub fn has_fingerprint(&self, text: &str) -> bool {
         match text.split_once('-') {
             Some((FINGERPRINT_VERSION, _)) => text == self.fingerprint(),
@@ -349,7 +361,8 @@ impl ContainerConfig {
         security(self, options: SecurityOptions) { self.security = options; }
         /// Sets when the image is pulled.
         pull_policy(self, policy: PullPolicy) { self.pull_policy = policy; }
-        /// Sets whether a limit or security option that this engine cannot enforce causes a warning or an error.
+        /// Sets what the driver returns if the engine cannot enforce a limit or security option: a warning or an
+        /// error.
         strictness(self, strictness: Strictness) { self.strictness = strictness; }
         /// Sets the key by which a retry of this creation finds the container that an earlier attempt created.
         operation_key(self, key: impl Into<String>) { self.operation_key = Some(key.into()); }
@@ -442,7 +455,7 @@ impl ContainerConfig {
     }
 
     crate::setters! {
-        /// Adds a tmpfs mount with its own mode, owner and options.
+        /// Adds a tmpfs mount. Unlike `tmpfs`, this setter accepts a mode, an owner and mount options.
         ///
         /// ```
         /// use driver_interface_types::{ContainerConfig, TmpfsMount};
@@ -458,17 +471,17 @@ impl ContainerConfig {
         }
         /// Adds a port to publish on the host.
         port(self, mapping: PortMapping) { self.ports.push(mapping); }
-        /// Adds a name by which other containers on the network can resolve the container.
+        /// Adds a name by which other containers on the container's network can resolve the container.
         network_alias(self, name: impl Into<String>) { self.network_aliases.push(name.into()); }
         /// Adds a DNS server.
         dns(self, server: impl Into<IpAddr>) { self.dns.push(server.into()); }
-        /// Adds a host name and the address it resolves to.
+        /// Adds a host name and the address to which the container resolves this name.
         extra_host(self, name: impl Into<String>, address: impl Into<HostAddress>) {
             self.extra_hosts.insert(name.into(), address.into());
         }
         /// Adds a host device that the container may use.
         device(self, device: DeviceMapping) { self.devices.push(device); }
-        /// Removes an environment variable of the image.
+        /// Leaves out an environment variable that the image sets.
         unset_env(self, key: impl Into<String>) { self.unset_env.insert(key.into()); }
         /// Adds a supplementary group of the container's user.
         group(self, group: impl Into<String>) { self.groups.push(group.into()); }
@@ -485,13 +498,13 @@ impl ContainerConfig {
         also_network(self, name: impl Into<String>, options: NetworkConnectOptions) {
             self.networks.insert(name.into(), options);
         }
-        /// Adds an address of the container on the network that [`network`](Self::network) names.
+        /// Adds one of the container's addresses on the network that is set with [`network`](Self::network).
         address(self, address: impl Into<IpAddr>) { self.addresses.push(address.into()); }
         /// Adds a DNS search domain, which the resolver appends to names that have few dots.
         dns_search(self, domain: impl Into<String>) { self.dns_search.push(domain.into()); }
         /// Adds an option of the DNS resolver.
         dns_option(self, option: impl Into<String>) { self.dns_options.push(option.into()); }
-        /// Sets a kernel parameter of the container's own namespaces.
+        /// Sets a kernel parameter (sysctl) of the container's Linux namespaces.
         sysctl(self, name: impl Into<String>, value: impl Into<String>) {
             self.sysctls.insert(name.into(), value.into());
         }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 macro_rules! deadlines {
     ($($(#[$doc:meta])* $name:ident: $seconds:expr,)*) => {
-        /// The deadline of each kind of call. A call that exceeds its deadline returns `TimeoutError`. The mock
-        /// drivers have no deadlines, because their calls take no real time.
+        /// The deadlines of a driver's calls, one for each kind of call. A call that exceeds its deadline returns
+        /// `TimeoutError`. The mock drivers have no deadlines, because their calls take no real time.
         ///
         /// ```
         /// use std::time::Duration;
@@ -25,16 +25,16 @@ macro_rules! deadlines {
         }
 
         impl Deadlines {
-            /// The names of the deadlines.
+            /// The names of the deadlines, which are the names of the fields.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
-            /// Creates deadlines that are the same for every kind of call.
+            /// Creates a `Deadlines` value with the deadline `deadline` for every kind of call.
             pub fn all(deadline: Duration) -> Self {
                 Self { $($name: deadline,)* }
             }
 
-            /// Returns the deadline with the field name `name`, for example to change it according to a program's
-            /// configuration; `None` if there is no such deadline.
+            /// Returns a mutable reference to the field `name`, or `None` if there is no such field. For example, a
+            /// program can use this method to apply deadlines from a configuration file.
             ///
             /// ```
             /// use std::time::Duration;
@@ -65,30 +65,34 @@ macro_rules! deadlines {
 }
 
 deadlines! {
-    /// Finding the engine and negotiating an API version; 10 s by default.
+    /// The deadline for finding the engine and negotiating an API version. The default is 10 s.
     connect: 10,
-    /// Inspecting, listing and health checks; 30 s by default.
+    /// The deadline for inspecting and listing resources, health checks, stats, plans and opening most streams. The
+    /// default is 30 s.
     read: 30,
-    /// Creating a container, volume or network, not including the image pull; 2 min by default.
+    /// The deadline for creating a container, volume or network, connecting a container to a network, and tagging an
+    /// image. The pull of the container's image is not included. The default is 2 min.
     create: 2 * 60,
-    /// Starting, signalling, pausing or unpausing a container; 1 min by default.
+    /// The deadline for starting, signalling, pausing or unpausing a container, and for starting a command in a
+    /// container. The default is 1 min.
     start: 60,
-    /// The time that a stop may take after its grace period, and the time for killing a command that timed out; 20 s
-    /// by default.
+    /// The maximum time that a stop may take in addition to its grace period. Also the maximum time for killing a
+    /// command that has exceeded its timeout. The default is 20 s.
     stop_margin: 20,
-    /// Removing a resource; 1 min by default.
+    /// The deadline for removing a resource, and for disconnecting a container from a network. The default is 1 min.
     remove: 60,
-    /// Pulling or pushing an image, in total; 2 h by default.
+    /// The deadline for a whole pull or push of an image. The default is 2 h.
     pull: 2 * 60 * 60,
-    /// The time without progress after which a pull or push fails; 5 min by default. For engines that report no
-    /// progress (Podman), only the deadline `pull` applies.
+    /// The time without progress after which a pull or push fails. The default is 5 min. For an engine that reports
+    /// no progress (Podman), only the deadline `pull` applies.
     pull_stall: 5 * 60,
-    /// Copying files into a container or volume, and loading, importing and committing images; 15 min by default.
+    /// The deadline for copying files into a container or volume, reading a file into memory, and loading, importing,
+    /// saving and committing images. The default is 15 min.
     transfer: 15 * 60,
-    /// Reading existing logs; 2 min by default.
+    /// The deadline for reading existing logs. The default is 2 min.
     logs: 2 * 60,
-    /// Following logs; 24 h by default.
+    /// The deadline for `get_container_logs` with the option `follow`. The default is 24 h.
     follow: 24 * 60 * 60,
-    /// Building an image, in total; 2 h by default.
+    /// The deadline for a whole build of an image. The default is 2 h.
     build: 2 * 60 * 60,
 }

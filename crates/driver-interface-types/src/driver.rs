@@ -44,54 +44,55 @@ use crate::{
 ///
 /// # Common behaviour
 ///
-/// - **The engine is the source of truth.** A driver keeps no state of its own: results come from the engine
-///   and from [labels](crate::label) set at creation, so two drivers on the same engine and namespace agree.
-/// - **Namespace isolation.** A driver sees and changes only resources of its own namespace. It reports anything
-///   else as "not found".
-/// - **Deadlines.** Every call returns. A call that exceeds the driver's deadline fails with `TimeoutError`, whose
-///   [effect](driver_interface_errors::Effect) is unknown.
-/// - **Errors.** Besides the errors listed for it, every operation may return `ConfigurationError` for input that is
-///   rejected before it reaches the engine (one error lists every violation); `ConnectionError` if the engine cannot be
-///   reached; `AuthorizationError` if the engine denies access; and `TimeoutError`.
-/// - **Cancel safety.** Every future may be dropped at any await point. A change that has already begun on the
-///   engine either completes there or is undone in the background. Leftover resources have the driver's
-///   labels and can be found by them.
+/// - **The engine is the source of truth.** A driver stores no state. All results come from the engine, including the
+///   [labels](crate::label) set at creation. Two drivers with the same engine and namespace agree.
+/// - **Namespace isolation.** A driver sees and changes only the containers, volumes and networks of its own
+///   namespace. It reports all others as "not found".
+/// - **Deadlines.** Every call has a deadline, unless the operation's documentation says otherwise. A call that
+///   exceeds its deadline returns `TimeoutError`, whose [effect](driver_interface_errors::Effect) is unknown.
+/// - **Errors.** In addition to the errors in its documentation, every operation may return `ConfigurationError` if
+///   the driver rejects the input (one error lists every violation), `ConnectionError` if the engine cannot be
+///   reached, `AuthorizationError` if the engine denies access, and `TimeoutError`.
+/// - **Cancel safety.** Every future may be dropped at any await point. If the engine has already begun a change, the
+///   engine completes the change, or the driver undoes the change in the background. Leftover resources can be found
+///   by the driver's labels.
 /// - **No panics.** A driver returns an error instead of panicking.
 #[async_trait]
 #[allow(unused_variables, reason = "the default methods only refuse")]
 pub trait ContainerDriver: Send + Sync + Debug + 'static {
-    /// Returns the driver's name, such as `docker` or `mock-local`. It is the same for every instance of the driver.
+    /// Returns the driver's name, such as `docker` or `mock-local`. All instances of a driver have the same name.
     fn name(&self) -> &str;
 
-    /// Returns the driver's own semantic version, not the engine's.
+    /// Returns the semantic version of the driver, not of the engine.
     fn version(&self) -> &str;
 
-    /// Returns the capabilities of this driver on this engine. They never change during the lifetime of a driver value.
+    /// Returns what this driver can do with its engine. The result never changes during the lifetime of a driver value.
     fn capabilities(&self) -> Capabilities;
 
     /// Creates a container without starting it.
     ///
     /// # Behaviour
-    /// The driver validates the whole config, checks the resource limits against its own maximums, gets the image
-    /// according to the config's [pull policy](ContainerConfig::pull_policy), and then creates the container. The new
-    /// container has status `created` and state `terminated`, and its command has not run. If a named volume or network
-    /// does not exist, the creation fails, not the later start. Every security option of the config is in effect from
-    /// the container's first instruction. A limit that this engine cannot enforce becomes a [`Warning`](crate::Warning)
-    /// on the returned instance, or an error with [`Strictness::Require`](crate::Strictness::Require).
+    /// The driver validates the whole config, checks the resource limits against its maximums, pulls the image if the
+    /// [pull policy](ContainerConfig::pull_policy) requires this, and then creates the container. The new container
+    /// has status `created` and state `terminated`, and its command has not run. If the config names a volume or
+    /// network that does not exist, this call fails, not the later start. Every security option is in effect from the
+    /// container's first instruction. If the engine cannot enforce a limit or security option, the returned instance
+    /// has a [`Warning`](crate::Warning). With [`Strictness::Require`](crate::Strictness::Require), the call fails.
     ///
     /// # Errors
-    /// - `ConfigurationError`: the config is invalid; the error lists every violation by its path. Also returned
-    ///   if the operation key was already used with a different config.
+    /// - `ConfigurationError`: the config is invalid, or the operation key was already used with a different config.
+    ///   The error lists every violation with its path.
     /// - `ResourceLimitError`: a limit exceeds this driver's maximum; the error names the resource, the limit
     ///   and the requested value.
     /// - `ImageNotFoundError`, `ImagePullError`: no such image, or the image could not be pulled.
     /// - `VolumeNotFoundError`, `NetworkNotFoundError`: the config names a volume or network that does not exist.
-    /// - `UnsupportedError`: the config has `Strictness::Require` and a setting that cannot be enforced.
-    /// - `ContainerCreationError`: the name is taken (not retryable), or the engine failed.
+    /// - `UnsupportedError`: the driver does not declare a feature that the config uses, or the config has
+    ///   `Strictness::Require` and the engine cannot enforce a setting.
+    /// - `ContainerCreationError`: another container already has the name (not retryable), or the engine failed.
     ///
     /// # Idempotency
-    /// Not idempotent, unless the config has an [operation key](ContainerConfig::operation_key). With a key, a
-    /// second call with the same config returns the same container.
+    /// Not idempotent, unless the config has an [operation key](ContainerConfig::operation_key). With an operation
+    /// key, a second call with the same config returns the existing container.
     ///
     /// # Cancel safety
     /// If the future is dropped and the engine still creates the container, the driver removes the container in the
@@ -105,8 +106,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Starts a container's main process.
     ///
     /// # Behaviour
-    /// Returns once the process has started. A short process may already have exited when the call returns. A container
-    /// that has exited is started again: it gets a new start time, and its new output is appended to its logs.
+    /// Returns once the process has started. A short process may have exited by then. A container that has exited is
+    /// started again: the container gets a new start time, and its logs keep the output of earlier runs.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -118,8 +119,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// exited since the last call is started again.
     ///
     /// # Cancel safety
-    /// A dropped start either completes on the engine or has no effect. Once a later stop through the same driver value
-    /// has returned, the dropped start can no longer start the container.
+    /// A dropped call either completes on the engine or has no effect. If a later `stop_container` call through the
+    /// same driver value has returned, the dropped call can no longer start the container.
     ///
     /// # Conformance
     /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
@@ -129,8 +130,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// Returns only after the process has exited and the engine reports the exit to every client. A paused container
-    /// can be stopped too. A process that outlives a graceful stop keeps running, so work is never lost unless the
-    /// caller requests a kill.
+    /// can be stopped too. If the process does not exit within the grace period, the driver kills it only if
+    /// [`force`](StopOptions::force) is set. Otherwise the process keeps running, so that no work is lost.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -141,7 +142,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `AlreadyStopped`.
     ///
     /// # Cancel safety
-    /// A dropped stop may or may not stop the process, but never kills it before the grace period has expired.
+    /// A dropped call may stop the process or not. It never kills the process before the grace period has expired.
     ///
     /// # Conformance
     /// `lifecycle/stop/*`, `concurrency/stop`, `cancellation/stop`, `errors/not-found/stop-container*`
@@ -175,7 +176,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `None`, never an error, for a container that does not exist in this driver's namespace.
     ///
     /// # Errors
-    /// Only those common to all operations.
+    /// Only the errors that are common to all operations.
     ///
     /// # Idempotency
     /// Read-only.
@@ -188,14 +189,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `errors/prefix-is-not-an-id`, `errors/name-is-not-an-id`
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>>;
 
-    /// Lists the containers that match `filter`, whatever their status, sorted by creation time, then id.
+    /// Lists the containers that match `filter`, running or not, sorted by creation time, then id.
     ///
     /// # Behaviour
-    /// Each entry equals the result of [`get_container`](Self::get_container). A container that is removed
-    /// during the call is omitted and never causes an error.
+    /// Each entry equals the result of [`get_container`](Self::get_container). A container that is removed during the
+    /// call may be omitted, and never causes an error.
     ///
     /// # Errors
-    /// Only those common to all operations.
+    /// Only the errors that are common to all operations.
     ///
     /// # Idempotency
     /// Read-only.
@@ -210,10 +211,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Returns a container's output: its standard output and standard error.
     ///
     /// # Behaviour
-    /// Works while the container is created (the logs are empty), running or exited; after a restart the logs contain
-    /// the output of all runs. Lines of one stream are in order; the order between the two streams is unspecified.
-    /// Bytes that are not UTF-8 become U+FFFD. With [`follow`](LogOptions::follow) the call returns when the container
-    /// exits or is removed.
+    /// Works while the container is created, running or exited. Before the first start, the logs are empty. After a
+    /// restart, the logs contain the output of all runs. The lines of each stream are in order. The order of lines
+    /// from different streams is unspecified. Bytes that are not UTF-8 become U+FFFD. With
+    /// [`follow`](LogOptions::follow), the call returns when the container exits or is removed.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -247,7 +248,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `health/engine-responds`, `health/counts-*`, `namespaces/counts-isolated`
     async fn health_check(&self) -> Result<DriverHealth>;
 
-    /// Returns whether a container is running and passes its health check, if it has one.
+    /// Returns whether a container is running and healthy. A container without a health check counts as healthy.
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
@@ -264,18 +265,19 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Creates an empty volume.
     ///
-    /// The volume's root directory belongs to the config's [`owner`](VolumeConfig::owner) or, if unset, to the default
-    /// user of containers. A config with an owner requires [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    /// The volume's root directory belongs to the config's [`owner`](VolumeConfig::owner), by default to the default
+    /// user of containers. A config with an owner requires the feature
+    /// [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
     /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. No volume exists
     ///   afterwards.
-    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is unchanged), or the
-    ///   engine failed.
+    /// - `VolumeCreationError`: another volume already has the name (not retryable; the other volume is unchanged),
+    ///   or the engine failed.
     ///
     /// # Idempotency
-    /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
+    /// Not idempotent: of several calls with the same name, even from different processes, exactly one call succeeds.
     ///
     /// # Cancel safety
     /// If the future is dropped and the engine still creates the volume, the driver removes the volume in the
@@ -310,11 +312,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `NetworkCreationError`: the name is taken (not retryable; the existing network is unchanged), the
-    ///   engine has no addresses left, or the engine failed.
+    /// - `NetworkCreationError`: another network already has the name (not retryable; the other network is
+    ///   unchanged), the engine has no addresses left, or the engine failed.
     ///
     /// # Idempotency
-    /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
+    /// Not idempotent: of several calls with the same name, even from different processes, exactly one call succeeds.
     ///
     /// # Cancel safety
     /// If the future is dropped and the engine still creates the network, the driver removes the network in the
@@ -390,19 +392,19 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The image has no command, environment or user of its own. If another image already has this name, the name moves
-    /// to the new image.
+    /// The new image sets no command, environment or user. If another image already has the name, the name moves to
+    /// the new image.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ImageImportError`: the engine rejected the archive.
-    /// - Errors of the archive stream, in which case the engine has no new image.
+    /// - Errors of the archive stream. The engine then has no new image.
     ///
     /// # Idempotency
     /// Idempotent: importing the same archive again yields an equal image under the same name.
     ///
     /// # Cancel safety
-    /// A dropped import either completes on the engine or has no effect; a later `remove_image` removes the image.
+    /// A dropped call completes on the engine or has no effect. If it completes, `remove_image` removes the image.
     ///
     /// # Conformance
     /// `capability/image-import-and-remove`
@@ -416,11 +418,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// If the image has several names, only this name is removed.
+    /// If the image has several names, only the name `image` is removed.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
-    /// - `ImageNotFoundError`: this namespace created no image of this name.
+    /// - `ImageNotFoundError`: this namespace has created no image with this name.
     /// - `ImageRemoveError`: a container uses the image. Nothing has changed.
     ///
     /// # Idempotency
@@ -441,15 +443,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// If the container has already exited, the call returns the exit info immediately. If the container was never
-    /// started, the call first waits for its start. While the container is paused, the call keeps waiting. The result
-    /// equals [`ContainerInstance::exit`] and is never lost, even if the container is removed during the wait. The only
-    /// difference: [`oom_killed`](ExitInfo::oom_killed) may be known here but `None` in the instance, because a wait
-    /// also consults the engine's events. The driver's deadline does not apply: without a
-    /// [timeout](WaitOptions::timeout) the call waits indefinitely.
+    /// started, the call first waits for its start. While the container is paused, the call keeps waiting. The exit
+    /// info is never lost, even if the container is removed during the wait. It equals [`ContainerInstance::exit`],
+    /// except that [`oom_killed`](ExitInfo::oom_killed) may be `None` in the instance but known here: a wait also reads
+    /// the engine's events. The call has no deadline. Without a [timeout](WaitOptions::timeout), it waits indefinitely.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
-    /// - `ContainerNotFoundError`: no such container, or the container was removed without having run.
+    /// - `ContainerNotFoundError`: no such container, or the container was removed before its first run.
     /// - `WaitTimeoutError`: the container had not exited within the timeout in `options`. Nothing has changed.
     ///
     /// # Idempotency
@@ -472,8 +473,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns when the signal has been sent; its effect may come later. If the signal ends the process,
-    /// [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit) defines the container's status. A paused
+    /// Returns when the signal has been sent. The process may react later. If the signal ends the process,
+    /// [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit) defines the container's new status. A paused
     /// container accepts only [`Signal::KILL`], which ends the process.
     ///
     /// # Errors
@@ -494,7 +495,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::KillContainer)
     }
 
-    /// Pauses a container's processes. They keep their memory and connections and use no CPU.
+    /// Pauses a container's processes. Paused processes keep their memory and connections, and use no CPU.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
@@ -544,14 +545,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::UnpauseContainer)
     }
 
-    /// Stops a container's main process and starts it again; [`StopOptions`] specifies how it is stopped.
+    /// Stops a container's main process as specified by [`StopOptions`], and starts the container again.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Equivalent to [`stop_container`](Self::stop_container) followed by
-    /// [`start_container`](Self::start_container): the call returns once the new process runs, and the start time
-    /// is new. A container that is not running is started.
+    /// Equivalent to [`stop_container`](Self::stop_container) followed by [`start_container`](Self::start_container).
+    /// Returns once the new process runs. The container has a new start time. A container that is not running is
+    /// started.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -564,10 +565,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Not idempotent: each call restarts the container.
     ///
     /// # Cancel safety
-    /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills the process
-    /// before the grace period has expired. The driver begins no start after the drop. If a later `stop_container`
-    /// call through the same driver value succeeds, the dropped call does not start the container again. The same
-    /// holds for a call that fails with `TimeoutError`.
+    /// After a dropped call, the container is still in its old run, in a new run, or has exited. The process is never
+    /// killed before the grace period has expired. The driver begins no start after the drop. If a later
+    /// `stop_container` call through the same driver value succeeds, the dropped call does not start the container
+    /// again. All of this also holds for a call that fails with `TimeoutError`.
     ///
     /// # Conformance
     /// `restart/new-run`, `restart/starts-stopped`, `restart/grace-expires-without-force`,
@@ -582,21 +583,21 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// A command that fails, is killed or times out is reported as the [outcome](ExecOutput::outcome), never as an
-    /// error. Messages from the engine are never part of the output. When the [timeout](ExecConfig::timeout) expires,
-    /// the driver kills the command and every process it has started (its children, including those that have
-    /// daemonised), and nothing else. The output so far is kept. The output is complete up to the
-    /// [limit](ExecConfig::output_limit). The driver's deadline does not apply while the command runs. If the command
-    /// exits on its own, processes that it leaves running are neither killed nor waited for.
+    /// If the command fails, is killed or times out, the call succeeds, and the [outcome](ExecOutput::outcome) says
+    /// so. The output has no messages from the engine, and is complete up to the [limit](ExecConfig::output_limit).
+    /// When the [timeout](ExecConfig::timeout) expires, the driver kills the command and every process that the
+    /// command has started, even daemonised processes, and no other process. The output up to then is returned. While
+    /// the command runs, there is no deadline. If the command exits by itself, the driver neither kills the processes
+    /// that the command has left running, nor waits for them.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation, or the config has a timeout that cannot be
-    ///   enforced on this engine.
+    ///   enforced, for example because the image has no `sh`.
     /// - `ConfigurationError`: the config has no program, or contains text that cannot be passed to the engine.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running, or is paused.
-    /// - `ExecFailedError`: the command could not be run; not retryable if the program, user or directory does not
-    ///   exist.
+    /// - `ExecFailedError`: the command could not be run. Not retryable if the program, user or working directory
+    ///   does not exist.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
@@ -614,17 +615,18 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::Exec)
     }
 
-    /// Runs a command in a running container and connects the caller to its input and output.
+    /// Runs a command in a running container, and connects the caller to the command's input and output.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns once the command runs. The output is not limited; if it is not read, the command blocks when it writes
-    /// (backpressure). If the [timeout](ExecConfig::timeout) expires, [`ExecSession::wait`] returns `TimedOut`. If the
-    /// config has an [input](ExecConfig::stdin), the driver writes it to the command.
+    /// Returns once the command runs. The amount of output is not limited. If the caller does not read the output,
+    /// the command blocks when it writes (backpressure). If the [timeout](ExecConfig::timeout) expires, the driver
+    /// kills the command, and [`ExecSession::wait`] returns `TimedOut`. If the config has an
+    /// [input](ExecConfig::stdin), the driver sends this input to the command.
     ///
     /// # Errors
-    /// Same as [`exec`](Self::exec). Once the command runs, an error in the streams means that the connection broke.
+    /// The errors of [`exec`](Self::exec). Once the command runs, an error in a stream means that the connection broke.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
@@ -647,12 +649,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns once the command runs. The command's output is discarded. A [timeout](ExecConfig::timeout), input or
-    /// terminal is rejected, because the driver does not stay connected to the command. The command ends at the latest
-    /// when the container exits.
+    /// Returns once the command runs. The command's output is discarded. A config with a
+    /// [timeout](ExecConfig::timeout), an input or a terminal is rejected, because the driver does not stay connected
+    /// to the command. When the container exits, the command ends too.
     ///
     /// # Errors
-    /// Same as [`exec`](Self::exec); also `ConfigurationError` if the config has a timeout, an input or a terminal.
+    /// The errors of [`exec`](Self::exec), and `ConfigurationError` if the config has a timeout, input or terminal.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
@@ -672,8 +674,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Returns `None` if the container has no such exec, or if the engine no longer knows it, for example after
-    /// the container has exited.
+    /// Returns `None` if the container has no such exec, or if the engine no longer has a record of the exec, for
+    /// example after the container has exited.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -696,12 +698,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created or running. If the session is opened before the start, its output is
-    /// complete. Otherwise its output begins at the time of the call, and the earlier output is in the logs. The
-    /// session ends when the current run ends. The input is connected if the config has
+    /// Works while the container is created, running or paused. If the session is opened before the start, its output
+    /// is complete. Otherwise its output begins at the time of the call, and earlier output is only in the logs. The
+    /// session ends when the container exits. The session has an input if the config sets
     /// [`stdin`](crate::ContainerConfig::stdin). When a session closes the input or is dropped, the main process's
-    /// input ends, and later sessions have no input. The exit code comes from
-    /// [`wait_container`](Self::wait_container).
+    /// input ends, and later sessions have no input. [`wait_container`](Self::wait_container) returns the exit code.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -709,7 +710,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `ContainerNotRunningError`: the container has exited, or is being removed.
     ///
     /// # Idempotency
-    /// Read-only, except for the input. Several sessions may be attached; each receives all output.
+    /// Read-only, except for the input. Several sessions may be attached. Each session receives all output.
     ///
     /// # Cancel safety
     /// Dropping the future or the session closes the connection. The main process keeps running, and its input ends.
@@ -725,17 +726,17 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Chunks of one source are in order and without gaps; the order between the two sources is unspecified. Chunks
-    /// contain the bytes as the engine stores them: Docker's default log files contain text, so bytes that are not
-    /// UTF-8 become U+FFFD. With [`follow`](LogStreamOptions::follow) the stream waits for a container that has not
-    /// been started yet, covers one run, and ends when the container exits or is removed. Without `follow` the stream
-    /// ends after the existing logs. The call returns immediately, even if there are no logs yet.
+    /// The chunks of each source (standard output and standard error) are in order and without gaps. The order of
+    /// chunks from different sources is unspecified. Chunks contain the bytes as the engine stores them. Docker's
+    /// default log driver replaces bytes that are not UTF-8 by U+FFFD. With [`follow`](LogStreamOptions::follow), the
+    /// stream waits until the container is started, and ends when the container exits or is removed. Without `follow`,
+    /// the stream ends after the existing logs. The call returns immediately, even if there are no logs yet.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ConfigurationError`: `options` sets neither `stdout` nor `stderr`.
-    /// - In the stream, `ConnectionError`: the connection broke. No item follows it.
+    /// - In the stream, `ConnectionError`: the connection broke. No item follows this error.
     ///
     /// # Idempotency
     /// Read-only.
@@ -791,10 +792,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running or exited. Names in the archive begin with the last component
-    /// of the path. A symbolic link at the path itself is followed, inside the container; other links are packed
-    /// as links. Owners are those of the files if [`ArchiveOwners`](crate::Property::ArchiveOwners) is declared,
-    /// otherwise 0:0. [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
+    /// Works while the container is created, running or exited. Entry names begin with the last component of the
+    /// path. If the path itself is a symbolic link, the link is followed inside the container. Other links are packed
+    /// as links. If the driver declares [`ArchiveOwners`](crate::Property::ArchiveOwners), the archive has the files'
+    /// owners, otherwise the owner 0:0. [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
     ///
     /// Read the stream to its end or drop it before the next call on the same container. Do not pass the stream to a
     /// `copy_into_container` call on the same container: Docker keeps the container locked until the stream ends, so
@@ -803,7 +804,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
-    /// - `FileSystemError`: the path does not exist (`NotFound`), or a parent of it is a file (`NotADirectory`).
+    /// - `FileSystemError`: the path does not exist (`NotFound`), or its parent is a file (`NotADirectory`).
     /// - In the stream, `ConnectionError`: the connection broke, and the archive is incomplete.
     ///
     /// # Idempotency
@@ -824,17 +825,17 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running or exited, even if the image has no tools. Symbolic
+    /// Works while the container is created, running or exited, even if the image contains no programs. Symbolic
     /// links are followed inside the container.
     ///
-    /// Files in memory (on a tmpfs mount, such as `/tmp` of a read-only container) exist only while the container
-    /// runs. Some engines need a shell and `cat` in the image to read them.
+    /// Files in memory (on a tmpfs mount, such as `/tmp` if the root file system is read-only) exist only while the
+    /// container runs. On some engines, they can be read only if the image contains a shell and `cat`.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ContainerNotFoundError`: no such container.
-    /// - `FileSystemError`: the path does not exist (`NotFound`), it is a directory (`IsADirectory`) or a device
-    ///   (`InvalidInput`), a parent of it is a file (`NotADirectory`), or the file is larger than the
+    /// - `FileSystemError`: the path does not exist (`NotFound`), the path is a directory (`IsADirectory`) or a
+    ///   device (`InvalidInput`), a parent of the path is a file (`NotADirectory`), or the file is larger than the
     ///   [limit](ReadFileOptions::limit) (`FileTooLarge`).
     ///
     /// # Idempotency
@@ -855,15 +856,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ReadFile)
     }
 
-    /// Streams a file of a container, of any size, with bounded memory.
+    /// Streams a file of any size from a container. Memory use is bounded.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Same as [`read_file`](Self::read_file), without a limit.
+    /// The same as for [`read_file`](Self::read_file), but the size of the file is not limited.
     ///
     /// # Errors
-    /// - Same as [`read_file`](Self::read_file), except for the limit.
+    /// - The errors of [`read_file`](Self::read_file), except `FileTooLarge`.
     /// - In the stream, `ConnectionError`: the connection broke, and the file is incomplete.
     ///
     /// # Idempotency
@@ -878,18 +879,18 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ReadFileStream)
     }
 
-    /// Writes a file in a container, with its owner and permissions. An existing file is replaced.
+    /// Writes a file in a container, with the owner and permissions in `file`. An existing file is replaced.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running or exited, even if the image has no tools. Returns when
-    /// the file can be read. Memory use is bounded for streamed content of any size. A symbolic link at
-    /// the path is followed inside the container, even if its target does not exist yet, and is kept.
+    /// Works while the container is created, running or exited, even if the image contains no programs. Returns when
+    /// the file can be read. Memory use is bounded for streamed content of any size. If the path is a symbolic link,
+    /// the link is kept, and the link's target inside the container is written or created.
     ///
-    /// Files in memory (on a tmpfs mount, such as `/tmp` of a read-only container) can be written only while the
-    /// container runs. Some engines need a shell in the image for this, and the file's owner must have permission
-    /// to write there.
+    /// Files in memory (on a tmpfs mount, such as `/tmp` if the root file system is read-only) can be written only
+    /// while the container runs. On some engines, the image must also contain a shell, and the file's owner must have
+    /// permission to write to the tmpfs mount.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation, or the engine cannot access the file (it is in
@@ -920,24 +921,24 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The last item of a successful pull is [`PullProgress::Done`](crate::PullProgress::Done); from then on the image
-    /// can be used. [`PullStream::finish`] waits for this item. If the image is present, the pull re-resolves its tag
-    /// and reports `Done`. Pulled images belong to the engine, not to a namespace.
-    /// [Credentials](PullOptions::credentials) are used for this pull only and are not stored. Without them the driver
-    /// uses its own configuration: the Docker driver uses the credentials that `docker login` has stored.
+    /// The last item of a successful pull is [`PullProgress::Done`](crate::PullProgress::Done). From then on the
+    /// image can be used. [`PullStream::finish`] waits for this item. If the image is present, the pull re-resolves
+    /// its tag and reports `Done`. Pulled images belong to the engine, not to a namespace.
+    /// [Credentials](PullOptions::credentials) are used for this pull only and are not stored. Without `credentials`,
+    /// the driver uses those in its configuration. The Docker driver uses those that `docker login` has stored.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation, or the engine does not support choosing a
     ///   platform.
-    /// - `ImagePullError`, from the call or in the stream: there is no such image, access to it is denied, it is
-    ///   corrupt (none of these is retryable), or the registry could not be reached.
+    /// - `ImagePullError`, from the call or in the stream: the registry has no such image, access is denied, the
+    ///   image is corrupt (these three are not retryable), or the registry could not be reached.
     /// - `AuthenticationError`, from the call or in the stream: the registry rejected the credentials.
     ///
     /// # Idempotency
     /// Idempotent: pulling again fetches whatever image the name refers to at that time.
     ///
     /// # Cancel safety
-    /// Dropping the stream cancels the pull if the engine supports that; an image that arrives anyway is kept.
+    /// Dropping the stream cancels the pull if the engine can cancel pulls. An image that arrives anyway is kept.
     ///
     /// # Conformance
     /// `images/pull`, `images/pull-missing`, `images/pull-credentials`, `images/no-secrets-in-errors`,
@@ -951,7 +952,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Images belong to the engine, so the list includes those of every namespace.
+    /// Images belong to the engine, not to a namespace. The list therefore includes images of other programs.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -995,14 +996,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// If another image already has one of the names, the name moves to the loaded image. Loaded images belong to
-    /// the engine like pulled ones, so [`remove_image`](Self::remove_image) does not remove them. Memory use is
+    /// If another image already has one of the names, the name moves to the loaded image. Like pulled images, loaded
+    /// images belong to the engine, and [`remove_image`](Self::remove_image) does not remove them. Memory use is
     /// bounded for an archive of any size.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
     /// - `ImageImportError`: the engine rejected the archive.
-    /// - Errors of the archive stream, in which case the engine has no new image.
+    /// - Errors of the archive stream. The engine then has no new image.
     ///
     /// # Idempotency
     /// Idempotent: loading the same archive again yields the same images.
@@ -1046,8 +1047,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Sample times ascend. The stream ends when the container exits or is removed. Samples that are not read in
-    /// time are dropped.
+    /// The samples are sorted by time. The stream ends when the container exits or is removed. Samples that are not
+    /// read in time are dropped.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1073,15 +1074,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Starting when the call returns, the stream reports each event once, in the engine's order, until it is dropped.
-    /// The driver re-establishes a broken connection transparently. With [`since`](EventFilter::since) or
-    /// [`after`](EventFilter::after), the stream also reports earlier events, as far back as the engine keeps them. If
-    /// events may have been lost, at the start or later, the stream reports a [`Gap`](crate::EventKind::Gap) in their
-    /// place; events are never lost silently.
+    /// The stream reports each event that happens after the call returns, once and in the engine's order, until the
+    /// stream is dropped. The driver re-establishes a broken connection transparently. With
+    /// [`since`](EventFilter::since) or [`after`](EventFilter::after), the stream also reports earlier events, as far
+    /// back as the engine keeps them. If events may have been lost, at the start or later, the stream reports a
+    /// [`Gap`](crate::EventKind::Gap) in their place. Events are never lost silently.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
-    /// - `ConfigurationError`: the cursor does not come from this driver, or both `since` and `after` are set.
+    /// - `ConfigurationError`: the cursor in `after` is not from this driver, or both `since` and `after` are set.
     /// - In the stream, `ConnectionError`: the engine remains unreachable.
     ///
     /// # Idempotency
@@ -1198,17 +1199,17 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::DisconnectNetwork)
     }
 
-    /// Removes the driver's own unused networks, which it created for containers without a configured network.
+    /// Removes unused default networks, which the driver creates for containers whose config names no network.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The driver normally removes such a network with its last container. The network is left over if another program
-    /// removes that container, or if the process is killed before the removal. This call removes the leftover networks
-    /// of the whole namespace and returns their number. A network with any attached container is kept, regardless of
-    /// the container's status and of the driver that created it. A container that is being created concurrently still
-    /// gets its network. The call also removes leftover helper resources of volumes that no longer exist; they are not
-    /// counted.
+    /// The driver normally removes a default network once the network's last container is removed. The network is
+    /// left over if another program removes that container, or if the driver's process is killed. This call removes
+    /// the leftover default networks of the namespace, and returns their number. A network to which any container is
+    /// attached is kept, whatever the container's status, and whichever driver created the container. A container
+    /// that is created concurrently still gets its network. The call also removes helper resources of volumes that no
+    /// longer exist, but does not count them.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1231,11 +1232,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Nothing is created and no image is pulled. The [plan](CreationPlan) lists every reason why the creation would be
-    /// refused and every warning, each with the path of the setting. For an invalid config the call returns a plan with
-    /// refusals, not an error. If the config is accepted and the engine has the image, the plan has the image's user,
-    /// entrypoint, command and volumes, with [advice](crate::ImageInfo::advice) on settings that are incompatible with
-    /// them.
+    /// The driver creates nothing and pulls no image. The [plan](CreationPlan) lists every reason to refuse the
+    /// creation, and every warning. Each reason and warning has the path of a setting. For an invalid config, the
+    /// call returns a plan with refusals, not an error. If the config is valid and the engine has the image, the plan
+    /// also has the image's user, entrypoint, command and volumes, and [advice](crate::ImageInfo::advice) on settings
+    /// that do not suit the image.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1253,18 +1254,18 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::Plan)
     }
 
-    /// Builds an image with the name `image` from a Dockerfile and `context`, an uncompressed tar archive of the files
-    /// that the Dockerfile uses, and streams the output.
+    /// Builds an image with the name `image` from a Dockerfile, and streams the output. `context` is an uncompressed
+    /// tar archive of the files that the Dockerfile uses.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The last item of a successful build is [`BuildProgress::Done`](crate::BuildProgress::Done); from then on the
-    /// image can be used. [`BuildStream::finish`] waits for this item. The Dockerfile is a file of the context or, with
-    /// [`BuildOptions::from_dockerfile`], a text; then the context may be empty. The call uploads the context and
-    /// returns when the engine begins to build. Memory use is bounded for a context of any size. If another image
-    /// already has this name, the name moves to the new image. The build's commands have the network access that the
-    /// engine gives them by default. [`remove_image`](Self::remove_image) removes the image.
+    /// The last item of a successful build is [`BuildProgress::Done`](crate::BuildProgress::Done). From then on, the
+    /// image can be used. [`BuildStream::finish`] waits for this item. The Dockerfile is a file in the context. With
+    /// [`BuildOptions::from_dockerfile`], the Dockerfile is a text, and the context may be empty. The call uploads
+    /// the context and returns when the engine begins to build. Memory use is bounded for a context of any size. If
+    /// another image already has the name, the name moves to the new image. The commands of the build have the
+    /// engine's default network access. [`remove_image`](Self::remove_image) removes the image.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation, or does not support an instruction or option.
@@ -1276,11 +1277,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - Errors of the context stream.
     ///
     /// # Idempotency
-    /// Idempotent: building again gives the name to an image that was built in the same way.
+    /// Idempotent: another build with the same arguments gives the name to an equivalent image.
     ///
     /// # Cancel safety
-    /// Dropping the call or the stream cancels the build, and the name is not changed unless the build is already
-    /// complete. An engine may first complete the step that is running.
+    /// Dropping the call or the stream cancels the build. The engine may first complete the current step. The name
+    /// moves to the new image only if the build is already complete.
     ///
     /// # Conformance
     /// `images/build`, `images/build-from-text`, `images/build-failed`, `images/build-context-fails`,
@@ -1319,15 +1320,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::TagImage)
     }
 
-    /// Pushes an image to the registry and repository of its name, and reports the progress.
+    /// Pushes an image to the registry and repository that its name specifies, and reports the progress.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The last item of a successful push is [`PushProgress::Done`](crate::PushProgress::Done); from then on the
-    /// registry has the image. [`PushStream::finish`] waits for this item. [Credentials](PushOptions::credentials) are
-    /// used for this push only and are not stored. Without them the driver uses its own configuration, as for a
-    /// [pull](Self::pull_image).
+    /// The last item of a successful push is [`PushProgress::Done`](crate::PushProgress::Done). From then on, the
+    /// registry has the image. [`PushStream::finish`] waits for this item. [Credentials](PushOptions::credentials)
+    /// are used for this push only and are not stored. If `options` has no credentials, the driver uses those in its
+    /// configuration, as for a [pull](Self::pull_image).
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1341,8 +1342,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Idempotent: pushing again uploads only what the registry does not have.
     ///
     /// # Cancel safety
-    /// Dropping the stream cancels the push if the engine supports that; an image that the registry has by then stays
-    /// there.
+    /// Dropping the stream cancels the push if the engine can cancel pushes. An image that the registry already has
+    /// stays there.
     ///
     /// # Conformance
     /// `images/push`, `images/push-failed`, `images/push-no-secrets-in-errors`, `cancellation/push`,
@@ -1356,8 +1357,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The archive contains the image's layers, its settings and the name `image`. The engine may need a while before
-    /// the first byte.
+    /// The archive contains the image's layers, its settings and the name `image`. The engine may take a while to
+    /// send the first byte.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1381,11 +1382,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Works while the container is created, running, paused or exited. A running container is paused during the
-    /// commit unless [`pause`](CommitOptions::pause) is `false`. The content of volumes and tmpfs mounts is not part
-    /// of the image. The image records the container's command, user and environment, which may be secret. If another
-    /// image already has this name, the name moves to the new image. [`remove_image`](Self::remove_image) removes the
-    /// image.
+    /// Works while the container is created, running, paused or exited. A running container is paused during the commit
+    /// unless [`pause`](CommitOptions::pause) is `false`. The content of volumes and tmpfs mounts is not included. The
+    /// image contains the container's command, user and environment, which may be secret. If another image already has
+    /// the name, the name moves to the new image. [`remove_image`](Self::remove_image) removes the image.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1395,10 +1395,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `ImageBuildError`: the engine could not create the image.
     ///
     /// # Idempotency
-    /// Idempotent: committing again gives the name to an image of the container's current files.
+    /// Idempotent: another commit gives the name to a new image of the container's current files.
     ///
     /// # Cancel safety
-    /// A dropped commit either completes on the engine or has no effect; a later `remove_image` removes the image.
+    /// A dropped call completes on the engine or has no effect. If it completes, `remove_image` removes the image.
     ///
     /// # Conformance
     /// `images/commit`, `images/commit-invalid`, `errors/not-found/commit-container`, `capability/container-commit`
@@ -1417,11 +1417,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// The names in the archive are relative to the volume's root directory. The root directory itself may have an
-    /// entry `./`. Modes and links are kept, and so are owners if the driver declares
+    /// entry `./`. The archive contains modes and links, and also owners if the driver declares
     /// [`ArchiveOwners`](crate::Property::ArchiveOwners). The archive can be unpacked with
     /// [`import_volume`](Self::import_volume), [`TarStream::unpack_into`] or `tar`. Works while containers use the
-    /// volume; files that change during the export are packed as they are read. If the volume is removed during the
-    /// export, the stream ends with an error.
+    /// volume. The archived content of a file that changes during the export may be inconsistent. If the volume is
+    /// removed during the export, the stream ends with an error.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare this operation.
@@ -1432,7 +1432,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Read-only: neither the volume's content nor its owner changes.
     ///
     /// # Cancel safety
-    /// Dropping the call or the stream ends the export. The driver removes its helpers in the background.
+    /// Dropping the call or the stream ends the export. The driver removes its helper container in the background.
     ///
     /// # Conformance
     /// `volumes/export-import`, `volumes/export-empty`, `cancellation/volume-transfer`,
@@ -1446,8 +1446,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// Files in the archive replace files of the same name; other files in the volume stay. Owners and modes are those
-    /// in the archive, except that the volume's own directory keeps its owner and mode. Nothing is written outside the
+    /// Files in the archive replace files of the same name. Other files in the volume stay. The files get the owners
+    /// and modes in the archive. The volume's root directory keeps its owner and mode. Nothing is written outside the
     /// volume, regardless of the archive's names. Works while containers use the volume. Memory use is bounded for an
     /// archive of any size.
     ///
@@ -1462,8 +1462,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Idempotent: unpacking the same archive again yields the same files.
     ///
     /// # Cancel safety
-    /// A dropped call may leave some of the archive's files in the volume. The driver removes its helpers in the
-    /// background.
+    /// A dropped call may leave some of the archive's files in the volume. The driver removes its helper container in
+    /// the background.
     ///
     /// # Conformance
     /// `volumes/export-import`, `volumes/import-invalid`, `cancellation/volume-transfer`,

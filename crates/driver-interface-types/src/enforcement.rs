@@ -7,26 +7,28 @@ use serde::{Deserialize, Serialize};
 use crate::Warning;
 use crate::text_enum::text_form;
 
-/// Whether one limit or security option is enforced.
+/// Whether the engine enforces a given limit or security option.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "level", content = "why")]
 #[non_exhaustive]
 pub enum Enforcement {
-    /// Enforced as configured (or nothing was configured).
+    /// The limit or security option is enforced as configured. This is also the value if nothing is configured.
     #[default]
     Enforced,
-    /// Enforced in part; the text states which part is not enforced, and the reason.
+    /// The limit or security option is enforced only in part. The string states which part is not enforced, and the
+    /// reason.
     Weakened(String),
-    /// Not enforced; the text states the reason.
+    /// The limit or security option is not enforced. The string states the reason.
     Unsupported(String),
 }
 
 macro_rules! report {
     ($($(#[$docs:meta])+ $field:ident, $Guarantee:ident at $path:literal,)+) => {
-        /// For each limit and security option, whether the engine enforces it.
+        /// A report with one entry for each limit and security option. The entry states whether the engine enforces
+        /// that limit or option.
         ///
-        /// An entry that is missing in JSON counts as not enforced.
+        /// An entry that is missing in JSON is read as [`Enforcement::Unsupported`].
         ///
         /// ```
         /// use driver_interface_types::{Enforcement, EnforcementReport};
@@ -44,7 +46,7 @@ macro_rules! report {
             $($(#[$docs])+ pub $field: Enforcement,)+
         }
 
-        /// A limit or security option, that is, one entry of an [`EnforcementReport`].
+        /// A limit or security option. Each value names an entry of an [`EnforcementReport`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Guarantee {
@@ -55,14 +57,14 @@ macro_rules! report {
             /// All guarantees.
             pub const ALL: &'static [Self] = &[$(Self::$Guarantee),+];
 
-            /// Returns the name of the entry, such as `cpu`.
+            /// Returns the name of the guarantee's entry in the report, such as `cpu`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$Guarantee => stringify!($field),)+
                 }
             }
 
-            /// Returns the path of the config field that the guarantee is about, such as `resources.cpu`.
+            /// Returns the path of the config field that sets the limit or security option, such as `resources.cpu`.
             pub fn path(self) -> &'static str {
                 match self {
                     $(Self::$Guarantee => $path,)+
@@ -71,14 +73,14 @@ macro_rules! report {
         }
 
         impl EnforcementReport {
-            /// Returns the entry of a limit or security option.
+            /// Returns the report's entry for a limit or security option.
             pub fn get(&self, guarantee: Guarantee) -> &Enforcement {
                 match guarantee {
                     $(Guarantee::$Guarantee => &self.$field,)+
                 }
             }
 
-            /// Returns a report in which nothing is enforced; `why` is the reason given in each entry.
+            /// Creates a report in which every entry is [`Enforcement::Unsupported`] with the reason `why`.
             pub fn unsupported(why: &str) -> Self {
                 Self { $($field: Enforcement::unsupported(why),)+ }
             }
@@ -95,7 +97,7 @@ report! {
     pids, Pids at "resources.pids",
     /// The disk limit.
     disk, Disk at "resources.disk",
-    /// The dropped Linux capabilities, which must be unavailable in the container.
+    /// The dropped Linux capabilities: the container's processes do not have these capabilities.
     capabilities, Capabilities at "security.capabilities",
     /// The `no-new-privileges` option.
     no_new_privileges, NoNewPrivileges at "security.noNewPrivileges",
@@ -105,7 +107,8 @@ report! {
     user, User at "security.user",
     /// The read-only root file system.
     read_only, ReadOnly at "security.readOnly",
-    /// The isolation between networks: containers that share no network with this container cannot reach it.
+    /// The isolation between networks: containers that share no network with this container cannot reach this
+    /// container.
     network, Network at "network",
     /// The isolation between sessions: on the driver's default network, containers of other sessions cannot reach
     /// this container.
@@ -119,12 +122,12 @@ fn not_reported() -> EnforcementReport {
 }
 
 impl Enforcement {
-    /// Creates a `Weakened` value with the reason.
+    /// Creates a `Weakened` value with the reason `why`.
     pub fn weakened(why: impl Into<String>) -> Self {
         Self::Weakened(why.into())
     }
 
-    /// Creates an `Unsupported` value with the reason.
+    /// Creates an `Unsupported` value with the reason `why`.
     pub fn unsupported(why: impl Into<String>) -> Self {
         Self::Unsupported(why.into())
     }
@@ -136,7 +139,7 @@ impl Enforcement {
 }
 
 impl EnforcementReport {
-    /// Returns every entry.
+    /// Returns all entries of the report, each with its [`Guarantee`].
     pub fn entries(&self) -> impl Iterator<Item = (Guarantee, &Enforcement)> {
         Guarantee::ALL
             .iter()
@@ -171,7 +174,7 @@ impl fmt::Display for Enforcement {
 }
 
 impl fmt::Display for EnforcementReport {
-    /// Lists the entries that are not enforced as configured, or writes `all enforced`.
+    /// Writes the entries that are not enforced as configured, or `all enforced` if there are no such entries.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weak: Vec<String> = self
             .entries()

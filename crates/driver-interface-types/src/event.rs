@@ -25,7 +25,7 @@ macro_rules! kinds {
             /// All kinds of events.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// Returns the name of the kind on the wire.
+            /// Returns the name of the kind in JSON, such as `container:started`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
@@ -40,13 +40,14 @@ kinds! {
     Created = "container:created",
     /// The container's main process started.
     Started = "container:started",
-    /// The container's main process exited, for any reason; the event has the exit code.
+    /// The container's main process exited, for any reason. The event contains the exit code if the engine reports
+    /// one.
     Stopped = "container:stopped",
     /// The container was removed.
     Removed = "container:removed",
-    /// The container's health check passes (again).
+    /// The container is healthy: its health check passed for the first time, or passed again.
     Healthy = "container:healthy",
-    /// The container's health check has failed too many times in a row.
+    /// The container is unhealthy: too many health checks in a row failed.
     Unhealthy = "container:unhealthy",
     /// The container ran out of memory.
     OutOfMemory = "container:oom",
@@ -56,14 +57,15 @@ kinds! {
     Unpaused = "container:unpaused",
     /// A command was started in the container.
     Exec = "container:exec",
-    /// Events may be missing at this point because the engine did not keep them; list the containers to resynchronise.
+    /// Events may be missing at this point of the stream, because the engine did not keep them. To resynchronise,
+    /// list the containers.
     Gap = "events:gap",
 }
 
 text_form!(EventKind, "event kind");
 
-/// The kind of an event, with the data of that kind. In JSON, the field `kind` contains the name of the
-/// [`EventKind`].
+/// The kind of an event, and the data that events of this kind have. In JSON, the field `kind` contains the name of
+/// the [`EventKind`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind")]
@@ -81,16 +83,16 @@ pub enum EventData {
         /// The container whose main process exited.
         #[serde(flatten)]
         container: EventContainer,
-        /// The exit code; `None` if the engine does not report it.
+        /// The exit code of the main process; `None` if the engine does not report the exit code.
         exit_code: Option<i64>,
     },
     /// The container was removed.
     #[serde(rename = "container:removed")]
     Removed(EventContainer),
-    /// The container's health check passes (again).
+    /// The container is healthy: its health check passed for the first time, or passed again.
     #[serde(rename = "container:healthy")]
     Healthy(EventContainer),
-    /// The container's health check has failed too many times in a row.
+    /// The container is unhealthy: too many health checks in a row failed.
     #[serde(rename = "container:unhealthy")]
     Unhealthy(EventContainer),
     /// The container ran out of memory.
@@ -105,7 +107,7 @@ pub enum EventData {
     /// A command was started in the container.
     #[serde(rename = "container:exec")]
     Exec(EventContainer),
-    /// Events may be missing at this point; see [`EventKind::Gap`].
+    /// Events may be missing at this point of the stream; see [`EventKind::Gap`].
     #[serde(rename = "events:gap")]
     Gap,
 }
@@ -119,9 +121,9 @@ pub struct EventContainer {
     /// The container's id.
     #[serde(rename = "containerId")]
     pub id: ContainerId,
-    /// The container's name, if the engine reports it.
+    /// The container's name; `None` if the engine does not report the name.
     pub name: Option<String>,
-    /// The session that the container belongs to; `None` if the engine does not report it.
+    /// The session that the container belongs to; `None` if the engine does not report the session.
     pub session_id: Option<SessionId>,
     /// The labels from the container's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
@@ -140,8 +142,8 @@ impl EventContainer {
 }
 
 impl EventData {
-    /// Creates the data of an event of the kind `kind` about `container`. `exit_code` is used only for
-    /// [`EventKind::Stopped`]; `container` is not used for [`EventKind::Gap`].
+    /// Creates the data of an event about `container`. The event has the kind `kind`. `exit_code` is used only for
+    /// [`EventKind::Stopped`]. `container` is ignored for [`EventKind::Gap`].
     pub fn of_container(kind: EventKind, container: EventContainer, exit_code: Option<i64>) -> Self {
         match kind {
             EventKind::Created => Self::Created(container),
@@ -158,7 +160,7 @@ impl EventData {
         }
     }
 
-    /// Returns the kind of the event and its container.
+    /// Returns the kind of the event, and the container that the event is about; `None` for a gap.
     fn parts(&self) -> (EventKind, Option<&EventContainer>) {
         match self {
             Self::Created(container) => (EventKind::Created, Some(container)),
@@ -176,7 +178,7 @@ impl EventData {
     }
 }
 
-/// An event in the driver's namespace.
+/// An event about a container in the driver's namespace, or a gap in the event stream.
 ///
 /// ```
 /// use driver_interface_types::{Event, EventData};
@@ -194,11 +196,12 @@ impl EventData {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Event {
-    /// When the event happened, by the engine's clock.
+    /// The time of the event, according to the engine's clock.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// The position of the event in the event stream, to pass to [`EventFilter::after`].
+    /// The position of the event in the event stream. To resume the stream after this event, pass the cursor to
+    /// [`EventFilter::after`].
     pub cursor: EventCursor,
     /// The event's kind and the data of that kind.
     #[serde(flatten)]
@@ -206,7 +209,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Creates an `Event` value from its time, cursor and data.
+    /// Creates an `Event` value from a time, a cursor and event data.
     pub fn new(time: SystemTime, cursor: EventCursor, data: EventData) -> Self {
         Self { time, cursor, data }
     }
@@ -236,11 +239,12 @@ impl Event {
     }
 }
 
-/// Selects the events that [`events`](crate::ContainerDriver::events) returns. An event must match every field
-/// that is set; the default matches all events from now on.
+/// Selects the events that [`events`](crate::ContainerDriver::events) returns. An event must match every field that
+/// is set. The default filter matches all events that happen after the call of `events`.
 ///
-/// To resume where an earlier stream stopped, keep the [cursor](Event::cursor) of the last event that was handled,
-/// and pass it to [`after`](Self::after). The new stream then returns every event after the cursor exactly once.
+/// To resume where an earlier stream stopped, keep the [cursor](Event::cursor) of the last event that the program has
+/// handled. Pass the cursor to [`after`](Self::after) in the filter of the new stream. The new stream returns every
+/// event after the cursor exactly once.
 ///
 /// ```
 /// use driver_interface_types::{EventFilter, EventKind, SessionId};
@@ -261,24 +265,25 @@ impl Event {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct EventFilter {
-    /// Only events of this session's containers.
+    /// If set, only events of this session's containers match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only events of this container.
+    /// If set, only events of this container match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerId>,
-    /// Only events of these kinds; all kinds if empty. Gaps are always returned.
+    /// If not empty, only events of these kinds match. If empty, events of all kinds match. Gaps always match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<EventKind>,
-    /// Only events of containers with all of these labels, each with exactly the given value.
+    /// Only events of containers that have all of these labels, with exactly these values, match.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Only events from this time on, even if the time is in the past. The time has millisecond precision on the
-    /// wire, so a stream that resumes from a time may repeat events of that millisecond. To avoid this, use `after`.
+    /// If set, only events at or after this time match. The time may be in the past. In JSON, the time has
+    /// millisecond precision. Therefore a stream that resumes from the time of an event may repeat other events of
+    /// the same millisecond. To avoid repeated events, use `after` instead.
     #[serde(with = "millis::optional_time", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// Only events after this cursor. Cannot be combined with `since`.
+    /// If set, only events after this cursor match. Cannot be combined with `since`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &Option<EventCursor>| rules::one_start(self)))))]
     pub after: Option<EventCursor>,
@@ -290,19 +295,20 @@ impl EventFilter {
         session(self, session: SessionId) { self.session_id = Some(session); }
         /// Selects events of the container with this id.
         container(self, id: ContainerId) { self.container = Some(id); }
-        /// Adds a kind of event to select; other kinds are excluded unless added too.
+        /// Adds `kind` to the kinds of events that are selected. Kinds that are not added are excluded.
         kind(self, kind: EventKind) { self.kinds.push(kind); }
         /// Selects events of containers whose label `key` is exactly `value`.
         label(self, key: impl Into<String>, value: impl Into<String>) {
             self.labels.insert(key.into(), value.into());
         }
-        /// Selects events from `time` on, and unsets `after`.
+        /// Selects events at or after `time`, and sets `after` to `None`.
         since(self, time: SystemTime) { (self.since, self.after) = (Some(time), None); }
-        /// Selects events after `cursor`, and unsets `since`.
+        /// Selects events after `cursor`, and sets `since` to `None`.
         after(self, cursor: EventCursor) { (self.since, self.after) = (None, Some(cursor)); }
     }
 
-    /// Returns whether an event matches this filter. `since` and `after` are ignored, and a gap always matches.
+    /// Returns whether an event matches this filter. The fields `since` and `after` are ignored. A gap always
+    /// matches.
     pub fn matches(&self, event: &Event) -> bool {
         let (kind, container) = event.data.parts();
         let Some(container) = container else {

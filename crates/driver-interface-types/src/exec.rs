@@ -13,9 +13,10 @@ use crate::rules::{self, many, one};
 use crate::words::Words;
 use crate::{IntoCommand, Signal, millis};
 
-/// The configuration of a command to run in a container. The command has the container's limits and security
-/// options, and never more privileges than the container's main process. `Debug` omits the arguments, the values of
-/// environment variables and the input, because they may contain secrets.
+/// The configuration of a command to run in a container. The container's limits and security options also apply to
+/// the command. The command never has more privileges than the container's main process.
+///
+/// `Debug` omits the arguments, the values of environment variables and the input, because these may contain secrets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,33 +37,36 @@ use crate::{IntoCommand, Signal, millis};
 )]
 #[non_exhaustive]
 pub struct ExecConfig {
-    /// The program and its arguments, passed word by word and never through a shell.
+    /// The program, followed by its arguments. Each item is passed to the program as a separate argument, without a
+    /// shell.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names_program))))]
     #[debug("{:?}", Words(argv))]
     pub argv: Vec<String>,
-    /// Environment variables of the command, in addition to the container's.
+    /// Environment variables of the command, in addition to the container's environment variables.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::env))))]
     #[debug("{:?}", env.keys())]
     pub env: BTreeMap<String, String>,
-    /// The working directory of the command; if unset, the container's own. The directory must exist.
+    /// The working directory of the command. The directory must exist. If `None`, the container's working directory
+    /// is used.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::container_path)))))]
     pub working_dir: Option<String>,
-    /// The user to run as, in the form of [`SecurityOptions::user`](crate::SecurityOptions::user); if unset, the
-    /// container's user.
+    /// The user that the command runs as, in the form of [`SecurityOptions::user`](crate::SecurityOptions::user). If
+    /// `None`, the container's user is used.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))))]
     pub user: Option<String>,
-    /// The complete standard input of the command. If unset, the input is empty, except in
-    /// [`exec_stream`](crate::ContainerDriver::exec_stream), where it comes from the session's `stdin`. If the
-    /// command has a terminal, the driver sends the input as if it were typed, followed by an end of file (Ctrl-D).
+    /// The complete standard input of the command. If `None`, the caller of
+    /// [`exec_stream`](crate::ContainerDriver::exec_stream) writes the input to the session's `stdin`; with all other
+    /// operations, the input is empty. If the command has a terminal, the driver sends the input as if a user typed
+    /// it, followed by an end of file (Ctrl-D).
     #[cfg_attr(feature = "schema", garde(skip))]
     #[debug("{:?} bytes", stdin.as_ref().map(Bytes::len))]
     pub stdin: Option<Bytes>,
-    /// The size of the command's terminal; if unset, the command has pipes instead. With a terminal, standard output
-    /// and standard error are one stream.
+    /// The size of the command's terminal. If `None`, the command has pipes instead of a terminal. With a terminal,
+    /// standard output and standard error are one stream.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::check_size_nonzero)))))]
     pub tty: Option<TtySize>,
-    /// The maximum run time of the command; if unset, the run time is not limited. When the timeout expires, the
-    /// command and every process it has started are killed, and the output so far is kept.
+    /// The maximum run time of the command. If `None`, the run time is not limited. When the timeout expires, the
+    /// driver kills the command and every process that the command has started. The output so far is kept.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub timeout: Option<Duration>,
     /// The maximum number of bytes to keep per stream (standard output and standard error). The driver reads and
@@ -126,20 +130,20 @@ impl ExecConfig {
         }
         /// Sets the working directory.
         working_dir(self, path: impl Into<String>) { self.working_dir = Some(path.into()); }
-        /// Sets the user to run as: `uid`, `uid:gid`, or a name from the image.
+        /// Sets the user that the command runs as: `uid`, `uid:gid`, or a name from the image.
         user(self, user: impl Into<String>) { self.user = Some(user.into()); }
         /// Sets the complete standard input of the command.
         stdin(self, input: impl Into<Bytes>) { self.stdin = Some(input.into()); }
         /// Gives the command a terminal of this size.
         tty(self, size: TtySize) { self.tty = Some(size); }
-        /// Sets the maximum run time.
+        /// Sets the maximum run time of the command.
         timeout(self, longest: Duration) { self.timeout = Some(longest); }
         /// Sets the maximum number of bytes to keep per stream (standard output and standard error).
         output_limit(self, bytes: usize) { self.output_limit = bytes; }
     }
 }
 
-/// The outcome of a command. A failed command is an outcome, never an error.
+/// How a command ended. If a command fails, the operation that ran the command returns an outcome, not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -149,7 +153,8 @@ pub enum ExecOutcome {
     Exited(i64),
     /// The command was terminated by a signal.
     Signaled(Signal),
-    /// The command exceeded its timeout and was killed with every process it had started.
+    /// The command exceeded its timeout. The driver killed the command and every process that the command had
+    /// started.
     TimedOut,
     /// The command was killed because the container ran out of memory.
     OomKilled,
@@ -163,8 +168,8 @@ impl ExecOutcome {
         self == Self::Exited(0)
     }
 
-    /// Returns the exit code that a shell would report (128 plus the number of a signal), or `None` for outcomes other
-    /// than `Exited` and `Signaled`.
+    /// Returns the exit code that a shell would report. For `Exited`, this is the exit code of the command. For
+    /// `Signaled`, this is 128 plus the number of the signal. Returns `None` for all other outcomes.
     pub fn exit_code(self) -> Option<i64> {
         match self {
             Self::Exited(code) => Some(code),
@@ -187,19 +192,19 @@ impl ExecOutcome {
 #[must_use = "`outcome` reports whether the command succeeded"]
 #[non_exhaustive]
 pub struct ExecOutput {
-    /// The standard output of the command; with a terminal, all of its output.
+    /// The standard output of the command. If the command has a terminal, this field contains all output.
     #[debug("{} bytes", stdout.len())]
     pub stdout: Bytes,
-    /// The standard error of the command; with a terminal, empty.
+    /// The standard error of the command. If the command has a terminal, this field is empty.
     #[debug("{} bytes", stderr.len())]
     pub stderr: Bytes,
-    /// Whether output of either stream is missing or may be missing. Causes are:
+    /// Whether some standard output or standard error is missing, or may be missing. Possible causes:
     ///
     /// - the command wrote more than the output limit;
     /// - the connection stalled or broke after the command had exited;
-    /// - a kill cut the output short;
-    /// - the engine lost the end of the output. Podman does so when a command exits without having read its input
-    ///   and the input is larger than a pipe buffer.
+    /// - the command was killed, and some output was not received;
+    /// - the engine lost the end of the output. This happens with Podman if the input is larger than a pipe buffer
+    ///   and the command exits without reading the input.
     pub truncated: bool,
     /// The outcome of the command.
     pub outcome: ExecOutcome,
@@ -244,16 +249,16 @@ impl ExecOutput {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ExecStatus {
-    /// The outcome of the command; `None` while it runs.
+    /// The outcome of the command; `None` while the command runs.
     pub outcome: Option<ExecOutcome>,
-    /// When the command started, if the engine knows.
+    /// The time at which the command started; `None` if the engine does not report the time.
     #[serde(with = "millis::optional_time", default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub started_at: Option<SystemTime>,
 }
 
 impl ExecStatus {
-    /// Creates the status of a running command, without a start time.
+    /// Creates the status of a running command. The start time is `None`.
     pub fn running() -> Self {
         Self {
             outcome: None,
@@ -261,7 +266,7 @@ impl ExecStatus {
         }
     }
 
-    /// Creates the status of a command that has exited, without a start time.
+    /// Creates the status of a command that has ended with `outcome`. The start time is `None`.
     pub fn exited(outcome: ExecOutcome) -> Self {
         Self {
             outcome: Some(outcome),
@@ -269,7 +274,7 @@ impl ExecStatus {
         }
     }
 
-    /// Sets when the command started.
+    /// Sets the time at which the command started.
     #[must_use]
     pub fn started_at(mut self, time: SystemTime) -> Self {
         self.started_at = Some(time);

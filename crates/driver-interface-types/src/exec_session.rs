@@ -12,10 +12,10 @@ use crate::{ExecOutcome, TtySize};
 
 /// A running command and its streams, returned by [`exec_stream`](crate::ContainerDriver::exec_stream).
 ///
-/// Read `stdout` and `stderr` concurrently, because they share a connection: if the caller does not read one of them,
-/// the other stops too. Close the input once all of it is written, and call [`wait`](Self::wait) for the outcome. The
-/// fields may be moved out and used in different tasks. When `control` is dropped, the connection closes and the
-/// command is killed with every process it has started.
+/// Read `stdout` and `stderr` concurrently. Both streams share one connection: if the caller does not read one
+/// stream, the other stream stops too. After all input is written, close the input. To get the outcome, call
+/// [`wait`](Self::wait). The fields may be moved out of the session and used in different tasks. When `control` is
+/// dropped, the driver closes the connection, and kills the command and every process that the command has started.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerDriver, ContainerId, ExecConfig, TtySize};
@@ -33,9 +33,9 @@ use crate::{ExecOutcome, TtySize};
 #[must_use = "dropping it kills the command"]
 #[non_exhaustive]
 pub struct ExecSession {
-    /// The command's standard input. Shutting this writer down ends the input (half-close); with a terminal, the
-    /// driver sends Ctrl-D to end it. The output continues. `None` if the [`ExecConfig`](crate::ExecConfig) has an
-    /// input, or after [`close_stdin`](Self::close_stdin).
+    /// The command's standard input. To end the input, shut this writer down. The output then continues (half-close).
+    /// If the command has a terminal, the driver ends the input with Ctrl-D. This field is `None` if the
+    /// [`ExecConfig`](crate::ExecConfig) has an input, and after a call of [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
     /// The command's standard output. If the command has a terminal, this stream also contains standard error. The
     /// stream ends soon after the command has exited. The stream ends with an error if the connection was cut, or if
@@ -43,32 +43,34 @@ pub struct ExecSession {
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The command's standard error. If the command has a terminal, this stream is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
-    /// The handle that resizes the terminal, waits for the command and kills it.
+    /// The handle that resizes the terminal, waits until the command has exited, and kills the command.
     pub control: Box<dyn ExecControl>,
 }
 
-/// A handle that controls a running command. Drivers implement this trait. When the handle is dropped, the command and
-/// every process it has started are killed, in the background if necessary.
+/// A handle that controls a running command. Drivers implement this trait. When the handle is dropped, the driver
+/// kills the command and every process that the command has started. If necessary, the driver does this in the
+/// background.
 #[async_trait]
 pub trait ExecControl: Send + Sync + 'static {
-    /// Sets the terminal's size.
+    /// Sets the size of the command's terminal.
     ///
     /// # Errors
     /// - `UnsupportedError`: the command has no terminal.
     async fn resize(&self, size: TtySize) -> Result<()>;
 
-    /// Waits until the command has exited. Every call returns the same outcome. The call does not read the streams, so
-    /// a command that is blocked on a write does not exit.
+    /// Waits until the command has exited, and returns the outcome. Every call returns the same outcome. The call
+    /// does not read the output. If the caller does not read the output either, the command may block on a write and
+    /// never exit.
     ///
     /// # Errors
     /// - `ConnectionError`: the connection broke, and the command's outcome could not be determined.
     ///
     /// # Cancel safety
-    /// Nothing to undo; the command keeps running.
+    /// If the future is dropped, the command keeps running.
     async fn wait(&self) -> Result<ExecOutcome>;
 
-    /// Kills the command and every process it has started, and nothing else. Also succeeds if the command has already
-    /// exited.
+    /// Kills the command and every process that the command has started. Other processes are not killed. The call
+    /// also succeeds if the command has already exited.
     async fn kill(&self) -> Result<()>;
 }
 
@@ -88,7 +90,7 @@ impl ExecSession {
         }
     }
 
-    /// Closes the command's input; the output continues. Also succeeds if the input is already closed.
+    /// Closes the command's input; the output continues. The call also succeeds if the input is already closed.
     ///
     /// # Errors
     /// - `ExecFailedError`: input written earlier could not be delivered.
@@ -103,7 +105,7 @@ impl ExecSession {
         })
     }
 
-    /// Sets the terminal's size; see [`ExecControl::resize`].
+    /// Sets the size of the command's terminal; see [`ExecControl::resize`].
     ///
     /// # Errors
     /// - `UnsupportedError`: the command has no terminal.
@@ -111,7 +113,7 @@ impl ExecSession {
         self.control.resize(size).await
     }
 
-    /// Waits until the command has exited; see [`ExecControl::wait`].
+    /// Waits until the command has exited, and returns the outcome; see [`ExecControl::wait`].
     ///
     /// # Errors
     /// - `ConnectionError`: the connection broke, and the command's outcome could not be determined.
@@ -119,7 +121,7 @@ impl ExecSession {
         self.control.wait().await
     }
 
-    /// Kills the command and every process it has started; see [`ExecControl::kill`].
+    /// Kills the command and every process that the command has started; see [`ExecControl::kill`].
     ///
     /// # Errors
     /// - `ConnectionError`: the engine cannot be reached.

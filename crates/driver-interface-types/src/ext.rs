@@ -1,4 +1,4 @@
-//! Helper methods that use only the operations of [`ContainerDriver`], so that every driver has them.
+//! Helper methods that every driver has, because they use only the operations of [`ContainerDriver`].
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -57,13 +57,13 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.into_iter().next())
     }
 
-    /// Waits until a container satisfies `condition`, and returns the container's state at that moment.
+    /// Waits until the state of a container satisfies `condition`, and returns that state.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The message has the
-    ///   container's last observed state. For a container that has exited, the message also has its exit code and the
-    ///   end of its log, as with [`wait_for`](Self::wait_for).
+    /// - `ContainerNotFoundError`: the container does not exist, or was removed during the wait.
+    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The message contains the
+    ///   container's last observed state. If the container has exited, the message also contains the exit code and
+    ///   the end of the log, as described for [`wait_for`](Self::wait_for).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -103,14 +103,14 @@ pub trait ContainerDriverExt: ContainerDriver {
         watch.within(deadline, "satisfied the condition", work).await
     }
 
-    /// Waits until a container has written `text` to its standard output or error, and returns everything it has
-    /// written.
+    /// Waits until a container has written `text` to standard output or standard error. Returns all output that the
+    /// container has written so far.
     ///
     /// A log line is the usual way for a program to announce that it is ready.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `ContainerStartError`: the container exited without having written the text; see [`wait_for`](Self::wait_for).
+    /// - `ContainerNotFoundError`: the container does not exist, or was removed during the wait.
+    /// - `ContainerStartError`: the container exited before it wrote the text; see [`wait_for`](Self::wait_for).
     /// - `WaitTimeoutError`: the container had not written the text within `deadline`.
     ///
     /// # Cancel safety
@@ -121,20 +121,21 @@ pub trait ContainerDriverExt: ContainerDriver {
         self.get_container_logs(id, LogOptions::default()).await
     }
 
-    /// Waits until a container satisfies the readiness condition, and returns the container's state at that moment.
+    /// Waits until a container satisfies the readiness condition `condition`, and then returns the container's state.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
-    /// - `ContainerStartError`: the container exited without satisfying the condition. The message has the exit code
-    ///   and the last five lines of the log, but at most 400 characters of log text. If the cause is well known, the
-    ///   hint names the cause (such as a read-only root file system, a missing permission, user or program, a port in
-    ///   use, or a lack of memory). Text in the log that looks like a credential is redacted, but other secrets that
-    ///   the program prints appear in this error too.
-    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The call also waits for a
-    ///   container that has not been started yet.
+    /// - `ContainerNotFoundError`: the container does not exist, or was removed during the wait.
+    /// - `ContainerStartError`: the container exited before it satisfied the condition. The message contains the exit
+    ///   code and the last five lines of the log, but at most 400 characters of log text. If the cause is well known,
+    ///   the hint names the cause (such as a read-only root file system, a missing permission, user or program, a
+    ///   port in use, or a lack of memory). In the log text, the message redacts text that looks like a credential.
+    ///   Other secrets that the program prints are not redacted.
+    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. This also happens if
+    ///   nobody starts the container within `deadline`.
     /// - `TimeoutError`: the engine did not respond within `deadline`, or within the driver's own deadline.
     /// - `ConfigurationError`: the path of [`WaitFor::Http`] is invalid.
-    /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that does not support [`exec`](ContainerDriver::exec).
+    /// - `UnsupportedError`: the condition is [`WaitFor::Exec`], and the driver does not support
+    ///   [`exec`](ContainerDriver::exec).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -163,37 +164,40 @@ pub trait ContainerDriverExt: ContainerDriver {
         wait_ready(self, "wait_for", id, condition, deadline).await
     }
 
-    /// Creates a container, runs it until it exits, removes it, and returns its output and outcome.
+    /// Creates a container, runs the container until it exits, and removes it. Returns the output and the outcome.
     ///
-    /// This works like `docker run --rm`. The run keeps a clone of the driver, to remove the container: call this on
-    /// a driver that can be cloned, such as `DockerDriver` or `Arc<dyn ContainerDriver>`. To read the output while
-    /// the container runs, use [`run_streaming`](Self::run_streaming).
+    /// The call works like `docker run --rm`. The driver must be cloneable, such as `DockerDriver` or
+    /// `Arc<dyn ContainerDriver>`, because a clone of the driver removes the container. To read the output while the
+    /// container runs, use [`run_streaming`](Self::run_streaming).
     ///
-    /// The output comes from the container's log, so bytes that are not UTF-8 may be replaced (see
+    /// The output comes from the container's log. Therefore bytes that are not UTF-8 may be replaced (see
     /// [`stream_container_logs`](ContainerDriver::stream_container_logs)). With a [`tty`](ContainerConfig::tty), all
-    /// output is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container
-    /// that is terminated by a signal exits with 128 plus the signal number.
+    /// output is in `stdout`. The outcome is never [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled): a
+    /// container that is terminated by a signal exits with the exit code 128 plus the signal number.
     ///
-    /// With an [operation key](ContainerConfig::operation_key), a retry returns the result of the container that an
-    /// earlier attempt created, without running the container again. Runs with the same key must not overlap: they
-    /// share one container, which the run that ends first removes. The outcome of the other run is then
+    /// If the config has an [operation key](ContainerConfig::operation_key), a retry uses the container that an
+    /// earlier attempt created. If that container has already been started, the retry does not start the container
+    /// again, and returns the result of the earlier start. Two runs with the same key must not overlap, because they
+    /// share one container. The run that ends first removes the container. The outcome of the other run is then
     /// `ContainerGone`.
     ///
-    /// Requires [`stream_container_logs`](ContainerDriver::stream_container_logs) and
+    /// The driver must support [`stream_container_logs`](ContainerDriver::stream_container_logs) and
     /// [`wait_container`](ContainerDriver::wait_container).
     ///
     /// # Errors
     /// - Those of [`create_container`](ContainerDriver::create_container),
     ///   [`start_container`](ContainerDriver::start_container) and [`wait_container`](ContainerDriver::wait_container).
-    /// - `ContainerRemoveError`: the container exited and could not be removed in several attempts. The message has the
-    ///   exit code. The removal is tried again in the background.
+    /// - `ContainerRemoveError`: the container exited, but several attempts to remove the container failed. The
+    ///   message contains the exit code. The removal is tried again in the background.
     ///
-    /// On an error the container is removed before the call returns, if the engine allows it. An error after the start
-    /// has effect `Unknown` or `Applied`, because the command may have run. A failing command is not an error; see
+    /// If the call fails, the container is removed before the call returns, if the engine allows the removal. An
+    /// error after the start of the container has the effect `Unknown` or `Applied`, because the command may have
+    /// run. If the command fails, the call does not return an error; see
     /// [`ExecOutput::success`](crate::ExecOutput::success).
     ///
     /// # Cancel safety
-    /// If the future is dropped, the container is killed and removed in the background if the tokio runtime still runs.
+    /// If the future is dropped, the container is killed and removed in the background. This happens only while the
+    /// tokio runtime still runs.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;
@@ -221,8 +225,8 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// See [`run`](Self::run) for the required operations and the errors.
     ///
     /// # Cancel safety
-    /// If the future or the [`ContainerRun`] is dropped, the container is killed and removed in the background,
-    /// provided the tokio runtime still runs.
+    /// If the future or the [`ContainerRun`] is dropped, the container is killed and removed in the background. This
+    /// happens only while the tokio runtime still runs.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;
@@ -247,11 +251,11 @@ pub trait ContainerDriverExt: ContainerDriver {
         ContainerRun::start(self.clone(), config).await
     }
 
-    /// Lists the sessions of this driver's namespace that have any resources, sorted by the creation time of their
-    /// oldest resource, then id.
+    /// Lists the sessions of this driver's namespace that have at least one resource. The sessions are sorted by the
+    /// creation time of their oldest resource, then by id.
     ///
-    /// Sessions are found by the labels of existing resources, so sessions whose programs have exited are
-    /// included. Volumes and networks are counted only if the driver can list them.
+    /// The call finds sessions by the labels of existing resources. Therefore the list includes sessions whose
+    /// programs have exited. Volumes and networks are counted only if the driver can list them.
     ///
     /// # Errors
     /// Those of the list operations.
@@ -296,10 +300,10 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.sorted())
     }
 
-    /// Finds all resources of a session by their labels, and returns them. This also works after a crash or in
-    /// another process.
+    /// Finds all resources of a session by their labels, and returns the resources. The call also works after a crash
+    /// of the program, and in another process.
     ///
-    /// A session without resources is returned empty. Volumes and networks are included only if the driver can
+    /// If the session has no resources, the result is empty. Volumes and networks are included only if the driver can
     /// list them.
     ///
     /// # Errors
@@ -319,28 +323,30 @@ pub trait ContainerDriverExt: ContainerDriver {
 
     /// Removes all resources of a session: containers (in every status), then volumes, then networks.
     ///
-    /// The call continues past a resource that it cannot remove, and reports it in `failures`. Volumes and networks are
-    /// removed only if the driver can list them. The driver's own networks that no container uses are removed too, if
-    /// the driver [supports it](ContainerDriver::remove_idle_networks), and are not counted. Removing a session without
-    /// resources succeeds.
+    /// If a resource cannot be listed or removed, the call records the error in
+    /// [`failures`](RemovedSession::failures) and continues. Volumes and networks are removed only if the driver can
+    /// list them. If the driver supports [`remove_idle_networks`](ContainerDriver::remove_idle_networks), the call
+    /// also removes the driver's own networks that no container uses. These networks are not counted. If the session
+    /// has no resources, the call succeeds.
     ///
     /// # Cancel safety
-    /// Removed resources stay removed; another call removes the rest.
+    /// Removed resources stay removed. Another call removes the remaining resources.
     async fn remove_session(&self, session: &SessionId) -> RemovedSession {
         let containers = ContainerFilter::default().session(session.clone());
         let resources = ResourceFilter::default().session(session.clone());
         remove_all(self, &containers, &resources).await
     }
 
-    /// Removes all resources of this driver's namespace: the containers, volumes and networks of all sessions,
-    /// those without a session, and the driver's own networks that no container uses.
+    /// Removes all resources of this driver's namespace: all containers, volumes and networks, with or without a
+    /// session, and the driver's own networks that no container uses.
     ///
-    /// This is the cleanup after a crash; it works like [`remove_session`](Self::remove_session). Other namespaces and
-    /// unmanaged resources are untouched. Images are kept. A resource that the engine is still creating for a killed
-    /// process is not found until it is complete. To remove it too, call this again later.
+    /// Use this call to clean up after a crash. Failures and unsupported operations are handled as in
+    /// [`remove_session`](Self::remove_session). Other namespaces and unmanaged resources are untouched. Images are
+    /// kept. If a process was killed while the engine was creating a resource, the call may not find this resource
+    /// yet. To remove the resource too, call `clear_namespace` again later.
     ///
     /// # Cancel safety
-    /// Removed resources stay removed; another call removes the rest.
+    /// Removed resources stay removed. Another call removes the remaining resources.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;
@@ -418,13 +424,14 @@ async fn listed_networks<D: ContainerDriver + ?Sized>(
     }
 }
 
-/// Session summaries by session id. They are filled in while the resources are listed.
+/// The summary of each session, by session id. The summaries are updated for each resource that is listed.
 #[derive(Default)]
 struct Sessions(BTreeMap<SessionId, SessionSummary>);
 
 impl Sessions {
-    /// Returns the summary of `session` after lowering the summary's creation time to `created_at` if that is
-    /// earlier. Returns `None` if the resource has no session.
+    /// Returns the summary of `session`; creates the summary if it is missing. If `created_at` is earlier than the
+    /// summary's creation time, the summary gets the creation time `created_at`. Returns `None` if `session` is
+    /// `None`.
     fn of(&mut self, session: Option<&SessionId>, created_at: SystemTime) -> Option<&mut SessionSummary> {
         let session = session?;
         let summary = self

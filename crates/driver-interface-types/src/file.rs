@@ -13,7 +13,8 @@ use crate::rules::{self, one, within};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ReadFileOptions {
-    /// The maximum size of the file, in bytes. A larger file is rejected, not truncated.
+    /// The maximum size of the file, in bytes. If the file is larger, `read_file` fails. The content is never
+    /// truncated.
     pub limit: usize,
 }
 
@@ -116,10 +117,11 @@ pub struct WriteFile {
     /// The permissions of the file, as in `chmod`.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::FILE_MODE)))))]
     pub mode: u32,
-    /// The owner of the file. If unset, the owner is the user in the container's config if that user is numeric,
-    /// otherwise root.
+    /// The owner of the file. If `None`, the owner is the numeric user from the container's config, or root if the
+    /// config has no numeric user.
     pub owner: Option<FileOwner>,
-    /// Whether missing parent directories are created. They get the owner of the file and the mode `0755`.
+    /// Whether missing parent directories are created. The created directories have the owner of the file and the
+    /// mode `0755`.
     pub create_parents: bool,
 }
 
@@ -135,7 +137,7 @@ pub struct FileOwner {
 }
 
 impl WriteFile {
-    /// The default permissions: everyone may read, the owner may write.
+    /// The default permissions: everyone may read the file, and only the owner may write it.
     pub const DEFAULT_MODE: u32 = 0o644;
 
     /// Creates a `WriteFile` value with this content and the default settings.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContainerInstance, ContainerState, ContainerStatus, Network, SessionId, Volume};
 
-/// Selects the containers that [`list_containers`](crate::ContainerDriver::list_containers) returns. A container
-/// must match every field that is set; the default matches all containers of the driver's namespace.
+/// Selects the containers that [`list_containers`](crate::ContainerDriver::list_containers) returns. A container must
+/// match every field that is set. The default filter matches all containers of the driver's namespace.
 ///
 /// ```
 /// use driver_interface_types::{ContainerFilter, ContainerStatus, SessionId};
@@ -23,19 +23,20 @@ use crate::{ContainerInstance, ContainerState, ContainerStatus, Network, Session
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ContainerFilter {
-    /// Only the container with exactly this name.
+    /// If set, only the container with exactly this name matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Only containers of this session.
+    /// If set, only containers of this session match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only containers with this status.
+    /// If set, only containers with this status match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<ContainerStatus>,
-    /// Only containers with this state.
+    /// If set, only containers with this state match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<ContainerState>,
-    /// Only containers with all of these labels, each with exactly the given value. Keys and values have no wildcards.
+    /// Only containers that have all of these labels, with exactly these values, match. Keys and values cannot
+    /// contain wildcards.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -56,8 +57,8 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whether a container matches this filter. Drivers call this even after the engine has filtered, because
-    /// the engine's own filter may be less strict.
+    /// Returns whether a container matches this filter. Drivers call this method even if the engine has already
+    /// filtered the containers, because the engine's filter may be less strict than this filter.
     pub fn matches(&self, container: &ContainerInstance) -> bool {
         self.name.as_ref().is_none_or(|name| *name == container.name)
             && self
@@ -70,30 +71,31 @@ impl ContainerFilter {
     }
 }
 
-/// Selects the volumes or networks that a list operation returns. A resource must match every field that is set.
+/// Selects the volumes or networks that a list operation returns. A volume or network must match every field that is
+/// set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ResourceFilter {
-    /// Only the resource with exactly this name.
+    /// If set, only the volume or network with exactly this name matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Only resources of this session.
+    /// If set, only volumes or networks of this session match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only resources with all of these labels, each with exactly the given value.
+    /// Only volumes or networks that have all of these labels, with exactly these values, match.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
 impl ResourceFilter {
     crate::setters! {
-        /// Selects the resource with exactly this name.
+        /// Selects the volume or network with exactly this name.
         name(self, name: impl Into<String>) { self.name = Some(name.into()); }
-        /// Selects resources of this session.
+        /// Selects volumes or networks of this session.
         session(self, session: SessionId) { self.session_id = Some(session); }
-        /// Selects resources whose label `key` is exactly `value`.
+        /// Selects volumes or networks whose label `key` is exactly `value`.
         label(self, key: impl Into<String>, value: impl Into<String>) {
             self.labels.insert(key.into(), value.into());
         }

@@ -1,5 +1,6 @@
-//! Drivers that delegate to another driver: shared pointers (`Arc`) and layers ([`LayeredDriver`]). Both are generated
-//! from the table of operations, so that no operation falls back to the trait's default method.
+//! Drivers that delegate to another driver: shared pointers (`Arc`) and layers ([`LayeredDriver`]). The code of both
+//! is generated from the table of operations. This ensures that no operation falls back to a default method of
+//! [`ContainerDriver`].
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -42,9 +43,9 @@ macro_rules! layers {
         /// A driver that delegates to another driver and changes some calls, for example to log, count, retry
         /// or inject faults.
         ///
-        /// Implement [`inner`](Self::inner) and the operations to change, each with the signature in
+        /// Implement [`inner`](Self::inner) and the operations to change. Each operation has the same signature as in
         /// [`ContainerDriver`]. All other operations are forwarded to the inner driver unchanged. Every type that
-        /// implements this trait is a `ContainerDriver`.
+        /// implements this trait is also a `ContainerDriver`.
         ///
         /// ```
         /// use std::sync::Arc;
@@ -87,10 +88,11 @@ macro_rules! layers {
         /// ```
         ///
         /// # Cancel safety
-        /// The same as the inner driver's, provided that the added code needs no rollback.
+        /// If the added code needs no rollback, the operations have the same cancel safety as those of the inner
+        /// driver.
         #[async_trait]
         pub trait LayeredDriver: Send + Sync + Debug + 'static {
-            /// Returns the inner driver, to which calls are forwarded.
+            /// Returns the inner driver. Calls are forwarded to the inner driver.
             fn inner(&self) -> &dyn ContainerDriver;
 
             /// See [`ContainerDriver::name`].

@@ -1,4 +1,4 @@
-//! The result of a driver's health check, which checks the engine.
+//! The result of a health check, in which a driver checks its engine.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::millis;
 use crate::text_enum::text_enum;
 
-/// The result of [`health_check`](crate::ContainerDriver::health_check). An unreachable engine is
-/// reported here, not as an error.
+/// The result of [`health_check`](crate::ContainerDriver::health_check). If the engine is unreachable, the call does
+/// not fail, but returns a result with the status `Unhealthy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -18,15 +18,15 @@ pub struct DriverHealth {
     pub status: HealthStatus,
     /// The driver's version.
     pub version: String,
-    /// How long this driver has been connected, in milliseconds on the wire.
+    /// The time since this driver was connected to the engine. In JSON, the value is in milliseconds.
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub uptime: Duration,
     /// The number of containers in this driver's namespace, by status.
     pub containers: ContainerCounts,
-    /// The engine behind the driver; `None` if it did not respond.
+    /// Information about the driver's engine; `None` if the engine did not respond.
     pub engine: Option<EngineInfo>,
-    /// Why the engine is unhealthy, and the remedy; `None` if it is healthy.
+    /// The reason why the engine is unhealthy, and the remedy; `None` if the engine is healthy.
     pub error: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct DriverHealth {
 pub enum HealthStatus {
     /// The engine responds.
     Healthy,
-    /// The engine does not respond, or responds unexpectedly.
+    /// The engine does not respond, or returns an unexpected response.
     Unhealthy,
 }
 
@@ -50,13 +50,13 @@ text_enum!(HealthStatus, "health status": Healthy = "healthy", Unhealthy = "unhe
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ContainerCounts {
-    /// All containers.
+    /// The number of all containers.
     pub total: u64,
-    /// Containers with status `running`.
+    /// The number of containers with status `running`.
     pub running: u64,
-    /// Containers with status `stopped` or `exited`: they have run and exited.
+    /// The number of containers with status `stopped` or `exited`, that is, containers that have run and exited.
     pub stopped: u64,
-    /// Containers with status `created`, `paused`, `removing` or `dead`.
+    /// The number of containers with status `created`, `paused`, `removing` or `dead`.
     pub others: u64,
 }
 
@@ -77,7 +77,7 @@ impl ContainerCounts {
     }
 }
 
-/// The engine behind a driver.
+/// Information about a driver's engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -87,12 +87,12 @@ pub struct EngineInfo {
     pub name: String,
     /// The engine's version.
     pub version: String,
-    /// The API version in use; `None` if the engine has no API version.
+    /// The API version that the driver uses; `None` if the engine has no API version.
     pub api_version: Option<String>,
 }
 
 impl EngineInfo {
-    /// Creates engine info from the product name, the engine's version and the API version in use.
+    /// Creates engine info from the product name, the engine's version and the API version that the driver uses.
     pub fn new(name: impl Into<String>, version: impl Into<String>, api_version: Option<String>) -> Self {
         Self {
             name: name.into(),
@@ -103,7 +103,7 @@ impl EngineInfo {
 }
 
 impl DriverHealth {
-    /// Creates the result for a healthy engine, without engine info.
+    /// Creates the result for a healthy engine. The result contains no engine info.
     pub fn healthy(version: impl Into<String>, uptime: Duration, containers: ContainerCounts) -> Self {
         Self {
             status: HealthStatus::Healthy,
@@ -115,7 +115,7 @@ impl DriverHealth {
         }
     }
 
-    /// Creates the result for an unhealthy engine; `error` is the reason and the remedy.
+    /// Creates the result for an unhealthy engine. `error` states the reason and the remedy.
     pub fn unhealthy(version: impl Into<String>, uptime: Duration, error: impl Into<String>) -> Self {
         Self {
             status: HealthStatus::Unhealthy,

@@ -10,8 +10,8 @@ use crate::text_enum::text_enum;
 use crate::words::Words;
 use crate::{IntoCommand, millis};
 
-/// A command that the engine runs in the container at intervals to check the container's health. It replaces the
-/// image's own health check.
+/// A command that the engine runs in the container at intervals to check the container's health. This health check
+/// replaces the health check of the image.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::{IntoCommand, millis};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HealthCheck {
-    /// The command. Exit code 0 means healthy.
+    /// The command that checks the health. Exit code 0 means that the container is healthy.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::test))))]
     pub test: HealthTest,
     /// The time between two checks; default 30 s.
@@ -50,7 +50,7 @@ pub struct HealthCheck {
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     #[cfg_attr(feature = "schema", garde(custom(one(rules::health_time(0)))), schemars(transform = json::health_time(0)))]
     pub start_period: Duration,
-    /// The time between two checks during the start period; if unset, `interval`.
+    /// The time between two checks during the start period. If `None`, the engine chooses the time; Docker uses 5 s.
     #[serde(
         with = "millis::optional_duration",
         default,
@@ -61,17 +61,19 @@ pub struct HealthCheck {
     pub start_interval: Option<Duration>,
 }
 
-/// The command of a health check: a list of words, a command line for the container's shell, or none.
+/// The command of a health check: a program with its arguments, a command line for the container's `sh`, or no
+/// command.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 // `Debug` shows only the program of the command, because its arguments may contain secrets.
 pub enum HealthTest {
-    /// A program and its arguments, passed word by word.
+    /// The program, followed by its arguments. The program is run without a shell.
     Command(#[debug("{:?}", Words(_0))] Vec<String>),
     /// A command line for the container's `sh`.
     Shell(#[debug("{} bytes", _0.len())] String),
-    /// No command: the container has no health check, not even the image's. `null` on the wire.
+    /// No command: the container has no health check, and the health check of the image is disabled. In JSON, this is
+    /// `null`.
     Disabled,
 }
 
@@ -95,7 +97,7 @@ impl HealthCheck {
     /// The default number of consecutive failures after which the container is unhealthy.
     pub const DEFAULT_RETRIES: u32 = 3;
 
-    /// Creates a health check that runs a command, with the default timing.
+    /// Creates a health check with the command `test`, and with default intervals, timeout and retries.
     pub fn new(test: HealthTest) -> Self {
         Self {
             test,
@@ -107,7 +109,7 @@ impl HealthCheck {
         }
     }
 
-    /// Creates a setting that disables the image's health check.
+    /// Creates a `HealthCheck` value that disables the health check of the image.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, HealthCheck};
@@ -124,7 +126,7 @@ impl HealthCheck {
         Self::new(HealthTest::Command(words.into_command()))
     }
 
-    /// Creates a health check that runs a command line in the container's `sh`.
+    /// Creates a health check that runs a command line with the container's `sh`.
     pub fn shell(line: impl Into<String>) -> Self {
         Self::new(HealthTest::Shell(line.into()))
     }
@@ -153,9 +155,9 @@ pub struct ContainerHealth {
     pub status: ContainerHealthStatus,
     /// The current number of consecutive failed checks.
     pub failing_streak: u32,
-    /// The output of the last check, which the engine may truncate; `None` if no check has run.
+    /// The output of the last check; `None` if no check has run. The engine may truncate the output.
     pub last_output: Option<String>,
-    /// Why the container is not healthy, in one sentence; `None` if it is healthy.
+    /// The reason why the container is not healthy, in one sentence; `None` if the container is healthy.
     pub reason: Option<String>,
 }
 
@@ -165,7 +167,7 @@ pub struct ContainerHealth {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ContainerHealthStatus {
-    /// No check has passed yet, and fewer than [`retries`](HealthCheck::retries) have failed.
+    /// No check has passed yet, and fewer than [`retries`](HealthCheck::retries) checks have failed.
     Starting,
     /// The last check passed.
     Healthy,
@@ -177,7 +179,7 @@ text_enum!(ContainerHealthStatus, "health status":
     Starting = "starting", Healthy = "healthy", Unhealthy = "unhealthy");
 
 impl ContainerHealth {
-    /// Creates a result without failures or output. Drivers fill in the other fields.
+    /// Creates a `ContainerHealth` value with the status `status`. Drivers fill in the other fields.
     pub fn new(status: ContainerHealthStatus) -> Self {
         Self {
             status,

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// The address to which a container resolves an [extra host](crate::ContainerConfig::extra_hosts). The address is a
-/// string on the wire.
+/// The address to which a container resolves the name of an [extra host](crate::ContainerConfig::extra_hosts). In
+/// JSON, the address is a string.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, HostAddress};

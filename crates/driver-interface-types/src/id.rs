@@ -8,7 +8,7 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// Returns the reason why `text` is invalid as a name of `min` to `max` characters, or `None` if it is valid.
+/// Returns the reason why `text` is not a valid name of `min` to `max` characters, or `None` if `text` is valid.
 ///
 /// A valid name consists of ASCII letters, digits, `_`, `.` and `-`, and starts with a letter or digit. Such a name
 /// is also a valid URL path segment and file name.
@@ -58,15 +58,16 @@ macro_rules! safe_name {
             /// The maximum length, in characters.
             pub const MAX_LEN: usize = $max;
 
-            /// Returns the reason why `text` is invalid, or `None` if it is valid.
+            /// Returns the reason why `text` is invalid, or `None` if `text` is valid.
             pub fn problem(text: &str) -> Option<String> {
                 name_problem(text, $min, $max)$(.or_else(|| $more(text)))?
             }
 
-            /// Validates `text` and wraps it.
+            /// Validates `text`, and creates an identifier from `text`.
             ///
             /// # Errors
-            /// [`ConfigurationError`] if `text` is invalid, with the message that [`problem`](Self::problem) returns.
+            /// [`ConfigurationError`] if `text` is invalid. The error message is the text that
+            /// [`problem`](Self::problem) returns.
             pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
                 let text = text.into();
                 match Self::problem(&text) {
@@ -144,11 +145,12 @@ macro_rules! safe_name {
 }
 
 safe_name! {
-    /// The id of a container: the full id returned by the engine, so equal ids mean the same container.
+    /// The id of a container: the full id returned by the engine. Two equal ids identify the same container.
     ///
-    /// A name is not an id; [`find_container`](crate::ContainerDriverExt::find_container) returns the container with a
-    /// given name. Drivers do not accept id prefixes either, because engines resolve prefixes of as few as three hex
-    /// digits, even for `rm`.
+    /// A name is not an id. To get a container by its name, use
+    /// [`find_container`](crate::ContainerDriverExt::find_container). A prefix of an id is not an id either, and
+    /// drivers do not accept it. Engines do accept prefixes, of as few as three hex digits, even for `rm`. Such a
+    /// prefix could select the wrong container.
     ///
     /// ```
     /// use driver_interface_types::ContainerId;
@@ -160,42 +162,47 @@ safe_name! {
 }
 
 safe_name! {
-    /// The id of a volume, which is its name.
+    /// The id of a volume. The id is the volume's name.
     VolumeId, "volumeId", 2..=255
 }
 
 safe_name! {
-    /// The id of a network: the full id returned by the engine. A name is not an id;
-    /// [`find_network`](crate::ContainerDriverExt::find_network) returns the network with a given name.
+    /// The id of a network: the full id returned by the engine. A name is not an id. To get a network by its name,
+    /// use [`find_network`](crate::ContainerDriverExt::find_network).
     NetworkId, "networkId", 2..=255
 }
 
 safe_name! {
-    /// The id of a session: a group of resources that belong together (one user's run, one job, one test).
+    /// The id of a session. A session is a group of resources that belong together, such as the resources of one job,
+    /// one test or one user's run.
     ///
-    /// The id is stored as a label on the engine, so that another process can find the session. It has at most 63
-    /// characters and starts and ends with a letter or digit, so it is a valid label value on every engine.
+    /// The driver stores the id in a label of each resource, so that another process can find the session. The id has
+    /// at most 63 characters, and starts and ends with a letter or digit. Therefore the id is a valid label value on
+    /// every engine.
     SessionId, "sessionId", 1..=63, also label_value_problem
 }
 
 safe_name! {
-    /// The key of one creation. By this key, a retry finds the resource that an earlier attempt created.
+    /// A key that identifies the creation of a resource. A retry with the same key finds the resource that an earlier
+    /// attempt created.
     ///
-    /// See [`ContainerConfig::operation_key`](crate::ContainerConfig::operation_key).
-    /// The valid values are those of a [`SessionId`].
+    /// See [`ContainerConfig::operation_key`](crate::ContainerConfig::operation_key). The text of an operation key
+    /// must follow the same rules as the text of a [`SessionId`].
     OperationKey, "operationKey", 1..=63, also label_value_problem
 }
 
 safe_name! {
-    /// A scope that isolates programs on one engine: a driver sees and changes only its own namespace.
+    /// A scope that isolates programs that use the same engine. A driver sees and changes only resources in its own
+    /// namespace.
     ///
-    /// The valid values are those of a [`SessionId`].
+    /// The text of a namespace must follow the same rules as the text of a [`SessionId`].
     Namespace, "namespace", 1..=63, also label_value_problem
 }
 
 impl Namespace {
-    /// Returns the prefix of the names that a driver generates in this namespace. It includes the namespace's length,
-    /// so that the names for key `b-c` in namespace `a` and for key `c` in namespace `a-b` differ.
+    /// Returns the prefix of the resource names that a driver generates in this namespace. The prefix includes the
+    /// length of the namespace. Without the length, key `b-c` in namespace `a` and key `c` in namespace `a-b` would
+    /// yield the same resource name.
     ///
     /// ```
     /// use driver_interface_types::Namespace;

@@ -1,4 +1,4 @@
-//! References to images, parsed and validated according to the registries' grammar.
+//! References to images. A reference is parsed and validated according to the grammar that registries use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 /// An image reference: `nginx`, `nginx:1.27`, `ghcr.io/org/app@sha256:…`.
 ///
-/// An image that is present on the engine may also be given by its id, `sha256:…`; it is then never pulled.
+/// A reference may also be the id of an image that is present on the engine, `sha256:…`. The driver never pulls an
+/// image by its id.
 ///
-/// The text is kept as given. [`registry`](Self::registry), [`repository`](Self::repository), [`tag`](Self::tag) and
-/// [`digest`](Self::digest) return the components of the reference, with Docker's defaults filled in.
+/// The text of the reference is kept unchanged. [`registry`](Self::registry), [`repository`](Self::repository),
+/// [`tag`](Self::tag) and [`digest`](Self::digest) return the components of the reference. These methods fill in
+/// Docker's defaults, such as the registry `docker.io` and the tag `latest`.
 ///
 /// ```
 /// use driver_interface_types::ImageRef;
@@ -44,7 +46,8 @@ impl ImageRef {
     /// Parses an image reference.
     ///
     /// # Errors
-    /// [`ConfigurationError`], which names the invalid component of the reference and the expected form.
+    /// [`ConfigurationError`] if the reference is invalid. The message names the invalid component and the expected
+    /// form.
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
         let text = text.into();
         parse(&text).map_err(|problem| {
@@ -56,13 +59,13 @@ impl ImageRef {
         })
     }
 
-    /// Returns the text as given.
+    /// Returns the text of the reference, as it was passed to [`new`](Self::new).
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns whether the text is the id of an image on the engine. Such a reference has no registry, repository,
-    /// tag or digest.
+    /// Returns whether the reference is the id of an image on the engine, `sha256:…`. Such a reference has no
+    /// registry, repository, tag or digest.
     ///
     /// ```
     /// use driver_interface_types::ImageRef;
@@ -76,18 +79,20 @@ impl ImageRef {
         self.is_id
     }
 
-    /// Returns the host of the registry, followed by the port if the text has one; `docker.io` if the text names no
-    /// registry.
+    /// Returns the host of the registry, followed by the port if the reference contains a port. Returns `docker.io`
+    /// if the reference names no registry, and an empty string if the reference is an image id.
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// Returns the path of the repository in its registry, such as `library/nginx` for the image `nginx`.
+    /// Returns the path of the repository in the registry, such as `library/nginx` for the image `nginx`. Returns an
+    /// empty string if the reference is an image id.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// Returns the tag: `latest` if the text has neither a tag nor a digest, `None` if it has only a digest.
+    /// Returns the tag, or `latest` if the reference has neither a tag nor a digest. Returns `None` if the reference
+    /// has a digest but no tag, or is an image id.
     pub fn tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag),
@@ -96,12 +101,13 @@ impl ImageRef {
         }
     }
 
-    /// Returns the digest, such as `sha256:…`, if the text has one.
+    /// Returns the digest, such as `sha256:…`. Returns `None` if the reference has no digest or is an image id.
     pub fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
     }
 
-    /// Returns the reference with all defaults written out. All spellings of an image have the same canonical form.
+    /// Returns the reference with all defaults written out. Equivalent references, such as `nginx` and
+    /// `library/nginx`, have the same canonical form.
     pub fn canonical(&self) -> String {
         if self.is_id {
             return self.text.clone();
@@ -178,8 +184,8 @@ fn parse(text: &str) -> Result<ImageRef, String> {
     })
 }
 
-/// Returns whether the first component of a name is a host: by Docker's rule, if it has a dot or a port, or is
-/// `localhost`.
+/// Returns whether the first component of an image name is the host of a registry. By Docker's rule, a component is a
+/// host if it contains a dot or a port, or if it is `localhost`.
 fn is_host(component: &str) -> bool {
     component == "localhost" || component.contains(['.', ':'])
 }

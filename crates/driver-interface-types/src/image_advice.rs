@@ -1,12 +1,12 @@
-//! Advice on the settings of a config with which an image may not work.
+//! Advice about config settings with which an image may not work.
 
 use crate::{ContainerConfig, ImageInfo, SecurityOptions, Warning};
 
 impl ImageInfo {
-    /// The code of the warning that an image starts as root, but the config does not let the image run as root, or
-    /// lacks settings that a program started as root usually needs.
+    /// The code of a warning: the image starts as root, but the config runs the image as the default user, or lacks
+    /// settings that a program started as root usually needs.
     pub const STARTS_AS_ROOT: &str = "image-starts-as-root";
-    /// The code of the warning that the container's user may be unable to write to a volume that the image declares.
+    /// The code of a warning: the container's user may be unable to write to a volume that the image declares.
     pub const VOLUME_NOT_WRITABLE: &str = "image-volume-not-writable";
 
     /// Returns whether the image's own user is root.
@@ -24,12 +24,14 @@ impl ImageInfo {
     }
 
     /// Returns a warning for each reason why the image may not work with `config`. Each warning names the settings
-    /// that may help. Whether the image really needs root, and where it writes, is known only when it runs.
+    /// that may help. The warnings may be wrong: only a run of the image shows whether the image needs root, and
+    /// where it writes.
     ///
-    /// - [`STARTS_AS_ROOT`](Self::STARTS_AS_ROOT): the image's own program starts as root, but the config has the
-    ///   default user, or lacks the capabilities or the writable root file system of [`SecurityOptions::compatible`].
-    /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config mounts
-    ///   something read-only there, or mounts nothing there and runs as a user other than root and the image's own.
+    /// - [`STARTS_AS_ROOT`](Self::STARTS_AS_ROOT): the image's own program starts as root, but the config sets the
+    ///   default user, or lacks a capability or the writable root file system of [`SecurityOptions::compatible`].
+    /// - [`VOLUME_NOT_WRITABLE`](Self::VOLUME_NOT_WRITABLE): the image declares a volume, but the config has a
+    ///   read-only mount at the volume's path. This warning is also returned if the config has no mount at that path,
+    ///   and the config's user is neither root nor the image's own user.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, ImageInfo, SecurityOptions};
@@ -87,8 +89,8 @@ impl ImageInfo {
         Some(Warning::new(path, Self::STARTS_AS_ROOT, message))
     }
 
-    /// Returns whether a container with this config runs the image's entrypoint or, if the image has none, the
-    /// image's command.
+    /// Returns whether a container with this config runs the image's own program: the image's entrypoint, or the
+    /// image's command if the image has no entrypoint.
     fn runs_own_program(&self, config: &ContainerConfig) -> bool {
         config.entrypoint.is_none() && (!self.entrypoint.is_empty() || config.command.is_empty())
     }

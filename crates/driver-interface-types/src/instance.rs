@@ -25,27 +25,27 @@ pub struct ContainerInstance {
     pub session_id: SessionId,
     /// The image that the container was created from, as named in the config.
     pub image: String,
-    /// The status in the container's life cycle.
+    /// The container's status in its life cycle.
     pub status: ContainerStatus,
-    /// The coarse form of `status`: running, terminated or error.
+    /// A summary of `status`: running, terminated or error.
     pub state: ContainerState,
     /// The container's address on its network; `None` if the container has no address or does not run.
     pub ip_address: Option<IpAddr>,
-    /// When the container was created.
+    /// The time at which the container was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
-    /// When the last run started; `None` if the container has never run.
+    /// The time at which the last run started; `None` if the container has never run.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub started_at: Option<SystemTime>,
-    /// The exit info of the last run; `None` while the container runs or if it has never run.
+    /// The exit info of the last run; `None` if the container is running or has never run.
     pub exit: Option<ExitInfo>,
     /// The labels from the container's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
-    /// The limits that the container was created with.
+    /// The resource limits with which the container was created.
     pub resources: ResourceLimits,
-    /// The settings of the config that the engine does not enforce.
+    /// Warnings about settings in the config that the engine does not enforce.
     pub warnings: Vec<Warning>,
     /// The ports published on the host; empty while the container does not run.
     #[serde(default)]
@@ -53,12 +53,12 @@ pub struct ContainerInstance {
     /// The results of the health checks; `None` if the container has no health check or has not run yet.
     #[serde(default)]
     pub health: Option<ContainerHealth>,
-    /// Which limits and security options are enforced; `None` if the driver does not report this.
+    /// Which limits and security options the engine enforces; `None` if the driver does not report the enforcement.
     #[serde(default)]
     pub enforcement: Option<EnforcementReport>,
 }
 
-/// A warning about one setting of a config, for example that the engine does not enforce it.
+/// A warning about a setting in a config, for example that the engine does not enforce the setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -73,7 +73,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// Creates a warning about one path of the config.
+    /// Creates a warning about the setting at `path` in the config.
     pub fn new(path: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -84,8 +84,8 @@ impl Warning {
 }
 
 impl ContainerInstance {
-    /// Creates a `ContainerInstance` value with status `created` and defaults in all fields that are not given. Drivers
-    /// fill in these fields.
+    /// Creates a `ContainerInstance` value with status `created`. Fields without a parameter have default values;
+    /// drivers fill in these fields.
     pub fn new(
         id: ContainerId,
         name: impl Into<String>,
@@ -113,7 +113,7 @@ impl ContainerInstance {
         }
     }
 
-    /// Sets the status and the state that follows from it.
+    /// Sets the status, and sets the state that corresponds to the status.
     #[must_use]
     pub fn with_status(mut self, status: ContainerStatus) -> Self {
         self.status = status;
@@ -121,14 +121,15 @@ impl ContainerInstance {
         self
     }
 
-    /// Returns the exit code of the last run; `None` while the container runs or if it has never run.
+    /// Returns the exit code of the last run; `None` if the container is running or has never run.
     pub fn exit_code(&self) -> Option<i64> {
         self.exit.as_ref().map(|exit| exit.code)
     }
 
-    /// Returns the address at which a TCP port of the container is reachable from the engine's host, if the container
-    /// is running and its config [publishes](crate::ContainerConfig::ports) the port. (The container's address on its
-    /// own network is [`ip_address`](Self::ip_address).)
+    /// Returns the address at which programs on the engine's host can reach the container's TCP port
+    /// `container_port`. Returns `None` if the container is not running, or if the config does not
+    /// [publish](crate::ContainerConfig::ports) the port. (The container's address on its own network is
+    /// [`ip_address`](Self::ip_address).)
     ///
     /// ```
     /// # use std::time::UNIX_EPOCH;
@@ -144,8 +145,8 @@ impl ContainerInstance {
         self.endpoint_of(container_port, Protocol::Tcp)
     }
 
-    /// Returns the address at which a port of the given protocol is reachable from the engine's host; see
-    /// [`endpoint`](Self::endpoint).
+    /// Returns the address at which programs on the engine's host can reach the container's port `container_port`
+    /// with the given protocol; see [`endpoint`](Self::endpoint).
     pub fn endpoint_of(&self, container_port: u16, protocol: Protocol) -> Option<SocketAddr> {
         let is_it =
             |port: &&PublishedPort| port.container_port == container_port && port.protocol == protocol;

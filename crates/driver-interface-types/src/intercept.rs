@@ -23,8 +23,8 @@ use crate::{
 
 /// A handler that runs around every call of a driver, for example to measure, retry, limit, refuse or record calls.
 ///
-/// [`Intercepted`] turns the handler into a driver. To change only a few operations, with their concrete types,
-/// implement [`LayeredDriver`] instead.
+/// [`Intercepted`] is a driver that passes every call through the handler. To change only a few operations and to use
+/// their concrete types, implement [`LayeredDriver`] instead.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -64,29 +64,32 @@ use crate::{
 /// ```
 #[async_trait]
 pub trait Interceptor: Send + Sync + Debug + 'static {
-    /// Handles a call. [`Next::run`] runs the call itself: invoke it once, not at all, or again if a repetition of
-    /// the operation is [safe](Operation::repeat). A call that takes a stream (an archive or file content) can run
-    /// only once.
+    /// Handles a call. To run the call itself, invoke [`Next::run`]. The handler may invoke `run` once or not at all.
+    /// If the operation is [safe to repeat](Operation::repeat), the handler may invoke `run` several times. A call
+    /// that takes a stream (an archive or file content) can run only once.
     ///
     /// # Errors
-    /// Those of the call, or an error of the interceptor that states why it did not run the call.
+    /// Those of the call. If the interceptor refuses the call, the interceptor returns an error that states the
+    /// reason.
     ///
     /// # Cancel safety
-    /// When the caller drops its future, this future and the call are dropped with it.
+    /// If the caller drops the future of the call, the future of `around` is dropped too. The call that `around` runs
+    /// is then also dropped.
     async fn around<T: Send + 'static>(&self, call: Call<'_>, next: Next<'_, T>) -> Result<T>;
 
-    /// Called once when a stream or session that a call returned has ended. The default implementation does nothing.
+    /// Is called when a stream, exec session or attach session that a call returned has ended, once for each stream
+    /// or session. The default implementation does nothing.
     fn stream_ended(&self, operation: Operation, container: Option<&ContainerId>, end: StreamEnd<'_>) {
         let _ = (operation, container, end);
     }
 }
 
-/// A call as seen by an [`Interceptor`]: the operation and those of its arguments that most interceptors need. A
-/// field is `None` if the operation has no such argument.
+/// A call that an [`Interceptor`] handles: the operation, and the arguments that most interceptors need. A field is
+/// `None` if the operation has no such argument.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Call<'a> {
-    /// The operation.
+    /// The operation that is called.
     pub operation: Operation,
     /// The id of the container, as passed by the caller.
     pub container: Option<&'a ContainerId>,
@@ -94,11 +97,12 @@ pub struct Call<'a> {
     pub volume: Option<&'a VolumeId>,
     /// The id of the network, as passed by the caller.
     pub network: Option<&'a NetworkId>,
-    /// The reference to the image. For [`tag_image`](ContainerDriver::tag_image), this is the existing image.
+    /// The reference to the image, as passed by the caller. For [`tag_image`](ContainerDriver::tag_image), this is
+    /// the reference to the existing image.
     pub image: Option<&'a ImageRef>,
     /// The path in the container, as passed by the caller.
     pub path: Option<&'a ContainerPath>,
-    /// The config of a container to create or plan.
+    /// The config of the container, for an operation that creates a container or plans the creation of a container.
     pub config: Option<&'a ContainerConfig>,
 }
 
@@ -146,7 +150,7 @@ arguments! {
     VolumeConfig, NetworkConfig, ContainerFilter, ResourceFilter, ImageFilter, EventFilter, ExecId
 }
 
-/// An owned argument of an operation, kept so that the call can run again.
+/// An owned argument of an operation. The argument is kept, so that the call can run again.
 trait Input: Sized {
     type Kept: Send;
 
@@ -199,7 +203,7 @@ macro_rules! streamed_inputs {
 
 streamed_inputs! { TarStream, WriteFile }
 
-/// The call that an [`Interceptor`] handles.
+/// The call that an [`Interceptor`] handles. The call runs only when the interceptor invokes [`run`](Self::run).
 pub struct Next<'a, T> {
     run: Box<dyn FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a>,
 }
@@ -209,11 +213,12 @@ impl<'a, T> Next<'a, T> {
         Self { run: Box::new(run) }
     }
 
-    /// Runs the call.
+    /// Runs the call on the inner driver, and returns the result.
     ///
     /// # Errors
-    /// Those of the call. `UnsupportedError`: the call ran before, and its archive or file content is a stream,
-    /// which cannot be read again.
+    /// - Those of the call.
+    /// - `UnsupportedError`: the call takes an archive or file content, and has already run once. The archive or file
+    ///   content is a stream, and a stream cannot be read again.
     pub async fn run(&mut self) -> Result<T> {
         (self.run)().await
     }
@@ -229,7 +234,7 @@ impl<T> std::fmt::Debug for Next<'_, T> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum StreamEnd<'a> {
-    /// The stream was read to its end, or the session's outcome was awaited.
+    /// The stream was read to its end, or [`ExecSession::wait`] returned the outcome of the exec session.
     Complete,
     /// The stream or session ended with this error.
     Failed(&'a DriverError),
@@ -245,7 +250,7 @@ pub struct Intercepted<I> {
 }
 
 impl<I: Interceptor> Intercepted<I> {
-    /// Wraps the driver `inner` with `interceptor`.
+    /// Creates a driver that passes every call of the driver `inner` through `interceptor`.
     pub fn new(inner: Arc<dyn ContainerDriver>, interceptor: I) -> Self {
         let interceptor = Arc::new(interceptor);
         Self { inner, interceptor }
@@ -296,8 +301,8 @@ macro_rules! intercepted {
 
 with_operations!(intercepted);
 
-/// The return value of an operation. `watched` wraps a stream or session, so that the interceptor learns when it
-/// ends.
+/// The return value of an operation. `watched` wraps a stream or session, so that the interceptor is notified when
+/// the stream or session ends.
 trait Answer: Sized {
     fn watched<I: Interceptor>(self, _: &Arc<I>, _: Call<'_>) -> Self {
         self

@@ -62,7 +62,7 @@ mod words;
 pub use async_trait::async_trait;
 pub use attach_session::{AttachControl, AttachSession};
 pub use build::{BuildOptions, BuildProgress, CommitOptions, Dockerfile};
-/// Re-exported because it is the byte buffer type in the signatures of [`ContainerDriver`].
+/// Re-exported because `Bytes` is the byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
 pub use capped::CappedBuffer;
@@ -120,5 +120,5 @@ pub use unpack::{UnpackOptions, Unpacked};
 pub use volume::{Volume, VolumeConfig, VolumeOwner};
 pub use wait_for::WaitFor;
 
-/// The version of this crate, which is the version of the driver contract.
+/// The version of this crate. The driver contract has the same version.
 pub const DRIVER_INTERFACE_VERSION: &str = env!("CARGO_PKG_VERSION");

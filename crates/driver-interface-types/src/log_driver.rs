@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 
-/// The engine's log driver for a container, and the options of the log driver.
+/// The engine's log driver for a container, with the options of the log driver. The log driver determines where the
+/// engine stores the container's output.
 ///
 /// Docker can return logs from the log drivers `json-file`, `local` and `journald`. With most other log drivers,
-/// Docker can return logs only if it also keeps its own copy of them. With `none` there are no logs, and the log
-/// operations fail with `UnsupportedError`.
+/// Docker can return logs only if Docker also keeps a local copy of the logs. With the log driver `none`, there are
+/// no logs, and the log operations fail with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, LogDriver};
@@ -29,7 +30,7 @@ pub struct LogDriver {
     /// The name of the log driver on the engine, such as `json-file`, `local`, `journald` or `none`.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::driver_name))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub name: String,
-    /// The options of the log driver, such as `max-size`. They are passed to the engine unchanged.
+    /// The options of the log driver, such as `max-size`. The options are passed to the engine unchanged.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::driver_options))), schemars(transform = json::map))]
     pub options: BTreeMap<String, String>,

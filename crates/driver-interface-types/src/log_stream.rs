@@ -29,10 +29,11 @@ use crate::text_enum::text_enum;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogStreamOptions {
-    /// Whether to continue until the container exits or is removed. If the container has not been started yet, the
-    /// stream waits for the start.
+    /// Whether the stream also returns new output, until the container exits or is removed. If the container has not
+    /// been started yet, the stream waits for the start of the container.
     pub follow: bool,
-    /// The number of existing lines to return from the end of the logs: no lines if `0`, all lines if unset.
+    /// The number of existing lines to return, counted from the end of the logs. If `0`, no existing lines are
+    /// returned. If `None`, all existing lines are returned.
     pub tail: Option<u64>,
     /// If set, only output written at or after this time is returned.
     #[serde(with = "millis::optional_time")]
@@ -42,12 +43,12 @@ pub struct LogStreamOptions {
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub until: Option<SystemTime>,
-    /// Whether chunks have timestamps. Each chunk then contains at most one line.
+    /// Whether chunks have timestamps. If chunks have timestamps, each chunk contains at most one line.
     pub timestamps: bool,
-    /// Whether standard output is included. At least one of `stdout` and `stderr` must be set.
+    /// Whether standard output is included. At least one of `stdout` and `stderr` must be `true`.
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &bool| rules::selects_stream(self.stdout, self.stderr)))))]
     pub stdout: bool,
-    /// Whether standard error is included. At least one of `stdout` and `stderr` must be set.
+    /// Whether standard error is included. At least one of `stdout` and `stderr` must be `true`.
     pub stderr: bool,
 }
 
@@ -67,9 +68,9 @@ impl Default for LogStreamOptions {
 
 impl LogStreamOptions {
     crate::setters! {
-        /// Sets whether to continue until the container exits or is removed.
+        /// Sets whether the stream also returns new output, until the container exits or is removed.
         follow(self, yes: bool) { self.follow = yes; }
-        /// Selects only the last `lines` existing lines.
+        /// Selects only the last `lines` lines of the existing logs.
         tail(self, lines: u64) { self.tail = Some(lines); }
         /// Selects only output written at or after `time`.
         since(self, time: SystemTime) { self.since = Some(time); }
@@ -84,7 +85,7 @@ impl LogStreamOptions {
     }
 }
 
-/// The output stream of a container that a chunk comes from.
+/// The output stream from which a chunk comes: standard output, standard error or the container's terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -93,7 +94,8 @@ pub enum LogSource {
     Stdout,
     /// Standard error.
     Stderr,
-    /// The terminal, which combines both streams. Its output is returned regardless of the selected streams.
+    /// The container's terminal, which combines standard output and standard error. The terminal's output is always
+    /// returned, regardless of the settings `stdout` and `stderr`.
     Tty,
 }
 
@@ -101,21 +103,23 @@ text_enum!(LogSource, "log source": Stdout = "stdout", Stderr = "stderr", Tty = 
 
 /// A chunk of a container's output, as written: arbitrary bytes, newlines included.
 ///
-/// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain several lines.
-/// With [`timestamps`](LogStreamOptions::timestamps), each chunk is one line instead. A line longer than
-/// [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a timestamp.
+/// Chunks of the same source are in order and without gaps. A line may span several chunks, and a chunk may contain
+/// several lines.
+///
+/// With [`timestamps`](LogStreamOptions::timestamps), each chunk contains at most one line. A line longer than
+/// [`MAX_LEN`](Self::MAX_LEN) is split into several chunks. Only the first of these chunks has a timestamp.
 ///
 /// `Debug` shows only the length, because logs may contain secrets.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogChunk {
-    /// The output stream that the chunk comes from.
+    /// The output stream from which the chunk comes.
     pub source: LogSource,
-    /// The bytes written, without the timestamp.
+    /// The bytes that the container wrote, without the timestamp.
     #[debug("{} bytes", bytes.len())]
     pub bytes: Bytes,
-    /// When the line that starts with this chunk was written. `None` if no timestamps were requested, or if the chunk
-    /// continues a line.
+    /// The time at which the line in this chunk was written. `None` if no timestamps were requested, or if the chunk
+    /// continues the line of the previous chunk.
     pub timestamp: Option<SystemTime>,
 }
 
@@ -139,7 +143,8 @@ impl LogChunk {
         self
     }
 
-    /// Returns the chunk as text. Invalid UTF-8 becomes U+FFFD, as does a character cut off at the end of the chunk.
+    /// Returns the chunk as text. Invalid UTF-8 becomes U+FFFD. A character that is split between two chunks also
+    /// becomes U+FFFD.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }

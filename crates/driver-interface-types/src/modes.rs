@@ -7,20 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::NetworkId;
 use crate::text_enum::text_enum;
 
-/// The network that a container is connected to. A string on the wire.
+/// The network that a container is connected to. In JSON, the network mode is a string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[non_exhaustive]
 pub enum NetworkMode {
-    /// `default` (or an empty string): the driver's own network, with access to the outside. On this network,
-    /// containers of different sessions cannot reach each other.
+    /// `default` (or an empty string): the driver's own network, from which containers can reach external networks.
+    /// On the driver's own network, containers of different sessions cannot reach each other.
     #[default]
     Default,
-    /// `none`: only the container's own loopback interface.
+    /// `none`: no network. The container has only a loopback interface.
     None,
-    /// Any other value: the name of a network created by [`create_network`](crate::ContainerDriver::create_network).
-    /// The network must exist. The host's network and another container's network are rejected.
+    /// Any other value: the name or id of a network created by
+    /// [`create_network`](crate::ContainerDriver::create_network). The network must exist. Modes such as `host`, which
+    /// would share the network of the host or of another container, are rejected.
     Named(String),
 }
 
@@ -71,7 +72,7 @@ pub enum PullPolicy {
     Missing,
     /// The image is pulled before each creation of a container.
     Always,
-    /// The image is never pulled: a missing image causes `ImageNotFoundError`.
+    /// The image is never pulled. If the engine does not have the image, the driver returns `ImageNotFoundError`.
     Never,
 }
 

@@ -8,9 +8,11 @@ use crate::text_enum::text_enum;
 
 /// A mount of a volume or a host directory into a container.
 ///
-/// The root directory of a volume belongs to the [`owner`](crate::VolumeConfig::owner) in the volume's config, by
-/// default to the default user of containers. The mount hides the image's files at the target. Unless
-/// [`copy`](Self::copy) is set, neither the files nor their owners are copied to the volume.
+/// The root directory of a volume belongs to the [`owner`](crate::VolumeConfig::owner) in the volume's config. The
+/// default owner is the default user of containers.
+///
+/// The mount hides the image's files at the target. By default, these files are not copied to the volume; see
+/// [`copy`](Self::copy).
 ///
 /// ```
 /// use driver_interface_types::VolumeMount;
@@ -35,28 +37,28 @@ pub struct VolumeMount {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub read_only: bool,
-    /// Whether this is a volume or a bind mount. If unset, an absolute source is a bind mount and any other source is a
-    /// volume.
+    /// Whether the source is a volume or a host path (bind mount). If `None`, an absolute source is a host path, and
+    /// any other source is a volume.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub kind: Option<MountType>,
-    /// The directory of the volume to mount, relative to the volume's root. The directory must exist when the
-    /// container starts. Only for volumes.
+    /// The directory of the volume to mount, relative to the volume's root. If `None`, the whole volume is mounted.
+    /// The directory must exist when the container starts. A bind mount cannot have a subpath.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<String>, found| rules::subpath(self, found)))), schemars(length(min = 1, max = MAX_PATH)))]
     pub subpath: Option<String>,
-    /// Whether an empty volume first receives the image's files at the target, with their owners. Only for volumes; by
-    /// default the volume stays empty.
+    /// Whether the image's files at the target are copied to the volume if the volume is empty. The copies keep the
+    /// owners of the files. By default, the files are not copied. For a bind mount, this must be `false`.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &bool, found| rules::copy(self, found)))))]
     pub copy: bool,
-    /// Whether mounts that the host later adds below the source appear in the container, and mounts that the
-    /// container adds appear on the host. Only for bind mounts; if unset, neither is the case.
+    /// How the host and the container share mounts that are added below the source after the container's start. If
+    /// `None`, such mounts are not shared. Must be `None` for volumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<Propagation>, found| rules::propagation(self, found)))))]
     pub propagation: Option<Propagation>,
-    /// The SELinux label that the engine gives the files of a bind mount; if unset, the files keep their labels. The
-    /// setting has no effect if the engine's host does not use SELinux.
+    /// The SELinux label that the engine gives to the files of a bind mount. If `None`, the files keep their labels.
+    /// Must be `None` for volumes. The setting has no effect if the engine's host does not use SELinux.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &Option<SelinuxLabel>, found| rules::selinux_label(self, found)))))]
     pub selinux: Option<SelinuxLabel>,
@@ -66,19 +68,22 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// How a bind mount shares later mounts below its source with the host.
+/// How the host and a container share mounts that are added below the source of a bind mount after the container's
+/// start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Propagation {
-    /// Later mounts are not shared. Mounts that already exist below the source appear in the container.
+    /// Mounts that are added below the source after the container's start are not shared. Mounts that exist below the
+    /// source before the start appear in the container.
     #[serde(rename = "rprivate")]
     Private,
-    /// Later mounts on the host appear in the container.
+    /// Mounts that the host adds below the source after the container's start appear in the container. Mounts that
+    /// the container adds do not appear on the host.
     #[serde(rename = "rslave")]
     HostToContainer,
-    /// Later mounts on the host appear in the container, and later mounts of the container on the host. The source must
-    /// be on a shared mount of the host.
+    /// Mounts that the host adds below the source after the container's start appear in the container. Mounts that
+    /// the container adds appear on the host. The source must be on a shared mount of the host.
     #[serde(rename = "rshared")]
     Bidirectional,
 }
@@ -106,9 +111,10 @@ text_enum!(SelinuxLabel, "SELinux label": Shared = "shared", Private = "private"
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MountType {
-    /// A file or directory of the host. The driver's policy must allow it; the default policy allows none.
+    /// A file or directory of the host. The driver's policy must allow the host path; the default policy allows no
+    /// host paths.
     Bind,
-    /// A volume, which must exist when the container is created.
+    /// A volume. The volume must exist when the container is created.
     Volume,
 }
 
@@ -146,22 +152,23 @@ impl VolumeMount {
     crate::setters! {
         /// Sets whether the mount is read-only.
         read_only(self, yes: bool) { self.read_only = yes; }
-        /// Sets the directory of the volume to mount.
+        /// Sets the directory of the volume to mount, relative to the volume's root.
         subpath(self, path: impl Into<String>) { self.subpath = Some(path.into()); }
-        /// Sets whether an empty volume first receives the image's files.
+        /// Sets whether the image's files at the target are copied to the volume if the volume is empty.
         copy(self, yes: bool) { self.copy = yes; }
-        /// Sets how a bind mount shares later mounts with the host.
+        /// Sets how the host and the container share mounts that are added after the container's start.
         propagation(self, mode: Propagation) { self.propagation = Some(mode); }
         /// Sets the SELinux label of a bind mount's files.
         selinux(self, label: SelinuxLabel) { self.selinux = Some(label); }
     }
 
-    /// Returns whether the mount needs [`MountOptions`](crate::ConfigFeature::MountOptions).
+    /// Returns whether the mount needs a driver with the feature
+    /// [`MountOptions`](crate::ConfigFeature::MountOptions).
     pub(crate) fn has_options(&self) -> bool {
         self.propagation.is_some() || self.selinux.is_some()
     }
 
-    /// Returns the kind of mount, derived from the source if `kind` is unset.
+    /// Returns the kind of the mount. If `kind` is `None`, the kind is derived from the source.
     pub fn mount_type(&self) -> MountType {
         match self.kind {
             Some(kind) => kind,

@@ -27,12 +27,12 @@ pub struct NetworkConfig {
     /// The network's name, unique in the driver's namespace; see [`NetworkId`] for the valid values.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::new_network_name))), schemars(transform = json::name))]
     pub name: String,
-    /// The session that the network belongs to. If unset, the network belongs to the namespace and outlives every
-    /// session.
+    /// The session that the network belongs to. If `None`, the network belongs to the driver's namespace and outlives
+    /// every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
-    /// The engine's network driver; if unset, `bridge`.
+    /// The name of the engine's network driver. If `None`, the network driver is `bridge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::network_driver)))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub driver: Option<String>,
@@ -40,20 +40,21 @@ pub struct NetworkConfig {
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
-    /// Options of the engine's network driver, passed unchanged.
+    /// Options that are passed unchanged to the engine's network driver.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::options))), schemars(transform = json::map))]
     pub options: BTreeMap<String, String>,
-    /// Whether the network is internal: its containers can reach each other and nothing else.
+    /// Whether the network is internal. Containers on an internal network can reach each other, but nothing else.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub internal: bool,
-    /// The address ranges of the network, at most one for IPv4 and one for IPv6; if empty, the engine chooses one.
+    /// The address ranges of the network: at most one IPv4 range and at most one IPv6 range. If the list is empty,
+    /// the engine chooses the ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(dive, custom(many(rules::subnets))))]
     pub subnets: Vec<Subnet>,
-    /// Whether containers on the network also have IPv6 addresses. Set `subnets` too if the engine cannot choose an
-    /// IPv6 range itself (Docker before 27).
+    /// Whether containers on the network have IPv6 addresses in addition to IPv4 addresses. If the engine cannot
+    /// choose an IPv6 range itself (Docker before 27), also add an IPv6 range to `subnets`.
     #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub ipv6: bool,
@@ -78,7 +79,8 @@ pub struct Subnet {
     /// prefix in bits.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::address_range))))]
     pub range: String,
-    /// The address of the network's gateway, within the range; if unset, the engine chooses one.
+    /// The address of the network's gateway. The address must be within `range`. If `None`, the engine chooses the
+    /// address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(|gateway: &IpAddr| rules::gateway(&self.range, *gateway))))))]
     pub gateway: Option<IpAddr>,
@@ -104,7 +106,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl NetworkConfig {
-    /// Creates a config for a network of this name.
+    /// Creates a config for a network with the name `name`.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -135,15 +137,15 @@ impl NetworkConfig {
         internal(self, yes: bool) { self.internal = yes; }
         /// Adds an address range.
         subnet(self, subnet: Subnet) { self.subnets.push(subnet); }
-        /// Sets whether containers on the network also have IPv6 addresses.
+        /// Sets whether containers on the network have IPv6 addresses in addition to IPv4 addresses.
         ipv6(self, yes: bool) { self.ipv6 = yes; }
     }
 
-    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
-    /// that no setting is silently ignored.
+    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this method
+    /// before they create the network, so that no setting is silently ignored.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the path of the setting and the missing capability.
+    /// [`UnsupportedError`], which names the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         let requested = [
             (self.internal, "`internal`", ConfigFeature::InternalNetwork),
@@ -181,7 +183,7 @@ pub struct Network {
     pub created_at: SystemTime,
     /// The labels from the network's config, without the labels that the driver adds.
     pub labels: BTreeMap<String, String>,
-    /// Whether the network is internal.
+    /// Whether the network is internal; see [`NetworkConfig::internal`].
     #[serde(default)]
     pub internal: bool,
 }
@@ -200,11 +202,12 @@ pub struct Network {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct NetworkConnectOptions {
-    /// Names, in addition to the container's own, by which other containers on the network can resolve the container.
+    /// Names by which other containers on the network can resolve the container, in addition to the container's name.
     #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub aliases: Vec<String>,
-    /// The container's addresses on the network, at most one for IPv4 and one for IPv6; if empty, the engine chooses
-    /// them. The addresses must be within the network's [subnets](NetworkConfig::subnets).
+    /// The container's addresses on the network: at most one IPv4 address and at most one IPv6 address. If the list
+    /// is empty, the engine chooses the addresses. Each address must be within one of the network's
+    /// [subnets](NetworkConfig::subnets).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::addresses))))]
     pub addresses: Vec<IpAddr>,
@@ -221,7 +224,7 @@ impl NetworkConnectOptions {
     /// Returns an error if the options need a feature that `capabilities` does not declare.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the path of the setting and the missing capability.
+    /// [`UnsupportedError`], which names the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         if self.addresses.is_empty() {
             return Ok(());
@@ -235,7 +238,8 @@ impl NetworkConnectOptions {
 }
 
 impl Network {
-    /// Creates a `Network` value without a session or labels. Drivers fill in the other fields.
+    /// Creates a `Network` value with no session, no labels, and `internal` set to `false`. Drivers set these three
+    /// fields afterwards.
     pub fn new(
         id: NetworkId,
         name: impl Into<String>,

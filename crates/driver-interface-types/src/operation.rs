@@ -1,17 +1,18 @@
-//! The operations of the contract, in one table from which all code about operations is generated.
+//! The operations of [`ContainerDriver`](crate::ContainerDriver), in one table. All code that needs every operation
+//! is generated from this table.
 
 use driver_interface_errors::UnsupportedError;
 
 use crate::Capability;
 use crate::text_enum::{text_enum, text_form};
 
-/// Invokes the macro `$then` with the table of operations. This is for layers and drivers that treat all operations
-/// alike.
+/// Invokes the macro `$then` with the table of operations. Use `with_operations!` in layers and drivers that handle
+/// all operations alike.
 ///
-/// Each row has, in this order: doc comments, the [`Operation`], the method of
-/// [`ContainerDriver`](crate::ContainerDriver), its borrowed arguments, its owned arguments, its return type, its
-/// [kind](OperationKind), its [repeat safety](Repeat), and whether it is `Required` of every driver or `Optional`.
-/// All type paths are absolute.
+/// Each row consists of these parts, in this order: doc comments, the [`Operation`], the method of
+/// [`ContainerDriver`](crate::ContainerDriver), the method's borrowed arguments, the method's owned arguments, the
+/// method's return type, the operation's [kind](OperationKind), the operation's [repeat safety](Repeat), and
+/// `Required` or `Optional`. Every driver must support the `Required` operations. All type paths are absolute.
 ///
 /// ```
 /// macro_rules! count {
@@ -71,13 +72,13 @@ macro_rules! with_operations {
             UnpauseContainer unpause_container[id: $crate::ContainerId][] -> $crate::UnpauseOutcome, Change, Safe, Optional;
             /// Restarts a container.
             RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::RestartOutcome, Change, AfterInspection, Optional;
-            /// Runs a command in a container and returns its output.
+            /// Runs a command in a container and returns the command's output.
             Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, Optional;
-            /// Opens an exec session.
+            /// Runs a command in a container and connects the caller to the command's input and output.
             ExecStream exec_stream[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecSession, Stream, Never, Optional;
             /// Starts a command in a container without waiting for it to exit.
             ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, Optional;
-            /// Returns the status of a detached exec.
+            /// Returns the status of a command that `exec_detached` started.
             ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, Optional;
             /// Connects the caller to the input and output of a container's main process.
             AttachContainer attach_container[id: $crate::ContainerId][] -> $crate::AttachSession, Stream, Safe, Optional;
@@ -115,7 +116,7 @@ macro_rules! with_operations {
             ConnectNetwork connect_network[network: $crate::NetworkId, container: $crate::ContainerId][options: $crate::NetworkConnectOptions] -> (), Change, Safe, Optional;
             /// Disconnects a container from a network.
             DisconnectNetwork disconnect_network[network: $crate::NetworkId, container: $crate::ContainerId][] -> (), Change, Safe, Optional;
-            /// Removes the driver's own networks that no container uses.
+            /// Removes the networks that the driver created for its own use and that no container uses.
             RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, Optional;
             /// Predicts the result of creating a container, without side effects.
             Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, Optional;
@@ -158,16 +159,16 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// All operations, in the order of the trait.
+            /// All operations, in the order of the methods of [`ContainerDriver`](crate::ContainerDriver).
             pub const ALL: &'static [Self] = &[$(Self::$Operation),*];
 
-            /// Returns the name of the method, such as `create_container`.
+            /// Returns the name of the operation's method, such as `create_container`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$Operation => stringify!($method),)* }
             }
 
-            /// Returns whether every driver supports the operation. A driver supports any other operation only if it
-            /// declares the operation in [`Capabilities::operations`](crate::Capabilities::operations).
+            /// Returns whether every driver must support the operation. A driver supports an optional operation only
+            /// if the operation is in the driver's [`Capabilities::operations`](crate::Capabilities::operations).
             pub fn is_required(self) -> bool {
                 match self { $(Self::$Operation => operations!(@$required),)* }
             }
@@ -177,7 +178,8 @@ macro_rules! operations {
                 match self { $(Self::$Operation => OperationKind::$kind,)* }
             }
 
-            /// Returns whether the operation may be called again if the effect of a call is unknown.
+            /// Returns whether a caller may repeat a call of the operation when it is unknown whether the first call
+            /// had an effect.
             pub fn repeat(self) -> Repeat {
                 match self { $(Self::$Operation => Repeat::$repeat,)* }
             }
@@ -192,41 +194,45 @@ with_operations!(operations);
 text_form!(Operation, "operation");
 
 impl Operation {
-    /// Returns the error that a driver returns for this operation if it does not declare the operation.
+    /// Returns the error that a driver returns for this operation if the driver does not declare the operation.
     pub fn undeclared(self) -> UnsupportedError {
         let text = format!("this driver does not declare `{}`", Capability::from(self));
         UnsupportedError::new(self.as_str(), text)
     }
 }
 
-/// The kind of an operation, by its effect on the engine.
+/// The kind of an operation, by the operation's effect on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationKind {
-    /// Changes nothing on the engine.
+    /// The operation changes nothing on the engine.
     Read,
-    /// Changes or removes an existing resource, or runs a command in a container.
+    /// The operation changes or removes an existing resource, or runs a command in a container.
     Change,
-    /// Creates a resource.
+    /// The operation creates a resource.
     Create,
-    /// Returns a stream or a session that outlives the call. Of these operations, only `exec_stream`, `pull_image`
-    /// and `build_image` change something on the engine. `push_image` changes something on a registry.
+    /// The operation returns a stream or a session that outlives the call. Most operations of this kind change
+    /// nothing. The exceptions are `exec_stream`, `pull_image` and `build_image`, which change something on the
+    /// engine, and `push_image`, which changes something on a registry.
     Stream,
 }
 
-/// Whether an operation may be called again after a call whose [effect](driver_interface_errors::Effect) is
-/// unknown. Every operation may be called again after an error whose effect is `NotApplied`.
+/// Whether an operation may be called again after a call whose [effect](driver_interface_errors::Effect) is unknown.
+/// After an error whose effect is `NotApplied`, every operation may be called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Repeat {
-    /// Yes: two calls have the same effect as one.
+    /// The operation may be called again: two calls have the same effect as one call.
     Safe,
-    /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call returns the
-    /// resource that the first call created. Without a key, inspect the engine first.
+    /// The operation may be called again if the config has an [operation key](crate::ContainerConfig::operation_key).
+    /// The second call then returns the resource that the first call created. Without a key, inspect the engine
+    /// before the second call.
     WithKey,
-    /// Only after an inspection of the engine has shown that the first call had no effect.
+    /// The operation may be called again only after an inspection of the engine has shown that the first call had no
+    /// effect.
     AfterInspection,
-    /// No: a second call has a second effect, and the engine does not show whether the first call had one.
+    /// The operation must not be called again. A second call would have a second effect, and the engine does not show
+    /// whether the first call had an effect.
     Never,
 }
 

@@ -13,10 +13,10 @@ use crate::text_enum::text_enum;
 ///
 /// | `force` | `timeout` | behaviour |
 /// |---|---|---|
-/// | no | none | as in the next row, with the driver's default grace period (10 s) |
-/// | no | some | the stop signal, this grace period, then `ContainerStopError` if the container still runs |
-/// | yes | none | an immediate kill |
-/// | yes | some | the stop signal, this grace period, then a kill |
+/// | no | none | the stop signal, the driver's default grace period (10 s), then `ContainerStopError` if the container still runs |
+/// | no | some | the stop signal, the grace period `timeout`, then `ContainerStopError` if the container still runs |
+/// | yes | none | a kill, immediately |
+/// | yes | some | the stop signal, the grace period `timeout`, then a kill if the container still runs |
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,20 +31,22 @@ use crate::text_enum::text_enum;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StopOptions {
-    /// The grace period: how long the process may take to exit after the stop signal. In milliseconds on the wire.
+    /// The grace period: how long the main process may take to exit after the stop signal. If `None`, the driver's
+    /// default grace period is used, or no grace period if `force` is set. On the wire, the value is in milliseconds.
     #[serde(with = "millis::optional_duration")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub timeout: Option<Duration>,
-    /// Whether the process is killed if it does not exit within `timeout`, or immediately if `timeout` is unset.
+    /// Whether the main process is killed if it is still running at the end of the grace period. If `timeout` is
+    /// `None`, the process is killed immediately.
     pub force: bool,
 }
 
 impl StopOptions {
-    /// The default grace period, unless a driver documents a different one.
+    /// The grace period that a driver uses if `timeout` is `None`, unless the driver documents a different default.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-    /// Creates options that send the stop signal and wait for at most `grace`. A process that does not exit in that
-    /// time keeps running.
+    /// Creates options for a stop without a kill: the driver sends the stop signal and waits for at most `grace`. A
+    /// process that does not exit in that time keeps running.
     pub fn graceful(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -52,7 +54,7 @@ impl StopOptions {
         }
     }
 
-    /// Creates options that kill the process immediately.
+    /// Creates options for a stop that kills the process immediately.
     pub fn kill() -> Self {
         Self {
             timeout: None,
@@ -60,7 +62,8 @@ impl StopOptions {
         }
     }
 
-    /// Creates options that send the stop signal, and kill the process if it does not exit within `grace`.
+    /// Creates options for a stop that first sends the stop signal. If the process does not exit within `grace`, the
+    /// stop kills the process.
     pub fn kill_after(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -75,7 +78,7 @@ impl StopOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct WaitOptions {
-    /// The maximum time to wait; if unset, the call waits indefinitely.
+    /// The maximum time to wait. If `None`, the call waits without a time limit.
     #[serde(with = "millis::optional_duration")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub timeout: Option<Duration>,
@@ -96,12 +99,13 @@ impl WaitOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RemoveOptions {
-    /// Whether a running or paused container is killed and removed. If unset, removing such a container fails.
+    /// Whether a running or paused container is killed and removed. If `false`, the removal of a running or paused
+    /// container fails.
     pub force: bool,
 }
 
 impl RemoveOptions {
-    /// Creates options that remove the container even if it is running or paused.
+    /// Creates options with `force` set: a running or paused container is killed and removed.
     pub fn force() -> Self {
         Self { force: true }
     }
@@ -126,21 +130,23 @@ impl RemoveOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// Whether to keep reading until the container exits or is removed. If the container has not been started yet,
-    /// the call waits for the start. The driver's deadline for the call still applies.
+    /// Whether the call keeps reading new output until the container exits or is removed. If the container has not
+    /// been started yet, the call first waits for the start. The driver's deadline for the call still applies.
     pub follow: bool,
-    /// The number of lines to return from the end of the logs: no lines if `0`, all lines if unset.
+    /// The number of lines to return from the end of the logs. `Some(0)` returns no lines, and `None` returns all
+    /// lines.
     pub tail: Option<u64>,
     /// If set, only lines written at or after this time are returned.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// Whether each line starts with its time: RFC 3339 in UTC, then a space.
+    /// Whether each returned line starts with the time at which the line was written. The time is in RFC 3339 form in
+    /// UTC and is followed by a space.
     pub timestamps: bool,
-    /// Whether standard output is included. At least one of `stdout` and `stderr` must be set.
+    /// Whether standard output is included. At least one of `stdout` and `stderr` must be `true`.
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &bool| rules::selects_stream(self.stdout, self.stderr)))))]
     pub stdout: bool,
-    /// Whether standard error is included. At least one of `stdout` and `stderr` must be set.
+    /// Whether standard error is included. At least one of `stdout` and `stderr` must be `true`.
     pub stderr: bool,
 }
 
@@ -165,7 +171,7 @@ impl LogOptions {
         tail(self, lines: u64) { self.tail = Some(lines); }
         /// Selects only lines written at or after `time`.
         since(self, time: SystemTime) { self.since = Some(time); }
-        /// Sets whether each line starts with its time.
+        /// Sets whether each returned line starts with the time at which the line was written.
         timestamps(self, yes: bool) { self.timestamps = yes; }
         /// Selects standard output only.
         only_stdout(self) { (self.stdout, self.stderr) = (true, false); }
@@ -194,7 +200,7 @@ pub enum StartOutcome {
 pub enum StopOutcome {
     /// The main process exited after the stop signal.
     Stopped,
-    /// The main process did not exit in time and was killed.
+    /// The main process was killed, either immediately or after the grace period.
     Killed,
     /// The container was not running; nothing was done.
     AlreadyStopped,
@@ -230,9 +236,9 @@ pub enum UnpauseOutcome {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum RestartOutcome {
-    /// The main process exited after the stop signal, and a new run started.
+    /// The main process exited after the stop signal. A new run then started.
     Stopped,
-    /// The main process did not exit in time and was killed, and a new run started.
+    /// The main process was killed, either immediately or after the grace period. A new run then started.
     Killed,
     /// The container was not running; this call started it.
     Started,

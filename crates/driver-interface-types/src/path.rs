@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// An absolute path inside a container, without `..`.
 ///
-/// Empty and `.` components and a trailing slash are removed, so that all spellings of a path are equal. The path is
-/// resolved inside the container: symbolic links are followed there, and no path leads out of the container.
+/// Empty components, `.` components and a trailing slash are removed, so that all spellings of a path are equal.
+/// Operations resolve the path inside the container. Symbolic links are followed there, so no path leads out of the
+/// container.
 ///
 /// ```
 /// use driver_interface_types::ContainerPath;
@@ -27,13 +28,14 @@ use serde::{Deserialize, Serialize};
 pub struct ContainerPath(String);
 
 impl ContainerPath {
-    /// The maximum length in bytes: the kernel's limit without the terminating NUL.
+    /// The maximum length of a path in bytes: the kernel's limit of 4096 bytes, minus the terminating NUL.
     pub const MAX_LEN: usize = 4095;
 
     /// Validates a path and removes empty and `.` components.
     ///
     /// # Errors
-    /// [`ConfigurationError`] if the path is not absolute, contains a NUL character or `..`, or is too long.
+    /// [`ConfigurationError`] if the path is not absolute, contains a NUL character, has a `..` component, or is too
+    /// long.
     pub fn new(path: impl AsRef<str>) -> Result<Self, ConfigurationError> {
         let path = path.as_ref();
         let refuse = |code, message: String| Err(ConfigurationError::single("path", code, message));
@@ -82,7 +84,7 @@ impl ContainerPath {
     /// Returns this path extended by the relative path `below`.
     ///
     /// # Errors
-    /// Same as [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn join(&self, below: impl AsRef<str>) -> Result<Self, ConfigurationError> {
         Self::new(format!("{}/{}", self.0, below.as_ref()))
     }

@@ -35,7 +35,7 @@ pub struct PortMapping {
     /// The port inside the container, 1 to 65535.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::PORT)))), schemars(transform = json::within(rules::PORT)))]
     pub container_port: u16,
-    /// TCP, UDP or SCTP.
+    /// The transport protocol: TCP, UDP or SCTP.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub protocol: Protocol,
@@ -43,8 +43,8 @@ pub struct PortMapping {
     #[serde(default = "loopback")]
     #[cfg_attr(feature = "schema", garde(skip))]
     pub host_ip: IpAddr,
-    /// The host port to bind. If unset, the engine picks a free port when the container starts, and reports it in
-    /// [`ContainerInstance::ports`](crate::ContainerInstance::ports).
+    /// The host port to bind. If `None`, the engine picks a free port when the container starts.
+    /// [`ContainerInstance::ports`](crate::ContainerInstance::ports) then contains the picked port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::PORT))))), schemars(transform = json::within(rules::PORT)))]
     pub host_port: Option<u16>,
@@ -61,7 +61,7 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
-    /// SCTP. The engine's kernel must support it.
+    /// SCTP. The kernel of the engine's host must support SCTP.
     Sctp,
 }
 
@@ -73,7 +73,7 @@ pub enum Protocol {
 pub struct PublishedPort {
     /// The port inside the container.
     pub container_port: u16,
-    /// TCP, UDP or SCTP.
+    /// The transport protocol: TCP, UDP or SCTP.
     pub protocol: Protocol,
     /// The host address to which the container port is bound.
     pub host_ip: IpAddr,
@@ -108,9 +108,10 @@ impl PortMapping {
 }
 
 impl PortMapping {
-    /// Parses the text form of one or more mappings, in which each port may be a range such as `8000-8010`. If `text`
-    /// has host ports, there must be as many of them as container ports. Unlike Docker, this interface does not
-    /// choose one host port from a range.
+    /// Parses the text form of a mapping in which each port may be a range, such as `8000-8010`. Returns one mapping
+    /// for each container port. If `text` has host ports, it must have as many host ports as container ports. Docker
+    /// accepts a range of host ports for a single container port, and chooses one host port from the range. This
+    /// method rejects such a text.
     ///
     /// ```
     /// use driver_interface_types::PortMapping;
@@ -134,7 +135,8 @@ impl PortMapping {
 }
 
 impl PublishedPort {
-    /// Creates a published port from a container port and the host address and host port to which it is bound.
+    /// Creates a published port: the container port `container_port` is bound to the host port `host_port` at the
+    /// host address `host_ip`.
     pub fn new(container_port: u16, protocol: Protocol, host_ip: IpAddr, host_port: u16) -> Self {
         Self {
             container_port,
@@ -200,7 +202,8 @@ fn parse(text: &str) -> Option<PortMapping> {
     Some(mapping)
 }
 
-/// Returns one mapping for each port of the ranges in `text`; `None` if the ranges are invalid or differ in length.
+/// Returns one mapping for each container port in `text`. Returns `None` if `text` is invalid, or if the ranges of
+/// host ports and container ports differ in length.
 fn expand(text: &str) -> Option<Vec<PortMapping>> {
     let (rest, protocol) = match text.split_once('/') {
         Some((rest, protocol)) => (rest, format!("/{protocol}")),

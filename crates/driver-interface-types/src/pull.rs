@@ -28,12 +28,12 @@ use crate::{ImageRef, millis};
 )]
 #[non_exhaustive]
 pub struct PullOptions {
-    /// The registry credentials. They are sent to the engine for this pull only. If unset, the driver uses its own
-    /// configuration: the Docker driver uses the credentials that `docker login` has stored, and pulls anonymously
-    /// if there are none.
+    /// The registry credentials, which the driver sends to the engine for this pull only. If `None`, the driver uses
+    /// its own configuration. For example, the Docker driver uses the credentials that `docker login` has stored. If
+    /// no credentials are stored, the Docker driver pulls anonymously.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub credentials: Option<RegistryCredentials>,
-    /// The platform of the image variant to pull, such as `linux/arm64`; if unset, the engine's own.
+    /// The platform of the image variant to pull, such as `linux/arm64`. If `None`, the engine's platform is used.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
     pub platform: Option<String>,
 }
@@ -47,7 +47,7 @@ impl PullOptions {
     }
 }
 
-/// Registry credentials. The `Debug` output shows no secret, and there is no serialised form.
+/// Registry credentials. The `Debug` output shows no secret. The type has no serialised form.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistryCredentials {
@@ -86,7 +86,7 @@ impl RegistryCredentials {
 pub enum PullProgress {
     /// The progress of one layer.
     Layer(LayerProgress),
-    /// The image is ready. No item follows.
+    /// The pull is complete, and the engine has the image. This is the last item of the stream.
     Done(ImageInfo),
 }
 
@@ -100,9 +100,9 @@ pub struct LayerProgress {
     pub layer: String,
     /// The layer's status, as described by the engine.
     pub status: String,
-    /// The number of bytes processed, if the engine reports it.
+    /// The number of bytes of the layer that were processed so far; `None` if the engine does not report this number.
     pub current_bytes: Option<u64>,
-    /// The total number of bytes, if the engine reports it.
+    /// The total number of bytes of the layer; `None` if the engine does not report this number.
     pub total_bytes: Option<u64>,
 }
 
@@ -131,32 +131,32 @@ impl LayerProgress {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ImageInfo {
-    /// The image's id: the digest of its configuration, such as `sha256:…`.
+    /// The image's id, such as `sha256:…`. The id is the digest of the image's configuration.
     pub id: String,
     /// The image's names, sorted. An image without a name can be referenced only by its id.
     pub references: Vec<ImageRef>,
-    /// The image's registry digests: `repository@sha256:…`.
+    /// The image's digests in registries, in the form `repository@sha256:…`.
     pub digests: Vec<String>,
-    /// The image's size with all layers, in bytes.
+    /// The total size of all layers of the image, in bytes.
     pub size_bytes: u64,
-    /// When the image was built, if the image records it.
+    /// When the image was built; `None` if the image does not record the time.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub created_at: Option<SystemTime>,
-    /// The image's platform, such as `linux/amd64`, if the engine reports it.
+    /// The image's platform, such as `linux/amd64`; `None` if the engine does not report the platform.
     pub platform: Option<String>,
     /// The image's labels.
     pub labels: BTreeMap<String, String>,
-    /// The user that the image sets for its containers, as in [`SecurityOptions::user`](crate::SecurityOptions::user).
-    /// `None` is root.
+    /// The user as which the image's containers run by default, in the form of
+    /// [`SecurityOptions::user`](crate::SecurityOptions::user). `None` means root.
     pub user: Option<String>,
     /// The image's entrypoint; empty if the image has none.
     pub entrypoint: Vec<String>,
-    /// The image's default command (`CMD`), which is used if the config sets no command. If there is an entrypoint,
-    /// the command is passed to it as arguments.
+    /// The image's default command (`CMD`), which is used if a container's config sets no command. If the image has
+    /// an entrypoint, the command is passed to the entrypoint as arguments.
     pub command: Vec<String>,
-    /// The directories that the image declares as volumes, sorted. If a config mounts nothing at such a directory,
-    /// the engine mounts an anonymous volume there and removes this volume with the container.
+    /// The directories that the image declares as volumes, sorted. If a container's config mounts nothing at such a
+    /// directory, the engine mounts an anonymous volume there. This volume is removed together with the container.
     pub volumes: Vec<String>,
 }
 
@@ -179,15 +179,16 @@ impl ImageInfo {
     }
 }
 
-/// Selects the images that [`list_images`](crate::ContainerDriver::list_images) returns. An image must match every
-/// field that is set; the default matches all images that have a name.
+/// Selects the images that [`list_images`](crate::ContainerDriver::list_images) returns. An image matches if it has a
+/// name and matches every field that is set. The default filter sets no field, so it matches all images that have a
+/// name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ImageFilter {
-    /// Only the image with this name. All spellings of the name select the same image, such as `nginx` and
-    /// `docker.io/library/nginx:latest`.
+    /// Only the image with this name. Different spellings of a name select the same image. For example, `nginx` and
+    /// `docker.io/library/nginx:latest` are the same name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ImageRef>,
     /// Only images with all of these labels, each with exactly the given value.

@@ -15,8 +15,8 @@ use crate::{ImageInfo, LayerProgress, RegistryCredentials};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PushOptions {
-    /// The registry credentials. They are sent to the engine for this push only. If unset, the driver uses its own
-    /// configuration, as for a [pull](crate::PullOptions::credentials).
+    /// The registry credentials, which the driver sends to the engine for this push only. If `None`, the driver uses
+    /// its own configuration, as for a [pull](crate::PullOptions::credentials).
     pub credentials: Option<RegistryCredentials>,
 }
 
@@ -35,6 +35,6 @@ impl PushOptions {
 pub enum PushProgress {
     /// The progress of one layer.
     Layer(LayerProgress),
-    /// The registry has the image. No item follows.
+    /// The push is complete, and the registry has the image. This is the last item of the stream.
     Done(ImageInfo),
 }

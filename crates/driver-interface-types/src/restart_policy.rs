@@ -6,13 +6,13 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// Whether the engine starts a container again after its main process has exited. A string on the wire, in Docker's
-/// form.
+/// Whether the engine starts a container again after the container's main process has exited. On the wire, a policy
+/// is a string in Docker's form, such as `on-failure:3`.
 ///
-/// The engine pauses longer before each further restart. Stopping, killing or removing the container ends the
-/// restarts. Between two runs, the container's status is `running` or, on some engines, that of an exited container.
-/// [`wait_container`](crate::ContainerDriver::wait_container) returns at the end of the current run, even if the engine
-/// then starts the container again.
+/// The engine waits before each restart, and each wait is longer than the previous wait. If a caller stops, kills or
+/// removes the container, the restarts end. Between two runs, the container's status is `running` on some engines,
+/// and the status of an exited container on other engines. [`wait_container`](crate::ContainerDriver::wait_container)
+/// returns when the current run ends, even if the engine starts the container again afterwards.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, RestartPolicy};
@@ -36,11 +36,11 @@ pub enum RestartPolicy {
         /// The maximum number of restarts (`N`); `None` if the number is not limited.
         max_retries: Option<u32>,
     },
-    /// `always`: the engine starts the container again regardless of the exit code, and also when the engine itself
-    /// starts.
+    /// `always`: the engine starts the container again regardless of the exit code. The engine also starts the
+    /// container when the engine itself starts.
     Always,
-    /// `unless-stopped`: like `always`, except that a start of the engine does not restart a container that was
-    /// stopped before.
+    /// `unless-stopped`: like `always`, with one exception. When the engine itself starts, it does not start a
+    /// container that was stopped before.
     UnlessStopped,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for RestartPolicy {
 impl FromStr for RestartPolicy {
     type Err = ConfigurationError;
 
-    /// Parses the text form. As on Docker, `on-failure:0` does not limit the number of restarts.
+    /// Parses the text form. As on Docker, `on-failure:0` means that the number of restarts is not limited.
     fn from_str(text: &str) -> Result<Self, ConfigurationError> {
         let count = |text: &str| text.parse().ok().map(|count: u32| (count > 0).then_some(count));
         let policy = match text {

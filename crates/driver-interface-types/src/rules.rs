@@ -1,9 +1,9 @@
-//! The validation rules for configs and options. The `garde::Validate` implementation that each type derives calls
-//! the rules.
+//! The validation rules for configs and options. Each type of config or options derives `garde::Validate`, and the
+//! derived implementation calls the rules.
 //!
-//! Use the rules through `driver-interface-validation`, which has the functions to call and the policy. The result of
-//! a rule depends only on the value and the policy. garde's report has only a message per error, so the
-//! [`RuleContext`] keeps the code and the path of each violation.
+//! Callers use the rules through the crate `driver-interface-validation`, which defines the validation functions and
+//! the policy. The result of a rule depends only on the value and the policy. garde's report contains only one
+//! message per error. Therefore [`RuleContext`] stores the code and the path of each violation.
 
 mod capabilities;
 pub mod codes;
@@ -27,12 +27,13 @@ use garde::Validate;
 
 pub(crate) use self::{capabilities::*, commands::*, limits::*, maps::*, mounts::*, names::*, setup::*};
 
-/// The policy of a driver's operator: the exceptions to the rules that the operator allows.
+/// The policy that the operator of a driver sets. The policy allows exceptions to the validation rules.
 pub trait HostPolicy {
     /// Returns the reason why the host path `path` may not be mounted; `None` if the mount is allowed.
     fn bind_problem(&self, path: &str) -> Option<String>;
 
-    /// Returns whether a capability that affects more than the container may be added.
+    /// Returns whether a config may add the Linux capability `name`. This method is called only for capabilities that
+    /// affect more than the container.
     fn allows_capability(&self, name: &str) -> bool;
 
     /// Returns whether the `type` option of a volume may have the value `kind`, such as `nfs` or `bind`. The type
@@ -43,8 +44,8 @@ pub trait HostPolicy {
 /// The context of one validation: the policy of the driver, and the violations found.
 pub struct RuleContext {
     policy: Box<dyn HostPolicy>,
-    /// One list of violations for each error in garde's report, in the order of the report. The path of a violation
-    /// is relative to the path of the error.
+    /// One list of violations for each error in garde's report, in the order of the report. Each violation has a
+    /// path, which is relative to the path of the error, and a refusal.
     found: RefCell<Vec<Vec<(String, Refusal)>>>,
 }
 
@@ -64,15 +65,15 @@ pub(crate) fn refuse(code: impl Into<Cow<'static, str>>, message: impl Into<Stri
     })
 }
 
-/// The violations found in one field and in the list items, map entries and fields inside it.
+/// The violations found in one field of a config, including the list items, map entries and fields inside that field.
 pub(crate) struct Findings<'a> {
     policy: &'a dyn HostPolicy,
     found: Vec<(String, Refusal)>,
 }
 
 impl Findings<'_> {
-    /// Records `verdict` if it is a violation. `path` leads from the field to the invalid value: `""`, `[0]` or
-    /// `["KEY"]`.
+    /// Records a violation if `verdict` is an error. `path` leads from the field to the invalid value, and is, for
+    /// example, `[0]` or `["KEY"]`. The empty path `""` is the field itself.
     fn note(&mut self, path: impl Into<String>, verdict: Verdict) {
         self.found
             .extend(verdict.err().map(|refusal| (path.into(), refusal)));
@@ -95,8 +96,8 @@ impl RuleContext {
         }
     }
 
-    /// Validates `value` and returns all violations, ordered alphabetically by field, because garde reports them in
-    /// this order.
+    /// Validates `value` and returns all violations. They are in alphabetical order of the fields, as in garde's
+    /// report.
     pub fn violations<T: Validate<Context = Self>>(self, value: &T) -> Vec<Violation> {
         let Err(report) = value.validate_with(&self) else {
             return Vec::new();
@@ -113,12 +114,12 @@ impl RuleContext {
     }
 }
 
-/// Converts a rule that finds at most one violation to a garde rule.
+/// Converts `rule`, which finds at most one violation, to a garde rule.
 pub(crate) fn one<T: ?Sized>(rule: impl Fn(&T) -> Verdict) -> impl Fn(&T, &RuleContext) -> garde::Result {
     many(move |value: &T, found: &mut Findings<'_>| found.note("", rule(value)))
 }
 
-/// Converts a rule that may find several violations to a garde rule.
+/// Converts `rule`, which can find several violations, to a garde rule.
 pub(crate) fn many<T: ?Sized>(
     rule: impl Fn(&T, &mut Findings<'_>),
 ) -> impl Fn(&T, &RuleContext) -> garde::Result {

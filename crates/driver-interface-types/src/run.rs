@@ -24,11 +24,11 @@ const BACKGROUND_PAUSES: [Duration; 3] = [
 ];
 
 /// How long to wait for the rest of the output after the container has been killed because of the timeout. If the
-/// output is not complete by then, it counts as truncated.
+/// rest does not arrive in this time, the output counts as truncated.
 const REST: Duration = Duration::from_secs(10);
 
-/// The options of [`run`](crate::ContainerDriverExt::run). The default has no timeout and keeps 10 MiB each of standard
-/// output and standard error.
+/// The options of [`run`](crate::ContainerDriverExt::run). By default, there is no timeout, and at most 10 MiB each
+/// of standard output and standard error are kept.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,8 +40,8 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The maximum time from the start of the container to its exit; if unset, the time is not limited. When the
-    /// timeout expires, the container is killed, and the output so far is kept.
+    /// The maximum time from the start of the container to the container's exit. If `None`, the time is not limited.
+    /// When the timeout expires, the container is killed, and the output received so far is kept.
     pub timeout: Option<Duration>,
     /// The maximum number of bytes to keep per stream (standard output and standard error). The driver reads and
     /// discards the rest.
@@ -69,8 +69,8 @@ impl RunOptions {
 /// A container that [`run_streaming`](crate::ContainerDriverExt::run_streaming) has started. The output can be read
 /// while the container runs.
 ///
-/// Dropping a `ContainerRun` kills and removes the container in the background, if the tokio runtime in which
-/// `run_streaming` was called still runs.
+/// Dropping a `ContainerRun` kills and removes the container in the background. This works only as long as the tokio
+/// runtime in which `run_streaming` was called still runs.
 #[must_use = "dropping it kills and removes the container"]
 pub struct ContainerRun<D: ContainerDriver + Clone + 'static> {
     driver: D,
@@ -119,16 +119,17 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         Ok(())
     }
 
-    /// Returns the container's id, for other operations on it.
+    /// Returns the container's id, for other operations on the container.
     pub fn id(&self) -> &ContainerId {
         &self.id
     }
 
-    /// Returns the next chunk of output; `None` once the container has exited and all of its output was returned.
+    /// Returns the next chunk of output. Returns `None` once the container has exited and all of its output has been
+    /// returned.
     ///
     /// # Errors
-    /// `ConnectionError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns
-    /// the container's exit.
+    /// `ConnectionError`: the connection to the engine broke, and some output is lost. [`finish`](Self::finish) still
+    /// returns the container's exit info.
     ///
     /// # Cancel safety
     /// Dropping the future loses no output.
@@ -136,12 +137,13 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         self.logs.as_mut()?.next().await
     }
 
-    /// Waits until the container exits, removes it, and returns its exit info. Unread output is discarded.
+    /// Waits until the container exits, removes the container, and returns its exit info. Output that was not read is
+    /// discarded.
     ///
     /// # Errors
     /// - Those of [`wait_container`](ContainerDriver::wait_container).
-    /// - `ContainerRemoveError`: the container exited and could not be removed. The message has the exit code. The
-    ///   removal is tried again in the background.
+    /// - `ContainerRemoveError`: the container exited, but could not be removed. The message contains the exit code.
+    ///   The removal is tried again in the background.
     ///
     /// # Cancel safety
     /// Dropping the future kills and removes the container in the background.
@@ -161,7 +163,8 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
         }
     }
 
-    /// Removes the container, and returns `error` with effect `Unknown`, because the command may have run.
+    /// Removes the container, and returns `error` with the effect `Unknown`, because the container's command may have
+    /// run.
     async fn failed(&mut self, error: DriverError) -> DriverError {
         let _ = self.discard().await;
         error.with_effect(Effect::Unknown)

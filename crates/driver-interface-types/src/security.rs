@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, many, one};
 
-/// The security options of a container. The defaults are the safest: read-only root file system, no new privileges,
-/// all Linux capabilities dropped, user `1000:1000`. The defaults suit programs that need no privileges of their own.
-/// Images that start as root need `SecurityOptions::compatible()`.
+/// The security options of a container. The defaults are the safest options: a read-only root file system, no new
+/// privileges, no Linux capabilities, and the user `1000:1000`. The defaults suit programs that need no special
+/// privileges. Images that start as root need `SecurityOptions::compatible()`.
 ///
 /// | | [`hardened`](Self::hardened), the default | [`compatible`](Self::compatible) |
 /// |---|---|---|
-/// | for | programs that need no privileges of their own | images that start as root, such as most database and web server images |
+/// | for | programs that need no special privileges | images that start as root, such as most database and web server images |
 /// | root file system | read-only | writable |
-/// | user | `1000:1000` | the image's own |
+/// | user | `1000:1000` | the user that the image sets |
 /// | Linux capabilities | none | [`COMPATIBLE_CAPABILITIES`](Self::COMPATIBLE_CAPABILITIES) |
-/// | new privileges | no | no |
+/// | processes can gain privileges (setuid) | no | no |
 ///
 /// ```
 /// use driver_interface_types::SecurityOptions;
@@ -29,27 +29,28 @@ use crate::rules::{self, json, many, one};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SecurityOptions {
-    /// Whether the root file system is read-only. `/tmp` remains writable: a tmpfs mount of
+    /// Whether the root file system is read-only. If it is, `/tmp` is still writable, because it is a tmpfs mount of
     /// [`TMP_SIZE_MIB`](Self::TMP_SIZE_MIB) MiB.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub read_only: bool,
-    /// Whether processes are prevented from gaining privileges that their parent does not have (setuid has no effect).
+    /// Whether processes are prevented from gaining privileges that their parent process does not have. If `true`,
+    /// setuid bits have no effect.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub no_new_privileges: bool,
     /// The user of the main process: `uid`, `uid:gid`, or a name from the image. Numeric ids work with any image.
-    /// `None` (`null` in JSON) is the image's own user, which is root for most images. A JSON object without this
-    /// field has the default, `1000:1000`.
+    /// `None` (`null` in JSON) means the user that the image sets, which is root for most images. If a JSON object
+    /// does not have this field, the default `1000:1000` is used.
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))), schemars(regex(pattern = json::USER)))]
     pub user: Option<String>,
     /// The Linux capabilities to drop and to add.
     #[cfg_attr(feature = "schema", garde(dive))]
     pub capabilities: LinuxCapabilities,
-    /// The seccomp profile, as JSON text; if unset, the engine's default profile. A container cannot run without a
-    /// seccomp filter.
+    /// The seccomp profile, as JSON text. If `None`, the engine's default profile is used. A container cannot run
+    /// without a seccomp filter.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::seccomp_profile)))))]
     pub seccomp_profile: Option<String>,
-    /// The name of an AppArmor profile that is loaded on the host; if unset, the engine's default profile.
+    /// The name of an AppArmor profile that is loaded on the host. If `None`, the engine's default profile is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::apparmor_profile)))))]
     pub apparmor_profile: Option<String>,
@@ -97,28 +98,28 @@ impl Default for LinuxCapabilities {
 impl SecurityOptions {
     /// The size in MiB of the writable `/tmp` of a container whose root file system is read-only.
     pub const TMP_SIZE_MIB: u64 = 64;
-    /// The user of the main process unless the config sets one.
+    /// The user of the main process if the config does not set a user.
     pub const DEFAULT_USER: &str = "1000:1000";
-    /// The Linux capabilities that [`compatible`](Self::compatible) adds. They suffice for an entrypoint that
-    /// starts as root, prepares its directories and continues as its service's user.
+    /// The Linux capabilities that [`compatible`](Self::compatible) adds. They suffice for an entrypoint that starts
+    /// as root, prepares the directories of a service, and then runs the service as another user.
     ///
-    /// | capability | without it |
+    /// | capability | effect if the capability is missing |
     /// |---|---|
-    /// | `CHOWN` | the entrypoint cannot change the owner of its directories to its service's user |
-    /// | `DAC_OVERRIDE` | root cannot enter a private directory of that user, such as a database's data |
-    /// | `FOWNER` | root cannot change the mode of such a directory |
-    /// | `KILL` | root's init program and master processes cannot signal that user's processes, so a stop ends with a kill |
+    /// | `CHOWN` | the entrypoint cannot change the owner of directories to the service's user |
+    /// | `DAC_OVERRIDE` | root cannot enter a private directory of the service's user, such as a database's data directory |
+    /// | `FOWNER` | root cannot change the mode of a directory of the service's user |
+    /// | `KILL` | processes that run as root, such as an init program, cannot send signals to the service's processes; a stop ends with a kill |
     /// | `NET_BIND_SERVICE` | ports below 1024 cannot be bound on Podman |
-    /// | `SETGID`, `SETUID` | root cannot continue as that user |
+    /// | `SETGID`, `SETUID` | root cannot continue as the service's user |
     pub const COMPATIBLE_CAPABILITIES: &[&str] = &[
         "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID",
     ];
 
     /// Returns the safest options, which are the default: a read-only root file system with a writable `/tmp`, no
-    /// capabilities, no new privileges, user [`DEFAULT_USER`](Self::DEFAULT_USER).
+    /// capabilities, no new privileges, and the user [`DEFAULT_USER`](Self::DEFAULT_USER).
     ///
-    /// An image that starts as root can often run with these options too: set [`user`](Self::user) to its service's
-    /// user, and mount a volume or a tmpfs mount wherever it writes.
+    /// An image that starts as root can often run with these options too. Set [`user`](Self::user) to the user of the
+    /// image's service. Mount a volume or a tmpfs mount at each directory to which the service writes.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;
@@ -130,12 +131,13 @@ impl SecurityOptions {
         Self::default()
     }
 
-    /// Returns options for an image that starts as root: a writable root file system, the image's own user, and the
-    /// few capabilities that the image's entrypoint needs to change the owners of files and to continue as another
-    /// user.
+    /// Returns options for an image that starts as root: a writable root file system, the user that the image sets,
+    /// and a few capabilities. With these capabilities, the image's entrypoint can change the owners of files and
+    /// continue as another user.
     ///
-    /// Processes still cannot gain privileges. `gosu`, `su-exec` and `setpriv` work, because they only give up
-    /// privileges. `sudo` and other setuid programs need [`no_new_privileges(false)`](Self::no_new_privileges).
+    /// Processes still cannot gain privileges. The programs `gosu`, `su-exec` and `setpriv` work, because they only
+    /// give up privileges. `sudo` and other setuid programs need
+    /// [`no_new_privileges(false)`](Self::no_new_privileges).
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, SecurityOptions};
@@ -162,15 +164,16 @@ impl SecurityOptions {
         read_only(self, yes: bool) { self.read_only = yes; }
         /// Sets whether processes are prevented from gaining privileges.
         no_new_privileges(self, yes: bool) { self.no_new_privileges = yes; }
-        /// Sets the user of the main process: `uid`, `uid:gid`, or a name from the image. For a `uid` alone, the group
-        /// is the one in the image's `/etc/passwd`, or 0 if the user is not listed there.
+        /// Sets the user of the main process: `uid`, `uid:gid`, or a name from the image. If `user` is a `uid`
+        /// without a group, the group is the user's group in the image's `/etc/passwd`. If the user is not listed
+        /// there, the group is 0.
         user(self, user: impl Into<String>) { self.user = Some(user.into()); }
-        /// Sets the user of the main process to the image's own, which is root for most images.
+        /// Sets the user of the main process to the user that the image sets, which is root for most images.
         image_user(self) { self.user = None; }
     }
 
-    /// Returns the user id and the group id in `user`. Each of the two is `None` unless `user` contains it as a
-    /// number.
+    /// Returns the user id and the group id in `user`. An id is `None` if `user` contains a name instead, or does not
+    /// contain that part.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;

@@ -28,8 +28,8 @@ impl RemovedSession {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 
-    /// Returns 1 if a removal succeeded, otherwise 0. Records the error in `failures`, unless it is "not found": such
-    /// a resource was removed concurrently, which is not a failure.
+    /// Returns 1 if the removal succeeded, otherwise 0. Records an error in `failures`, unless the error is "not
+    /// found". In that case another caller has removed the resource, which is not a failure.
     pub(crate) fn note_removal(&mut self, result: Result<()>) -> usize {
         match result {
             Ok(()) => 1,
@@ -50,13 +50,13 @@ impl RemovedSession {
 pub struct SessionSummary {
     /// The id of the session.
     pub session_id: SessionId,
-    /// The number of containers.
+    /// The number of containers of the session.
     pub containers: usize,
-    /// The number of containers that are running or paused.
+    /// The number of containers of the session that are running or paused.
     pub running: usize,
-    /// The number of volumes; 0 if the driver cannot list volumes.
+    /// The number of volumes of the session; 0 if the driver cannot list volumes.
     pub volumes: usize,
-    /// The number of networks; 0 if the driver cannot list networks.
+    /// The number of networks of the session; 0 if the driver cannot list networks.
     pub networks: usize,
     /// When the oldest resource of the session was created.
     #[serde(with = "millis::time")]
@@ -104,7 +104,7 @@ impl RecoveredSession {
         }
     }
 
-    /// Returns whether the session has no resources (any more).
+    /// Returns whether the session has no resources.
     pub fn is_empty(&self) -> bool {
         self.containers.is_empty() && self.volumes.is_empty() && self.networks.is_empty()
     }

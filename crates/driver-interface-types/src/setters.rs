@@ -1,4 +1,5 @@
-/// Defines setter methods, each of which changes a value and returns it. Not part of the stable interface.
+/// Defines setter methods. Each method takes `self`, changes it and returns it. This macro is not part of the stable
+/// interface.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {

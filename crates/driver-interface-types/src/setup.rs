@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, limits::MAX_PATH, one, within};
 
-/// A tmpfs mount: a directory in memory that is empty at each start, regardless of the image's content there.
+/// A tmpfs mount: a directory in memory. The directory is empty at each start of the container, even if the image has
+/// files at the same path.
 ///
-/// If `mode`, `uid` and `gid` are unset, the container's user can write to the directory. If the engine does not
-/// support the requested mode or owner, the creation fails with `UnsupportedError`.
+/// If `mode`, `uid` and `gid` are `None`, the container's user can write to the directory. If the engine does not
+/// support the requested mode or owner, the creation of the container fails with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::TmpfsMount;
@@ -25,21 +26,21 @@ pub struct TmpfsMount {
     /// The absolute path of the mount inside the container.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::location_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
-    /// The size in MiB. The content counts towards the container's memory.
+    /// The maximum size of the directory's content, in MiB. The content counts towards the container's memory.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::TMPFS)))), schemars(transform = json::within(rules::TMPFS)))]
     pub size: u64,
-    /// The permissions of the directory as a number, at most `0o7777`; if unset, `0o1777`, which lets everyone write
-    /// to the directory. JSON has no octal numbers: write `0o700` as `448`.
+    /// The permissions of the directory as a number, at most `0o7777`. If `None`, the permissions are `0o1777`, with
+    /// which every user can write to the directory. JSON has no octal numbers: write `0o700` as `448`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::FILE_MODE))))), schemars(transform = json::within(rules::FILE_MODE)))]
     pub mode: Option<u32>,
-    /// The user id of the directory's owner. If unset, the container's user is the owner. If the engine cannot
-    /// determine that user's id, root is the owner.
+    /// The user id of the directory's owner. If `None`, the container's user is the owner. If the engine cannot
+    /// determine the id of the container's user, root is the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::ID))))), schemars(transform = json::within(rules::ID)))]
     pub uid: Option<u32>,
-    /// The group id of the directory. If unset, the group of the container's user is used. If the engine cannot
-    /// determine that group's id, root's group is used.
+    /// The group id of the directory. If `None`, the group of the container's user is used. If the engine cannot
+    /// determine the id of that group, root's group is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::ID))))), schemars(transform = json::within(rules::ID)))]
     pub gid: Option<u32>,
@@ -70,7 +71,8 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl TmpfsMount {
-    /// The default permissions: everyone can create files, and remove only their own (sticky bit).
+    /// The default permissions: every user can create files, but can remove only files that the user owns (sticky
+    /// bit).
     pub const DEFAULT_MODE: u32 = 0o1777;
 
     /// Creates a tmpfs mount of `mib` MiB that the container's user can write to.
@@ -103,7 +105,7 @@ impl TmpfsMount {
     }
 }
 
-/// A kernel limit for each process (`ulimit`).
+/// A resource limit (`ulimit`) that the kernel applies to each process of a container.
 ///
 /// ```
 /// use driver_interface_types::{Ulimit, UlimitValue};
@@ -122,7 +124,7 @@ pub struct Ulimit {
     /// The limit's name without `RLIMIT_`, in lower case, such as `nofile`.
     #[cfg_attr(feature = "schema", garde(skip))]
     pub name: String,
-    /// The soft limit, which is in effect.
+    /// The soft limit, which the kernel enforces.
     #[cfg_attr(feature = "schema", garde(custom(one(|soft: &UlimitValue| rules::soft_limit(*soft, self.hard)))))]
     pub soft: UlimitValue,
     /// The hard limit, up to which a process may raise the soft limit.
@@ -210,7 +212,8 @@ pub struct DeviceMapping {
     /// The device path inside the container.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::inner_device))), schemars(regex(pattern = json::DEVICE)))]
     pub container_path: String,
-    /// The permitted access: `r` read, `w` write, `m` create the device node (mknod).
+    /// The permitted access, as letters: `r` for reading, `w` for writing, and `m` for creating the device node
+    /// (mknod).
     #[serde(default = "all_permissions")]
     #[cfg_attr(feature = "schema", garde(custom(one(rules::device_permissions))), schemars(regex(pattern = json::PERMISSIONS)))]
     pub permissions: String,
@@ -234,14 +237,14 @@ impl DeviceMapping {
     crate::setters! {
         /// Sets the device path inside the container.
         container_path(self, path: impl Into<String>) { self.container_path = path.into(); }
-        /// Sets the permitted access.
+        /// Sets the permitted access, such as `rw`.
         permissions(self, permissions: impl Into<String>) { self.permissions = permissions.into(); }
     }
 }
 
 /// The GPUs that a container may use: a number of GPUs, or specific GPUs.
 ///
-/// With the driver `cdi`, the ids are device names of the [Container Device
+/// If `driver` is `cdi`, `device_ids` contains device names of the [Container Device
 /// Interface](https://github.com/cncf-tags/container-device-interface) (CDI), such as `nvidia.com/gpu=0`. An engine
 /// that supports CDI can map a name to any kind of device.
 ///
@@ -258,15 +261,16 @@ impl DeviceMapping {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct GpuRequest {
-    /// The number of GPUs; all GPUs if neither `count` nor `device_ids` is set.
+    /// The number of GPUs that the container may use. If `count` is `None` and `device_ids` is empty, the container
+    /// may use all GPUs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(custom(one(|_: &Option<u32>| rules::gpu_count(self)))), schemars(transform = json::within(rules::COUNT)))]
     pub count: Option<u32>,
-    /// The ids of the GPUs, as defined by the GPU driver. Cannot be combined with `count`.
+    /// The ids of specific GPUs, as defined by the GPU driver. `device_ids` and `count` must not both be set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::device_id)))))]
     pub device_ids: Vec<String>,
-    /// The GPU driver, such as `nvidia`; if unset, the engine chooses one.
+    /// The GPU driver, such as `nvidia`. If `None`, the engine chooses the GPU driver.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::driver_name)))))]
     pub driver: Option<String>,

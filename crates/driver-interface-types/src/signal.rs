@@ -38,9 +38,9 @@ macro_rules! signals {
 signals! {
     /// The terminal was closed. Many servers reload their configuration when they receive this signal.
     HUP = 1,
-    /// Interrupt from the terminal, as with Ctrl-C.
+    /// An interrupt from the terminal, as with Ctrl-C.
     INT = 2,
-    /// Quit from the terminal, with a core dump.
+    /// A request from the terminal to quit with a core dump.
     QUIT = 3,
     /// An illegal instruction.
     ILL = 4,
@@ -52,7 +52,7 @@ signals! {
     BUS = 7,
     /// An arithmetic error.
     FPE = 8,
-    /// Ends the process immediately; it cannot be caught.
+    /// Ends the process immediately. This signal cannot be caught.
     KILL = 9,
     /// A signal whose meaning the program defines.
     USR1 = 10,
@@ -72,9 +72,9 @@ signals! {
     CHLD = 17,
     /// Resumes a stopped process.
     CONT = 18,
-    /// Stops (suspends) the process; it cannot be caught.
+    /// Stops (suspends) the process. This signal cannot be caught.
     STOP = 19,
-    /// Stops (suspends) the process, from the terminal.
+    /// Stops (suspends) the process. The terminal sends this signal, as with Ctrl-Z.
     TSTP = 20,
     /// A background process read from the terminal.
     TTIN = 21,
@@ -100,8 +100,9 @@ signals! {
     SYS = 31,
 }
 
-/// The number of the first real-time signal, as in the C library. `RTMAX` is the number of the last.
+/// The number of the first real-time signal, as in the C library.
 const RTMIN: u8 = 34;
+/// The number of the last real-time signal.
 const RTMAX: u8 = 64;
 
 impl Signal {
@@ -118,7 +119,8 @@ impl Signal {
         self.0
     }
 
-    /// Returns the exit code of a process that this signal ended, as shells and engines report it: 128 plus the number.
+    /// Returns the exit code of a process that this signal ended. Shells and engines report 128 plus the signal's
+    /// number.
     pub fn exit_code(self) -> i64 {
         128 + i64::from(self.0)
     }

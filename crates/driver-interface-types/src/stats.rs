@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::millis;
 
-/// The resource usage of a running container at one point in time. The field names contain the units. Totals count from
-/// the start of the current run and reset with each run.
+/// The resource usage of a running container at one point in time. The field names contain the units. Totals count
+/// from the start of the container's current run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -17,10 +17,10 @@ pub struct ContainerStats {
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// The number of cores in use since the previous sample; one fully used core is `1.0`. A single sample takes about
-    /// a second because of this value.
+    /// The average number of cores in use since the previous sample; `1.0` is one fully used core. A driver measures
+    /// this value for about a second, so a single sample takes about a second.
     pub cpu_cores: f64,
-    /// The total CPU time used, in milliseconds on the wire.
+    /// The total CPU time that the container has used. On the wire, the value is in milliseconds.
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_time: Duration,
@@ -44,7 +44,8 @@ pub struct ContainerStats {
 }
 
 impl ContainerStats {
-    /// Creates stats sampled at `time`, with all other values zero or unknown. Drivers fill in these values.
+    /// Creates stats with the sample time `time`. All other values are zero or unknown. Drivers set these values
+    /// afterwards.
     pub fn new(time: SystemTime) -> Self {
         Self {
             time,

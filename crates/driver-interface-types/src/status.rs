@@ -1,5 +1,5 @@
-//! Container status and state. Both are derived only from what the engine reports, so that all drivers on an engine
-//! report the same.
+//! Container status and state. Drivers derive both only from what the engine reports. Therefore all drivers that use
+//! the same engine report the same status and state.
 
 use std::time::SystemTime;
 
@@ -61,8 +61,8 @@ pub enum ContainerState {
 impl ContainerStatus {
     /// Returns the status of a container that ran and exited.
     ///
-    /// Exit code 137 means that the process was killed. If `oom_killed` is unknown (`None`), this code counts as a
-    /// stop.
+    /// Exit code 137 means that the process was killed. If it is unknown whether the process was OOM-killed
+    /// (`oom_killed` is `None`), the status is `Stopped`.
     ///
     /// ```
     /// use driver_interface_types::ContainerStatus;
@@ -79,7 +79,7 @@ impl ContainerStatus {
         }
     }
 
-    /// Returns the coarse form of this status.
+    /// Returns the state, which is the coarse form of this status.
     pub fn state(self) -> ContainerState {
         match self {
             Self::Running | Self::Paused => ContainerState::Running,
@@ -94,7 +94,7 @@ text_enum!(ContainerStatus, "container status":
     Exited = "exited", Dead = "dead");
 text_enum!(ContainerState, "container state": Running = "running", Terminated = "terminated", Error = "error");
 
-/// The exit info of a container's last run.
+/// Information about the exit of a container's last run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -105,12 +105,12 @@ pub struct ExitInfo {
     /// The number of the signal that ended the process, derived from the exit code; `None` if the code stands for no
     /// signal.
     pub signal: Option<i64>,
-    /// Whether the process was killed (exit code 137) after the container ran out of memory; `None` if unknown,
-    /// and `false` with any other exit code.
+    /// Whether the process was killed (exit code 137) after the container ran out of memory. `None` means unknown.
+    /// With any other exit code, the value is `Some(false)`.
     ///
-    /// An engine records an OOM condition when any process of the container is OOM-killed, so a later kill for another
-    /// reason looks like an OOM kill. If the engine misses the condition, the value is unknown. `wait_container` can
-    /// determine the value in more cases than `get_container`.
+    /// An engine records an OOM condition when any process of the container is OOM-killed. A later kill for another
+    /// reason therefore looks like an OOM kill. If the engine misses the condition, the value is `None`.
+    /// `wait_container` can determine the value in more cases than `get_container`.
     pub oom_killed: Option<bool>,
     /// When the process exited.
     #[serde(with = "millis::time")]
@@ -119,7 +119,7 @@ pub struct ExitInfo {
 }
 
 impl ExitInfo {
-    /// Creates exit info. The signal follows from the code, and `oom_killed` is used only with exit code 137.
+    /// Creates exit info. The signal is derived from `code`. `oom_killed` is used only if `code` is 137.
     pub fn new(code: i64, oom_killed: Option<bool>, finished_at: SystemTime) -> Self {
         let signal = Some(code - 128).filter(|signal| (1..=64).contains(signal));
         let oom_killed = if code == KILLED { oom_killed } else { Some(false) };

@@ -14,9 +14,9 @@ use crate::{BuildProgress, ContainerStats, Event, ImageInfo, LogChunk, PullProgr
 
 /// A stream of items from a driver. No item follows an error.
 ///
-/// A `DriverStream` is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without importing a
-/// trait. Dropping the stream stops its source, including the connection to the engine. A slow reader slows down the
-/// source (backpressure), so that unread items do not fill the memory.
+/// A `DriverStream` is a [`futures` stream](futures_util::Stream). The method [`next`](Self::next) works without
+/// importing a trait. Dropping the stream stops its source, including the connection to the engine. A slow reader
+/// slows down the source (backpressure), so that unread items do not fill the memory.
 ///
 /// ```
 /// use driver_interface_types::{Bytes, ByteStream, DriverStream};
@@ -41,7 +41,7 @@ pub struct DriverStream<T> {
 pub type ByteStream = DriverStream<Bytes>;
 /// An uncompressed tar archive, as a stream of bytes.
 pub type TarStream = ByteStream;
-/// A stream of a container's output, as it is written.
+/// A stream of a container's output, in chunks.
 pub type LogStream = DriverStream<LogChunk>;
 /// A stream of container events, as they occur.
 pub type EventStream = DriverStream<Event>;
@@ -55,7 +55,7 @@ pub type BuildStream = DriverStream<BuildProgress>;
 pub type PushStream = DriverStream<PushProgress>;
 
 impl<T> DriverStream<T> {
-    /// Wraps `stream` and ends it after its first error.
+    /// Creates a `DriverStream` from `stream`. The `DriverStream` ends after the first error.
     pub fn new(stream: impl Stream<Item = Result<T>> + Send + 'static) -> Self {
         Self {
             inner: Box::pin(stream),
@@ -73,7 +73,7 @@ impl<T> DriverStream<T> {
         Self::new(futures_util::stream::iter(items.into_iter().map(Ok)))
     }
 
-    /// Returns the next item; `None` once the stream has ended.
+    /// Returns the next item. Returns `None` once the stream has ended.
     ///
     /// # Cancel safety
     /// Dropping the future loses no item.
@@ -85,7 +85,7 @@ impl<T> DriverStream<T> {
     /// finite and small.
     ///
     /// # Errors
-    /// Those of the stream.
+    /// The first error that the stream returns.
     pub async fn collect_all(mut self) -> Result<Vec<T>> {
         let mut items = Vec::new();
         while let Some(item) = self.next().await {
@@ -111,7 +111,7 @@ impl<T> Stream for DriverStream<T> {
 }
 
 impl<T> fmt::Debug for DriverStream<T> {
-    /// Shows no items: they may be secret, and reading them would consume them.
+    /// Shows no items. Items may be secret, and reading them would remove them from the stream.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DriverStream")
             .field("ended", &self.ended)
@@ -126,7 +126,7 @@ impl ByteStream {
     /// Creates a stream from a file, a socket or another reader. The stream reads chunk by chunk, only as fast as the
     /// caller consumes the chunks.
     ///
-    /// A read error becomes a `FileSystemError` that names `what`.
+    /// A read error becomes a `FileSystemError` whose path is `what`.
     pub fn from_reader(what: impl Into<String>, reader: impl AsyncRead + Send + 'static) -> Self {
         let start = (Box::pin(reader), what.into());
         Self::new(futures_util::stream::try_unfold(
@@ -147,7 +147,7 @@ impl ByteStream {
     ///
     /// # Errors
     /// - `FileSystemError`: the stream has more than `limit` bytes. The bytes that were already read are discarded.
-    /// - Those of the stream.
+    /// - The first error that the stream returns.
     pub async fn read_all(mut self, limit: usize) -> Result<Bytes> {
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await {

@@ -1,7 +1,8 @@
 //! A streaming parser for tar archives.
 //!
 //! [`TarStream`](crate::TarStream) yields an archive in chunks of any size. [`TarReader`] converts the chunks to
-//! entries and their content, and buffers no more than one block and the attributes of one entry.
+//! entries and their content. Between two chunks, the reader keeps no more than a part of one block and the
+//! attributes of one entry.
 //!
 //! ```
 //! use driver_interface_types::TarStream;
@@ -26,8 +27,8 @@ use bytes::{Bytes, BytesMut};
 /// The size of a block, in bytes. Headers and contents are padded to whole blocks.
 #[doc(hidden)]
 pub const BLOCK: usize = 512;
-/// The maximum size in bytes of an extension record, that is, of a long name or a list of attributes. Longer ones are
-/// rejected.
+/// The maximum size in bytes of an extension record. An extension record contains a long name or a list of
+/// attributes. Archives with longer records are rejected.
 #[doc(hidden)]
 pub const MAX_EXTENSION: u64 = 1024 * 1024;
 
@@ -57,7 +58,7 @@ pub struct TarEntry {
     pub kind: TarKind,
     /// The number of content bytes that follow; 0 for every kind except files.
     pub size: u64,
-    /// The permissions, as in `chmod`.
+    /// The permissions as a number, such as `0o644`.
     pub mode: u32,
     /// The owner's user id.
     pub uid: u32,
@@ -122,7 +123,7 @@ impl TarReader {
         }
     }
 
-    /// Returns the next part of the archive; `None` if more input is needed, or if the archive has ended.
+    /// Returns the next part of the archive. Returns `None` if more input is needed, or if the archive has ended.
     ///
     /// # Errors
     /// A description of the defect in the archive. The reader cannot be used after an error.
@@ -181,8 +182,8 @@ impl TarReader {
         self.ended
     }
 
-    /// Returns whether the archive is complete if no more input follows. The end-of-archive blocks are not required,
-    /// because some writers omit them.
+    /// Returns whether the archive is complete, assuming that no more input follows. The zero blocks at the end are
+    /// not required, because some writers omit them.
     pub fn is_complete(&self) -> bool {
         let between = match self.state {
             State::Header => true,
@@ -305,8 +306,8 @@ pub fn field(block: &[u8], at: usize, length: usize) -> &[u8] {
     block.get(at..at + length).unwrap_or_default()
 }
 
-/// Parses the number in a header field: octal digits, or binary if the first bit is set. An empty field is 0. Returns
-/// `None` if the number is invalid.
+/// Parses the number in a header field. The number consists of octal digits. If the first bit of the field is set,
+/// the number is binary instead. An empty field is 0. Returns `None` if the number is invalid.
 #[doc(hidden)]
 pub fn number(field: &[u8]) -> Option<u64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
@@ -349,7 +350,7 @@ pub fn plain_name(block: &[u8]) -> String {
     }
 }
 
-/// Returns the text up to the first NUL.
+/// Returns the bytes up to the first NUL as text.
 #[doc(hidden)]
 pub fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());

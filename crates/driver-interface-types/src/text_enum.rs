@@ -2,8 +2,8 @@
 
 use driver_interface_errors::ConfigurationError;
 
-/// Implements `ALL`, `as_str`, `Display` and `FromStr` for an enum of unit variants. The names are those of the JSON
-/// form.
+/// Implements `ALL`, `as_str`, `Display` and `FromStr` for an enum of unit variants. The text of each variant must be
+/// its name in JSON.
 macro_rules! text_enum {
     ($name:ident, $what:literal: $($variant:ident = $text:literal),+ $(,)?) => {
         impl $name {
@@ -47,7 +47,7 @@ macro_rules! text_form {
 
 pub(crate) use {text_enum, text_form};
 
-/// Returns the error for a `text` that is none of the `values`. `what` describes the kind of value.
+/// Returns the error for a `text` that is not one of the `values`. `what` describes the kind of value.
 pub(crate) fn unknown<'a>(
     what: &str,
     text: &str,

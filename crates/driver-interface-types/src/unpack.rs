@@ -26,10 +26,11 @@ pub struct UnpackOptions {
     pub total_bytes: u64,
     /// The maximum size of each file, in bytes.
     pub file_bytes: u64,
-    /// The maximum number of files, directories and links, including parent directories without an entry of their own.
+    /// The maximum number of files, directories and links. This number includes parent directories that have no entry
+    /// in the archive.
     pub entries: u64,
-    /// Whether devices, FIFOs and links that lead out of the target directory are skipped. If unset, an archive that
-    /// contains such an entry is rejected.
+    /// Whether devices, FIFOs and links that lead out of the target directory are skipped. If `false`, an archive
+    /// that contains such an entry is rejected.
     pub skip_unsafe: bool,
 }
 
@@ -78,14 +79,14 @@ impl TarStream {
     /// - The directory is created if it is missing, and must be empty.
     /// - Absolute names, names with `..` and names that are not UTF-8 are rejected.
     /// - Nothing is written through a link.
-    /// - Symbolic links that are absolute or lead out of the directory, hard links to anything but a file of the
-    ///   archive, devices and FIFOs are rejected, or [skipped](UnpackOptions::skip_unsafe).
-    /// - Permissions are kept, except for the set-user-ID, set-group-ID and sticky bits. Files are owned by
-    ///   the user of this process, and their modification time is the time of unpacking.
+    /// - These entries are rejected, or [skipped](UnpackOptions::skip_unsafe): symbolic links that are absolute or
+    ///   lead out of the directory, hard links to anything but a file of the archive, devices, and FIFOs.
+    /// - Permissions are kept, except for the set-user-ID, set-group-ID and sticky bits. The user of this process
+    ///   owns the files. The modification time of the files is the time of unpacking.
     /// - The number and the sizes of files are [limited](UnpackOptions).
     ///
-    /// Other users should not be able to write to the directory. The call needs a tokio runtime, because it writes
-    /// on tokio's blocking thread pool.
+    /// Other users of the host should not be able to write to the directory. The call needs a tokio runtime, because
+    /// it writes on tokio's blocking thread pool.
     ///
     /// ```
     /// use driver_interface_types::{TarStream, UnpackOptions};
@@ -262,7 +263,8 @@ impl Unpacker {
             .collect()
     }
 
-    /// Creates the directory `path` if nothing exists there. Rejects anything but a directory, such as a link.
+    /// Creates the directory `path` if nothing exists there. Returns an error if something other than a directory
+    /// exists there, such as a link.
     fn directory(&mut self, path: &Path, name: &str) -> Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => Ok(()),
@@ -275,7 +277,7 @@ impl Unpacker {
         }
     }
 
-    /// Removes the file or link at `path`, if there is one, so that nothing is written through a link.
+    /// Removes the file or link at `path`, if there is one. This prevents a later write through a link.
     fn clear(&self, path: &Path) -> Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => Err(self.refuse(&format!(
@@ -397,8 +399,8 @@ fn is_plain(part: &str) -> bool {
 }
 
 /// Returns whether a symbolic link stays inside the root. The link is `depth` directories below the root and points
-/// to `target`. The target may contain `..` only at its start, where each `..` leaves a real directory, not a link.
-/// The rest of the target can pass through other links, which were checked in the same way.
+/// to `target`. The target may contain `..` only at its start. There, each `..` leaves a real directory, not a link.
+/// The rest of the target can pass through other links, because these links were checked in the same way.
 fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;

@@ -46,24 +46,24 @@ pub struct VolumeConfig {
     /// The volume's name, unique on the engine; see [`VolumeId`] for the valid values.
     #[cfg_attr(feature = "schema", garde(custom(one(rules::volume_name))), schemars(transform = json::name))]
     pub name: String,
-    /// The session that the volume belongs to. If unset, the volume belongs to the namespace and outlives every
-    /// session.
+    /// The session that the volume belongs to. If `None`, the volume belongs to the driver's namespace and outlives
+    /// every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
-    /// The engine's volume driver; if unset, the engine's default.
+    /// The engine's volume driver. If `None`, the engine's default volume driver is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::driver_name)))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub driver: Option<String>,
     /// The owner of the volume's root directory, which has mode `0755`.
     ///
-    /// If unset, the owner is [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default
-    /// and so cannot write to a volume of another user. For a volume that such a container uses, set
-    /// [`VolumeOwner::ROOT`].
+    /// If `None`, the owner is usually [`VolumeOwner::DEFAULT`]; for the exceptions, see below. A container whose
+    /// user is root has no capabilities by default, so it cannot write to a volume of another user. For a volume that
+    /// such a container uses, set [`VolumeOwner::ROOT`].
     ///
-    /// The engine chooses the owner instead if the owner is unset and one of these conditions holds: the volume has
-    /// [`options`](Self::options), it has a [`driver`](Self::driver) other than `local`, or the container driver does
-    /// not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    /// If `None` and one of these conditions holds, the engine chooses the owner: the volume has
+    /// [`options`](Self::options), the volume has a [`driver`](Self::driver) other than `local`, or the container
+    /// driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(dive))]
     pub owner: Option<VolumeOwner>,
@@ -122,7 +122,7 @@ impl fmt::Display for VolumeOwner {
 }
 
 impl VolumeConfig {
-    /// Creates a config for a volume of this name.
+    /// Creates a config for a volume with the name `name`.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -161,18 +161,19 @@ impl VolumeConfig {
         }
     }
 
-    /// Returns the owner that a driver with [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) sets; `None` if the
-    /// engine's volume driver chooses the owner.
+    /// Returns the owner that a driver sets if the driver declares
+    /// [`VolumeOwner`](crate::ConfigFeature::VolumeOwner). Returns `None` if the engine's volume driver chooses the
+    /// owner.
     pub fn effective_owner(&self) -> Option<VolumeOwner> {
         let is_plain = matches!(self.driver.as_deref(), None | Some("local")) && self.options.is_empty();
         self.owner.or(is_plain.then_some(VolumeOwner::DEFAULT))
     }
 
-    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
-    /// that no setting is silently ignored.
+    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this method
+    /// before they create the volume, so that no setting is silently ignored.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the path of the setting and the missing capability.
+    /// [`UnsupportedError`], which names the setting and the missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         if self.owner.is_some() {
             capabilities.require(Operation::CreateVolume, "`owner`", ConfigFeature::VolumeOwner)?;
@@ -190,7 +191,7 @@ impl VolumeConfig {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Volume {
-    /// The volume's id, which is its name, because engines have no other id for volumes.
+    /// The volume's id. The id is the volume's name, because engines have no other id for volumes.
     pub id: VolumeId,
     /// The volume's name.
     pub name: String,
@@ -212,8 +213,8 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Creates a `Volume` value without a session or labels, and with an unknown mount point and owner. Drivers fill in
-    /// the other fields.
+    /// Creates a `Volume` value without a session, labels, a mount point or an owner. Drivers set these fields
+    /// afterwards.
     pub fn new(id: VolumeId, driver: impl Into<String>, created_at: SystemTime) -> Self {
         Self {
             name: id.to_string(),

@@ -20,8 +20,9 @@ pub(crate) use watch::Watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a connection must stay open to show that a process listens. The proxy of an engine accepts a connection
-/// before it knows whether a process in the container listens, and closes the connection if none does.
+/// How long a connection must stay open to show that a process listens. An engine's proxy accepts a connection before
+/// the proxy knows whether a process in the container listens. If no process listens, the proxy closes the
+/// connection.
 const PROXY_GRACE: Duration = Duration::from_millis(100);
 /// The maximum duration of one attempt to connect or to get a response.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -42,10 +43,10 @@ pub enum WaitFor {
     /// The container has written this text to its standard output or error.
     Log(String),
     /// A process listens on this TCP port of the container. The port must be
-    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable, as it is from
-    /// the engine's host on Linux.
+    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable from this
+    /// process. On Linux, the address is reachable from the engine's host.
     Port(u16),
-    /// An HTTP `GET` of `path` on `port` returns `status`. For how the port must be reachable, see
+    /// An HTTP `GET` of `path` on `port` returns `status`. The port must be reachable as described for
     /// [`Port`](Self::Port).
     Http {
         /// The path with its query, starting with `/`.
@@ -55,7 +56,7 @@ pub enum WaitFor {
         /// The expected HTTP status code.
         status: u16,
     },
-    /// This command, run in the container, exits with 0.
+    /// This command exits with code 0 when it is run in the container.
     Exec(Vec<String>),
     /// The container's health check passes. If the container has no health check, the condition is that the container
     /// is running.
@@ -79,7 +80,7 @@ impl WaitFor {
         }
     }
 
-    /// Creates the condition that the command `argv`, run in the container, exits with 0.
+    /// Creates the condition that the command `argv` exits with code 0 when it is run in the container.
     pub fn exec(argv: impl IntoCommand) -> Self {
         Self::Exec(argv.into_command())
     }
@@ -108,8 +109,8 @@ impl WaitFor {
         }
     }
 
-    /// Returns whether the condition holds. The caller reads the container's state `now` before this call, so that an
-    /// exit in `now` means that the log is already complete.
+    /// Returns whether the condition holds. `now` is the container's state, which the caller has read before this
+    /// call. Therefore the log is already complete if `now` contains an exit.
     async fn holds<D>(&self, driver: &D, now: &ContainerInstance) -> Result<bool>
     where
         D: ContainerDriver + ?Sized,
@@ -144,7 +145,7 @@ impl fmt::Debug for WaitFor {
 }
 
 impl fmt::Display for WaitFor {
-    /// Describes the condition in the past tense.
+    /// Writes the condition as a phrase in the past tense, such as "it was healthy".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(text) => write!(f, "it wrote {text:?}"),
@@ -221,7 +222,7 @@ async fn listens(address: SocketAddr) -> bool {
     }
 }
 
-/// Returns the HTTP status of the response to a `GET` of `path`; `None` if there is no HTTP response.
+/// Returns the HTTP status of the response to a `GET` of `path`. Returns `None` if there is no HTTP response.
 async fn answer(address: SocketAddr, path: &str) -> Option<u16> {
     let mut stream = connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

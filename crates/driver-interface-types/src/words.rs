@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The words of a command. `Debug` shows the program and only the number of arguments, because arguments may contain
-/// secrets.
+/// The words of a command. `Debug` shows the program and the number of arguments. It does not show the arguments
+/// themselves, because they may contain secrets.
 pub(crate) struct Words<'a>(pub(crate) &'a [String]);
 
 impl fmt::Debug for Words<'_> {

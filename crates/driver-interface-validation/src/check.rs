@@ -1,4 +1,4 @@
-//! The validation functions. Each runs garde on a value and returns an error with every violation.
+//! The validation functions. Each function runs garde on a value and returns an error with every violation.
 
 use driver_interface_types::rules::RuleContext;
 use driver_interface_types::{
@@ -37,8 +37,8 @@ validators! {
     /// ```
     validate_container_config(ContainerConfig);
 
-    /// Validates the config of a command to run in a container. Environment variables follow the same rules as in a
-    /// container's config, with the same codes and paths.
+    /// Validates the config of a command to run in a container. The rules for environment variables are those of a
+    /// container's config. Violations of these rules also have the same codes and paths as in a container's config.
     ///
     /// # Errors
     /// [`ConfigurationError`] with every violation.
@@ -230,8 +230,8 @@ validators! {
     validate_commit_options(CommitOptions);
 }
 
-/// Validates the name of an image to create, tag or push. The name must have no digest, because only the image's
-/// content determines the digest, and it must not be an image id.
+/// Validates the name of an image to create, tag or push. The name must not be an image id. The name must not contain
+/// a digest either, because only the image's content determines the digest.
 ///
 /// # Errors
 /// [`ConfigurationError`]: the name has a digest or is an id.
@@ -376,7 +376,7 @@ where
     refuse_if_any(violations(value, policy))
 }
 
-/// Returns all violations in a value, in the alphabetical order of its fields, which is garde's order.
+/// Returns all violations in a value. Garde lists them in the alphabetical order of the value's fields.
 pub(crate) fn violations<T>(value: &T, policy: &ValidationPolicy) -> Vec<Violation>
 where
     T: Validate<Context = RuleContext>,

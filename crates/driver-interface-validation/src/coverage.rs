@@ -1,5 +1,5 @@
-//! Tests that the JSON reader covers every field of a config. The validation rules need no such test, because garde's
-//! derive does not compile until each field has a rule or `skip`.
+//! Tests that the JSON reader covers every field of a config. The validation rules need no such test: a type with
+//! garde's derive compiles only if each field has a rule or `skip`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -98,7 +98,7 @@ fn full_container_config() -> ContainerConfig {
         .cpuset("0-1")
 }
 
-/// Returns the full config with a number of GPUs instead of their ids, because no config can have both.
+/// Returns the full config, but with a number of GPUs instead of GPU ids. No config can have both.
 fn other_container_config() -> ContainerConfig {
     full_container_config()
         .gpus(GpuRequest::count(1))
@@ -113,7 +113,7 @@ fn full_volume_config() -> VolumeConfig {
         .label("team", "core")
 }
 
-/// Returns the full config with options instead of an owner, because no config can have both.
+/// Returns the full config, but with options instead of an owner. No config can have both.
 fn other_volume_config() -> VolumeConfig {
     let mut config = full_volume_config();
     config.owner = None;
@@ -131,7 +131,8 @@ fn full_network_config() -> NetworkConfig {
         .ipv6(true)
 }
 
-/// Adds the path of every field of a type to `into`, with `[0]` for the items of lists, without the entries of maps.
+/// Adds the path of every field of a type to `into`. The index `[0]` stands for the items of a list. The entries of
+/// maps are left out.
 fn fields_of(schema: &Value, root: &Value, path: &str, into: &mut BTreeSet<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         fields_of(root.pointer(&reference[1..]).unwrap(), root, path, into);
@@ -150,7 +151,8 @@ fn fields_of(schema: &Value, root: &Value, path: &str, into: &mut BTreeSet<Strin
     }
 }
 
-/// Returns an object with only the field at `path`, which may be nested, set to `value`.
+/// Returns an object that contains only the field at `path`, with the value `value`. The path may be nested, such as
+/// `a.b`.
 fn only(path: &str, value: Value) -> Value {
     path.rsplit('.')
         .fold(value, |value, step| match step.strip_suffix("[0]") {

@@ -1,8 +1,8 @@
 //! JSON Schemas of the wire types, for editors and for programs in other languages.
 //!
-//! The schemas are generated from the types, with the defaults and with the rules that JSON Schema can express: bounds,
-//! lengths, patterns, enumerations. Only the validators check the other rules (a duplicate target, a dangerous bind
-//! mount). The schemas accept everything that the validators accept.
+//! The schemas are generated from the types. They contain the defaults, and the rules that JSON Schema can express:
+//! bounds, lengths, patterns, enumerations. Other rules, such as those on duplicate targets and dangerous bind
+//! mounts, are checked only by the validators. The schemas accept everything that the validators accept.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub fn json_schemas() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// Returns the files of `docs/schema` by name, with the content that `cargo xtask docs` writes.
+/// Returns the content of each file that `cargo xtask docs` writes to `docs/schema`, by the file's name.
 ///
 /// ```
 /// let files = driver_interface_validation::json_schema_files();
@@ -71,7 +71,7 @@ pub(crate) fn raw_schema<T: JsonSchema>() -> Value {
 }
 
 /// Sorts the fields of a schema, converts descriptions from rustdoc to plain text, and removes the formats that only
-/// Rust knows (`uint64`), because strict validators reject them.
+/// Rust knows, such as `uint64`. Strict validators reject these formats.
 fn tidy(value: Value) -> Value {
     match value {
         Value::Object(fields) => {

@@ -17,7 +17,8 @@ pub use check::{
 };
 pub use driver_interface_errors::{ConfigurationError, Violation};
 pub use driver_interface_types::rules::{RuleContext, codes, limits};
-/// The garde schemas. Each is the config type itself, which derives [`Validate`].
+/// The garde schemas of the configs. Each schema is the config type itself, because the config type derives
+/// [`Validate`].
 pub use driver_interface_types::{
     ContainerConfig as ContainerConfigSchema, NetworkConfig as NetworkConfigSchema,
     ResourceLimits as ResourceLimitsSchema, SecurityOptions as SecurityOptionsSchema,

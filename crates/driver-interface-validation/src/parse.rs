@@ -1,8 +1,8 @@
 //! Parses configs from JSON and reports all violations at once: syntax, types, fields and values.
 //!
-//! Serde stops at the first error. The text is therefore parsed into a tree, and the tree is compared with the JSON
-//! Schema of the type: invalid fields are reported and left out. Serde then converts the rest, and the rules validate
-//! it.
+//! Serde alone would stop at the first error. The text is therefore first parsed into a tree. The tree is compared
+//! with the JSON Schema of the type, and invalid fields are reported and left out. Serde then converts the remaining
+//! tree into the type, and the validation rules check the result.
 
 mod node;
 mod read;
@@ -55,7 +55,7 @@ pub fn parse_container_config(json: &str) -> Result<ContainerConfig, Configurati
 /// Parses a container's config from JSON and validates it with a custom policy for bind mounts and Linux capabilities.
 ///
 /// # Errors
-/// Same as [`parse_container_config`].
+/// The same errors as for [`parse_container_config`].
 ///
 /// ```
 /// use driver_interface_validation::{ValidationPolicy, parse_container_config_with};
@@ -75,7 +75,7 @@ pub fn parse_container_config_with(
 /// Parses a volume's config from JSON and validates it.
 ///
 /// # Errors
-/// The same as those of [`parse_container_config`], but for the rules of
+/// [`ConfigurationError`], as for [`parse_container_config`]. The rules are those of
 /// [`validate_volume_config`](crate::validate_volume_config).
 ///
 /// ```
@@ -91,7 +91,7 @@ pub fn parse_volume_config(json: &str) -> Result<VolumeConfig, ConfigurationErro
 /// Parses a network's config from JSON and validates it.
 ///
 /// # Errors
-/// The same as those of [`parse_container_config`], but for the rules of
+/// [`ConfigurationError`], as for [`parse_container_config`]. The rules are those of
 /// [`validate_network_config`](crate::validate_network_config).
 ///
 /// ```

@@ -25,16 +25,16 @@ use driver_interface_types::rules::text::shown;
 /// | the state of engines and clusters below `/var/lib` (`docker`, `containers`, `containerd`, `buildkit`, `crio`, `cni`, `kubelet`, `rancher`, `etcd`, `lxd`, `libvirt`, …), `/var/snap`, and [protected](Self::protect) directories, such as the engine's storage, which the Docker driver adds | other containers' files and secrets |
 /// | `/home`, `/var/home`, `/Users` and each home directory in them | contain the directories of the next row |
 /// | `.ssh`, `.gnupg`, `.aws`, `.azure`, `.kube`, `.docker`, `.netrc`, `.config/gcloud`, `.local/share/containers` and similar, at any location | credentials, and users' engines |
-/// | `/private/etc`, `/private/var` and others of macOS | the locations of `/etc` and `/var` on macOS |
+/// | `/private/etc`, `/private/var` and similar paths of macOS | the locations of `/etc` and `/var` on macOS |
 /// | sockets (`….sock`, `….sock.ttrpc`) whose name contains Docker, Podman, containerd, CRI-O, BuildKit, kubelet or libvirt | access to an engine's socket is root access to its host |
 ///
-/// Everything inside these paths is refused too. Paths are compared as text, ignoring case (so a path on a
-/// case-insensitive host is refused in every spelling), after removing `//`, `/./` and a trailing slash. `..` is always
-/// refused.
+/// Everything inside these paths is refused too. Paths are compared as text, after `//`, `/./` and a trailing slash
+/// are removed. The comparison ignores case, because the host's file system may ignore case too. A path that contains
+/// `..` is always refused.
 ///
-/// The policy does not access a file system. A driver whose engine runs on the same host first resolves symbolic links
-/// and checks both the path and its target. In all other cases, links are not resolved: allow only directories in which
-/// only trusted users can create links.
+/// The policy does not access a file system. If the engine runs on the driver's own host, the driver first resolves
+/// symbolic links, and checks both the path and its target. In all other cases, links are not resolved. Then allow
+/// only directories in which only trusted users can create links.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
@@ -55,7 +55,8 @@ pub struct ValidationPolicy {
     any_bind: bool,
     roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Directories of this engine and its host to refuse, in addition to those that are refused on every host.
+    /// Directories of the engine and its host that are refused, in addition to the directories that are refused on
+    /// every host.
     protected: Vec<String>,
     capabilities: Vec<String>,
     volume_types: Vec<String>,
@@ -101,7 +102,7 @@ impl ValidationPolicy {
         /// assert!(policy.bind_problem("/home/joe/.ssh").is_some());
         /// ```
         allow_any_bind(self) { self.any_bind = true; }
-        /// Allows bind mounts of this path and everything inside it, even if it gives control over the host.
+        /// Allows bind mounts of this path and everything inside it, even if the path gives control over the host.
         ///
         /// The path's parents remain refused. A path that is not absolute, or contains `..`, has no effect.
         ///
@@ -128,9 +129,9 @@ impl ValidationPolicy {
         protect(self, directory: impl AsRef<str>) { self.protected.extend(normalised(directory.as_ref())); }
     }
 
-    /// Resolves the paths of the policy that lead through a symbolic link, and adds the targets to the policy.
-    /// `resolve` returns the target of a path, or `None` if the path leads through no link. A target is then treated
-    /// like its path. Drivers resolve links once, when they connect, so that a link that changes later has no effect.
+    /// Adds the targets of symbolic links to the policy. `resolve` is called with each path of the policy. If the
+    /// path leads through a link, `resolve` returns the target, otherwise `None`. The policy treats the target like
+    /// the path. Drivers resolve links once, when they connect. A link that changes later therefore has no effect.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -168,8 +169,9 @@ impl ValidationPolicy {
         self
     }
 
-    /// Allows volumes of this type, such as `nfs`. The engine's host mounts the file system of such a volume. With
-    /// `bind`, a volume can be any directory of the host, because the rules for bind mounts do not apply to volumes.
+    /// Allows volumes of this type, such as `nfs`. The engine's host mounts the file system of such a volume. If the
+    /// type `bind` is allowed, a volume can be any directory of the host, because the rules for bind mounts do not
+    /// apply to volumes.
     ///
     /// ```
     /// use driver_interface_types::VolumeConfig;
@@ -189,7 +191,8 @@ impl ValidationPolicy {
         self
     }
 
-    /// Returns why this host path may not be mounted, and which call would allow it; `None` if it may.
+    /// Returns why this host path may not be mounted, and which call would allow the mount. Returns `None` if the
+    /// path may be mounted.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;

@@ -13,7 +13,7 @@ pub const SCHEMES: &[&str] = &[
     "mock-docker", "mock-local", "docker", "podman", "unix", "tcp", "http", "https", "ssh", "npipe",
 ];
 
-/// Options that apply to every driver. They can also be set in the query of the URI, which takes precedence:
+/// Options that apply to every driver. The query of the URI can set them too, and takes precedence:
 ///
 /// | parameter | option |
 /// |---|---|
@@ -41,7 +41,7 @@ pub const SCHEMES: &[&str] = &[
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// The namespace whose resources the driver sees and changes; `default` unless set.
+    /// The namespace whose resources the driver sees and changes. The default is the namespace `default`.
     pub namespace: Namespace,
     /// The host paths that may be mounted, and the Linux capabilities that may be added. By default no host
     /// path may be mounted.
@@ -52,7 +52,7 @@ pub struct ConnectOptions {
     /// The source of registry credentials for pulls to which the caller passes no credentials.
     pub credentials: CredentialSource,
     /// Whether containers get the environment variables for proxies, such as `HTTP_PROXY`, that the `docker` command
-    /// would set; `false` unless set.
+    /// would set. The default is `false`.
     pub proxies: bool,
 }
 
@@ -60,10 +60,11 @@ pub struct ConnectOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialSource {
-    /// The credentials of the `docker` command: its `config.json` and the credential helpers named there.
+    /// The credentials of the `docker` command: those in its `config.json`, and those of the credential helpers that
+    /// this file names.
     #[default]
     DockerCommand,
-    /// A file in the format of the `config.json` of the `docker` command.
+    /// The credentials in this file. The file has the format of the `docker` command's `config.json`.
     File(PathBuf),
     /// No credentials: images are pulled anonymously.
     None,
@@ -142,13 +143,13 @@ impl ConnectOptions {
     }
 }
 
-/// Connects a driver by URI, in the namespace `default`.
+/// Connects a driver by URI. The namespace is `default`, unless the URI sets another namespace.
 ///
 /// | URI | driver | feature |
 /// |---|---|---|
 /// | `mock-docker:`, `mock-local:` | a mock with a simulated engine of its own | `mock` |
-/// | `docker:` | Docker or Podman: the engine set in the environment, else the first one found | `docker` |
-/// | `podman:` | Podman: the engine set in the environment, else at its usual sockets | `docker` |
+/// | `docker:` | Docker or Podman: the engine set in the environment, else the first engine found | `docker` |
+/// | `podman:` | Podman: the engine set in the environment, else the engine at Podman's usual sockets | `docker` |
 /// | `docker:ADDRESS`, `podman:ADDRESS` | the engine at that address | `docker` |
 /// | `unix:///path`, `tcp://host:port`, `http://host:port`, `npipe:////./pipe/name` | the engine at that address | `docker` |
 /// | `https://host:port` | the engine at that address, over TLS | `docker`, `tls` |
@@ -168,7 +169,7 @@ impl ConnectOptions {
 /// # Errors
 /// - `ConfigurationError`: the URI's scheme is unknown, or the rest of the URI is invalid.
 /// - `UnsupportedError`: the scheme's feature is not compiled in.
-/// - The driver's own error if it cannot reach its engine.
+/// - An error of the driver: the driver cannot reach its engine.
 ///
 /// # Cancel safety
 /// Dropping the future has no effect on the engine.
@@ -179,7 +180,7 @@ pub async fn connect(uri: &str) -> Result<Arc<dyn ContainerDriver>> {
 /// Connects a driver by URI, with options; see [`connect`].
 ///
 /// # Errors
-/// Same as [`connect`].
+/// The same errors as for [`connect`].
 ///
 /// # Cancel safety
 /// Dropping the future has no effect on the engine.

@@ -35,7 +35,7 @@ pub use driver_interface_validation::{
 #[cfg(all(feature = "conformance", feature = "mock"))]
 pub use mock_target::MockTarget;
 
-/// The repository's pages. Their Rust code is compiled and run with the doc tests.
+/// The Markdown pages of the repository. The doc tests compile and run the Rust code on these pages.
 #[cfg(doctest)]
 mod pages {
     macro_rules! page {

@@ -9,8 +9,8 @@ use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
 /// A conformance target for a mock, with its own simulated engine.
 ///
-/// Use this target to try your own checks. To see them fail, use [`wrapped`](Self::wrapped), which puts a faulty
-/// wrapper between the suite and the mock.
+/// Use this target to try your own checks. To see your checks fail, wrap the mock in a faulty driver with
+/// [`wrapped`](Self::wrapped).
 ///
 /// ```
 /// use std::sync::Arc;

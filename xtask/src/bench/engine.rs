@@ -1,4 +1,4 @@
-//! The rows that are measured on an engine.
+//! The rows of the benchmark that are measured on an engine.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -27,11 +27,12 @@ use super::raw::Raw;
 const BOLLARD: &str = "bollard";
 const COMMAND: &str = "docker command";
 const DOCKER_PY: &str = "docker-py";
-/// How many containers work at the same time in the row about throughput.
+/// The number of containers that run at the same time in the throughput row.
 const CONCURRENT: usize = 32;
 const SECONDS: u64 = 120;
 
-/// How large the rows are.
+/// The amount of work in the rows: the number of rounds, of listed containers and of log lines, and the size of a
+/// file.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
     pub(super) rounds: usize,
@@ -47,7 +48,7 @@ impl Size {
         lines: 1_000_000,
         file_mib: 500,
     };
-    /// For CI.
+    /// The reduced amount of work for `--quick`.
     pub(super) const QUICK: Self = Self {
         rounds: 7,
         listed: 100,
@@ -56,7 +57,7 @@ impl Size {
     };
 }
 
-/// An engine with all that the rows need on it.
+/// An engine, and everything that the rows need on this engine.
 pub(super) struct Engine {
     driver: Arc<DockerDriver>,
     namespace: Namespace,
@@ -64,7 +65,7 @@ pub(super) struct Engine {
     bollard: Docker,
     image: ImageRef,
     size: Size,
-    /// Whether the docker command and docker-py are there, and were asked for.
+    /// Whether to measure the docker command: it was requested with `--peers` and is installed.
     has_command: bool,
     has_python: bool,
 }
@@ -97,7 +98,7 @@ impl Engine {
         })
     }
 
-    /// Removes what [`prepare`](Self::prepare) and the rows have created.
+    /// Removes the resources that [`prepare`](Self::prepare) and the rows have created.
     pub(super) async fn clear(&self) -> Result<()> {
         let cleared = self.driver.clear_namespace().await;
         ensure!(cleared.failures.is_empty(), "{:?}", cleared.failures);
@@ -115,7 +116,7 @@ impl Engine {
         )
     }
 
-    /// Returns the peers that were asked for but are not there.
+    /// Returns the peers that are not installed, if peers were requested.
     pub(super) fn absent(&self) -> Vec<&'static str> {
         let peers = [(self.has_command, COMMAND), (self.has_python, DOCKER_PY)];
         let absent = peers.into_iter().filter(|(is_there, _)| !is_there);
@@ -629,7 +630,7 @@ impl Engine {
     }
 }
 
-/// A Python program that runs one container for each line of its input, with docker-py.
+/// A running Python program. For each line of its input, the program runs one container with docker-py.
 struct Python {
     child: tokio::process::Child,
 }
@@ -683,7 +684,7 @@ async fn ran(program: &str, args: Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns a text field of a response.
+/// Returns the text in the field `field` of a response. Fails if the response has no such text.
 fn text<'a>(answer: &'a Value, field: &str) -> Result<&'a str> {
     let value = answer.get(field).and_then(Value::as_str);
     value.with_context(|| format!("the engine's response has no {field}"))

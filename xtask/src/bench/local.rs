@@ -1,4 +1,4 @@
-//! The rows that need no engine: what runs in the process itself.
+//! The measurements that need no engine, because the operations run in this process.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -11,28 +11,28 @@ use serde::Serialize;
 
 use super::measure::quantile;
 
-/// How long one measurement repeats its work.
+/// The time for which one measurement repeats its operation.
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
-/// How many measurements are made, of which the median counts.
+/// The number of measurements of one operation. The result is their median.
 const TIMES: usize = 5;
 
-/// The time of one operation, and what it should be.
+/// The measured time of one operation, and the goal for this time.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Alone {
     pub(super) name: &'static str,
     pub(super) microseconds: f64,
-    /// The most that the operation should take, in microseconds.
+    /// The longest time that the operation should take, in microseconds.
     pub(super) goal: Option<f64>,
 }
 
-/// How the time of an operation grows with the number of containers.
+/// The times of operations on a mock with the given number of containers.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Growth {
     pub(super) containers: usize,
     pub(super) create_microseconds: f64,
-    /// The time of a listing whose filter matches ten containers.
+    /// The time of one listing whose filter matches ten containers, in microseconds.
     pub(super) list_microseconds: f64,
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn alone() -> Result<Vec<Alone>> {
     ])
 }
 
-/// Measures the mock with more and more containers.
+/// Measures operations of the mock while the number of its containers grows up to `most`.
 pub(super) async fn growth(most: usize) -> Result<Vec<Growth>> {
     let driver = driver();
     let config = |number: usize| {
@@ -131,7 +131,7 @@ fn typical() -> ContainerConfig {
         .mount(VolumeMount::volume("data", "/data"))
 }
 
-/// Returns the median time of one call in microseconds.
+/// Returns the median time of one call of `work`, in microseconds.
 fn timed(mut work: impl FnMut()) -> f64 {
     let times: Vec<f64> = (0..TIMES)
         .map(|_| {
@@ -148,7 +148,7 @@ fn timed(mut work: impl FnMut()) -> f64 {
     quantile(&times, 0.5)
 }
 
-/// Like [`timed`], for an asynchronous call.
+/// Returns the median time of one call of the asynchronous function `work`, in microseconds.
 async fn timed_async(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     let mut times = Vec::new();
     for _ in 0..TIMES {

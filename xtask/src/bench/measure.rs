@@ -1,5 +1,5 @@
-//! Measurements whose ratios can be trusted: the contenders take turns, so that whatever else happens on the machine
-//! affects all of them.
+//! Measures contenders alternately, so that other load on the machine affects all contenders. The ratios of their
+//! times are therefore reliable.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 type Work<'a> = Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<Duration>> + Send + 'a>> + 'a>;
 
-/// How many times the confidence interval of a ratio draws the rounds again.
+/// The number of random samples of the rounds from which the confidence interval of a ratio is calculated.
 const DRAWS: usize = 1_000;
 
-/// One way to do the work of a row.
+/// A client that is measured, and the function that does the work of a row with this client.
 pub(super) struct Contender<'a> {
     name: &'static str,
     work: Work<'a>,
@@ -21,10 +21,11 @@ pub(super) struct Contender<'a> {
 
 /// The name of this project's driver among the contenders.
 pub(super) const US: &str = "driver-interface";
-/// The name of the floor: the same requests, written plainly on the socket.
+/// The name of the contender that writes the same requests directly to the engine's socket. Its times are the lower
+/// bound for other clients.
 pub(super) const RAW: &str = "raw HTTP";
 
-/// Returns a contender whose `work` is measured as a whole.
+/// Returns a contender. The time from the start to the end of `work` is measured.
 pub(super) fn whole<'a, F, E>(name: &'static str, mut work: impl FnMut() -> F + 'a) -> Contender<'a>
 where
     F: Future<Output = Result<(), E>> + Send + 'a,
@@ -43,14 +44,14 @@ where
     }
 }
 
-/// What is compared, and what it should reach.
+/// A row of the benchmark: the work that is compared, and the goal.
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// The other contender of the goal, and the highest ratio of our time to its time.
+    /// The name of the other contender, and the highest permitted ratio of our time to the other contender's time.
     pub(super) goal: Option<(&'static str, f64)>,
-    /// How many times each contender has a turn.
+    /// The number of measurements of each contender.
     pub(super) rounds: usize,
-    /// How many operations one turn has. Times are shown per operation.
+    /// The number of operations in one measurement. Times are shown per operation.
     pub(super) operations: u32,
 }
 
@@ -59,22 +60,22 @@ pub(super) struct Row {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Measured {
     pub(super) name: &'static str,
-    /// The ratio of the goal, if there is one.
+    /// The goal and the measured ratio, if the row has a goal.
     pub(super) goal: Option<Goal>,
     pub(super) contenders: Vec<Times>,
 }
 
-/// A goal, and what was measured.
+/// A goal, and the measured ratio.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Goal {
     pub(super) against: &'static str,
     pub(super) at_most: f64,
-    /// The ratio of the medians. `None` if the other contender was not there.
+    /// The ratio of our median to the other contender's median. `None` if the other contender was not measured.
     pub(super) ratio: Option<Ratio>,
 }
 
-/// A ratio of two medians with its confidence interval of 95 percent.
+/// A ratio of two medians, with the confidence interval of 95 percent from `low` to `high`.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ratio {
@@ -90,14 +91,15 @@ pub(super) struct Times {
     pub(super) name: &'static str,
     pub(super) median_ms: f64,
     pub(super) p95_ms: f64,
-    /// Our median divided by this contender's.
+    /// Our median divided by the median of this contender.
     pub(super) ratio: Option<Ratio>,
     /// One time per round, in the order of the rounds.
     pub(super) rounds_ms: Vec<f64>,
 }
 
 impl Row {
-    /// Lets the contenders take turns. The first round only warms up.
+    /// Measures the contenders alternately, and returns their times. The first round is a warm-up and is not
+    /// measured.
     pub(super) async fn measure(&self, mut contenders: Vec<Contender<'_>>) -> Result<Measured> {
         let mut times: Vec<Vec<f64>> = contenders.iter().map(|_| Vec::new()).collect();
         for round in 0..=self.rounds {
@@ -151,20 +153,21 @@ impl Row {
 }
 
 impl Goal {
-    /// Returns whether the goal is met, or `None` if it could not be compared.
+    /// Returns whether the goal is met. Returns `None` if there is no measured ratio.
     pub(super) fn is_met(&self) -> Option<bool> {
         self.ratio.map(|ratio| ratio.value <= self.at_most)
     }
 
-    /// Returns whether the ratio is worse than the goal by more than a tenth, beyond chance.
+    /// Returns whether the ratio is more than a tenth worse than the goal, and the whole confidence interval is above
+    /// the goal.
     pub(super) fn is_missed_clearly(&self) -> bool {
         self.ratio
             .is_some_and(|ratio| ratio.value > self.at_most * 1.1 && ratio.low > self.at_most)
     }
 }
 
-/// Returns the ratio of the medians of `ours` and `theirs`. Its interval comes from drawing the rounds again with
-/// replacement (the bootstrap), always in the same way.
+/// Returns the ratio of the medians of `ours` and `theirs`. The confidence interval is calculated with the bootstrap
+/// method, from random samples with replacement. The random numbers have a fixed seed.
 fn ratio(ours: &[f64], theirs: &[f64]) -> Ratio {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut below = |limit: usize| {
@@ -187,7 +190,7 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> Ratio {
     }
 }
 
-/// Returns the value below which the fraction `at` of the values lies, interpolated between neighbours.
+/// Returns the quantile `at` of the values, interpolated between neighbours. For example, `at` is 0.5 for the median.
 pub(super) fn quantile(values: &[f64], at: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

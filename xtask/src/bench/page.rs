@@ -1,11 +1,11 @@
-//! The results as a page: Markdown for the documentation, and HTML with charts.
+//! Formats the results as pages: as Markdown for the documentation, and as HTML with charts.
 
 use std::fmt::Write;
 
 use super::Results;
 use super::measure::{Goal, Measured, Ratio, US};
 
-/// Returns the page for the documentation.
+/// Returns the results as a Markdown page for the documentation.
 pub(super) fn markdown(results: &Results) -> String {
     let mut page = format!(
         "# Performance\n\nMeasured with `cargo xtask bench` on {}, {}, {} processors. Ratios hold on other machines, \
@@ -69,7 +69,7 @@ pub(super) fn markdown(results: &Results) -> String {
     page
 }
 
-/// Returns a page with a chart for each row. It needs no other file.
+/// Returns an HTML page with a chart for each row. The page needs no other file.
 pub(super) fn html(results: &Results) -> String {
     let mut page = format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Performance</title>\n<style>\
@@ -124,7 +124,7 @@ fn chart(row: &Measured) -> String {
     chart
 }
 
-/// Returns one line for a row, for the terminal.
+/// Returns the results of a row as one line for the terminal.
 pub(super) fn line(row: &Measured) -> String {
     let mut line = format!("{:<34}", row.name);
     for one in &row.contenders {

@@ -1,5 +1,5 @@
-//! The floor: the engine's HTTP interface on its Unix socket, written plainly, with one kept connection and no more
-//! work than the answer needs.
+//! A minimal client of an engine, whose times are the lower bound for other clients. The client writes HTTP requests
+//! directly to the engine's Unix socket, reuses one connection, and does no more work than the response needs.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
-/// A kept connection to an engine.
+/// A connection to an engine that is reused for many requests.
 pub(super) struct Raw {
     stream: BufReader<UnixStream>,
 }
@@ -109,7 +109,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Starts a command on a connection of its own, and returns the length of its output.
+    /// Starts the exec or attach request at `path`, and returns the length of the command's output. The request uses
+    /// up this connection.
     pub(super) async fn attached(mut self, path: &str, body: &[u8]) -> Result<usize> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nConnection: Upgrade\r\n\

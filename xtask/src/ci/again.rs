@@ -1,5 +1,5 @@
 //! Reruns of failed tests and checks, one by one. A test or check that fails again makes the run red, that is,
-//! failed. A test or check that passes is flaky.
+//! failed. A test or check that passes in the rerun is flaky.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -18,9 +18,9 @@ const MOST_FAILED: usize = 12;
 pub(super) struct Verdict {
     /// Tests and checks that failed twice or cannot be rerun.
     pub(super) red: Vec<String>,
-    /// Tests and checks that failed, but passed when rerun.
+    /// Tests and checks that failed at first and passed in the rerun.
     pub(super) flaky: Vec<String>,
-    /// Steps that were skipped because this machine cannot run them, each with the reason.
+    /// The skipped steps that this machine cannot run. The text of each step contains the reason.
     pub(super) not_run: Vec<String>,
     /// Messages that are not about failures.
     pub(super) notices: Vec<String>,
@@ -43,7 +43,7 @@ impl Verdict {
     }
 }
 
-/// Runs a command and prints its output as it arrives. Returns the exit status and the lines of the output.
+/// Runs a command, and prints each line of output immediately. Returns the exit status and the lines of the output.
 pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     command
@@ -65,7 +65,7 @@ pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> 
     Ok((child.wait().context("no exit status")?, lines))
 }
 
-/// Finds the failed tests in `lines`, the output of `cargo test`, and reruns each of them by its name.
+/// Finds the failed tests in `lines`, the output of `cargo test`, and reruns each failed test by its name.
 pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let failed = failed_tests(lines);
     let stopped = lines
@@ -95,7 +95,8 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
     Ok(verdict)
 }
 
-/// Returns the location and the message of a test's first panic, from the output `lines`; empty if there is none.
+/// Returns the location and the message of a test's first panic, from the output `lines`. Returns an empty text if
+/// the output shows no panic of the test.
 fn why(lines: &[String], name: &str) -> String {
     let head = format!("thread '{name}'");
     let panicked = lines
@@ -157,7 +158,8 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
     Ok(verdict)
 }
 
-/// Returns why a conformance run failed, apart from failed checks. A rerun cannot fix these causes.
+/// Returns the reasons other than failed checks for which a conformance run failed. A rerun cannot fix these
+/// failures.
 fn other_failures(report: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for driver in list(report, "drivers") {

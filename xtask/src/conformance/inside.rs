@@ -1,5 +1,5 @@
-//! Running the suite where it can reach the published ports of an engine's containers: in the engine's network
-//! namespace or in the virtual machine.
+//! Runs the suite in the engine's network namespace or in the virtual machine, because only there can the suite reach
+//! the published ports of the engine's containers.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -20,21 +20,24 @@ use crate::require;
 
 /// How long the whole suite may take in a virtual machine.
 const VM_DEADLINE: Duration = Duration::from_secs(90 * 60);
-/// How many checks run concurrently in a virtual machine, which has one processor.
+/// The number of checks that run concurrently in a virtual machine. The machine has one processor.
 const VM_JOBS: usize = 3;
+/// The factor by which the checks' time limits are multiplied in a virtual machine. The machine is several times slower
+/// than its host.
+const VM_TIME_SCALE: f64 = 3.0;
 
 /// An engine to check.
 #[derive(Clone, Copy)]
 enum Place {
     /// A running engine on this host.
     Host(Engine),
-    /// An engine in a virtual machine, which is booted for it.
+    /// An engine in a virtual machine. The machine is booted for this engine.
     Vm {
-        /// Its name in the report.
+        /// The engine's name in the report.
         name: &'static str,
-        /// The systemd unit that starts it.
+        /// The systemd unit that starts the engine.
         unit: &'static str,
-        /// Its address in the machine.
+        /// The engine's address in the machine.
         address: &'static str,
     },
 }
@@ -62,8 +65,8 @@ impl Place {
         places.flatten().collect()
     }
 
-    /// Returns the name in reports. For an engine on the host, it is also the value of `--driver` for running a check
-    /// again.
+    /// Returns the engine's name in reports. For an engine on the host, the name is also the value of `--driver` for
+    /// rerunning a check.
     fn name(self) -> String {
         match self {
             Self::Host(engine @ (Engine::Docker | Engine::Podman)) => format!("{engine}:"),
@@ -76,8 +79,8 @@ impl Place {
 /// How many engines are checked at the same time. A check mostly waits for its engine.
 const AT_ONCE: usize = 2;
 
-/// Checks the engines, [`AT_ONCE`] of them at the same time, and adds the results to `report` in the order of
-/// `engines`. `over` returns why no further engine is checked.
+/// Checks the engines, up to [`AT_ONCE`] engines at the same time, and adds the results to `report` in the order of
+/// `engines`. Before each engine, `over` is called. If `over` returns a reason, the engine is not checked.
 pub(super) fn check_all(
     engines: &[Engine],
     args: &Args,
@@ -131,8 +134,8 @@ pub(super) fn check_all(
     report
 }
 
-/// Checks a running engine in a child process, and returns the report of that process. If `is_one_of_several`, the
-/// progress is printed at the end and not as it happens.
+/// Checks a running engine in a child process, and returns the report of that process. If `is_one_of_several` is
+/// `true`, the progress is printed only after the child process has exited.
 fn check(engine: Engine, args: &Args, seed: u64, output: &Output, is_one_of_several: bool) -> Result<Report> {
     let state = default_state_dir();
     let status = engines::status(&state)
@@ -153,7 +156,7 @@ fn check(engine: Engine, args: &Args, seed: u64, output: &Output, is_one_of_seve
     };
     command
         .arg(program)
-        .args(options(args, &status.endpoint, seed, args.jobs));
+        .args(options(args, &status.endpoint, seed, args.jobs, args.time_scale));
     let directory = output.directory().join(engine.name());
     command.arg("--out").arg(&directory);
     let progress = directory.join("progress.txt");
@@ -181,7 +184,7 @@ fn check(engine: Engine, args: &Args, seed: u64, output: &Output, is_one_of_seve
     serde_json::from_str(&json).with_context(|| format!("the suite on {engine} wrote no report ({exit})"))
 }
 
-/// Boots a virtual machine, starts a systemd unit in it and checks the engine at `address`.
+/// Boots a virtual machine, starts the systemd unit `unit` in the machine, and checks the engine at `address`.
 fn check_vm(
     name: &str,
     unit: &str,
@@ -197,10 +200,12 @@ fn check_vm(
     fs::create_dir_all(&share)?;
     let share = share.canonicalize()?;
     fs::copy(std::env::current_exe()?, share.join("xtask")).context("cannot copy this program")?;
-    let options = options(args, address, seed, args.jobs.min(VM_JOBS));
+    let time_scale = args.time_scale * VM_TIME_SCALE;
+    let options = options(args, address, seed, args.jobs.min(VM_JOBS), time_scale);
     let quoted: Vec<String> = options.iter().map(|option| format!("'{option}'")).collect();
     let script = format!(
         "cd /host; systemctl start docker-registry {unit} || exit 1\n\
+         for try in $(seq 300); do bash -c '</dev/tcp/127.0.0.1/5000' && break; sleep 0.2; done\n\
          ./xtask {} --out /host/report > /host/report.json 2> /host/progress.txt\n\
          exit 0\n",
         quoted.join(" ")
@@ -216,7 +221,7 @@ fn check_vm(
 
 /// Returns the command-line options for another process that checks the engine at `address` with the selection of
 /// `args`.
-fn options(args: &Args, address: &str, seed: u64, jobs: usize) -> Vec<String> {
+fn options(args: &Args, address: &str, seed: u64, jobs: usize, time_scale: f64) -> Vec<String> {
     let mut options: Vec<String> = ["conformance", "--format", "json", "--driver", address]
         .map(str::to_owned)
         .into();
@@ -230,6 +235,7 @@ fn options(args: &Args, address: &str, seed: u64, jobs: usize) -> Vec<String> {
         ("--seed", Some(seed.to_string())),
         ("--jobs", Some(jobs.to_string())),
         ("--repeat", Some(args.repeat.to_string())),
+        ("--time-scale", Some(time_scale.to_string())),
     ];
     options.extend(
         single
@@ -241,7 +247,8 @@ fn options(args: &Args, address: &str, seed: u64, jobs: usize) -> Vec<String> {
     options
 }
 
-/// Replaces the driver's URI in a report by the engine's name, and marks targets that were not run as required.
+/// Replaces the driver's URI in a report by the engine's name. In the list of targets that were not run, marks each
+/// target as required.
 fn rename(report: &mut Report, engine: &str) {
     for driver in &mut report.drivers {
         engine.clone_into(&mut driver.uri);

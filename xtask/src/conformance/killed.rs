@@ -1,5 +1,5 @@
-//! Cleanup after killed runs. A run records the namespaces that it uses on an engine, and keeps the record locked while
-//! it is alive. If a record is not locked, its run has ended without cleaning up.
+//! Cleanup after killed runs. Each run records the namespaces that it uses on an engine. The record is locked while
+//! the run is alive. If a record is not locked, the run was killed before it cleaned up.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -40,7 +40,7 @@ impl Record {
         })
     }
 
-    /// Adds a namespace to the record. This must happen before the namespace is used.
+    /// Adds a namespace to the record. Call this function before the namespace is used.
     pub(super) fn note(&self, namespace: &Namespace) -> std::io::Result<()> {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if !noted.contains(namespace) {
@@ -57,7 +57,8 @@ impl Record {
     }
 }
 
-/// The namespaces that a killed run has used. Its record is locked, so that no other run sweeps them at the same time.
+/// The namespaces that a killed run has used. The record of the killed run is locked, so that no other run cleans up
+/// these namespaces at the same time.
 pub(super) struct Abandoned {
     pub(super) namespaces: Vec<Namespace>,
     path: PathBuf,
@@ -71,7 +72,7 @@ impl Abandoned {
     }
 }
 
-/// Finds the records of killed runs on the engine at `endpoint`, and returns them locked.
+/// Finds the records of killed runs on the engine at `endpoint`, locks the records, and returns them.
 pub(super) fn abandoned(directory: &Path, endpoint: &str) -> Vec<Abandoned> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -79,7 +80,7 @@ pub(super) fn abandoned(directory: &Path, endpoint: &str) -> Vec<Abandoned> {
     records.filter_map(|path| read(path, endpoint)).collect()
 }
 
-/// Reads and locks a record. Returns `None` if its run is still alive, or was on another engine.
+/// Reads and locks a record. Returns `None` if the recorded run is still alive, or was on another engine.
 fn read(path: PathBuf, endpoint: &str) -> Option<Abandoned> {
     let mut file = File::open(&path).ok()?;
     file.try_lock().ok()?;

@@ -32,13 +32,13 @@ impl Output {
         &self.directory
     }
 
-    /// Returns whether the final output may have colours. Only the human-readable format may. `anstream` removes the
-    /// colours if the terminal cannot show them.
+    /// Returns whether the final output may have colours. Only the human-readable format has colours. `anstream`
+    /// removes them if the terminal cannot show colours.
     pub(super) fn color(&self) -> bool {
         self.format == Format::Pretty
     }
 
-    /// Returns whether progress is printed to stderr, because it must not get into a machine-readable report on stdout.
+    /// Returns whether progress is printed to stderr. Progress must not get into a machine-readable report on stdout.
     fn progress_is_on_stderr(&self) -> bool {
         self.format != Format::Pretty
     }
@@ -49,7 +49,8 @@ impl Output {
         ));
     }
 
-    /// Reports at once that a driver is unavailable, so that its absence is not taken for success.
+    /// Reports immediately that a driver is unavailable, so that users do not mistake the missing results for
+    /// success.
     pub(super) fn absent(&self, target: &NotRun) {
         let must = if target.required { "it was required: " } else { "" };
         self.say(&format!(
@@ -58,7 +59,7 @@ impl Output {
         ));
     }
 
-    /// Reports that only mocks are checked, so that the run is not taken for one on real engines.
+    /// Reports that only mocks are checked, so that users do not believe that real engines were checked.
     pub(super) fn no_engine(&self) {
         self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
     }
@@ -128,7 +129,7 @@ impl Output {
         Ok(())
     }
 
-    /// Prints a text, which must end with a newline. It is no failure if the output is closed.
+    /// Prints a text, which must end with a newline. If the output is closed, the function does nothing.
     pub(super) fn print(&self, text: &str) {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }

@@ -10,11 +10,11 @@ use driver_interface_conformance::{Cancellation, Check, Options, Selection, Test
 use super::output::Output;
 use super::{Args, INTERRUPTED, image_for, in_its_time, required, subjects};
 
-/// The seed of every self-test. It is fixed, because with some random choices a check may miss a fault.
+/// The seed of every self-test. The seed is fixed, because with some random choices a check may miss a fault.
 const SEED: u64 = 1;
 
-/// Runs the self-test on one driver after the other. A driver only runs the checks for which earlier drivers gave no
-/// result.
+/// Runs the self-test on one driver after the other. On the first driver, all selected checks are tested. On each
+/// later driver, only the checks that still have no result are tested.
 pub(super) fn prove(
     args: &Args,
     selected: &[Check],
@@ -22,7 +22,7 @@ pub(super) fn prove(
     cancellation: Cancellation,
 ) -> Result<ExitCode> {
     let drivers: Vec<&String> = args.drivers.iter().collect();
-    let (subjects, absent) = subjects(&drivers, &required()?)?;
+    let (subjects, absent) = subjects(&drivers, &required()?, args.time_scale)?;
     for target in &absent {
         output.absent(target);
     }

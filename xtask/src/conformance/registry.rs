@@ -1,4 +1,4 @@
-//! Pushing a small image to the registry that `cargo xtask engines` starts, so that engines have an image to pull.
+//! Pushes a small image to the registry that `cargo xtask engines` starts, so that engines have an image to pull.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,11 +14,11 @@ const TAG: &str = "1";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// The maximum number of bytes in a response. Responses to an upload are much shorter.
+/// The maximum number of bytes in a response. Real responses to an upload are much shorter.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Pushes an image to the registry on a port of this host. Returns the image's reference, or `None` if the push
-/// failed.
+/// Pushes an image to the registry on the port `port` of this host. Returns the image's reference, or `None` if the
+/// push failed.
 pub(super) fn image(port: u16) -> Option<ImageRef> {
     let layer = layer().ok()?;
     let architecture = match std::env::consts::ARCH {

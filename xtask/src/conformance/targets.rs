@@ -17,8 +17,8 @@ use super::killed::{self, Record};
 use super::unmanaged_resources::EngineUnmanagedResources;
 use crate::engines::{Engine, registry_port};
 
-/// Names that the list of required drivers may contain: the schemes of the drivers, and the registry, from which
-/// tests of other crates pull images.
+/// Names that the list of required drivers may contain: the schemes of the drivers, and the registry. Tests of other
+/// crates pull images from the registry.
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
 const REGISTRY: &str = "registry";
 
@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// A driver that is to be checked.
 pub(super) struct Subject {
     pub(super) target: Arc<dyn Target>,
-    /// The target as an [`EngineTarget`], if its engine outlives the run; `None` for a mock.
+    /// The target as an [`EngineTarget`]; `None` for a mock. The engine of an `EngineTarget` outlives the run.
     pub(super) engine: Option<Arc<EngineTarget>>,
     pub(super) clock: Clock,
     pub(super) required: bool,
@@ -56,9 +56,14 @@ pub(super) fn random_seed() -> u64 {
     u64::from(now.subsec_nanos()) ^ now.as_secs()
 }
 
-/// Returns the drivers whose URIs are `named` or, if there are none, the mocks and the engines that respond. Also
-/// returns the targets that are unavailable.
-pub(super) fn find(named: &[&String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+/// Returns the drivers with the URIs in `named`. If `named` is empty, returns the mocks and the engines that respond.
+/// Also returns the targets that are unavailable.
+pub(super) fn find(
+    named: &[&String],
+    required: &[String],
+    time_scale: f64,
+) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+    let subject = |uri: &str, required| subject(uri, required, time_scale);
     let must = |uri: &str| {
         required
             .iter()
@@ -93,7 +98,8 @@ pub(super) fn find(named: &[&String], required: &[String]) -> Result<(Vec<Subjec
     Ok((subjects, absent))
 }
 
-/// Returns an entry for the registry on this port if it is required, but unavailable.
+/// Returns an entry for the list of targets that were not run, if the registry on this port is required but
+/// unavailable.
 pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun> {
     let required = required.iter().any(|name| name == REGISTRY);
     (required && super::registry::image(port).is_none()).then(|| {
@@ -115,7 +121,7 @@ fn endpoint(uri: &str) -> Result<String, String> {
     address.map_err(|error| format!("{error:#}"))
 }
 
-fn subject(uri: &str, required: bool) -> Subject {
+fn subject(uri: &str, required: bool, time_scale: f64) -> Subject {
     let mock = |target| Subject {
         target: Arc::new(target),
         engine: None,
@@ -132,6 +138,7 @@ fn subject(uri: &str, required: bool) -> Subject {
                 endpoint,
                 registry_image: super::registry::image(registry_port()),
                 record: OnceLock::new(),
+                time_scale,
             });
             Subject {
                 target: Arc::clone(&engine) as Arc<dyn Target>,
@@ -143,7 +150,8 @@ fn subject(uri: &str, required: bool) -> Subject {
     }
 }
 
-/// Returns whether the suite created a namespace: its second part is random, as in all namespaces of the suite.
+/// Returns whether the suite created a namespace. The second part of such a namespace consists of eight random
+/// hexadecimal digits.
 fn is_of_the_suite(namespace: &Namespace) -> bool {
     let random = namespace.as_str().split('-').nth(1).unwrap_or_default();
     random.len() == 8 && random.chars().all(|digit| digit.is_ascii_hexdigit())
@@ -156,11 +164,13 @@ pub(super) struct EngineTarget {
     registry_image: Option<ImageRef>,
     /// The record that a later run uses to clean up if this run is killed.
     record: OnceLock<Record>,
+    /// The factor by which the suite multiplies its time limits.
+    time_scale: f64,
 }
 
 impl EngineTarget {
-    /// Removes the resources that killed runs have left on this engine. Returns the resources found, and those that
-    /// could not be removed.
+    /// Removes the resources that killed runs have left on this engine. Returns the removed resources, and the errors
+    /// for resources that could not be removed.
     pub(super) async fn clean_up_killed_runs(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         let target = || Arc::clone(self) as Arc<dyn Target>;
@@ -192,8 +202,9 @@ impl EngineTarget {
         (found, problems)
     }
 
-    /// Removes the resources whose name contains a namespace and that no driver lists: unmanaged resources that
-    /// checks created, and internal networks. Returns the resources found, and those that could not be removed.
+    /// Removes all resources whose names contain `namespace`, if the suite created the namespace. This includes
+    /// resources that no driver lists: unmanaged resources that checks created, and internal networks. Returns the
+    /// removed resources, and the errors for resources that could not be removed.
     async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
         match self.engine() {
             Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,
@@ -240,6 +251,10 @@ impl Target for EngineTarget {
             .namespace(namespace.clone())
             .policy(policy);
         connect_with(&self.uri, options).await
+    }
+
+    fn time_scale(&self) -> f64 {
+        self.time_scale
     }
 
     fn engine_address(&self) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Unmanaged resources on a real engine, which are created through the engine's own API instead of a driver.
+//! Unmanaged resources on a real engine. They are created through the engine's own API, not through a driver.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -13,16 +13,18 @@ use serde_json::{Value, json};
 
 /// How long the engine may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The maximum number of bytes in a response. The lists of an engine are much shorter.
+/// The maximum number of bytes in a response. The resource lists of an engine are much shorter.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// An HTTP/1.0 client for an engine on a Unix socket. A response ends with the connection and is never chunked.
+/// An HTTP/1.0 client for an engine on a Unix socket. In HTTP/1.0, a response ends with the connection and is never
+/// chunked.
 pub(super) struct EngineUnmanagedResources {
     socket: PathBuf,
-    /// The resources that the client has created or may have created. They are recorded before the request is sent.
+    /// The resources that the client has created or may have created. Each resource is recorded before the request
+    /// that creates it is sent.
     created: Mutex<Vec<CreatedResource>>,
-    /// Locked by each request until its response has arrived, even if the caller is dropped. Only after the response
-    /// can the resource that the request creates be removed.
+    /// Each request locks this mutex until the response has arrived, even if the caller's future is dropped. Without
+    /// the lock, a removal could precede the creation that it must undo.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -52,8 +54,8 @@ impl CreatedResource {
         }
     }
 
-    /// Selects the fields that must not change from `answer`, the response to an inspection, and returns their values
-    /// as text.
+    /// Returns the values of the fields that must not change, as text. `answer` is the response to an inspection of
+    /// the resource.
     fn facts(&self, answer: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Container(_) => &[
@@ -70,7 +72,7 @@ impl CreatedResource {
 }
 
 impl EngineUnmanagedResources {
-    /// Creates a client for the engine at a Unix socket. Returns `None` if `endpoint` is something else.
+    /// Creates a client for the engine at a Unix socket. Returns `None` if `endpoint` is not a Unix socket.
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         Some(Self {
             socket: endpoint.strip_prefix("unix://")?.into(),
@@ -79,13 +81,13 @@ impl EngineUnmanagedResources {
         })
     }
 
-    /// Removes an image, unless a container uses it. It is no error if the image does not exist.
+    /// Removes an image. Fails if a container uses the image. Succeeds if the image does not exist.
     pub(super) async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
         self.delete(format!("/images/{image}")).await
     }
 
-    /// Removes all containers, volumes, networks and images whose name contains `part`, no matter who has created them.
-    /// Returns the resources found, and those that could not be removed or listed.
+    /// Removes all containers, volumes, networks and images whose name contains `part`, no matter who has created
+    /// them. Returns the removed resources, and the errors for resources that could not be listed or removed.
     pub(super) async fn remove_named(&self, part: &str) -> (Vec<String>, Vec<String>) {
         let (mut removed, mut problems) = (Vec::new(), Vec::new());
         for (what, list, options) in [
@@ -112,7 +114,7 @@ impl EngineUnmanagedResources {
         (removed, problems)
     }
 
-    /// Deletes the resource at an API path. It is no error if the resource does not exist.
+    /// Deletes the resource at an API path. Succeeds if the resource does not exist.
     async fn delete(&self, path: String) -> Result<(), String> {
         match self.request("DELETE", path, None).await {
             Err(problem) if !problem.contains(": 404 ") => Err(problem),
@@ -297,8 +299,9 @@ mod tests {
 
     use super::*;
 
-    /// Starts a fake engine that sends `answers` one after the other, each after a delay. Returns the first line of
-    /// each request that the engine gets.
+    /// Starts a fake engine that sends `answers` one after the other. Before each answer, the engine waits for 50 ms.
+    /// Returns a client for the engine, and the thread of the engine. The result of the thread is the first line of
+    /// each request.
     fn engine(
         name: &str,
         answers: Vec<Vec<u8>>,

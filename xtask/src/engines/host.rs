@@ -15,19 +15,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Directories with programs that engines run. Some of them are not in the `PATH` of an ordinary user, and the last one
-/// is in no `PATH`.
+/// Directories with programs that engines run. Some of these directories are not in the `PATH` of an ordinary user,
+/// and the last directory is in no `PATH`.
 const PROGRAM_DIRS: [&str; 6] = [
     "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/bin", "/usr/lib/podman", "/usr/libexec/podman",
 ];
 const CAP_SYS_RESOURCE: u32 = 24;
-/// How long to wait for the lock. Installing and starting all engines takes less time.
+/// The longest time to wait for the lock. The process that holds the lock can install and start all engines in less
+/// time.
 const LOCK_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Acquires the lock for starting and stopping engines, which is held until the returned listener is dropped.
+/// Acquires the lock for starting and stopping engines. The lock is held until the returned listener is dropped.
 ///
-/// The lock is machine-wide, because the sockets of the engines are machine-wide, too. It is an abstract socket: no
-/// two processes can bind the same name, and the kernel releases the name when the process exits.
+/// The lock is machine-wide, because the sockets of the engines are machine-wide, too. The lock is an abstract Unix
+/// socket: two processes cannot bind the same name, and the kernel releases the name when the process exits.
 pub(super) fn lock() -> Result<UnixListener> {
     let name =
         SocketAddr::from_abstract_name("xtask-engines").context("abstract sockets are not supported")?;
@@ -62,14 +63,15 @@ pub(super) fn has_program(name: &str) -> bool {
     dirs.any(|dir| dir.join(name).is_file())
 }
 
-/// Returns `PATH` extended by the directories with system programs, because engines run those by name.
+/// Returns `PATH`, extended by [`PROGRAM_DIRS`]. Engines run the programs in these directories by name.
 pub(super) fn program_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(PROGRAM_DIRS.iter().map(PathBuf::from));
     env::join_paths(dirs).unwrap_or(path)
 }
 
-/// Returns whether this process may raise resource limits. In many virtual machines and containers, not even root may.
+/// Returns whether this process may raise resource limits. In many virtual machines and containers, not even root may
+/// raise them.
 pub(super) fn may_raise_limits() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
@@ -138,7 +140,7 @@ fn mounts() -> Vec<Mount> {
         .collect()
 }
 
-/// Parses one line of `/proc/self/mountinfo`. Returns `None` if it is invalid.
+/// Parses one line of `/proc/self/mountinfo`. Returns `None` if the line is invalid.
 fn parse_mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = unescape(fields.nth(4)?);
@@ -169,8 +171,8 @@ fn unescape(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// Quotes a path for a JSON or TOML configuration file. Both have the same string syntax for all characters that occur
-/// in paths.
+/// Quotes a path for a JSON or TOML configuration file. Both formats have the same string syntax for all characters
+/// that occur in paths.
 pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = std::str::from_utf8(path.as_os_str().as_bytes())
         .with_context(|| format!("{} is not UTF-8", path.display()))?;

@@ -1,5 +1,5 @@
-//! A minimal HTTP client that pings an engine and removes its resources. It sends one HTTP/1.0 request for each
-//! connection, so that a response ends with the connection and is never chunked.
+//! A minimal HTTP client that pings an engine and removes its resources. The client opens one HTTP/1.0 connection for
+//! each request. Each response therefore ends with the connection and is never chunked.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// The maximum number of bytes in a response. The longest list of containers in tests is much shorter.
+/// The maximum number of bytes in a response. Even the longest list of containers in the tests is much shorter.
 const MAX_ANSWER: u64 = 16 << 20;
 
 /// The address of an engine.
@@ -78,7 +78,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Returns the value of a header field, or `None` if there is none. `name` must be in lower case.
+    /// Returns the value of the header field `name`, or `None` if the response has no such field.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .lines()

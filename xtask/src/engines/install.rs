@@ -12,7 +12,8 @@ use super::{Engine, host, root};
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Ensures that all programs an engine needs exist, by installing packages if that is allowed.
+/// Ensures that all programs that an engine needs are installed. If programs are missing, installs packages if
+/// `install` is `true`, and otherwise fails.
 pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
     if let Some(release) = engine.release() {
         root::ensure_root(release, install)?;
@@ -68,9 +69,9 @@ fn missing_programs(engine: Engine) -> Vec<&'static str> {
         .collect()
 }
 
-/// Returns the packages of an engine. Recommended packages are not installed automatically, so the required
-/// ones are named: `catatonit` is Podman's `--init`, `aardvark-dns` its DNS server, and `procps` has the `kill`
-/// that this program uses.
+/// Returns the packages of an engine. Packages that these packages only recommend are not installed automatically, so
+/// the needed packages among them are listed too. `catatonit` is Podman's init process, `aardvark-dns` is Podman's
+/// DNS server, and `procps` contains the `kill` that this program uses.
 fn packages(engine: Engine) -> Vec<&'static str> {
     match engine {
         // Tests connect to the engine over SSH too.
@@ -93,8 +94,8 @@ fn packages(engine: Engine) -> Vec<&'static str> {
     }
 }
 
-/// Installs packages, after updating the package lists if necessary: the lists may be absent, as in a container
-/// image, or name versions that the mirror no longer has.
+/// Installs packages. If this fails, updates the package lists and installs again. The lists may be missing, as in a
+/// container image, or contain versions that the mirror no longer has.
 pub(super) fn install_packages(packages: &[&str]) -> Result<()> {
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     if apt_get(&install).is_ok() {
@@ -120,8 +121,9 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// A guard that prevents newly installed packages from starting their services, because this program starts
-/// them with its own data. Debian's policy file works with or without systemd. An existing policy is kept.
+/// A guard that prevents newly installed packages from starting their services. This program starts the engines
+/// itself, with other data directories. The guard uses Debian's policy file, which works with or without systemd. An
+/// existing policy file is kept.
 struct NoServices {
     ours: bool,
 }

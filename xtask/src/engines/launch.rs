@@ -1,4 +1,4 @@
-//! Starting an engine as a detached process, with its own directories.
+//! Starts an engine as a detached process, with its own directories.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileTypeExt;
@@ -18,7 +18,8 @@ use super::process::{self, Record};
 use super::{Engine, START_DEADLINE, START_POLL};
 use super::{quota, root};
 
-/// Starts the engine at `address`, where nothing responds, and writes the record of its process.
+/// Starts the engine at `address`, and writes the record of the engine's process. No engine may respond at `address`
+/// before the call.
 pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     remove_stale_state(layout, address)?;
     for dir in [&layout.data(), &layout.config(), layout.run()] {
@@ -48,7 +49,7 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     spawn(layout, program, command, address)
 }
 
-/// Removes what a killed engine has left behind and what would prevent a new one from starting.
+/// Removes the files of a killed engine that would prevent a new engine from starting.
 ///
 /// The engine's containers and the data of containerd remain, because a restarted engine recovers them itself.
 fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
@@ -78,7 +79,7 @@ fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
     Ok(())
 }
 
-/// Removes the socket at a path if nothing listens on it.
+/// Removes the socket at a path. Fails if a process listens on the socket.
 pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
     let Ok(metadata) = fs::symlink_metadata(socket) else {
         return Ok(());
@@ -98,7 +99,7 @@ pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
     fs::remove_file(socket).with_context(|| format!("cannot remove {}", socket.display()))
 }
 
-/// Removes a directory with its contents. It is no error if the directory does not exist.
+/// Removes a directory with its contents. Does nothing if the directory does not exist.
 pub(super) fn remove_dir(dir: &Path) -> Result<()> {
     if !dir.exists() {
         return Ok(());
@@ -207,8 +208,8 @@ fn in_root(layout: &Layout, program: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts a registry in the network namespace of an engine, unless the registry is running or not installed on the
-/// host. The registry is stopped with the engine.
+/// Starts a registry in the network namespace of an engine. Does nothing if this registry is already running, or if
+/// the registry program is not installed on the host. The registry is stopped with the engine.
 fn start_registry_beside(layout: &Layout) -> Result<()> {
     let beside = Layout::beside(Engine::Registry, layout);
     if !host::has_program("docker-registry") || process::is_running_in("docker-registry", beside.home()) {
@@ -251,7 +252,8 @@ fn registry(mut command: Command, layout: &Layout) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts the engine with `command`, which runs `program` directly or through another program, and records its process.
+/// Starts the engine with `command`, and records the engine's process. `command` runs `program` directly or through
+/// another program.
 fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address) -> Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(layout.log());
     let log = log.with_context(|| format!("cannot open {}", layout.log().display()))?;

@@ -7,8 +7,9 @@ use std::process::Command;
 use super::Engine;
 use super::http::Address;
 
-/// The directory for short-lived files of engines. It is not in the state directory, because its path must be short:
-/// the path of a Unix socket is limited to 107 bytes, and Podman rejects a run root of more than 50 bytes.
+/// The directory for short-lived files of engines. This directory is not in the state directory, because its path
+/// must be short. The path of a Unix socket is limited to 107 bytes, and Podman rejects a run root of more than 50
+/// bytes.
 const RUN: &str = "/run/xtask-engines";
 
 /// The directories and files of one engine.
@@ -34,7 +35,7 @@ impl Layout {
         }
     }
 
-    /// Creates the layout of an engine whose directories are subdirectories of those of the engine `other`.
+    /// Creates the layout of an engine whose directories are inside the directories of the layout `other`.
     pub(super) fn beside(engine: Engine, other: &Self) -> Self {
         Self {
             engine,
@@ -43,7 +44,7 @@ impl Layout {
         }
     }
 
-    /// Returns the directory for all files of the engine except those in the run directory.
+    /// Returns the directory for all files of the engine except the files in the run directory.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
@@ -86,7 +87,7 @@ impl Layout {
     }
 }
 
-/// Returns the port of the registry, which is the value of `XTASK_REGISTRY_PORT` or 5000.
+/// Returns the port of the registry: the value of `XTASK_REGISTRY_PORT`, or 5000.
 pub(crate) fn registry_port() -> u16 {
     env::var("XTASK_REGISTRY_PORT")
         .ok()
@@ -94,7 +95,7 @@ pub(crate) fn registry_port() -> u16 {
         .unwrap_or(5000)
 }
 
-/// Returns the version of the installed registry, because the registry's API does not report it.
+/// Returns the version of the installed registry program. The registry's API does not report this version.
 pub(super) fn registry_version() -> String {
     let output = Command::new("docker-registry").arg("--version").output();
     let text = output

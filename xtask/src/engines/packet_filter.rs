@@ -1,7 +1,7 @@
 //! The packet filter of the [virtual machine](super::vm).
 //!
 //! iptables needs nf_tables with support for IPv4. Debian's kernel for user-mode Linux has nf_tables, but without the
-//! kernel option for IPv4. So the modules that depend on this option are built again, from Debian's kernel source.
+//! kernel option for IPv4. The modules that depend on this option are therefore rebuilt from Debian's kernel source.
 //! All other modules come from Debian's package.
 
 use std::fs;
@@ -13,17 +13,18 @@ use anyhow::{Context, Result};
 use super::launch::remove_dir;
 use super::root::{self, Release};
 
-/// The packages for the build, besides the kernel's source.
+/// The packages that the build needs, in addition to the kernel's source.
 const PACKAGES: &str = "gcc,libc6-dev,make,flex,bison,bc,libelf-dev,xz-utils";
-/// The modules to build: nf_tables, which the option for IPv4 changes, and nft_chain_nat, which Debian's kernel lacks
-/// without that option. These modules suffice for the rules of iptables, but not for the rules that Podman writes for
+/// The modules to build. The kernel option for IPv4 changes nf_tables. Without this option, Debian's kernel lacks
+/// nft_chain_nat. The two modules suffice for the rules of iptables, but not for the rules that Podman writes for
 /// nftables.
 const MODULES: [&str; 2] = ["net/netfilter/nf_tables.ko", "net/netfilter/nft_chain_nat.ko"];
-/// A script that builds kernel modules. Its arguments are the last number of the kernel's version, and the modules.
+/// A script that builds kernel modules. The arguments of the script are the last number of the kernel's version, and
+/// the modules.
 ///
 /// The kernel source may be a few fixes newer than the kernel. A kernel only loads modules of its own version, so the
-/// script sets the last number of the source's version to the kernel's. The kernel itself is not built, so its
-/// symbols are unknown, and undefined symbols must not be errors.
+/// script sets the last number of the source's version to that of the kernel. The kernel itself is not built, and its
+/// symbols are therefore undefined. The script does not treat undefined symbols as errors.
 const BUILD: &str = r#"
 set -e
 sed -i "s/^SUBLEVEL = .*/SUBLEVEL = $1/" Makefile
@@ -34,8 +35,8 @@ make --silent ARCH=um olddefconfig
 make --silent ARCH=um -j"$(nproc)" KBUILD_MODPOST_WARN=1 "$@"
 "#;
 
-/// Builds the modules for the kernel `version`, and installs them in the root directory `root`. Takes one or two
-/// minutes. Until the build is complete, its directory beside `root` takes 3 GB.
+/// Builds the modules for the kernel `version`, and installs them in the root directory `root`. The build takes one
+/// or two minutes. During the build, a directory beside `root` takes 3 GB.
 pub(super) fn install(root: &Path, version: &str) -> Result<()> {
     let (series, sublevel) = version
         .rsplit_once('.')

@@ -1,4 +1,4 @@
-//! Processes that outlive this program. A later run recognizes them even if other processes may have got their pids.
+//! Processes that outlive this program. A later run of the program recognizes them, even if their pids are reused.
 
 use std::fs;
 use std::path::Path;
@@ -17,14 +17,15 @@ const HELPERS: [&str; 8] = [
 /// How long a process may take to exit after `SIGKILL`.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The record of a started process, which is saved in a file.
+/// The record of a started process. The record is saved in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// The id of the process.
     pub(super) pid: u32,
-    /// The endpoint that the process was started to listen on.
+    /// The endpoint on which the process listens.
     pub(super) endpoint: String,
-    /// The start time in clock ticks since boot. Together with the pid and the boot id, it identifies the process.
+    /// The start time of the process, in clock ticks since boot. The start time, the pid and the boot id together
+    /// identify the process.
     began: u64,
     boot: String,
     program: String,
@@ -69,7 +70,7 @@ impl Record {
         fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Returns whether the machine has not been rebooted since the process was started.
+    /// Returns whether the process was started after the last boot of the machine.
     pub(super) fn is_of_this_boot(&self) -> bool {
         self.boot == boot_id()
     }
@@ -81,7 +82,8 @@ impl Record {
             && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
     }
 
-    /// Terminates the process, and kills it after `max_wait`. It is no error if the process has already exited.
+    /// Terminates the process. Kills the process if it has not exited after `max_wait`. Does nothing if the process
+    /// has already exited.
     pub(super) fn end(&self, max_wait: Duration) -> Result<()> {
         for (signal, max_wait) in [("TERM", max_wait), ("KILL", KILL_DEADLINE)] {
             if !self.is_alive() {
@@ -103,8 +105,8 @@ impl Record {
     }
 }
 
-/// Kills the processes that a dead engine has left running: helper programs with one of `dirs` in an argument, and
-/// their direct children, which are the main processes of containers.
+/// Kills the processes that a dead engine has left running. These are helper programs with one of `dirs` in an
+/// argument, and the direct children of these programs. The children are the main processes of containers.
 pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
     let deadline = Instant::now() + KILL_DEADLINE;
     loop {
@@ -146,8 +148,8 @@ fn is_helper(pid: u32, dirs: &[&Path]) -> bool {
         && Stat::read(pid).is_some_and(|stat| !stat.ended)
 }
 
-/// Returns whether an argument contains the path of `dir` or of something in it. For the directory `docker`, the path
-/// of `docker-quota` does not count.
+/// Returns whether an argument contains the path of `dir`, or a path inside `dir`. For the directory `docker`, the
+/// path of the directory `docker-quota` does not count.
 fn names(argument: &str, dir: &Path) -> bool {
     let dir = dir.to_string_lossy();
     argument.ends_with(&*dir) || argument.contains(&format!("{dir}/"))
@@ -182,7 +184,8 @@ fn arguments(pid: u32) -> Vec<String> {
         .collect()
 }
 
-/// Returns the name of the program in a process's command line. The name in `comm` would be truncated to 15 bytes.
+/// Returns the program's name from the command line of a process. The name in `/proc/<pid>/comm` would be truncated
+/// to 15 bytes.
 fn program_of(pid: u32) -> Option<String> {
     let arguments = arguments(pid);
     Some(
@@ -200,12 +203,13 @@ fn boot_id() -> String {
         .to_owned()
 }
 
-/// The fields of `/proc/<pid>/stat` that are used.
+/// The fields of `/proc/<pid>/stat` that this program uses.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
     began: u64,
-    /// Whether the process has exited. A zombie counts as exited, although it keeps its pid until its parent reaps it.
+    /// Whether the process has exited. A zombie process counts as exited, although its pid stays in use until its
+    /// parent reaps it.
     ended: bool,
 }
 

@@ -1,9 +1,10 @@
-//! Preparation of a second Docker engine, which enforces disk limits and runs beside the machine's own engine.
+//! Prepares a second Docker engine. The second engine enforces disk limits, and runs beside the machine's own engine.
 //!
 //! The data directory of this engine is a btrfs file system in an image file, because Docker can use the quotas of
 //! btrfs. The engine has its own network namespace, because two engines in the same namespace would remove each
-//! other's `docker0` and firewall rules. In its namespace, the engine has bridges and rules as usual, but reaches
-//! neither the outside nor the registry on the host's loopback interface. Images must therefore be imported.
+//! other's `docker0` and firewall rules. In its namespace, the engine has bridges and rules as usual. From this
+//! namespace, the engine cannot reach the internet or the registry on the host's loopback interface. Images must
+//! therefore be imported.
 
 use std::fs;
 use std::path::Path;
@@ -15,10 +16,12 @@ use super::host;
 use super::layout::Layout;
 use super::root::{self, run};
 
-/// The size of the file system, in bytes. The image file is sparse: it only takes the space of the data in it.
+/// The size of the file system, in bytes. The image file is sparse: it takes only the space of the data that it
+/// contains.
 const DISK_SIZE: u64 = 2 << 30;
 
-/// Mounts the data directory of the engine and creates its network namespace, unless they exist.
+/// Mounts the data directory of the engine, and creates the engine's network namespace. Keeps an existing mount or
+/// namespace.
 ///
 /// The mount and the namespace remain when the processes of the engine exit.
 pub(super) fn prepare(layout: &Layout) -> Result<()> {

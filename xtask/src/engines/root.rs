@@ -1,9 +1,10 @@
-//! Root directories with packages of newer Debian releases, for engine versions that the host's release does not have.
+//! Root directories with packages of other Debian releases, for engine versions that the host's Debian release does
+//! not have.
 //!
 //! An engine in a root directory runs in its own mount and network namespaces, with the root directory as `/`. The
-//! host's cgroups and devices and the engine's own directories have the same paths inside, so the engine's socket can
-//! be reached from the host. The ports that the engine publishes can only be reached in its network namespace, which
-//! [`enter`] enters.
+//! host's cgroups and devices, and the engine's own directories, have the same paths inside as outside. The engine's
+//! socket can therefore be reached from the host. The ports that the engine publishes can only be reached in the
+//! engine's network namespace. To run a program there, use [`enter`].
 
 use std::env;
 use std::ffi::OsString;
@@ -18,7 +19,8 @@ use super::install::install_packages;
 use super::layout::Layout;
 
 const MIRROR: &str = "http://deb.debian.org/debian";
-/// The packages that are installed in a root directory. Packages that they only recommend are not installed.
+/// The packages that are installed in a root directory. Packages that these packages only recommend are not
+/// installed.
 const PACKAGES: &[&str] = &[
     "docker.io", "containerd", "runc", "podman", "crun", "netavark", "aardvark-dns", "conmon", "catatonit",
     "iptables", "nftables", "iproute2", "procps", "kmod", "ca-certificates",
@@ -27,7 +29,8 @@ const PACKAGES: &[&str] = &[
 const VM_PACKAGES: &[&str] = &[
     "user-mode-linux", "systemd", "systemd-sysv", "dbus", "udev", "docker-registry", "busybox-static",
 ];
-/// Directories of the host that tests bind-mount into containers. They are also mounted in the root directory.
+/// Directories of the host that tests bind-mount into containers. These directories are also mounted in the root
+/// directory.
 const SHARED: [&str; 2] = ["/tmp", "/srv"];
 
 /// A script that runs a program in the root directory `$1`. The arguments from `$2` up to `--` are directories to
@@ -90,8 +93,9 @@ impl Release {
     }
 }
 
-/// Returns the root directory of a release. If the directory is missing, creates it if `install` is set, and
-/// otherwise fails. The creation takes one to three minutes and 700 MB.
+/// Returns the root directory of a release. If the directory is missing and `install` is `true`, creates the
+/// directory. If the directory is missing and `install` is `false`, fails. The creation takes one to three minutes
+/// and 700 MB.
 pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     let root = cache_dir()?.join(release.name());
     if root.exists() {
@@ -116,7 +120,8 @@ pub(super) fn ensure_root(release: Release, install: bool) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// Creates the root directory `root` with a Debian release, and installs `packages`, separated by commas.
+/// Creates the root directory `root` with a Debian release, and installs `packages` there. `packages` is a
+/// comma-separated list.
 pub(super) fn bootstrap(root: &Path, release: Release, packages: &str) -> Result<()> {
     if !host::has_program("mmdebstrap") {
         install_packages(&["mmdebstrap"])?;
@@ -137,8 +142,8 @@ pub(super) fn bootstrap(root: &Path, release: Release, packages: &str) -> Result
         .arg(MIRROR))
 }
 
-/// Returns the cache directory that contains the root directories. It is outside of the checkout, so deleting the
-/// checkout keeps the root directories.
+/// Returns the cache directory that contains the root directories. The cache directory is outside of the checkout, so
+/// the root directories remain if the checkout is deleted.
 fn cache_dir() -> Result<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -148,7 +153,7 @@ fn cache_dir() -> Result<PathBuf> {
     Ok(cache.join("driver-interface/engines"))
 }
 
-/// Builds a command that runs `program` in the engine's root directory and network namespace. `program` runs with the
+/// Builds a command that runs `program` in the engine's root directory and network namespace. `program` has the
 /// process id of the started command.
 pub(super) fn inside(layout: &Layout, release: Release, program: &str) -> Result<Command> {
     create_namespace(layout)?;
@@ -160,8 +165,9 @@ pub(super) fn inside(layout: &Layout, release: Release, program: &str) -> Result
     Ok(command)
 }
 
-/// Adds arguments to an `unshare --mount` command, so that it runs a program in the root directory `root`. The caller
-/// adds the program afterwards. The directories `shared` have the same paths in the root directory as outside.
+/// Adds arguments to an `unshare --mount` command, so that the command runs a program in the root directory `root`.
+/// The caller adds the program after the call. The directories `shared` have the same paths in the root directory as
+/// outside.
 pub(super) fn add_root(command: &mut Command, root: &Path, shared: &[&Path]) {
     let usual = SHARED.into_iter().map(Path::new).filter(|dir| dir.is_dir());
     command
@@ -173,15 +179,15 @@ pub(super) fn add_root(command: &mut Command, root: &Path, shared: &[&Path]) {
 
 /// Builds a command that runs a program in a network namespace. The caller adds the program and its arguments.
 ///
-/// The command does not use `ip netns exec`, which mounts another `/sys` that hides the cgroups.
+/// The command does not use `ip netns exec`, because that mounts another `/sys`, which hides the cgroups.
 pub(crate) fn enter(namespace: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(net_option(namespace));
     command
 }
 
-/// Creates the network namespace of the engine, unless it exists. The namespace remains when the engine's processes
-/// exit, so that a restarted engine finds the containers of a killed engine in their networks.
+/// Creates the network namespace of the engine, unless the namespace exists. The namespace remains when the engine's
+/// processes exit, so that a restarted engine finds the containers of a killed engine in their networks.
 pub(super) fn create_namespace(layout: &Layout) -> Result<()> {
     let namespace = namespace(layout);
     if !host::is_mount_point(&namespace) {
@@ -194,8 +200,8 @@ pub(super) fn create_namespace(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Returns the path of the engine's network namespace. It is in the run directory, so that the namespace is unmounted
-/// and removed with that directory.
+/// Returns the path of the engine's network namespace. The path is in the run directory, so that the namespace is
+/// unmounted and removed with that directory.
 pub(super) fn namespace(layout: &Layout) -> PathBuf {
     layout.run().join("netns")
 }

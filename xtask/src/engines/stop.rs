@@ -1,4 +1,4 @@
-//! Stopping an engine and removing the resources that it has created.
+//! Stops an engine, and removes the resources that the engine has created.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use super::{Engine, wait_until_it_answers};
 
 /// How long an engine without containers may take to exit before it is killed.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// The networks that engines create themselves, which cannot be removed.
+/// The networks that engines create by default. These networks cannot be removed.
 const FIXED_NETWORKS: [&str; 4] = ["bridge", "host", "none", "podman"];
 
-/// Stops the engine and removes its directories. Returns whether it has found a process or files of the engine.
+/// Stops the engine and removes its directories. Returns whether a process or files of the engine were found.
 pub(super) fn stop(layout: &Layout) -> Result<bool> {
     if !layout.home().exists() {
         return Ok(false);
@@ -57,8 +57,8 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
     Ok(true)
 }
 
-/// Starts a killed engine once more, because only the engine knows which networks, firewall rules and mounts it has
-/// created.
+/// Starts a killed engine once more, because only the engine itself knows which networks, firewall rules and mounts
+/// it has created.
 fn restart_killed_engine(layout: &Layout, dead: &Record) -> Result<()> {
     let address = dead.endpoint.parse::<Address>()?;
     let child = launch::launch(layout, &address)?;
@@ -76,8 +76,8 @@ fn kill_leftovers(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Returns the sockets of the container shims that dockerd's own containerd has started. They are all in
-/// `/run/containerd/s`, wherever the directories of containerd are. A killed shim leaves its socket behind.
+/// Returns the sockets of the container shims that dockerd's own containerd has started. All these sockets are in
+/// `/run/containerd/s`, regardless of containerd's own directories. A killed shim leaves its socket behind.
 fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
     let tasks = layout
         .run()
@@ -92,8 +92,9 @@ fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
 
 /// Removes all containers and networks through the engine's API, as far as possible.
 ///
-/// Only the engine can remove its firewall rules and bridges. If it had to stop its containers when it exits, it would
-/// wait 10 s for each that ignores `SIGTERM`. The forcible cleanup that follows handles whatever fails here.
+/// Only the engine can remove its firewall rules and bridges. If containers remained, the engine would stop them when
+/// it exits, and wait 10 s for each container that ignores `SIGTERM`. This function ignores failures, because the
+/// later forcible cleanup removes what remains.
 fn empty(address: &Address) {
     for container in list(address, "/containers/json?all=true", "Id") {
         delete(address, &format!("/containers/{container}?force=true&v=true"));

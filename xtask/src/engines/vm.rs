@@ -1,8 +1,9 @@
-//! A virtual machine with cgroup v2 and systemd: user-mode Linux, which is a program and needs no virtualisation.
+//! A virtual machine with cgroup v2 and systemd. The machine is user-mode Linux: an ordinary program that needs no
+//! hardware virtualisation.
 //!
-//! The machine boots for one script and then powers off. Its disk is an image of a root directory (see
-//! [`super::root`]). The machine exchanges files with the host through one directory, which is `/host` in the
-//! machine.
+//! The machine boots for one script and then powers off. The machine's disk is an image of a root directory (see
+//! [`super::root`]). The machine and the host exchange files through one directory of the host. In the machine, this
+//! directory is `/host`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use super::root::{self, Release};
 use super::{host, packet_filter};
 
-/// The systemd service of the machine that runs the script `RUN_SCRIPT`.
+/// A systemd service in the machine. The service runs the script `RUN_SCRIPT`.
 const SERVICE: &str = "[Unit]
 After=local-fs.target dbus.socket
 [Service]
@@ -25,14 +26,15 @@ ExecStopPost=/bin/sh -c 'sync; poweroff -f'
 [Install]
 WantedBy=multi-user.target
 ";
-/// Mounts the host's directory that the kernel's command line names as `/host`, and runs the file `script` in it.
+/// A shell script. It mounts a directory of the host at `/host`, and runs the file `script` in that directory. The
+/// kernel's command line contains the directory's path.
 const RUN_SCRIPT: &str = "
 mkdir -p /host
 mount -t hostfs none /host -o hostfs=$(sed 's/.*share=//; s/ .*//' /proc/cmdline)
 sh /host/script > /host/output 2>&1
 echo $? > /host/status
 ";
-/// Services that do not start at boot. They start only if the host's script starts them.
+/// Services that do not start at boot. The script from the host starts the services that it needs.
 const IDLE: [&str; 5] = [
     "docker.service", "docker.socket", "containerd.service", "podman.socket", "docker-registry.service",
 ];
@@ -40,7 +42,8 @@ const MEMORY: &str = "mem=4G";
 /// The size of the disk. Only the used part of the disk takes space on the host.
 const DISK: &str = "8G";
 
-/// Prepares a root directory for the virtual machine, so that the machine boots from it and runs a script.
+/// Prepares a root directory for the virtual machine, so that the machine can boot from this directory and run a
+/// script.
 pub(super) fn prepare(root: &Path) -> Result<()> {
     let units = root.join("etc/systemd/system");
     let wanted = units.join("multi-user.target.wants");
@@ -87,7 +90,8 @@ pub(super) fn prepare(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Boots the machine and runs a script in it. `share` is an empty directory, which is `/host` in the machine.
+/// Boots the machine, and runs a script in it. `share` is a directory of the host. In the machine, this directory is
+/// `/host`.
 pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<()> {
     host::require_root("a virtual machine needs root")?;
     let system = root::ensure_root(Release::ForkyVm, false)?;
@@ -146,7 +150,7 @@ pub(crate) fn run(script: &str, share: &Path, deadline: Duration) -> Result<()> 
     Ok(())
 }
 
-/// The machine's disk, which is removed on drop.
+/// The file with the machine's disk. The file is removed on drop.
 struct Disk(PathBuf);
 
 impl Drop for Disk {
@@ -155,7 +159,7 @@ impl Drop for Disk {
     }
 }
 
-/// The running machine, which is killed on drop.
+/// The process of the running machine. The process is killed on drop.
 struct Machine(Child);
 
 impl Drop for Machine {

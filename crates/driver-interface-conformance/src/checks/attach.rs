@@ -85,7 +85,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
 ];
 
-/// Creates a container that runs `script` with its input open, attaches to it, and starts it.
+/// Creates a container that runs `script` and has an open input. Attaches to the container, and then starts it.
 async fn attached(ctx: &Ctx, script: &str) -> CheckResult<(ContainerInstance, AttachSession)> {
     let created = ctx
         .driver()

@@ -106,8 +106,8 @@ async fn reports(
     finished("the build", build).await
 }
 
-/// Returns the image that a build reports. Asserts that this is the last report of the build, and that the image has
-/// the name `image`.
+/// Returns the image that a build reports. Asserts that the report of the image is the last report of the build, and
+/// that the image has the name `image`.
 fn built(ctx: &Ctx, image: &ImageRef, reports: &[BuildProgress]) -> CheckResult<ImageInfo> {
     let mut found = reports.iter().filter_map(|report| match report {
         BuildProgress::Done(image) => Some(image),
@@ -281,7 +281,8 @@ async fn build_context_fails(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Asserts that no form of an error contains the secret.
+/// Asserts that the display text, the debug text, the user message and the JSON report of an error do not contain
+/// `secret`.
 pub(super) fn assert_without_secret(ctx: &Ctx, error: &DriverError, secret: &str) -> CheckResult {
     let report = serde_json::to_string(&error.to_report()).unwrap_or_default();
     for text in [

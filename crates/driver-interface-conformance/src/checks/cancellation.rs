@@ -63,7 +63,8 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Polls a future at most `polls` times, and drops it. Returns its output, or `None` if it did not complete.
+/// Polls a future at most `polls` times, and drops it. Returns the future's output, or `None` if the future did not
+/// complete.
 pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -77,7 +78,7 @@ pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Outp
     .await
 }
 
-/// Waits until the check's session has no container, and asserts that none appears later.
+/// Waits until the check's session has no container. Then asserts that no container appears later.
 async fn no_containers_left(ctx: &Ctx) -> CheckResult {
     let settled = Duration::from_millis(1500);
     sleep(settled).await;

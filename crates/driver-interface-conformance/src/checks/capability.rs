@@ -260,8 +260,8 @@ async fn network_list(ctx: Ctx) -> CheckResult {
     ctx.equal("another session's networks", names(elsewhere).await?, Vec::new())
 }
 
-/// Imports an image under the name `localhost/{name}:1`. Its programs are empty, so containers can be created from
-/// the image, but not run.
+/// Imports an image under the name `localhost/{name}:1`. The image's programs are empty files. Containers can be
+/// created from the image, but cannot run.
 pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {

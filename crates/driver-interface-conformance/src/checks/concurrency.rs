@@ -1,4 +1,5 @@
-//! Checks of concurrent calls: if only one can succeed, exactly one does, and no result is ambiguous.
+//! Checks of concurrent calls. If only one of the calls can succeed, exactly one call succeeds. No result is
+//! ambiguous.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -92,14 +92,14 @@ const INVALID_NAMES: &[&str] = &[
     "a?b=c", "a%2fb", "größe", "😀😀",
 ];
 
-/// Builds a valid config for checks that make one invalid change to it. The image does not exist, because the driver
-/// must reject the change before it looks for the image.
+/// Builds a valid config for checks that make one invalid change to it. The config's image does not exist, because
+/// the driver must reject an invalid config before looking for the image.
 pub(super) fn config(ctx: &Ctx) -> ContainerConfig {
     ContainerConfig::new(ctx.session().as_str(), "localhost/never-looked-for:1").name(ctx.name())
 }
 
-/// Asserts that the driver rejects a config, that the error's effect is "not applied", and that a violation's path
-/// starts with `path`. Returns the error.
+/// Asserts that the driver rejects a config with an error that is not retryable and has the effect "not applied". The
+/// path of at least one violation in the error must start with `path`. Returns the error.
 pub(super) async fn refused(
     ctx: &Ctx,
     about: &str,

@@ -133,8 +133,8 @@ async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
     Ok([created, running, exited])
 }
 
-/// Tries to remove a network. If `expected` is set, asserts that the driver refuses, because the network is in use;
-/// otherwise asserts that the removal succeeds.
+/// Tries to remove a network. If `expected` is true, asserts that the driver refuses because the network is in use.
+/// If `expected` is false, asserts that the removal succeeds.
 async fn assert_in_use(ctx: &Ctx, about: &str, network: &Network, expected: bool) -> CheckResult {
     let removed = ctx.driver().remove_network(&network.id).await;
     if expected {

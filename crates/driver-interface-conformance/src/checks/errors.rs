@@ -1,4 +1,4 @@
-//! Checks of errors, and that an id or name refers only to the resource that has exactly this id or name.
+//! Checks of errors. Also checks that an id or name refers only to the resource that has exactly this id or name.
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
@@ -78,7 +78,8 @@ async fn names(ctx: Ctx) -> CheckResult {
     refused(&ctx, &running, vec![name]).await
 }
 
-/// Asserts that operations return "not found" for each id in `texts` and leave the container `running` unchanged.
+/// For each id in `texts`, asserts that operations return "not found". Also asserts that the operations do not change
+/// the container `running`.
 async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> CheckResult {
     for part in texts {
         // A prefix that is not a valid id cannot be passed to the driver.
@@ -104,7 +105,8 @@ async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> 
     ctx.equal("the container", &ctx.get(&running.id).await?, running)
 }
 
-/// Causes errors in several operations. Returns each error with the operation and the id that it must name.
+/// Causes errors in several operations. Returns each error with two texts that the error must contain: the name of
+/// the operation, and the id.
 async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
     let driver = ctx.driver();
     let unknown_names = ContainerId::new(ctx.name())?;

@@ -104,13 +104,13 @@ pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) 
     }
 }
 
-/// Asserts that a stream yields no further event for a while.
+/// Asserts that a stream yields no further event within three seconds.
 pub(super) async fn assert_no_event(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
     let more = timeout(Duration::from_secs(3), stream.next()).await;
     ctx.ensure(about, more.is_err(), more)
 }
 
-/// Asserts that none of several streams yields a further event for a while.
+/// Asserts that none of several streams yields a further event within three seconds.
 async fn assert_no_events(ctx: &Ctx, streams: Vec<(String, EventStream)>) -> CheckResult {
     let waits = streams
         .into_iter()
@@ -122,7 +122,7 @@ pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
     events.iter().map(|event| event.kind()).collect()
 }
 
-/// Creates a container that runs `script`, waits for its exit, and removes it.
+/// Runs `script` in a new container. Waits until the container has exited, and then removes the container.
 pub(super) async fn run_and_remove(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
     let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     ctx.driver()

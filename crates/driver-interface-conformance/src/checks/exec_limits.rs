@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// How long after the timeout a driver may take to find and kill the command's processes.
+/// The maximum time, after the timeout, that a driver may need to find and kill the command's processes.
 const SLACK: Duration = Duration::from_secs(15);
 
 async fn keeps_output(ctx: Ctx) -> CheckResult {

@@ -90,7 +90,7 @@ async fn session(ctx: &Ctx, id: &ContainerId, config: ExecConfig) -> CheckResult
     Ok(ctx.driver().exec_stream(id, config).await?)
 }
 
-/// Reads the rest of the output, and waits until the command has exited.
+/// Reads the rest of the session's output, and waits until the session's command has exited.
 async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, ExecOutcome)> {
     let mut bytes = Vec::new();
     let read = session.stdout.read_to_end(&mut bytes);
@@ -101,7 +101,7 @@ async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, Exec
     Ok((String::from_utf8_lossy(&bytes).into_owned(), outcome))
 }
 
-/// Reads output until it ends with `end`.
+/// Reads the session's output until the text read so far ends with `end`.
 async fn until(ctx: &Ctx, session: &mut ExecSession, end: &str) -> CheckResult<String> {
     let mut bytes = Vec::new();
     let read = async {

@@ -1,4 +1,5 @@
-//! Checks of writing files into containers: their owner, replacing existing files, and refusals.
+//! Checks of writing files into containers: the owners of the files, the replacement of existing files, and refused
+//! writes.
 
 use std::time::Duration;
 

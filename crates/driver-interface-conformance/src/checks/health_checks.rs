@@ -1,4 +1,4 @@
-//! Checks of container health checks that a config defines.
+//! Checks of the health checks that the config of a container defines.
 
 use std::time::Duration;
 

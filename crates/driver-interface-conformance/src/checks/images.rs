@@ -91,10 +91,11 @@ pub(super) fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
     archive.into_inner().map_err(broken)
 }
 
-/// The path of the file in an [imported] image. The content of the file is the image's name.
+/// The path of the only file in an [imported] image. The content of this file is the name of the image.
 pub(super) const FILE: &str = "/etc/conformance";
 
-/// Imports an image that only this check has, under a name in the registry `registry`.
+/// Imports an image that contains only the file [`FILE`], under a new name in the registry `registry`. No other image
+/// has the same content.
 pub(super) async fn imported(ctx: &Ctx, registry: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("{registry}/{}:1", ctx.name()))?;
     let root = tar(&[(FILE.trim_start_matches('/'), image.as_str().as_bytes())])?;
@@ -102,12 +103,13 @@ pub(super) async fn imported(ctx: &Ctx, registry: &str) -> CheckResult<ImageRef>
     Ok(image)
 }
 
-/// Builds a saved image that only this check has. The value of its label `role` is the argument `role`.
+/// Builds a saved image whose content no other image has. The image's label `role` has the value of the argument
+/// `role`.
 pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
     saved_with(ctx, &json!({ "Cmd": ["/none"], "Labels": { "role": role } }))
 }
 
-/// Builds a saved image that only this check has. The image's configuration contains `settings`.
+/// Builds a saved image whose content no other image has. The image's configuration contains `settings`.
 pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult<Saved> {
     // Each image has other content, so that no two images share an id or a layer.
     let layer = tar(&[("etc/conformance", ctx.name().as_bytes())])?;
@@ -257,7 +259,7 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control without a filter", !all.is_empty(), all.len())
 }
 
-/// Asserts that a container can be created from an image without pulling it.
+/// Asserts that a container can be created from an image without pulling the image.
 pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();

@@ -1,4 +1,5 @@
-//! Checks of resource limits, measured inside the container. Each check has a control without the limit.
+//! Checks of resource limits, measured inside the container. Each check also runs a control program that the limit
+//! must not affect.
 
 use driver_interface_types::{ContainerDriver, ContainerStatus, Guarantee, Property, SecurityOptions};
 
@@ -89,8 +90,8 @@ async fn pids(ctx: Ctx) -> CheckResult {
 /// A script that keeps the CPU busy for four seconds of wall-clock time and prints the CPU time it has used.
 const BUSY: &str = "end=$(($(date +%s)+4)); while [ $(date +%s) -lt $end ]; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done; times";
 
-/// Returns the sum, in seconds, of the CPU times that the shell's `times` prints. The output has two lines with two
-/// times each, such as `0m1.234s`.
+/// Returns the sum, in seconds, of the CPU times that the shell's builtin `times` prints. The output of `times` has
+/// two lines. Each line contains two times, such as `0m1.234s`.
 fn cpu_seconds(printed: &str) -> Option<f64> {
     let mut sum = 0.0;
     for word in printed.split_whitespace() {

@@ -82,9 +82,10 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// The deadline of each call of a driver that connects through the proxy.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long after its deadline a call may return. A call may consist of several requests, and the host may be slow.
+/// The maximum time from the deadline of a call to the return of the call. A call may consist of several requests,
+/// and the host may be slow.
 const MARGIN: Duration = Duration::from_secs(15);
-/// Patterns for the requests that change the engine's state. Their HTTP methods identify these requests.
+/// Patterns for the requests that change the engine's state. The patterns recognize such requests by the HTTP method.
 const CHANGES: [&str; 4] = ["POST *", "PUT *", "PATCH *", "DELETE *"];
 
 /// Connects a driver through a proxy that injects `fault` into every request.
@@ -111,8 +112,8 @@ fn response_losses() -> [Fault; 4] {
     ]
 }
 
-/// Asserts that a call's result agrees with the call's actual effect. `applied` states whether the change was
-/// applied.
+/// Asserts that a call reports its effect correctly. `applied` states whether the engine has applied the change that
+/// the call requested.
 fn assert_effect<T>(
     ctx: &Ctx,
     operation: &str,
@@ -245,7 +246,8 @@ async fn refused(ctx: Ctx) -> CheckResult {
     ctx.equal("status", now.status, ContainerStatus::Created)
 }
 
-/// A script that prints one line immediately, and another one 20 s later, when the connection has been broken.
+/// A script that prints one line immediately and another line 20 s later. The connection breaks between the two
+/// lines.
 const PRINTING_SCRIPT: &str = "echo ran > /tmp/ran; echo begun; sleep 20; echo done; exit 7";
 const CUT_AFTER: Duration = Duration::from_secs(2);
 

@@ -1,6 +1,6 @@
 //! Checks of streamed logs: a stream yields every byte, in order, until its end.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use driver_interface_errors::codes;
@@ -238,27 +238,34 @@ async fn since_and_until(ctx: Ctx) -> CheckResult {
         .finished(&ctx.script("echo first; sleep 4; echo second; sleep 4; echo third"))
         .await?;
     ctx.equal("everything", logs.as_str(), "first\nsecond\nthird\n")?;
-    let Some(started) = exited.started_at else {
-        return Err(Failure::new("start time", "a time", "none").into());
+    let lines = chunks(&ctx, &exited.id, all().timestamps(true)).await?;
+    let times: Vec<SystemTime> = lines.iter().filter_map(|line| line.timestamp).collect();
+    let &[first, second, _] = times.as_slice() else {
+        return Err(Failure::new("lines with times", "three", lines.len().to_string()).into());
     };
-    let after = |seconds| started + Duration::from_secs(seconds);
+    let (after_first, after_second) = (first + Duration::from_secs(2), second + Duration::from_secs(2));
+    let an_hour_later = first + Duration::from_secs(3600);
     for (about, options, expected) in [
-        ("since two seconds", all().since(after(2)), "second\nthird\n"),
-        ("until two seconds", all().until(after(2)), "first\n"),
         (
-            "from two to six seconds",
-            all().since(after(2)).until(after(6)),
+            "since the first line",
+            all().since(after_first),
+            "second\nthird\n",
+        ),
+        ("until the second line", all().until(after_first), "first\n"),
+        (
+            "between the first and the third line",
+            all().since(after_first).until(after_second),
             "second\n",
         ),
         (
             "until an hour later",
-            all().until(after(3600)),
+            all().until(an_hour_later),
             "first\nsecond\nthird\n",
         ),
-        ("since an hour later", all().since(after(3600)), ""),
+        ("since an hour later", all().since(an_hour_later), ""),
         (
-            "followed until two seconds",
-            all().follow(true).until(after(2)),
+            "followed until the second line",
+            all().follow(true).until(after_first),
             "first\n",
         ),
     ] {

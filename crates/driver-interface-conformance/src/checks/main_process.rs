@@ -44,7 +44,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Builds the config of a container whose main process handles no signal; with an init process if `init` is set.
+/// Builds the config of a container whose main process handles no signal. If `init` is true, the container has an
+/// init process.
 fn sleeper(ctx: &Ctx, init: bool) -> ContainerConfig {
     ctx.program(["sleep", "600"]).init(init)
 }

@@ -71,7 +71,7 @@ mod wait;
 
 use crate::Check;
 
-/// The checks of all files, in report order. The files of an area are adjacent.
+/// The checks of each module, in the order of the report. Modules with checks of the same area are adjacent.
 const FILES: &[&[Check]] = &[
     capability::CHECKS,
     operations::CHECKS,

@@ -57,8 +57,9 @@ impl Model {
         }
     }
 
-    /// Returns the operations that the walk chooses from in this state. The list contains every operation. Some occur
-    /// several times, to make them more likely, so that the walk seldom stays in states where little can happen.
+    /// Returns the operations that the walk chooses from in this state. The list contains every operation. An
+    /// operation that occurs several times is more likely. The walk therefore seldom stays in a state in which little
+    /// can happen.
     fn likely(self) -> &'static [Operation] {
         use Operation::{Create, Remove, RemoveForced, Start, Stop};
         match self {

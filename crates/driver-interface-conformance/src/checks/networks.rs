@@ -74,12 +74,12 @@ pub(super) fn server() -> String {
     format!("trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p {PORT}; done")
 }
 
-/// Returns a script of a client that connects to each of `hosts` concurrently and prints whether the host responded.
-/// The client retries, because a server may be between two connections.
+/// Returns a script of a client that connects to all `hosts` concurrently. For each host, the script prints whether
+/// the host responded. The client retries, because the server does not listen for a moment after each connection.
 ///
-/// An engine immediately resolves the names that it knows. It passes other names to the host's DNS server; if the
-/// host has none, there is never a reply. The script therefore limits the time of each `nc`. The connections are
-/// tried concurrently, so that all of them together take no longer than one.
+/// An engine immediately resolves the names that it knows. It passes other names to the host's DNS server. If the
+/// host has no DNS server, a lookup never ends. The script therefore limits the time of each `nc`. All connections
+/// together take no longer than one connection, because the script tries them concurrently.
 pub(super) fn client(hosts: &[&str]) -> String {
     let tries = hosts.iter().enumerate().map(|(number, host)| {
         format!(
@@ -212,7 +212,7 @@ async fn isolated(ctx: Ctx) -> CheckResult {
     across_networks(&ctx, |server| Ok(vec![server.name.clone(), address(server)?])).await
 }
 
-/// Asserts that a server can be reached from its own network, but not from another one.
+/// Asserts that a server can be reached from its own network, but not from another network.
 async fn across_networks(
     ctx: &Ctx,
     hosts: impl Fn(&ContainerInstance) -> CheckResult<Vec<String>>,

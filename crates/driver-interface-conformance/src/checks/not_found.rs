@@ -113,8 +113,8 @@ not_found! {
     "import-volume", ImportVolume, "`import_volume`", "volume", "Volume";
 }
 
-/// Returns names that no resource has. Some look like full or short ids, others are hex digits, which engines treat as
-/// the prefix of an id.
+/// Returns names that no resource has. Some of the names look like full or short ids. One name consists of two hex
+/// digits, which engines treat as the prefix of an id.
 fn unknown_names(ctx: &Ctx) -> Vec<String> {
     vec![
         ctx.name(),

@@ -1,4 +1,5 @@
-//! Checks that each declared optional operation works, with one small check each. The other areas check the details.
+//! Checks that each declared optional operation works, with one small check for each operation. The other areas check
+//! the details.
 
 use std::time::Duration;
 

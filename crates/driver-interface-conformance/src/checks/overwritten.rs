@@ -29,11 +29,11 @@ pub(super) const CHECKS: &[Check] = &[
     ]),
 ];
 
-/// A version of a file: its content, permissions, and owner, if one is given.
+/// A version of a file: its content, permissions and owner. The owner is `None` if the write sets no owner.
 type Version = (&'static str, u32, Option<(u32, u32)>);
 
-/// The versions of a file, each of which is written over the previous one. Some owners do not fit into 16 bits or seven
-/// octal digits.
+/// The versions of a file. Each version is written over the previous version. Some owner ids do not fit into 16 bits
+/// or seven octal digits.
 const VERSIONS: &[Version] = &[
     ("a long first content\n", 0o751, Some((12, 34))),
     ("short", 0o600, Some((70_000, 3_000_000))),
@@ -42,8 +42,8 @@ const VERSIONS: &[Version] = &[
     ("x", 0o1407, Some((0, 5))),
 ];
 
-/// Asserts that the file at `at` has the permissions, owner and length of `version`. If `version` gives no owner, the
-/// file must belong to the container's user, here root.
+/// Asserts that the file at `at` has the permissions, owner and length of `version`. If `version` has no owner, the
+/// file must belong to root, which is the container's user.
 async fn assert_version(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
     let (content, mode, owner) = version;
     let (uid, gid) = owner.unwrap_or((0, 0));

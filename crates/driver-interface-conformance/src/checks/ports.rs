@@ -162,7 +162,8 @@ async fn read_greeting(address: SocketAddr) -> Option<String> {
     timeout(Duration::from_secs(5), exchange).await.ok().flatten()
 }
 
-/// Connects to the server repeatedly until it responds, because the server may be between two connections.
+/// Connects to the server repeatedly until the server responds. A single attempt can fail, because the server does
+/// not listen for a moment after each connection.
 async fn expect_reply(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResult {
     let about = format!("a reply of {id} at {address}");
     let reply = ctx
@@ -191,7 +192,7 @@ async fn reachable(ctx: Ctx) -> CheckResult {
     expect_reply(&ctx, &running.id, host_address(&ctx, &running.id).await?).await
 }
 
-/// Reserves a free port. It stays reserved until the returned listener is dropped.
+/// Reserves a free port. The port stays reserved until the returned listener is dropped.
 async fn free_port() -> CheckResult<(TcpListener, u16)> {
     let broken = |error: std::io::Error| Verdict::Broken(format!("there is no free port: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

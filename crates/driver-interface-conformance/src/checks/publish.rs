@@ -107,7 +107,7 @@ async fn tag(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Asserts that a container from an [imported] image has the image's file.
+/// Asserts that a container that is created from an [imported] image contains the file of this image.
 async fn has_file(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();

@@ -1,4 +1,4 @@
-//! Checks of restarting containers, which stops and starts a container in one call.
+//! Checks of the restart of a container, in which one call stops the container and starts it again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Checks of security options. They read `/proc` inside the container, not what the engine reports.
+//! Checks of security options. The checks read `/proc` inside the container and do not rely on the engine's reports.
 
 use driver_interface_types::{ContainerDriver, Guarantee, ImageRef, Operation, Property, SecurityOptions};
 

@@ -1,4 +1,4 @@
-//! Checks of the settings that users carry over from other tools, measured inside the container.
+//! Checks of settings that users know from other container tools. The effects are measured inside the container.
 
 use std::time::Duration;
 
@@ -203,8 +203,8 @@ async fn groups(ctx: Ctx) -> CheckResult {
     )
 }
 
-/// Loads an image that has the programs of the test image and whose configuration contains `settings`. Returns its
-/// reference.
+/// Loads an image that has the programs of the test image and whose configuration contains `settings`. Returns the
+/// reference of the loaded image.
 async fn loaded(ctx: &Ctx, settings: serde_json::Value) -> CheckResult<String> {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let programs = ctx
@@ -325,7 +325,8 @@ async fn further_networks(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// If the driver supports plans, asserts that the plan for `config` has exactly one refusal, at `path`.
+/// If the driver supports plans, asserts that the plan for `config` has exactly one refusal, and that the path of
+/// this refusal is `path`.
 async fn planned_refusal(ctx: &Ctx, config: &ContainerConfig, path: &str) -> CheckResult {
     if !ctx.declares(Operation::Plan) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Checks of the optional fields of a config, whose effects are measured inside the container.
+//! Checks of the optional fields of a config. The effects of the fields are measured inside the container.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -109,10 +109,10 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
 ];
 
-/// A config with one optional field set, the name of that field, and the feature that it requires.
+/// A config in which one optional field is set, the name of that field, and the feature that the field requires.
 pub(super) type OptionalField = (ContainerConfig, &'static str, ConfigFeature);
 
-/// Returns one valid config for each field that requires a feature. Each config sets that field.
+/// Returns one valid config for each field that requires a feature. Each config sets exactly one such field.
 pub(super) fn optional_fields(ctx: &Ctx) -> CheckResult<Vec<OptionalField>> {
     let plain = || config(ctx);
     let mut seccomp = plain();

@@ -1,5 +1,5 @@
-//! Checks of times and durations: they are not truncated to whole seconds, zero does not count as unset, and all times
-//! are on the engine's clock.
+//! Checks of times and durations. Values are not truncated to whole seconds, zero is not treated as a missing value,
+//! and all times are on the engine's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,8 +69,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// A duration that drivers must not truncate to whole seconds.
 const SPAN: Duration = Duration::from_millis(1900);
-/// How much later than requested a call may return. If the driver used a default duration instead of the requested
-/// one, the call would take longer.
+/// The maximum time by which a call may exceed the requested duration. If the driver used its default duration
+/// instead, the call would exceed the requested duration by more than this.
 const LATE: Duration = Duration::from_secs(9);
 
 async fn subsecond_timeouts(ctx: Ctx) -> CheckResult {
@@ -212,8 +212,8 @@ fn has_fraction(time: &SystemTime) -> bool {
     since.subsec_nanos() != 0
 }
 
-/// Asserts that at least one of the times is not a whole second. Two times are whole seconds by chance in one of a
-/// million runs.
+/// Asserts that at least one of the times is not a whole second. By chance, two times are both whole seconds in one
+/// of a million runs.
 fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
     let fine = times.iter().any(has_fraction);
     ctx.ensure(format!("{about} has fractions of a second"), fine, times)

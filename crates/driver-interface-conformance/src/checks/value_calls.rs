@@ -1,4 +1,4 @@
-//! Checks of the arguments of calls: each is passed on unchanged and does not affect other calls.
+//! Checks of call arguments: each argument is passed on unchanged and does not affect other calls.
 
 use std::time::Duration;
 
@@ -121,8 +121,8 @@ fn unusual_names() -> Vec<String> {
         .collect()
 }
 
-/// Returns the [`unusual_names`], each with the content of its file. The first file contains all [`texts`]; each
-/// other file contains one of them.
+/// Returns the [`unusual_names`], each with the content of the file of this name. The first file contains all
+/// [`texts`]. Each other file contains one text.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
     unusual_names().into_iter().zip(contents).collect()

@@ -51,7 +51,8 @@ fn options(user: VolumeOwner) -> SecurityOptions {
     SecurityOptions::default().user(user.to_string()).read_only(false)
 }
 
-/// Builds the config of a container that runs `script` as this user, with the volume mounted at `/data`.
+/// Builds the config of a container that runs `script` as the user `user`, with the volume `volume` mounted at
+/// `/data`.
 fn with_volume(ctx: &Ctx, user: VolumeOwner, volume: &VolumeId, script: &str) -> ContainerConfig {
     ctx.script(script)
         .security(options(user))

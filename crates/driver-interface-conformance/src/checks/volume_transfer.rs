@@ -61,7 +61,8 @@ pub(super) fn names(archive: &Bytes) -> CheckResult<Vec<String>> {
     }
 }
 
-/// Builds the config of a container that runs `script` as this user, with the volume mounted at `/data`.
+/// Builds the config of a container that runs `script` as the user `user`, with the volume `volume` mounted at
+/// `/data`.
 fn with_volume(ctx: &Ctx, user: VolumeOwner, volume: &VolumeId, script: &str) -> ContainerConfig {
     let security = SecurityOptions::default().user(user.to_string()).read_only(false);
     ctx.script(script)

@@ -65,8 +65,8 @@ pub(super) fn writable() -> SecurityOptions {
 }
 
 /// Returns security options with a user who can write to a new volume: the default user, or root if the engine
-/// determines the volume's owner. The root file system is writable, because some drivers otherwise reject writable
-/// mounts.
+/// determines the volume's owner. The root file system is writable, because some drivers reject writable mounts in a
+/// container with a read-only root file system.
 pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     match ctx.declares(ConfigFeature::VolumeOwner) {
         true => SecurityOptions::default().read_only(false),
@@ -74,7 +74,7 @@ pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
     }
 }
 
-/// Builds the config of a container that runs `script`, with the volume mounted at `/data`.
+/// Builds the config of a container that runs `script`, with the volume `volume` mounted at `/data`.
 fn with_volume(ctx: &Ctx, volume: &str, script: &str) -> driver_interface_types::ContainerConfig {
     ctx.script(script)
         .security(volume_user(ctx))

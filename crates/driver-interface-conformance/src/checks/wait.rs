@@ -1,4 +1,5 @@
-//! Checks of waiting for a container's exit: the result agrees with the instance and is never lost.
+//! Checks of waiting for a container's exit: the result of a wait agrees with the container's instance and is never
+//! lost.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Responses that the proxy makes up.
+//! Responses that the proxy sends in place of the engine's responses.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Break;
 use super::stream::Stream;
 
-/// A response that the proxy sends in place of the engine's.
+/// A response that the proxy sends in place of the engine's response.
 ///
 /// ```
 /// use driver_interface_conformance::proxy::Answer;
@@ -44,7 +44,7 @@ impl Answer {
         }
     }
 
-    /// Creates a response that consists of exactly these bytes, including its header.
+    /// Creates a response that consists of exactly `bytes`. The bytes must include the header of the response.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             body: Body::Raw(bytes.into()),
@@ -63,11 +63,11 @@ impl Answer {
     driver_interface_types::setters! {
         /// Adds a header field. The value of a `Content-Length` field may differ from the actual length.
         header(self, name: &str, value: &str) { self.headers.push((name.to_owned(), value.to_owned())); }
-        /// Sets the body and a matching `Content-Length`.
+        /// Sets the body, and sets the `Content-Length` to the length of the body.
         body(self, body: impl Into<Bytes>) { self.body = Body::Whole(body.into()); }
     }
 
-    /// Sets `body` as a JSON body.
+    /// Sets the JSON text of `body` as the body, and adds the matching `Content-Type`.
     #[must_use]
     pub fn json(self, body: &serde_json::Value) -> Self {
         self.header("Content-Type", "application/json")
@@ -91,8 +91,8 @@ impl Answer {
         self
     }
 
-    /// Sets how the connection ends after the response. By default, the connection is closed; but if a script sends a
-    /// response with a complete body, the connection stays open for further requests.
+    /// Sets how the connection ends after the response. By default, the connection is closed. However, if a script
+    /// sends a response with a complete body, the connection stays open for further requests.
     #[must_use]
     pub fn then(mut self, then: Break) -> Self {
         self.then = then;
@@ -159,7 +159,7 @@ impl Answer {
     }
 }
 
-/// Sends a chunk, unless it is empty: an empty chunk would end the body.
+/// Sends a chunk. An empty chunk is not sent, because it would end the body.
 async fn send_chunk(to: &Stream, chunk: &Bytes) -> io::Result<()> {
     if chunk.is_empty() {
         return Ok(());

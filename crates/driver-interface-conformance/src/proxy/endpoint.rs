@@ -26,7 +26,7 @@ pub enum Endpoint {
     /// A new socket has replaced the original one, as after a restart of the engine. On TCP, the new socket has the
     /// same port.
     Replaced,
-    /// The socket exists and accepts connections, but they are never served.
+    /// The socket exists and clients can connect, but the proxy never serves these connections.
     Unresponsive,
 }
 
@@ -43,7 +43,8 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A requested state of the socket, and the function to call with the result of the change.
+/// A requested state of the socket, and a function. After the change of the state, the function is called with the
+/// result.
 pub(super) type Command = (Endpoint, Box<dyn FnOnce(io::Result<()>) + Send>);
 
 /// The address on which a proxy listens.

@@ -12,7 +12,7 @@ use super::http::{Inlet, Piece, Splitter};
 use super::stream::Stream;
 use super::{Answer, Break};
 
-/// A request for a script to respond to.
+/// A request to which a script responds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
@@ -20,7 +20,7 @@ pub struct Request {
     pub method: String,
     /// The path of the request, without the query.
     pub path: String,
-    /// The query string, which is empty if there is none.
+    /// The query string of the request; empty if the request has none.
     pub query: String,
     /// The whole body of the request.
     pub body: Bytes,

@@ -11,7 +11,7 @@ use super::{Answer, Endpoint};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Waits for this duration each time the connection reaches this stage.
+    /// `Delay(stage, time)` waits for `time` each time the connection reaches `stage`.
     Delay(Stage, Duration),
     /// Limits the transfer to this number of bytes per second in each direction.
     Throttle(u64),
@@ -22,18 +22,18 @@ pub enum Fault {
         /// The duration of the pause.
         time: Duration,
     },
-    /// Breaks the connection at this position and in this way.
+    /// `Break(position, how)` breaks the connection at `position` in the way `how`.
     Break(Position, Break),
     /// Closes the connection to the engine for writing as soon as the engine has the whole request.
     CloseWrite,
-    /// Sends this response to the driver in place of the engine's. [`When`] states whether the engine receives the
-    /// request.
+    /// `Answer(when, answer)` sends `answer` to the driver in place of the engine's response. `when` states whether
+    /// the engine receives the request.
     Answer(When, Answer),
     /// Forwards the engine's response, but with this HTTP status.
     Status(u16),
-    /// Adds a header field whose value has this many bytes to the engine's response.
+    /// Adds a header field to the engine's response. The value of the field has this many bytes.
     HugeHeader(usize),
-    /// Forwards the engine's response, but with this number added to its `Content-Length`.
+    /// Forwards the engine's response, but adds this number to the value of the `Content-Length` field.
     Length(i64),
     /// `ChunkLength(index, extra)` forwards the engine's response, but adds `extra` to the length that is sent for
     /// the chunk with the index `index`, counted from 0.
@@ -53,7 +53,8 @@ pub enum Stage {
     BeforeRequest,
     /// Before the proxy sends the response to the driver.
     BeforeResponse,
-    /// Before the proxy sends each chunk of the response or, if the body is not chunked, each part of it that arrives.
+    /// Before the proxy sends each chunk of the response. If the body is not chunked, before the proxy sends each
+    /// part of the body that arrives.
     EachChunk,
 }
 
@@ -73,23 +74,25 @@ pub enum Position {
     InHead,
     /// After the response's header.
     AfterHead,
-    /// In the middle of the line that gives the size of this chunk.
+    /// In the middle of the line that gives the size of the chunk with this index.
     InChunkHead(usize),
-    /// In the middle of this chunk. If the chunk arrives in several parts, in the middle of the first part.
+    /// In the middle of the chunk with this index. If the chunk arrives in several parts, in the middle of the first
+    /// part.
     InChunk(usize),
-    /// After this chunk.
+    /// After the chunk with this index.
     AfterChunk(usize),
     /// Before the empty chunk that ends the body.
     BeforeLastChunk,
-    /// In the middle of the header of this Docker frame.
+    /// In the middle of the header of the Docker frame with this index.
     InFrameHead(usize),
-    /// In the middle of the content of this Docker frame.
+    /// In the middle of the content of the Docker frame with this index.
     InFrame(usize),
-    /// After this Docker frame.
+    /// After the Docker frame with this index.
     AfterFrame(usize),
-    /// After this many bytes of the response's body, or of the stream that follows it.
+    /// After this many bytes of the response's body. If a byte stream follows the response, after this many bytes of
+    /// the stream.
     AfterBytes(u64),
-    /// This long after the engine has received the whole request.
+    /// At this time after the engine has received the whole request.
     After(Duration),
 }
 
@@ -103,8 +106,8 @@ pub enum Break {
     Reset,
     /// The connection stays open, but no more data passes in either direction. The engine does not notice.
     Silence,
-    /// The driver sees the end of the connection. The connection stays open for data from the driver: the proxy passes
-    /// the data on if the break is in the response, and discards the data otherwise.
+    /// The driver sees the end of the connection. The connection stays open for data from the driver. If the break is
+    /// in the response, the proxy passes this data on; otherwise, the proxy discards the data.
     HalfClose,
 }
 

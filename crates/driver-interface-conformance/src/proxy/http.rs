@@ -9,7 +9,7 @@ use super::stream::Stream;
 /// The maximum length of a message's header, in bytes.
 const MAX_HEAD: usize = 1024 * 1024;
 
-/// The bytes that arrive from one peer, including those that were received but not yet used.
+/// A reader of the bytes that arrive from one peer. The reader keeps the bytes that were received but not yet used.
 #[derive(Debug)]
 pub(super) struct Inlet<'a> {
     stream: &'a Stream,
@@ -62,7 +62,7 @@ impl<'a> Inlet<'a> {
     }
 }
 
-/// The header of a message: everything before the body, as it was sent.
+/// The header of a message: everything before the body, exactly as the peer sent it.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     bytes: Bytes,
@@ -103,7 +103,7 @@ impl Head {
         })
     }
 
-    /// Returns the header without the fields that have one of these names.
+    /// Returns the header without the fields whose names are in `names`.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let text = self.text();
         let kept = text.split_inclusive("\r\n").filter(|line| {
@@ -120,7 +120,7 @@ impl Head {
         Self::new(Bytes::from(format!("{first}\r\n{name}: {value}\r\n{rest}")))
     }
 
-    /// Returns the header with another HTTP status.
+    /// Returns the header with its HTTP status replaced by `status`.
     pub(super) fn with_status(&self, status: u16) -> Self {
         let text = self.text();
         let (_, rest) = text.split_once("\r\n").unwrap_or_default();

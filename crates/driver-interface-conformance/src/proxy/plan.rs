@@ -1,20 +1,22 @@
-//! Random fault plans: a seed determines a fault and the request of an operation that it is injected into.
+//! Random fault plans: a seed determines a fault and the request into which the fault is injected.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Position, Rule, Stage, When};
 
-/// A fault, and the request of an operation that it is injected into.
+/// A random fault, and the request into which this fault is injected. The request is one of the requests that an
+/// operation sends.
 ///
-/// A run without faults records the operation's requests ([`FaultProxy::take_exchanges`]). The plan picks one
-/// of them and a fault that applies to such a request and its response. The same seed and requests give the
-/// same plan. A plan displays as one line that starts with the seed.
+/// To create a plan, first run the operation without faults and record its requests ([`FaultProxy::take_exchanges`]).
+/// The plan picks one of these requests, and a fault that applies to the request and its response. The same seed and
+/// requests give the same plan. A plan displays as one line that starts with the seed.
 ///
-/// A driver can detect each fault of a plan. Faults that a driver cannot detect are never drawn. Examples are a
-/// refusal that the engine could have sent, although the engine has acted; a plausible, well-formed response to a
-/// request that the engine never received; and the clean end of a body that is delimited only by the end of the
-/// connection.
+/// A driver can detect the fault of every plan. The following faults are therefore never drawn, because a driver
+/// cannot detect them:
+/// - a refusal that the engine could have sent, although the engine has acted
+/// - a plausible, well-formed response to a request that the engine never received
+/// - the clean end of a body that is delimited only by the end of the connection
 ///
 /// [`FaultProxy::take_exchanges`]: super::FaultProxy::take_exchanges
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +28,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan for one of `requests`; returns `None` if there are none. `max_wait` is the deadline of the
-    /// driver's calls. The delays in a plan are at most twice as long.
+    /// Draws a plan for one of `requests`. Returns `None` if `requests` is empty. `max_wait` is the deadline of the
+    /// driver's calls. The delays in a plan are at most twice as long as `max_wait`.
     pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
         let mut dice = Rng(seed);
         let index = dice.below(requests.len());
@@ -45,8 +47,8 @@ impl Plan {
     }
 
     /// Returns the rule that injects the fault. The rule counts the requests that the proxy receives after
-    /// [`inject`](super::FaultProxy::inject), so add it to a [cleared](super::FaultProxy::clear) proxy right before
-    /// the operation.
+    /// [`inject`](super::FaultProxy::inject). Therefore, [clear](super::FaultProxy::clear) the proxy and add the rule
+    /// right before the operation.
     pub fn rule(&self) -> Rule {
         Rule::any().skip(self.index).times(1).fault(self.fault.clone())
     }
@@ -77,7 +79,7 @@ fn shorten(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Returns the faults that can be injected into a request, grouped by kind. All groups are equally likely to be drawn.
+/// Returns the faults that can be injected into a request, grouped by kind. All groups have the same probability.
 fn families(request: &Exchange, max_wait: Duration, dice: &mut Rng) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
@@ -165,8 +167,7 @@ fn has_frames(request: &Exchange) -> bool {
 
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
-/// Builds a refusal with the HTTP status `status`. The body is missing, or is one that the engine could not have
-/// sent.
+/// Builds a refusal with the HTTP status `status`. The body is missing, or the engine could not have sent it.
 fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
@@ -179,8 +180,8 @@ fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     }
 }
 
-/// Builds a refusal of a request that the engine never gets. A `HEAD` request is not refused with "not found": this
-/// response has no body, so the driver cannot distinguish it from the engine's own response.
+/// Builds a refusal of a request that the engine never gets. A `HEAD` request never gets the status 404. Such a
+/// response has no body, so the driver could not distinguish it from a response of the engine.
 fn refusal(method: &str, dice: &mut Rng) -> Answer {
     let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
     let status = if method == "HEAD" && status == 404 {
@@ -284,7 +285,7 @@ fn frames(request: &Exchange, has_body: bool) -> Vec<Fault> {
     ]
 }
 
-/// A SplitMix64 random number generator, which never changes: a seed always gives the same numbers.
+/// A SplitMix64 random number generator. The algorithm never changes, so a seed always gives the same numbers.
 struct Rng(u64);
 
 impl Rng {

@@ -99,7 +99,7 @@ enum Next {
     Close(Break),
 }
 
-/// Serves a connection from a driver until it ends.
+/// Serves a connection from a driver until the connection ends.
 pub(super) async fn serve(relay: Arc<Relay>, client: Stream) {
     let mut cuts = relay.cuts.subscribe();
     cuts.mark_unchanged();
@@ -227,9 +227,9 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Starts to break the driver's connection in the way `how`. The caller then closes the connection as the
-    /// returned value says. [`Break::Silence`] and [`Break::HalfClose`] last until the driver disconnects, so this
-    /// function waits for that.
+    /// Starts to break the driver's connection in the way `how`. The caller must then close the connection as the
+    /// returned value says. [`Break::Silence`] and [`Break::HalfClose`] last until the driver disconnects. In these
+    /// two cases, the function returns only after the disconnect.
     async fn broken(&self, how: Break) -> io::Result<Next> {
         match how {
             Break::Silence => self.client.ignore().await,
@@ -282,8 +282,8 @@ impl<'a> Transfer<'a> {
         self.broken(how).await
     }
 
-    /// Waits until it is time for the fault to break the connection, and returns the way to break it. If the fault does
-    /// not break the connection at a given time after the request, waits forever.
+    /// If the fault breaks the connection at a given time after the request, waits for that time and returns the way
+    /// to break the connection. For any other fault, waits forever.
     async fn timer(&self, progress: &Progress) -> Break {
         let Some(Fault::Break(Position::After(time), how)) = self.fault() else {
             return std::future::pending().await;
@@ -294,7 +294,8 @@ impl<'a> Transfer<'a> {
         *how
     }
 
-    /// Forwards the request to the engine and, once the connection is upgraded, everything that the driver sends.
+    /// Forwards the request to the engine. After the connection is upgraded, also forwards everything that the driver
+    /// sends.
     async fn request(
         &self,
         engine: &Stream,
@@ -342,7 +343,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Waits until the driver disconnects. If the connection is upgraded, forwards the data that the driver sends
-    /// until then.
+    /// before it disconnects.
     async fn input(
         &self,
         engine: &Stream,
@@ -482,7 +483,7 @@ enum Carried {
     Broken(Break),
 }
 
-/// How far an exchange has got.
+/// The progress of an exchange.
 #[derive(Debug, Default)]
 struct Progress {
     sent: Notify,

@@ -43,11 +43,12 @@ impl Rule {
     }
 
     driver_interface_types::setters! {
-        /// Makes the rule forward this many matching requests unchanged before it applies.
+        /// Makes the rule ignore the first `count` matching requests. Later rules can apply to these requests.
         skip(self, count: usize) { self.skip = count; }
-        /// Limits the rule to this many requests. By default, the rule applies to all matching requests.
+        /// Limits the rule to `count` requests. By default, the rule applies to all matching requests.
         times(self, count: usize) { self.times = Some(count); }
-        /// Sets the fault. A rule without a fault only counts its requests, and no later rule applies to them.
+        /// Sets the fault. A rule without a fault only counts the requests to which it applies, and no later rule
+        /// applies to these requests.
         fault(self, fault: Fault) { self.fault = Some(fault); }
     }
 
@@ -90,13 +91,13 @@ impl Injected {
         }))
     }
 
-    /// Returns the number of requests that the rule matched, including those it skipped.
+    /// Returns the number of requests that matched the rule, including the requests that the rule skipped.
     pub fn matched(&self) -> usize {
         self.0.matched.load(Ordering::SeqCst)
     }
 
     /// Returns how often the fault was injected. A request is not counted if its connection ended before the fault's
-    /// position. A test should fail if the result is 0, because such a test has tested nothing.
+    /// position. If the result is 0, a test has tested nothing and should fail.
     pub fn hits(&self) -> usize {
         self.0.hits.load(Ordering::SeqCst)
     }

@@ -1,4 +1,5 @@
-//! The last stage of a response on its way to the driver, where the proxy alters or breaks it.
+//! The last stage of a response on its way to the driver. In this stage, the proxy alters the response or breaks the
+//! connection.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::stream::Stream;
 use super::{Break, Fault, FrameField, Position, Stage};
 
 /// The length of a Docker frame's header: one byte for the stream, three zero bytes, and four bytes for the length of
-/// the content, which follows the header.
+/// the content. The content follows the header.
 const FRAME_HEAD: u64 = 8;
 
 pub(super) struct Shape<'a> {
@@ -56,8 +57,8 @@ impl<'a> Shape<'a> {
         self.pace.send(self.client, bytes).await
     }
 
-    /// Sends the header. Returns how the fault breaks the connection in or directly after the header, or `None` if it
-    /// does not.
+    /// Sends the header. If the fault breaks the connection in the header or directly after it, returns the way to
+    /// break the connection. Otherwise returns `None`.
     pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
@@ -85,8 +86,8 @@ impl<'a> Shape<'a> {
         self.send(changed.bytes()).await.map(|()| None)
     }
 
-    /// Sends a piece of the body. Returns how the fault breaks the connection in or directly after this piece, or
-    /// `None` if it does not.
+    /// Sends a piece of the body. If the fault breaks the connection in the piece or directly after it, returns the
+    /// way to break the connection. Otherwise returns `None`.
     pub(super) async fn pass(&mut self, piece: Piece) -> io::Result<Option<Break>> {
         if let Some(how) = self.breaks_at(&piece) {
             // Only half of a piece is sent if the connection breaks in the middle of it.
@@ -123,8 +124,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Returns how the fault breaks the connection in this piece, if this depends only on the kind and number of the
-    /// piece.
+    /// If the fault breaks the connection in this piece, returns the way to break the connection. Considers only
+    /// positions that depend on the kind and number of a piece.
     fn breaks_at(&self, piece: &Piece) -> Option<Break> {
         let Some(Fault::Break(position, how)) = self.fault() else {
             return None;
@@ -170,9 +171,9 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Sends content of the body. If the fault breaks the connection within `bytes`, sends only the bytes before that
-    /// point, and returns how the connection breaks. In a stream of frames, the point becomes known only as frames
-    /// arrive.
+    /// Sends content of the body. If the fault breaks the connection at a point within `bytes`, sends only the bytes
+    /// before that point, and returns the way to break the connection. In a stream of frames, the point is not known
+    /// until the frame arrives.
     async fn data(&mut self, bytes: Bytes) -> io::Result<Option<Break>> {
         let mut bytes = BytesMut::from(&bytes[..]);
         while !bytes.is_empty() {
@@ -200,7 +201,7 @@ impl<'a> Shape<'a> {
     }
 
     /// Returns the number of bytes that can be sent in one step. A step ends at the end of a frame's header or
-    /// content, or at the point where the fault takes effect, if that comes first.
+    /// content. If the fault takes effect before that end, the step ends at the point of the fault.
     fn step(&self, available: usize) -> usize {
         let mut end = self.passed.saturating_add(available as u64);
         let target = match self.fault() {
@@ -229,7 +230,8 @@ impl<'a> Shape<'a> {
         )
     }
 
-    /// Returns the offset in the content at which the connection breaks; `None` while it is not known.
+    /// Converts `position`, at which the connection breaks, to an offset in the content. Returns `None` while the
+    /// offset is not known.
     fn offset(&self, position: Position) -> Option<u64> {
         let frames = &self.frames;
         match position {
@@ -243,8 +245,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// If the fault changes a field of the current frame's header, applies this change to `bytes`, which may contain
-    /// only a part of the header.
+    /// If the fault changes a field in the header of the current frame, applies this change to `bytes`. `bytes` may
+    /// contain only a part of the header.
     fn change(&self, bytes: &mut BytesMut) {
         let Some(Fault::Frame(frame, field)) = self.fault() else {
             return;
@@ -277,8 +279,8 @@ struct Frames {
     head: Vec<u8>,
     /// The length of the frame's content; `None` until the frame's header is complete.
     length: Option<u64>,
-    /// The offset at which the frame's header ends or, once the header is complete, at which the frame's content
-    /// ends.
+    /// The offset at which the frame's header ends. After the header is complete, the offset at which the frame's
+    /// content ends.
     next: u64,
     seen: u64,
 }

@@ -1,4 +1,4 @@
-//! One end of a connection, with control over how it is closed.
+//! One end of a connection, with control over how the connection is closed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,14 +12,14 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// A connected socket.
 ///
-/// TCP has a native reset. A Unix socket resets its peer only if it is closed with unread data in its receive
-/// buffer. A stream that [may reset](Self::resettable) therefore leaves the last byte in the kernel and reads
-/// it by peeking.
+/// A TCP socket can always reset its connection. A Unix socket resets the connection only if the socket is closed
+/// with unread data in its receive buffer. A stream that [may reset](Self::resettable) therefore leaves the last byte
+/// in the kernel's receive buffer and reads this byte by peeking.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
     resettable: bool,
-    /// Whether [`read`](Self::read) has already returned the first byte that is still in the kernel's receive buffer.
+    /// Whether the first byte in the kernel's receive buffer has already been returned by [`read`](Self::read).
     holds_last: AtomicBool,
     reset: AtomicBool,
 }
@@ -60,7 +60,8 @@ impl Stream {
         self
     }
 
-    /// Reads the available bytes, but waits for at least one. Returns 0 if the peer sends no more.
+    /// Reads the available bytes. If no byte is available, waits for at least one byte. Returns 0 if the peer sends
+    /// no more data.
     pub(super) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let ready = self.ready(Interest::READABLE).await?;
@@ -99,7 +100,8 @@ impl Stream {
         Ok(count)
     }
 
-    /// Removes `count` bytes from the kernel's receive buffer, which must contain that many.
+    /// Removes the first `count` bytes from the kernel's receive buffer. The buffer must contain at least `count`
+    /// bytes.
     fn discard(&self, count: usize) -> io::Result<()> {
         let mut rest = vec![0; count];
         let mut rest = rest.as_mut_slice();
@@ -135,8 +137,8 @@ impl Stream {
         let _ = shutdown(self, Shutdown::Write);
     }
 
-    /// Discards the data that the peer sends. Returns when the peer has closed the connection or, on TCP, when the
-    /// peer sends no more.
+    /// Discards the data that the peer sends. On a Unix socket, returns when the peer has closed the connection. On
+    /// TCP, returns when the peer sends no more data.
     pub(super) async fn ignore(&self) {
         let mut discarded = vec![0; 16 * 1024];
         while matches!(self.read(&mut discarded).await, Ok(1..)) {}
@@ -153,7 +155,7 @@ impl Stream {
         }
     }
 
-    /// Closes the connection so that the peer sees a reset (`ECONNRESET`) after the data already sent.
+    /// Closes the connection. The peer receives the data already sent, and then sees a reset (`ECONNRESET`).
     pub(super) fn reset(self) {
         self.reset.store(true, Ordering::Relaxed);
         if let Socket::Tcp(_) = self.socket {

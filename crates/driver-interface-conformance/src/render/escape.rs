@@ -1,4 +1,4 @@
-//! Escaping of text from drivers and engines, which may contain anything.
+//! Escaping of text from drivers and engines. Such text may contain anything.
 
 use std::fmt::Write;
 
@@ -55,7 +55,8 @@ pub(super) fn html(text: &str) -> String {
 }
 
 /// Escapes a text for a cell of a Markdown table or a line of Markdown. Only markup is escaped, so that the source
-/// stays readable: a backslash before a letter, as in `\xff`, and an underscore within a word are not markup.
+/// stays readable. For example, a backslash before a letter, as in `\xff`, is not markup. An underscore within a word
+/// is not markup either.
 pub(super) fn markdown(text: &str) -> String {
     let text = line(text);
     let mut out = String::with_capacity(text.len());

@@ -1,7 +1,7 @@
 //! The report as a self-contained HTML page.
 //!
-//! The page is complete without its script. The script filters the checks and remembers the light or dark theme. It
-//! works on the elements of the page, so the page embeds no extra data.
+//! The page is complete without its script. The script filters the checks and remembers the light or dark theme. The
+//! script works on the elements of the page, so the page embeds no extra data.
 
 use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -53,7 +53,8 @@ fn tone_class(tone: Tone) -> &'static str {
     }
 }
 
-/// Returns the number of checks with each outcome that occurs: passed first, followed by the others from worst to best.
+/// Returns the outcomes that at least one check has, each with the number of these checks. `Passed` comes first,
+/// followed by the other outcomes from worst to best.
 fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
     let mut counts = summary.counts();
     counts.sort_by_key(|(outcome, _)| *outcome != Outcome::Passed);

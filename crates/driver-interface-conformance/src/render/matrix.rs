@@ -131,7 +131,8 @@ pub(super) fn legend_of(shown: impl Fn(char) -> bool) -> String {
     parts.join(", ")
 }
 
-/// Returns the column headings of the drivers. They are short, such as `podman.sock`, if that is unambiguous.
+/// Returns the column headings of the drivers. A heading is the last part of the driver's URI, such as `podman.sock`.
+/// If another driver has the same last part, the heading is the whole URI.
 pub(super) fn headings(drivers: &[DriverReport]) -> Vec<String> {
     let short = |uri: &str| {
         uri.trim_end_matches(':')

@@ -1,5 +1,5 @@
-//! Renderers that turn a report into text, for people and for other programs. Text from drivers is untrusted, so every
-//! renderer escapes what has a special meaning in its format.
+//! Renderers that turn a report into text, for people and for other programs. Text from drivers is untrusted. Every
+//! renderer therefore escapes the characters that have a special meaning in the output format.
 
 mod escape;
 mod html;

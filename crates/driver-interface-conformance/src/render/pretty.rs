@@ -12,14 +12,14 @@ use crate::{Check, CheckReport, DriverReport, Level, Outcome, Report};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Pretty {
-    /// Whether to use ANSI colours.
+    /// Whether the output contains ANSI colours.
     pub color: bool,
     /// The command that reruns a single check, with the placeholders `{uri}`, `{id}` and `{seed}`.
     pub again: Option<String>,
 }
 
-/// The maximum width of the text of a field, in characters, without the name of the field. A field with its name thus
-/// fits on every terminal.
+/// The maximum width of a field's text, in characters. The name of the field takes up to 12 more characters. A field
+/// with its name therefore fits on every terminal.
 const WIDTH: usize = 78 - 12;
 
 /// The width of the column with the times of steps. Continuation lines are indented by this width.
@@ -56,7 +56,7 @@ impl Pretty {
         out
     }
 
-    /// Renders the problem of a single check, in the same form as in a full report.
+    /// Renders the problem of a single check, in the form that a full report uses.
     #[cfg(feature = "harness")]
     pub(crate) fn one(&self, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
         let mut out = String::new();
@@ -257,7 +257,8 @@ impl Pretty {
         Ok(())
     }
 
-    /// Writes the reasons why checks have this outcome. Each reason is written once, with its drivers and checks.
+    /// Writes the reasons why checks have this outcome. Each reason is written once, with the drivers and checks to
+    /// which the reason applies.
     fn grouped(&self, out: &mut String, report: &Report, outcome: Outcome, title: &str) -> std::fmt::Result {
         let style = self.style();
         let mut groups: Vec<Group<'_>> = Vec::new();

@@ -37,7 +37,8 @@ struct Area {
     done: Vec<CheckReport>,
 }
 
-/// The maximum length of the line with the running checks, so that it also fits on a narrow terminal.
+/// The maximum length, in characters, of the line that shows the running checks. Such a line also fits on a narrow
+/// terminal.
 const LIVE_WIDTH: usize = 78;
 
 impl Progress {

@@ -2,7 +2,7 @@
 
 use crate::{CheckReport, DriverVerdict, Outcome};
 
-/// The tone of a result, which determines its colour.
+/// The tone of a result. The tone determines the colour of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,

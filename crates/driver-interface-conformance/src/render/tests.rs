@@ -263,7 +263,8 @@ fn hostile_text_does_not_break_markdown_tables() {
     );
 }
 
-/// Returns the tags of an HTML page and the names of their attributes. Untrusted text must not change them.
+/// Returns the tags of an HTML page and the names of their attributes. Untrusted text must not change these tags and
+/// names.
 fn skeleton(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut rest = page;

@@ -1,9 +1,9 @@
 //! The self-test of the suite: it injects one fault at a time into a driver and runs the checks that must detect this
 //! fault.
 //!
-//! A check that cannot fail proves nothing, so each check has at least one [`Fault`] that it must detect. Several
-//! checks may share a fault. [`self_test`] injects the faults into a driver that passes the checks, and verifies that
-//! the checks fail.
+//! A check that cannot fail proves nothing. Each check therefore has at least one [`Fault`] that it must detect.
+//! Several checks may share a fault. [`self_test`] injects the faults into a driver that passes the checks, and
+//! verifies that the checks then fail.
 
 mod faults;
 mod mutation;
@@ -75,8 +75,9 @@ pub struct FaultyTarget {
     fault: &'static Fault,
     memory: Memory,
     namespaces: Mutex<Vec<Namespace>>,
-    /// The namespace that was requested for the first driver, which is the namespace of the run. A namespace that a
-    /// fault imposes on all drivers starts with this name, so that runs on one engine do not affect each other.
+    /// The namespace that was requested for the first driver. This is the namespace of the run. A fault can make all
+    /// drivers use one other namespace. The name of that namespace starts with the name of the run's namespace, so
+    /// that runs on one engine do not affect each other.
     first: OnceLock<Namespace>,
 }
 
@@ -187,12 +188,12 @@ impl Attempt {
 pub struct SelfTest {
     /// The checks that the self-test covers.
     pub checks: Vec<Check>,
-    /// The result of each fault with each check that must detect it.
+    /// The attempts: the result of each fault with each check that must detect this fault.
     pub attempts: Vec<Attempt>,
-    /// Checks that no fault was tried on, because they do not pass even without a fault. Each has the reason why it
-    /// does not pass.
+    /// Checks on which no fault was tried, because these checks do not pass even without a fault. The text states why
+    /// the check does not pass.
     pub not_run: Vec<(&'static str, String)>,
-    /// Faults that were not tried with all of their checks, because the run was cancelled.
+    /// The names of faults that were not tried on each of their checks, because the run was cancelled.
     pub not_tried: Vec<&'static str>,
 }
 
@@ -208,7 +209,8 @@ impl SelfTest {
         detected_by
     }
 
-    /// Returns the attempts whose check has not detected the fault on any target.
+    /// Returns the attempts in which the check did not detect the fault. Omits an attempt if the same check detected
+    /// the same fault on another target.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
         let is_detected = |fault, check| {
             let mut attempts = self.attempts.iter();
@@ -220,8 +222,8 @@ impl SelfTest {
     }
 
     /// Returns whether the self-test succeeded: at least one fault was detected, no check missed a fault that was
-    /// injected for it, and every check was tested. Checks that did not pass without a fault are ignored;
-    /// [`unproven`](Self::unproven) lists them with the reason.
+    /// injected for it, and every check was tested. Checks that do not pass even without a fault are ignored.
+    /// [`unproven`](Self::unproven) lists these checks with the reason.
     pub fn is_proof(&self) -> bool {
         // If an overloaded host made an attempt inconclusive, the other faults that the check has detected are enough.
         let counts = |attempt: &Attempt| {
@@ -237,8 +239,9 @@ impl SelfTest {
         !tried && self.not_run.iter().any(|(id, _)| *id == check)
     }
 
-    /// Returns the checks without a result, each with the reason: the check did not run, it was inconclusive, no
-    /// fault exists for it, or the run was cancelled before a fault was tried.
+    /// Returns the checks without a result, each with the reason. The possible reasons are: the check did not run,
+    /// the check was inconclusive, no fault exists for the check, or the run was cancelled before a fault was tried
+    /// on the check.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
         let reported = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
@@ -281,17 +284,17 @@ impl SelfTest {
 }
 
 /// Injects faults into the drivers of a target, and verifies that the checks detect the faults. `options` contains
-/// the checks, the seed and the image to use. Once the run is cancelled, no further fault is tried.
+/// the checks, the seed and the image to use. After the run is cancelled, no further fault is tried.
 ///
-/// A fault is only tried on a check that passes without the fault, or on a skipped check that the fault makes
-/// applicable to the driver.
+/// A fault is tried on a check only if the check passes without the fault, or if the check is skipped without the
+/// fault. If the check is skipped with the fault, too, there is no result.
 ///
 /// # Errors
-/// The same as [`run`](fn@crate::run). If one fault's run fails, the runs in progress with other faults are cleaned
-/// up before the error is returned.
+/// The same errors as [`run`](fn@crate::run). If the run with one fault fails, the runs in progress with other faults
+/// are completed and cleaned up before the error is returned.
 ///
 /// # Cancel safety
-/// As [`run`](fn@crate::run).
+/// The same as for [`run`](fn@crate::run).
 pub async fn self_test(
     target: Arc<dyn Target>,
     options: &Options,

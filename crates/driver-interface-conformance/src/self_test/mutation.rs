@@ -24,7 +24,7 @@ impl Inside {
     }
 }
 
-/// The entries that the drivers of a faulty target record. All of these drivers share them.
+/// The entries that the drivers of a faulty target record. All drivers of the target share these entries.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<String>>>);
 
@@ -62,7 +62,7 @@ macro_rules! mutation {
         -> $output:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         /// A change of a driver's behaviour. A fault consists of one or more such changes.
         pub(super) enum Mutation {
-            /// Changes each config from which a container is created or a creation is planned.
+            /// Changes each config that is passed to the creation or the plan of a container.
             Config(fn(&mut ContainerConfig)),
             /// Changes every container that a call returns.
             Instance(fn(&mut ContainerInstance)),
@@ -74,8 +74,8 @@ macro_rules! mutation {
             Capabilities(fn(&mut Capabilities)),
             /// Changes the error of every call that fails.
             Error(fn(DriverError) -> DriverError),
-            /// Connects every driver to one namespace, whichever namespace was requested. The name of that namespace
-            /// is the name of the run's namespace followed by this suffix.
+            /// Connects every driver to the same namespace, whichever namespace was requested. The name of this
+            /// namespace is the name of the run's namespace, followed by this suffix.
             Namespace(&'static str),
             $(
                 #[doc = concat!("Replaces `", stringify!($operation), "`.")]

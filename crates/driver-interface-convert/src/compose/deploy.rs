@@ -1,4 +1,4 @@
-//! The section `deploy`, and GPUs.
+//! Applies the section `deploy` of a service, and requests for GPUs.
 
 use driver_interface_types::GpuRequest;
 use serde_json::{Map, Value};
@@ -8,8 +8,8 @@ use crate::settings::Settings;
 
 const SWARM: &str = "it concerns only swarms; the caller decides how many containers run, and where";
 
-/// Applies the limits and the restart policy of the section `deploy`, except those that the keys of the service set
-/// themselves.
+/// Applies the limits and the restart policy of the section `deploy`. If another key of the service sets a limit or
+/// the restart policy, that key takes precedence.
 pub(crate) fn apply(
     settings: &mut Settings<'_>,
     project: &Project,
@@ -71,7 +71,8 @@ fn resources(settings: &mut Settings<'_>, at: &str, service: &Map<String, Value>
     }
 }
 
-/// Applies requests for GPUs: `all`, or a list of requests. The keys `gpus` and `deploy` use the same form.
+/// Applies requests for GPUs: the text `all`, or a list of requests. The service's key `gpus` and the section
+/// `deploy` both have this form.
 pub(crate) fn gpus(settings: &mut Settings<'_>, at: &str, value: &Value) {
     for (index, request) in value::items(value).iter().enumerate() {
         settings.at(format!("{at}[{index}]"));

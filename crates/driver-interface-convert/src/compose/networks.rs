@@ -1,4 +1,4 @@
-//! The networks of a service.
+//! Connects the container to the networks of a compose service.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! The keys of a service.
+//! Applies the keys of a compose service.
 
 use driver_interface_types::HealthTest;
 use serde_json::{Map, Value};
@@ -134,7 +134,8 @@ fn apply_key(settings: &mut Settings<'_>, project: &Project, at: &str, key: &str
     }
 }
 
-/// Lists a key of the service as not carried over, because the config has no counterpart for the key.
+/// Lists a key of the service as not carried over: a key without a counterpart in the config, an extension (`x-…`) or
+/// an unknown key. A key without a counterpart is not listed if its value is `false`, because `false` is the default.
 fn other(settings: &mut Settings<'_>, at: &str, key: &str, value: &Value) {
     let is_off = value::text(value).is_some_and(|text| text == "false");
     match not_supported::key(key) {

@@ -332,7 +332,7 @@ fn names_begin_with_the_project() {
     assert_eq!(conversion.volumes[0].name, "other_d");
 }
 
-/// Each row: keys of a service, and the setting and the value that are listed as not carried over.
+/// Each row: keys of a service, then the setting and the value that the conversion lists as not carried over.
 #[test]
 fn keys_without_a_field_are_listed() {
     let rows: &[(&str, &str, Option<&str>)] = &[

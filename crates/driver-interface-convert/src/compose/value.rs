@@ -1,11 +1,11 @@
-//! The values of a compose file.
+//! Reads the values of a compose file.
 
 use serde_json::Value;
 
 use crate::settings::Settings;
 use crate::{text, variables};
 
-/// Replaces the variables in all strings of a YAML value, including nested ones, by their values.
+/// Replaces each variable by its value in all strings of a YAML value, including nested strings.
 pub(crate) fn interpolate(settings: &mut Settings<'_>, path: &str, value: &mut Value) {
     match value {
         Value::String(text) if text.contains('$') => {
@@ -28,7 +28,7 @@ pub(crate) fn interpolate(settings: &mut Settings<'_>, path: &str, value: &mut V
     }
 }
 
-/// Returns the text of a string, number or boolean; `None` for everything else.
+/// Returns a string, number or boolean as text. Returns `None` for any other value.
 pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -37,7 +37,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns the items of a list. Any other value counts as a list with one item, and null as an empty list.
+/// Returns the items of a list. Null counts as an empty list. Any other value counts as a list with one item.
 pub(crate) fn items(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,
@@ -47,7 +47,7 @@ pub(crate) fn items(value: &Value) -> &[Value] {
 }
 
 /// Returns a short text for a value that is not carried over: the value itself, the items of a list, or the keys of a
-/// mapping. `None` if a list contains anything but texts, numbers and booleans.
+/// mapping. Returns `None` for null, and for a list with an item that is not a text, number or boolean.
 pub(crate) fn summary(value: &Value) -> Option<String> {
     let parts: Option<Vec<String>> = match value {
         Value::Array(items) => items.iter().map(text).collect(),
@@ -77,7 +77,7 @@ impl Settings<'_> {
         found
     }
 
-    /// Calls `apply` with a value as text. Reports null, a list or a mapping as invalid.
+    /// Calls `apply` with the text of a value. Reports null, a list or a mapping as invalid.
     pub(crate) fn with_text(&mut self, value: &Value, apply: impl FnOnce(&mut Self, &str)) {
         if let Some(text) = self.text(value) {
             apply(self, &text);
@@ -114,13 +114,15 @@ impl Settings<'_> {
         entries
     }
 
-    /// Returns a boolean. It may be written as a text, because a variable may have supplied it.
+    /// Returns a value as a boolean. The value may also be a text such as `true`, because the value of a variable is
+    /// a text.
     pub(crate) fn boolean(&mut self, value: &Value) -> Option<bool> {
         let text = self.text(value)?;
         self.flag(&text)
     }
 
-    /// Returns the words of a command, which is a list of words or a line that is split as a shell would split it.
+    /// Returns the words of a command. The command is a list of words, or a line. A line is split as a shell would
+    /// split it.
     pub(crate) fn command(&mut self, value: &Value) -> Vec<String> {
         match value {
             Value::Array(words) => words.iter().filter_map(|word| self.text(word)).collect(),

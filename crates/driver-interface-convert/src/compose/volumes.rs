@@ -1,4 +1,4 @@
-//! The volumes and ports of a service.
+//! Applies the volumes and ports of a compose service.
 
 use driver_interface_types::SelinuxLabel;
 use serde_json::{Map, Value};
@@ -26,8 +26,8 @@ pub(crate) fn volumes(settings: &mut Settings<'_>, project: &Project, at: &str, 
     }
 }
 
-/// Replaces the key of a named volume in `mount` by the volume's name on the engine, and adds the volume's settings.
-/// Returns whether the volume is external.
+/// Replaces the key of a named volume in `mount` by the volume's name on the engine, and adds the volume's settings
+/// to `mount`. Returns whether the volume is external.
 fn named_volume(settings: &mut Settings<'_>, project: &Project, mount: &mut MountSettings) -> bool {
     let Some(key) = mount.source.take() else {
         return false;
@@ -107,7 +107,8 @@ fn mount_option(settings: &mut Settings<'_>, mount: &mut MountSettings, at: &str
     }
 }
 
-/// Publishes the ports of a service. Each port is a text, a number, or a mapping with the parts of the text form.
+/// Publishes the ports of a service. Each port is a text such as `8080:80/tcp`, a number, or a mapping. The fields of
+/// a mapping are the parts of such a text.
 pub(crate) fn ports(settings: &mut Settings<'_>, at: &str, value: &Value) {
     for (index, port) in value::items(value).iter().enumerate() {
         let at = format!("{at}[{index}]");

@@ -1,4 +1,4 @@
-//! Splitting a command line into words as a shell would do it.
+//! Splits a command line into words, as a shell would.
 
 use driver_interface_errors::ConfigurationError;
 
@@ -6,9 +6,8 @@ use crate::{ConvertOptions, text, variables};
 
 /// Replaces the variables in a command line by their values, and splits the line into words.
 ///
-/// Quotes, comments and line continuations have the same meaning as in a shell. An unset variable, a command
-/// substitution and an operator such as `|` are errors, because a shell would replace or execute them before `docker`
-/// runs.
+/// Quotes, comments and line continuations have the same meaning as in a shell. A variable that is not set is an
+/// error. Command substitutions and operators such as `|` are errors too, because only a shell can execute them.
 pub(crate) fn split(options: &ConvertOptions, line: &str) -> Result<Vec<String>, ConfigurationError> {
     let words = expand(options, line.trim()).and_then(|line| text::words(&line));
     words.map_err(|message| ConfigurationError::single("line", "invalid-line", message))
@@ -21,7 +20,8 @@ enum Quote {
     Double,
 }
 
-/// Removes the comments from a command line and replaces the variables by their values, quoted as words of the shell.
+/// Removes the comments from a command line, and replaces the variables by their values. Each value is quoted,
+/// because a value may contain spaces or quotes.
 fn expand(options: &ConvertOptions, mut line: &str) -> Result<String, String> {
     let mut result = String::new();
     let (mut quote, mut before) = (Quote::None, ' ');
@@ -94,7 +94,8 @@ fn toggle(result: &mut String, c: char, quote: Quote) -> Quote {
     quote
 }
 
-/// Appends the value of a variable that is inside double quotes, with backslashes before special characters.
+/// Appends the value of a variable that stands inside double quotes. Puts a backslash before each special character
+/// of the value.
 fn push_quoted(result: &mut String, value: &str) {
     for c in value.chars() {
         if matches!(c, '"' | '\\' | '$' | '`') {

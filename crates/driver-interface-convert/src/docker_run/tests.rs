@@ -302,7 +302,7 @@ fn volumes_belong_to_the_user_of_the_container() {
     assert_eq!(owner("-v d:/d -u postgres"), "1000:1000");
 }
 
-/// Each row: flags, and the setting and the value that are listed as not carried over.
+/// Each row: flags, then the setting and the value that the conversion lists as not carried over.
 #[test]
 fn flags_without_a_field_are_listed() {
     let rows: &[(&str, &str, Option<&str>)] = &[

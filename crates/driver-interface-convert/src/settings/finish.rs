@@ -1,5 +1,5 @@
-//! The last part of a conversion: applies the settings that depend on others, and lists the differences from Docker's
-//! defaults.
+//! The last part of a conversion: applies the settings that depend on other settings, and lists the differences from
+//! Docker's defaults.
 
 use driver_interface_errors::ConfigurationError;
 use driver_interface_types::{HealthCheck, LogDriver, NetworkMode};
@@ -7,10 +7,10 @@ use driver_interface_types::{HealthCheck, LogDriver, NetworkMode};
 use super::{Settings, UNLIMITED_CPU};
 use crate::{Conversion, text};
 
-/// The CPU period that applies if the input sets none, in microseconds.
+/// The CPU period in microseconds. It applies if the input sets no CPU period.
 const DEFAULT_PERIOD: f64 = 100_000.0;
 
-/// The log driver that is used if the input sets log options, but no log driver: Docker's default.
+/// Docker's default log driver. It is used if the input sets log options but no log driver.
 const DEFAULT_LOG_DRIVER: &str = "json-file";
 
 impl Settings<'_> {
@@ -41,7 +41,7 @@ impl Settings<'_> {
         })
     }
 
-    /// Returns an error with `message` and all invalid values found so far. For an input of which the rest cannot be
+    /// Returns an error with `message` and all invalid values found so far. Used if the rest of the input cannot be
     /// read.
     pub(crate) fn fail(&mut self, message: impl Into<String>) -> ConfigurationError {
         self.invalid(message);

@@ -68,8 +68,8 @@ impl Settings<'_> {
         }
     }
 
-    /// Adds a device of the form `host[:container][:permissions]` or the name of a device of the Container Device
-    /// Interface.
+    /// Adds a device. `value` has the form `host[:container][:permissions]`, or is the name of a device of the
+    /// Container Device Interface.
     pub(crate) fn device(&mut self, value: &str) {
         if !value.starts_with('/') && value.contains('=') {
             return self.cdi_device(value);
@@ -94,7 +94,7 @@ impl Settings<'_> {
         }
     }
 
-    /// Requests GPUs: `all`, a number, or fields such as `driver=nvidia,"device=0,1"`.
+    /// Requests GPUs. `value` is `all`, a number, or fields such as `driver=nvidia,"device=0,1"`.
     pub(crate) fn gpus(&mut self, value: &str) {
         let Some(fields) = self.valid(text::comma_separated(value)) else {
             return;

@@ -9,10 +9,10 @@ use driver_interface_types::{
 use super::Settings;
 use crate::text;
 
-/// The settings of a mount. `--mount` and compose's long syntax have the same settings.
+/// The settings of a mount, as in the flag `--mount` and in the long syntax of compose.
 #[derive(Default)]
 pub(crate) struct MountSettings {
-    /// `bind`, `volume` or `tmpfs`; other kinds are not carried over.
+    /// The kind of mount: `bind`, `volume` or `tmpfs`. Mounts of other kinds are not carried over.
     pub(crate) kind: String,
     pub(crate) source: Option<String>,
     pub(crate) target: String,
@@ -117,8 +117,8 @@ impl Settings<'_> {
         self.config.volumes.push(bind);
     }
 
-    /// Returns the absolute path of a bind mount's source, without `.` and `..`; `None` if the needed directory is
-    /// unknown.
+    /// Returns the absolute path of a bind mount's source, without `.` and `..`. Returns `None` if `source` is
+    /// relative to a directory that is not known.
     fn host_path(&self, source: &str) -> Option<String> {
         let path = match source.strip_prefix('~') {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => {
@@ -154,8 +154,8 @@ impl Settings<'_> {
         self.create_volume(config);
     }
 
-    /// Adds a volume to the list of volumes that must exist before the container is created, unless the list has it
-    /// already.
+    /// Adds a volume to the list of volumes that must exist before the container is created. Does nothing if the list
+    /// already contains a volume with the same name.
     fn create_volume(&mut self, config: VolumeConfig) {
         let is_known = self.volumes.iter().any(|other| other.name == config.name);
         if config.name.is_empty() || !is_known {
@@ -163,7 +163,7 @@ impl Settings<'_> {
         }
     }
 
-    /// Names the anonymous volumes, and sets the owners of all volumes.
+    /// Gives the anonymous volumes their names, and sets the owners of the volumes.
     pub(super) fn name_volumes(&mut self) {
         let image = self.config.image.rsplit('/').next().unwrap_or_default();
         let image = image.split([':', '@']).next().unwrap_or_default();
@@ -228,7 +228,7 @@ impl Settings<'_> {
     }
 }
 
-/// Returns a tmpfs mount with Docker's defaults. Its size is 0 until `finish` replaces it by the memory limit.
+/// Returns a tmpfs mount with Docker's defaults. The size is 0 until `finish` sets it to the memory limit.
 fn tmpfs(target: &str) -> TmpfsMount {
     TmpfsMount::new(target, 0).exec(false)
 }

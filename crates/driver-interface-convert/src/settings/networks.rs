@@ -1,4 +1,4 @@
-//! Networks, ports and names.
+//! The settings for networks, ports and host names.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,8 +7,8 @@ use driver_interface_types::{HostAddress, NetworkConnectOptions, NetworkMode, Po
 use super::{Settings, first_message};
 
 impl Settings<'_> {
-    /// Applies a network mode. Returns `true` if `mode` is a mode with a fixed meaning, such as `none`. If not,
-    /// `mode` is the name of a network.
+    /// Applies a network mode. Returns `true` if `mode` is a mode with a fixed meaning, such as `none`. Returns
+    /// `false` if `mode` is the name of a network.
     pub(crate) fn network_mode(&mut self, mode: &str) -> bool {
         match mode {
             "" | "default" | "bridge" => {}
@@ -46,7 +46,7 @@ impl Settings<'_> {
         self.address(value)
     }
 
-    /// Sets an address of the container on its main network.
+    /// Adds an IP address of the container on its main network.
     pub(crate) fn main_address(&mut self, value: &str) {
         let address = self.address(value);
         self.config.addresses.extend(address);
@@ -72,7 +72,7 @@ impl Settings<'_> {
         }
     }
 
-    /// Adds a host of the form `name=address` or `name:address`.
+    /// Adds a host name and its address. `value` has the form `name=address` or `name:address`.
     pub(crate) fn extra_host(&mut self, value: &str) {
         match value.split_once('=').or_else(|| value.split_once(':')) {
             Some((name, address)) => self.host_address(name, address),

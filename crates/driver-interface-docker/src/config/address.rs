@@ -5,7 +5,7 @@ use driver_interface_errors::{ConfigurationError, DriverError, Result, Unsupport
 use super::tls::TlsSettings;
 use crate::wire::{Address, SshTarget};
 
-/// The default port of engines for plain text.
+/// The default port for plain-text connections to an engine.
 const PORT: u16 = 2375;
 const TLS_PORT: u16 = 2376;
 const HOST: &str = "localhost";
@@ -59,8 +59,8 @@ pub(super) fn parse(text: &str, origin: &str, tls: &TlsSettings) -> Result<Addre
     }
 }
 
-/// Returns the address `https://localhost`, which the `docker` command uses if the environment enables TLS but names
-/// no address.
+/// Returns the address `https://localhost`, which the `docker` command uses if the environment variables enable TLS
+/// but contain no address.
 pub(super) fn local_tls(tls: &TlsSettings) -> Result<Address> {
     parse(&format!("https://{HOST}"), "the default address for TLS", tls)
 }

@@ -30,7 +30,7 @@ struct Endpoint {
     skip_tls_verify: bool,
 }
 
-/// Returns the address of the current context, or `None` if the current context is the default or has no address.
+/// Returns the address of the current context, or `None` if that context is named `default` or has no address.
 pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     let Some(directory) = docker_file::directory(host) else {
         return Ok(None);
@@ -61,7 +61,8 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     address::parse(&endpoint.host, &origin, &tls).map(Some)
 }
 
-/// Returns the name of the directories in which the `docker` command keeps a context.
+/// Returns the id of the context `name`. The directories in which the `docker` command stores the context have this
+/// id as their name.
 pub(super) fn id_of(name: &str) -> String {
     Sha256::digest(name)
         .iter()

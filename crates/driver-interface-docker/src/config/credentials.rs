@@ -22,7 +22,7 @@ const HUB: &str = "https://index.docker.io/v1/";
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 /// The user name that a credential helper returns for an identity token.
 const TOKEN_USER: &str = "<token>";
-/// The timeout of a credential helper, which may have to prompt its user.
+/// The timeout for a credential helper. The helper may have to wait for the user's input.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// The response of a credential helper.
@@ -33,11 +33,12 @@ struct Answer {
     secret: String,
 }
 
-/// The credentials for a registry, and where they are from or why there are none.
+/// The result of looking up the credentials for a registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) credentials: Option<RegistryCredentials>,
-    /// Completes the sentence "the pull used …"; contains no secret.
+    /// The source of the credentials, or the reason why there are none. Completes the sentence "the pull used …".
+    /// Contains no secret.
     pub(crate) origin: String,
 }
 
@@ -50,8 +51,8 @@ impl Found {
     }
 }
 
-/// Returns the credentials that the `docker` command would use for a registry. They are in `file` or come from the
-/// credential helper that `file` names. Without credentials, the engine accesses the registry anonymously.
+/// Returns the credentials that the `docker` command would use for `registry`. They are in `file`, or a credential
+/// helper that `file` names returns them. Without credentials, the engine accesses the registry anonymously.
 pub(crate) async fn of_registry(file: &Path, registry: &str) -> Found {
     let shown = file.display();
     let settings = match std::fs::read_to_string(file) {
@@ -107,7 +108,8 @@ pub(crate) fn registries(file: &Path) -> BTreeSet<String> {
     .collect()
 }
 
-/// Returns the server address of a registry in the engine's format. Only that of Docker Hub differs from the name.
+/// Returns the server address of `registry` in the engine's format. Only the address of Docker Hub differs from the
+/// registry's name.
 pub(crate) fn server(registry: &str) -> &str {
     match registry {
         "docker.io" => HUB,
@@ -116,8 +118,8 @@ pub(crate) fn server(registry: &str) -> &str {
 }
 
 impl DockerFile {
-    /// Returns the credential helper of the registry, or else the one for all registries. `None` if that name is
-    /// empty: the credentials are then in the file itself.
+    /// Returns the name of the registry's own credential helper, or else of the helper for all registries. Returns
+    /// `None` if that name is empty. In that case, the file itself contains the credentials.
     fn helper(&self, registry: &str) -> Option<&str> {
         let own = self
             .cred_helpers
@@ -158,7 +160,8 @@ impl DockerFile {
     }
 }
 
-/// Returns the host in the key of an entry. Older versions of the `docker` command wrote the key as a URL.
+/// Returns the host in `key`, the key of an entry in `config.json`. Older versions of the `docker` command wrote the
+/// key as a URL.
 fn host(key: &str) -> &str {
     let bare = key
         .strip_prefix("https://")
@@ -189,7 +192,7 @@ async fn ask(helper: &str, server: &str) -> Result<RegistryCredentials, String> 
     }
 }
 
-/// Runs a credential helper. Returns `None` if it has no credentials for that server.
+/// Runs the credential helper `program`. Returns `None` if the helper has no credentials for `server`.
 async fn run(program: &str, server: &str) -> std::io::Result<Option<Answer>> {
     let mut child = Command::new(program)
         .arg("get")

@@ -20,8 +20,9 @@ const DOCKER_PIPE: &str = "//./pipe/docker_engine";
 pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
     pub(crate) accepted: Accepted,
-    /// Whether the address was configured explicitly. If so, the driver tries no other address and reports why this
-    /// one failed.
+    /// Whether the address is fixed. An address is fixed if the user configured it, or if it is the default address
+    /// of the `docker` command. If `true`, `addresses` has only this address, and a connection error reports why the
+    /// address failed.
     pub(crate) named: bool,
 }
 
@@ -32,12 +33,13 @@ pub(crate) enum Accepted {
     Podman,
 }
 
-/// The access to the host that detection needs; tests use a fake implementation.
+/// The host's environment variables and files, as far as engine detection needs them. Tests use a fake
+/// implementation.
 pub(super) trait HostEnvironment {
     /// Returns the value of an environment variable if it is set and not empty.
     fn var(&self, name: &str) -> Option<String>;
     fn home(&self) -> Option<PathBuf>;
-    /// Returns the user id, if the host has such ids.
+    /// Returns the numeric id of the current user, or `None` on a system without such ids.
     fn uid(&self) -> Option<u32>;
     fn exists(&self, path: &Path) -> bool;
     fn read(&self, path: &Path) -> Option<String>;
@@ -94,7 +96,7 @@ pub(super) fn like_the_command(host: &dyn HostEnvironment) -> Result<Candidates>
     Ok(named(host)?.unwrap_or_else(|| fixed(default_address(), Accepted::Any)))
 }
 
-/// Returns the addresses that a URI stands for.
+/// Returns the addresses of the engine that the URI `text` names.
 pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> {
     const ORIGIN: &str = "the URI";
     match text {
@@ -111,8 +113,10 @@ pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> 
     }
 }
 
-/// Returns the engine's address as set by the environment or, failing that, by the current `docker context`. Returns
-/// `None` if neither sets one.
+/// Returns the address of the first case that applies, or `None` if no case applies:
+/// 1. If `DOCKER_HOST` contains more than white space: the address in that variable.
+/// 2. If `DOCKER_HOST` is not set, and the current `docker context` has an address: the address of the context.
+/// 3. If `DOCKER_TLS_VERIFY` or `DOCKER_TLS` is set: `https://localhost:2376`.
 fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
     let found = match host.var("DOCKER_HOST") {
         Some(text) if !text.trim().is_empty() => Some(address(host, &text, "DOCKER_HOST")?),
@@ -162,7 +166,8 @@ fn fixed(address: Address, accepted: Accepted) -> Candidates {
     }
 }
 
-/// Returns the sockets in `paths` that exist. If none exists, returns all `paths`, so that the error lists them.
+/// Returns the sockets in `paths` that exist. If none exists, returns all `paths`, so that the connection error lists
+/// them.
 fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, accepted: Accepted) -> Candidates {
     let existing: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
     let chosen = if existing.is_empty() { paths } else { existing };
@@ -260,7 +265,7 @@ pub(super) mod tests {
             self.file(".docker/config.json", text)
         }
 
-        /// Adds a context `c` with certificates of these names.
+        /// Adds a context `c`, and empty certificate files with the names `certificates`.
         fn context(mut self, host: &str, skip: bool, certificates: &[&str]) -> Self {
             let id = context::id_of("c");
             for name in certificates {
@@ -282,7 +287,7 @@ pub(super) mod tests {
         Fake::default()
     }
 
-    /// Returns the address with the certificates that TLS would use, or the error's code.
+    /// Returns a text with the address and the certificates that TLS would use, or with the error's code.
     fn shown(found: Result<Candidates>) -> String {
         let candidates = match found {
             Ok(candidates) => candidates,
@@ -317,8 +322,9 @@ pub(super) mod tests {
     const DEFAULT: &str = "unix:///var/run/docker.sock";
     const CA: &str = ".docker/ca.pem";
 
-    /// Each row has a setting, the engine that the driver uses, and what the `docker` command of version 28 does if
-    /// that differs. The last column was recorded by running `docker version` with each setting.
+    /// Each row has a setting and the engine that the driver uses. If version 28 of the `docker` command behaves
+    /// differently, the last column describes that behaviour. The last column was recorded by running
+    /// `docker version` with each setting.
     #[test]
     #[rustfmt::skip]
     fn finds_the_engine_that_the_docker_command_finds() {

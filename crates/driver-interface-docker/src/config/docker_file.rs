@@ -1,5 +1,5 @@
-//! The `docker` command's `config.json`, read as leniently as that command reads it: keys in any case, `null` for an
-//! unset value.
+//! Parsing of the `docker` command's `config.json`. The parser is as lenient as that command: it ignores the case of
+//! keys, and treats `null` like a missing value.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ pub(super) struct DockerFile {
     pub(super) auths: BTreeMap<String, StoredCredentials>,
     pub(super) creds_store: String,
     pub(super) cred_helpers: BTreeMap<String, String>,
-    /// The proxy variables for containers, by the engine's address or `default`.
+    /// The proxy variables for containers. The key is an engine's address, or `default`.
     proxies: BTreeMap<String, Vec<(String, String)>>,
 }
 
-/// The proxy settings and the environment variables that they set. As the `docker` command does, the driver sets each
-/// variable in upper and in lower case.
+/// The names of the proxy settings, each with the environment variable that it sets. As the `docker` command does,
+/// the driver sets each variable in upper and in lower case.
 const PROXY_SETTINGS: [(&str, &str); 5] = [
     ("httpproxy", "HTTP_PROXY"),
     ("httpsproxy", "HTTPS_PROXY"),
@@ -30,7 +30,7 @@ const PROXY_SETTINGS: [(&str, &str); 5] = [
     ("allproxy", "ALL_PROXY"),
 ];
 
-/// Credentials as `docker login` stores them. Unset fields are empty.
+/// Credentials as `docker login` stores them. Missing fields are empty.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct StoredCredentials {
     pub(super) auth: String,
@@ -80,7 +80,8 @@ impl DockerFile {
         })
     }
 
-    /// Returns the proxy variables for containers of the engine at this address, or else the default ones.
+    /// Returns the proxy variables for containers of the engine at the address `engine`. If there are none, returns
+    /// the default variables.
     fn proxies_of(&self, engine: &str) -> &[(String, String)] {
         let own = self.proxies.get(engine).or_else(|| self.proxies.get("default"));
         own.map(Vec::as_slice).unwrap_or_default()
@@ -95,8 +96,8 @@ pub(super) fn proxies(host: &dyn HostEnvironment, engine: &Address) -> Vec<(Stri
     file.map_or_else(Vec::new, |file| read(host, &file).proxies_of(&engine).to_vec())
 }
 
-/// Reads the settings in `file`. If they cannot be read or parsed, returns empty settings, as the `docker` command
-/// does.
+/// Reads the settings in `file`. If the file cannot be read or parsed, returns empty settings, as the `docker`
+/// command does.
 pub(super) fn read(host: &dyn HostEnvironment, file: &Path) -> DockerFile {
     let Some(text) = host.read(file) else {
         return DockerFile::default();
@@ -107,7 +108,7 @@ pub(super) fn read(host: &dyn HostEnvironment, file: &Path) -> DockerFile {
     })
 }
 
-/// Returns the value of the key `name`, ignoring upper and lower case.
+/// Returns the value of the key `name` in `object`. The case of the key is ignored.
 fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
     let fields = object.as_object().into_iter().flatten();
     let mut found = fields

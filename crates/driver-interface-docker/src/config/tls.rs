@@ -9,14 +9,15 @@ use crate::wire::TlsFiles;
 /// The TLS settings of the environment or of a `docker context`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TlsSettings {
-    /// The setting that requires TLS for `tcp://` addresses, such as `DOCKER_TLS_VERIFY`. `None` if no setting does.
+    /// The setting that requires TLS for `tcp://` addresses, such as `DOCKER_TLS_VERIFY`. `None` if TLS is not
+    /// required.
     pub(super) required_by: Option<String>,
     pub(super) files: TlsFiles,
 }
 
 impl TlsSettings {
-    /// Returns the TLS settings of the environment. As for the `docker` command, only whether a variable is set
-    /// matters, not its value. Unlike that command, the driver also uses TLS if only `DOCKER_CERT_PATH` is set,
+    /// Returns the TLS settings of the environment. A variable counts as soon as it is set, whatever its value, as
+    /// for the `docker` command. Unlike that command, the driver also uses TLS if only `DOCKER_CERT_PATH` is set,
     /// because a user who names certificates expects them to be used.
     pub(super) fn of_environment(host: &dyn HostEnvironment) -> Self {
         let variables = ["DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"];
@@ -37,7 +38,7 @@ impl TlsSettings {
         }
     }
 
-    /// Returns the settings of a context, whose certificates are in `directory`.
+    /// Returns the TLS settings of a `docker context`. The context's certificates are in `directory`.
     pub(super) fn of_context(
         host: &dyn HostEnvironment,
         directory: &Path,
@@ -55,7 +56,7 @@ impl TlsSettings {
 
 const AUTHORITIES: &str = "ca.pem";
 
-/// Returns the certificates in a directory, found by their usual names. A missing file is `None`.
+/// Returns the certificates in a directory, found by their usual file names. The field of a missing file is `None`.
 fn in_directory(host: &dyn HostEnvironment, directory: Option<&Path>, verify: bool) -> TlsFiles {
     let file = |name| {
         directory

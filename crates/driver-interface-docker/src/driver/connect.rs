@@ -22,14 +22,15 @@ use crate::translate::errors::{self, Operation};
 use crate::translate::tmpfs::keeps_mode;
 use crate::wire::{Address, Wire};
 
-/// The oldest API version that the driver supports, the one of Docker 19.03.
+/// The oldest API version that the driver supports: the version of Docker 19.03.
 const OLDEST: ApiVersion = ApiVersion::new(1, 40);
 /// The newest API version that the driver supports.
 const NEWEST: ApiVersion = ApiVersion::new(1, 53);
 
 const OPERATION: &str = "connect";
 
-/// The longest deadline. Adding a longer one to the current time could overflow.
+/// The longest deadline. The driver shortens longer deadlines to this, because the sum of the current time and a
+/// longer deadline could overflow.
 const MAX_DEADLINE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 pub(super) async fn connect(mut config: DockerConfig) -> Result<Inner> {
@@ -69,6 +70,7 @@ pub(super) async fn connect(mut config: DockerConfig) -> Result<Inner> {
         policy,
         files,
         network,
+        keep_network: config.keep_network.min(MAX_DEADLINE),
         credentials: config.credentials,
         proxies,
         connected: Instant::now(),
@@ -176,7 +178,7 @@ fn agree(version: &VersionRecord) -> Result<ApiVersion> {
     }
 }
 
-/// Returns the mount table of this host, or `None` if the engine runs on another host.
+/// Returns the mount table of this host, or `None` if the engine may run on another host.
 fn mounts(address: &Address) -> Option<String> {
     let text = || std::fs::read_to_string("/proc/self/mounts").ok();
     address.is_local().then(text)?

@@ -23,8 +23,8 @@ const OPERATION: &str = "events";
 /// The maximum time, as a multiple of the connect deadline, that an engine may be unreachable or send invalid
 /// responses. After that, the stream ends with an error.
 const MAX_WAIT: u32 = 6;
-/// How long to wait for the cursor's event among the engine's past events. Also the maximum time by which
-/// events arrive out of order: the engine timestamps an event before it queues it.
+/// How long to search the engine's past events for the event at the cursor. This is also the maximum time by which
+/// events can arrive out of order, because the engine timestamps an event before it queues the event.
 const CURSOR_SEARCH_TIMEOUT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ impl Inner {
         )))
     }
 
-    /// Returns the time of the engine's clock, which may belong to another host.
+    /// Returns the current time of the engine's clock. The engine may run on another host.
     async fn engine_time(&self) -> Result<SystemTime> {
         let time = self.engine.time().await;
         time.map_err(|failure| self.error(Operation::Read, OPERATION, failure))
@@ -71,7 +71,7 @@ type Opening = BoxFuture<'static, std::result::Result<ObjectStream, EngineError>
 
 enum Connection {
     None,
-    /// The stream was requested. Podman responds only once there is an event.
+    /// The stream was requested, but the engine has not responded yet. Podman responds only once there is an event.
     Opening(Opening),
     Open(ObjectStream),
 }
@@ -81,7 +81,7 @@ struct Feed {
     engine: Engine,
     ownership: Ownership,
     filter: EventFilter,
-    /// The position of the last event received; at first, the position that the caller requested.
+    /// The position of the last event received. Before the first event, the position that the caller requested.
     position: Position,
     connection: Connection,
     /// Events from before this time, in nanoseconds since the epoch, are dropped.
@@ -115,7 +115,7 @@ impl Feed {
         }
     }
 
-    /// Connects for the first time. `is_new`: whether the caller requested only new events.
+    /// Connects for the first time. `is_new` is `true` if the caller requested only new events.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
         if !self.engine.dialect().sends_event_headers_early {
@@ -225,7 +225,8 @@ impl Feed {
         }
     }
 
-    /// Ends the search for the cursor's event, which the engine no longer has: reports a gap, then the later events.
+    /// Ends the search for the event at the cursor, because the engine no longer has that event. Queues a gap event,
+    /// and then the held events that are later than the cursor.
     fn give_up(&mut self) {
         self.seeking = None;
         self.ready.extend(self.position.gap());
@@ -246,7 +247,8 @@ impl Feed {
         }
     }
 
-    /// Reconnects after `failure` or a regular end of the stream, retrying for as long as the engine may be restarting.
+    /// Reconnects after `failure` or, if that is `None`, after a regular end of the stream. Retries for up to
+    /// `max_wait`, because the engine may be restarting.
     async fn reconnect(&mut self, failure: Option<EngineError>) -> Result<()> {
         self.connection = Connection::None;
         let mut failure = failure;
@@ -271,7 +273,8 @@ impl Feed {
     }
 }
 
-/// Returns whether the engine rejected the request, as opposed to not being ready.
+/// Returns whether the engine rejected the request, so that a retry is useless. A 5xx status does not count, because
+/// the engine may only not be ready yet.
 fn is_final(failure: &EngineError) -> bool {
     matches!(failure, EngineError::Refused(refusal) if refusal.status < 500)
 }

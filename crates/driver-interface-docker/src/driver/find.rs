@@ -9,19 +9,20 @@ use crate::translate::records::{ContainerRecord, NetworkRecord, VolumeRecord};
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Returns the container with exactly that id, or `None` if this namespace has no such container.
+    /// Returns the container whose id is exactly `requested`, or `None` if this namespace has no such container.
     pub(super) async fn find_container(&self, requested: &str) -> Result<Option<ContainerRecord>> {
         let found = self.find_own(requested).await?;
         Ok(found.filter(|record| record.id == requested))
     }
 
-    /// Returns the container with exactly that name, or `None` if this namespace has no such container.
+    /// Returns the container whose name is exactly `name`, or `None` if this namespace has no such container.
     pub(super) async fn find_named(&self, name: &str) -> Result<Option<ContainerRecord>> {
         let found = self.find_own(name).await?;
         Ok(found.filter(|record| record.plain_name() == name))
     }
 
-    /// Returns the container that the engine finds, if it belongs to this namespace. Engines also accept id prefixes.
+    /// Returns the container that the engine finds for `requested`: an id, an id prefix or a name. Returns `None` if
+    /// there is no such container, or if it does not belong to this namespace.
     async fn find_own(&self, requested: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(requested).await {
@@ -34,7 +35,7 @@ impl Inner {
         }
     }
 
-    /// Like `find_container`, but returns an error if there is no such container.
+    /// Returns the container whose id is exactly `requested`, or an error if this namespace has no such container.
     pub(super) async fn container(&self, requested: &str) -> Result<ContainerRecord> {
         let found = self.find_container(requested).await?;
         found.ok_or_else(|| ContainerNotFoundError::new(requested).into())
@@ -74,8 +75,8 @@ impl Inner {
         Ok(found)
     }
 
-    /// Returns the network of this namespace with exactly that id. Searches the list, because an inspection would also
-    /// accept names and id prefixes.
+    /// Returns the network of this namespace whose id is exactly `requested`. Searches the list, because an
+    /// inspection would also accept names and id prefixes.
     pub(super) async fn network(&self, requested: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
         let found = own.into_iter().find(|network| network.id == requested);

@@ -23,8 +23,8 @@ pub(super) async fn check(driver: &Inner, version: &str) -> Result<DriverHealth>
 }
 
 impl Inner {
-    /// Counts the containers of this namespace. The outer error means that the engine is unusable, the inner error
-    /// that the engine's response is invalid.
+    /// Counts the containers of this namespace. The outer error means that the engine is unusable. The inner error
+    /// means that the engine's response is invalid.
     async fn count(&self) -> Result<Result<ContainerCounts>> {
         let own = match self.engine.list_containers(&self.ownership.filters(), 0).await {
             Ok(listed) => listed.into_iter().filter(|summary| self.owns(summary)),

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use driver_interface_errors::DriverError;
 use driver_interface_kit::{KeyLocks, Ownership, effects};
@@ -16,7 +16,8 @@ use crate::translate::errors::{self, Operation};
 use crate::wire::EngineError;
 use driver_interface_types::Deadlines;
 
-/// The state shared by all clones of a driver. It holds no record of containers; the engine does.
+/// The state that all clones of a driver share. The state does not record which containers exist: the driver always
+/// asks the engine.
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) info: EngineInfo,
@@ -25,11 +26,14 @@ pub(super) struct Inner {
     pub(super) deadlines: Deadlines,
     pub(super) policy: ValidationPolicy,
     pub(super) files: HostFiles,
-    /// The name of the default network or, if each session has its own default network, the prefix of their names.
+    /// The name of the default network. If each session has its own default network, this text is the prefix of the
+    /// networks' names.
     pub(super) network: String,
+    /// How long a default network is kept after its last container was removed.
+    pub(super) keep_network: Duration,
     /// The file with registry credentials, if any.
     pub(super) credentials: Option<PathBuf>,
-    /// The proxy variables that containers get unless their config sets them.
+    /// The proxy variables that every container gets. A variable in a container's own config takes precedence.
     pub(super) proxies: Vec<(String, String)>,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,
@@ -37,13 +41,15 @@ pub(super) struct Inner {
     pub(super) removals: KeyLocks,
     pub(super) networks: NetworkUses,
     pub(super) sessions: Sessions,
-    /// Whether the engine has turned out to have no init program.
+    /// Whether the engine has reported that it has no init program. The engine reports this when a container is
+    /// created.
     pub(super) no_init: AtomicBool,
 }
 
 impl Inner {
-    /// Converts a failure to the interface's error and sets its effect: a change that was sent may have been
-    /// applied unless the engine refused it.
+    /// Converts an engine failure to an error of the interface, and sets the error's effect. If the engine refused
+    /// the request, the effect depends only on this refusal. Otherwise the effect is `Unknown` if the current
+    /// operation has sent a change that the engine may have applied.
     pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(operation, &failure);
         if refused && failure.effect_unknown() {
@@ -58,7 +64,7 @@ impl Inner {
     }
 }
 
-/// Returns a unique name.
+/// Returns a unique name: a random number of 32 hexadecimal digits.
 pub(super) fn unique() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -1,4 +1,4 @@
-//! Reading container logs: one reader for both the text of a log and its stream.
+//! Reading container logs, as a text or as a stream. The same reader serves both.
 
 mod get;
 mod read;

@@ -1,4 +1,4 @@
-//! Networks: the caller's, the driver's default network, and which containers are attached to them.
+//! The networks that callers create, the driver's default network, and the attachment of containers to networks.
 
 mod attach;
 mod create;

@@ -349,7 +349,7 @@ impl ContainerDriver for DockerDriver {
     }
 }
 
-/// Returns the error for an operation on detached commands, for an engine that does not support these operations.
+/// Returns the error for an operation on detached commands if the engine does not support such operations.
 fn undeclared(operation: &'static str) -> DriverError {
     let text = "this engine does not record the exit of a detached command";
     located(UnsupportedError::new(operation, text).into(), operation)

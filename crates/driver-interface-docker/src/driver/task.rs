@@ -1,4 +1,4 @@
-//! Runs the driver's operations with the kit's `Runner`, which adds the driver's name to errors.
+//! Functions that run the driver's operations with the kit's `Runner`. The `Runner` adds the driver's name to errors.
 
 use std::future::Future;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) async fn change<T: Send + 'static>(
     RUNNER.change(operation, deadline, work).await
 }
 
-/// Like [`change`], but passes the work its [`Caller`]; see [`Runner::change_for`].
+/// Runs an operation that changes something, and passes a [`Caller`] to `work`; see [`Runner::change_for`].
 pub(super) async fn change_for<T: Send + 'static, F>(
     operation: &'static str,
     deadline: Duration,

@@ -85,8 +85,8 @@ impl Inner {
         }
     }
 
-    /// Rolls back a volume creation that failed or was dropped. Returns whether the volume was removed;
-    /// otherwise retries in the background.
+    /// Rolls back a volume creation that failed or was dropped. Returns whether the volume was removed. If it was
+    /// not, retries in the background.
     async fn roll_back_volume(self: Arc<Self>, name: String, operation: String) -> bool {
         let is_removed = self.remove_own_volume(&name, &operation).await;
         if !is_removed {
@@ -116,7 +116,8 @@ impl Inner {
         Err(self.error(Operation::CreateVolume, name, failure))
     }
 
-    /// Removes the volume `name` if the creation `operation` created it. Returns whether the volume was removed.
+    /// Removes the volume `name` if the creation with the id `operation` created it. Returns whether the volume was
+    /// removed.
     pub(super) async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
         match self.find_volume(name).await {
             Ok(Some(record))

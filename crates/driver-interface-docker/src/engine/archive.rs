@@ -15,18 +15,19 @@ use crate::dialect::is_pattern;
 use crate::translate::path_stat::PathStat;
 use crate::wire::{EngineError, Payload, Query, UploadError, answered};
 
-/// The maximum time without data while an archive is searched.
+/// The maximum time to wait for more data while the driver searches an archive.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A download in progress. Dropping it closes the connection.
 pub(crate) struct Download {
     body: Incoming,
-    /// The maximum time without data.
+    /// How long to wait for more data before the download fails.
     max_wait: Duration,
 }
 
 impl Engine {
-    /// Describes the file at a path, including the target if it is a link. Returns `None` if there is no such file.
+    /// Returns the description of the file at a path. For a link, the description includes the link's target. Returns
+    /// `None` if there is no such file.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
         let requested = self.dialect.exact_path(path);
         let Some(mut stat) = self.stat_as(id, &requested).await? else {
@@ -62,8 +63,8 @@ impl Engine {
         }
     }
 
-    /// Returns the error of a failed stat, with the engine's message if possible. The response to a stat has no body,
-    /// so this requests the content, which the engine refuses with a message.
+    /// Returns the error of a failed stat, with the engine's message if possible. The response to a stat has no body.
+    /// Therefore this function requests the file's content, and the engine refuses that request with a message.
     async fn with_message(&self, target: &Query, failure: Option<EngineError>) -> EngineError {
         let text = self.wire.open(Method::GET, target, Payload::Nothing).await.err();
         match (text, failure) {
@@ -77,8 +78,8 @@ impl Engine {
     }
 
     /// Returns the target that Podman reports for a link, with all further links resolved, or `None` if it reports no
-    /// target. Podman reports a target only if the path is not a pattern, and not for every link of a container that
-    /// is not running.
+    /// target. Podman reports no target if the path is a pattern. If the container is not running, Podman reports no
+    /// target for some links.
     async fn evaluated(&self, id: &str, path: &str) -> Option<String> {
         if is_pattern(path) {
             return None;
@@ -136,7 +137,8 @@ impl Engine {
         Ok(None)
     }
 
-    /// Downloads an archive of the file or directory at a path. `max_wait` is the maximum time without data.
+    /// Downloads an archive of the file or directory at a path. The download fails if no data arrives for the time
+    /// `max_wait`.
     pub(crate) async fn get_archive(
         &self,
         id: &str,
@@ -149,7 +151,7 @@ impl Engine {
         Ok(Download::new(answer.into_body(), max_wait))
     }
 
-    /// Unpacks an archive into a directory. A directory never replaces a file, nor vice versa.
+    /// Unpacks an archive into a directory. A directory never replaces a file, and a file never replaces a directory.
     pub(crate) async fn put_archive(
         &self,
         id: &str,
@@ -178,7 +180,7 @@ impl Download {
         Self { body, max_wait }
     }
 
-    /// Returns the next bytes of the archive, or `None` at its end.
+    /// Returns the next bytes of the download, or `None` at the end of the download.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {
             let Ok(frame) = timeout(self.max_wait, self.body.frame()).await else {

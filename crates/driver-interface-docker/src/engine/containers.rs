@@ -1,4 +1,5 @@
-//! Containers. Callers pass the engine's full ids, which they have looked up and validated beforehand.
+//! Requests about containers. Callers must pass the engine's full container ids, which they have looked up and
+//! validated.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
 /// How many times to inspect a container that is reported as `dead`. Docker 28 can report a container as `dead` for a
-/// moment while it is removed normally; a container whose removal failed stays dead.
+/// moment during a normal removal. Only a container whose removal failed stays `dead`.
 const DEAD_LOOKS: u32 = 10;
 const DEAD_PAUSE: Duration = Duration::from_millis(100);
 
@@ -63,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// Lists containers with all of these labels, in every state. A `limit` of 0 means no limit.
+    /// Lists the containers that have all of `labels`, in every state. A `limit` of 0 means no limit.
     pub(crate) async fn list_containers(
         &self,
         labels: &[String],
@@ -72,7 +73,8 @@ impl Engine {
         self.list_by("label", labels, limit).await
     }
 
-    /// Returns at most one of the containers, in any state, that are attached to a network, given by id or name.
+    /// Returns one of the containers that are attached to a network, or an empty list if there is no such container.
+    /// Containers in any state count. `network` is the network's id or name.
     pub(crate) async fn containers_on_network(
         &self,
         network: &str,
@@ -95,7 +97,7 @@ impl Engine {
         self.ask_list(&target).await?.json()
     }
 
-    /// Starts a container. Returns whether this call started it.
+    /// Starts a container. Returns `false` if the container was already running.
     pub(crate) async fn start_container(&self, id: &str) -> Result<bool, EngineError> {
         let target = Query::new(format!("/containers/{id}/start"));
         let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
@@ -118,7 +120,7 @@ impl Engine {
         self.wire.change(Method::POST, &target).await
     }
 
-    /// Returns the exit code of the current run or, if the container is not running, of the next one. The code is
+    /// Returns the exit code of the current run or, if the container is not running, of the next run. The code is
     /// reported even if the container is removed in the meantime.
     pub(crate) async fn wait_next_exit(&self, id: &str) -> Result<i64, EngineError> {
         #[derive(Deserialize)]
@@ -188,8 +190,8 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Removes a container using Podman's own endpoint. The Docker-compatible one has no parameter for how long the
-    /// container may take to stop before it is killed, and uses the stop timeout set when the container was created.
+    /// Removes a container using Podman's own endpoint. The Docker-compatible endpoint has no parameter for the stop
+    /// timeout. It would wait for the stop timeout set at the container's creation before it kills the container.
     async fn remove_from_podman(&self, id: &str, how: Removal) -> Result<(), EngineError> {
         let forced = how == Removal::Forced;
         // This endpoint ignores `v`, the name that Docker's endpoint has for the parameter `volumes`.
@@ -209,12 +211,12 @@ impl Engine {
 #[serde(rename_all = "PascalCase")]
 struct RemovalReport {
     id: String,
-    /// Absent if the container was removed. For many of Podman's errors, this contains no text.
+    /// The error, or `None` if the container was removed. For many errors, Podman sends no text here.
     #[serde(default)]
     err: Option<serde_json::Value>,
 }
 
-/// Returns the result of removing the container `id`, which may have failed despite HTTP status 200.
+/// Returns the result of removing the container `id`. The removal may have failed despite HTTP status 200.
 fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
     match reports.iter().find(|report| report.id == id) {
         Some(RemovalReport { err: None, .. }) => Ok(()),

@@ -12,8 +12,8 @@ use crate::translate::time;
 use crate::wire::{EngineError, ObjectStream, Payload, Query};
 
 impl Engine {
-    /// Streams events of containers with these labels: first the past events since a point in time that the engine
-    /// still has, then new ones. Podman only responds once there is an event.
+    /// Streams the events of the containers that have all of `labels`. The stream begins with those past events since
+    /// the time `since` that the engine still has. New events follow. Podman only responds once there is an event.
     pub(crate) async fn events(
         &self,
         labels: Vec<String>,
@@ -29,7 +29,8 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Returns whether the engine still has any event from before a point in time, and so all later events.
+    /// Returns whether the engine still has an event from before `moment`. If so, the engine also still has all later
+    /// events.
     pub(crate) async fn has_events_before(&self, moment: SystemTime) -> Result<bool, EngineError> {
         let target = Query::new("/events")
             .pair("since", "1")
@@ -39,10 +40,10 @@ impl Engine {
         Ok(events.next::<EventRecord>().await?.is_some())
     }
 
-    /// Returns whether a killed run ran out of memory according to the engine's events. This is for a run whose
-    /// record does not show the reason. Returns `None` if the engine never reports a lack of memory after the exit,
-    /// no longer has all events of the run, or does not respond within `max_wait`. If the events show neither a lack
-    /// of memory nor a kill, waits until no such event can arrive any more.
+    /// Returns whether a killed run ran out of memory according to the engine's events. The driver calls this if the
+    /// container's record does not show the reason for the kill. Returns `None` if the engine never reports a lack of
+    /// memory after the exit, if it no longer has all events of the run, if the events show neither a lack of memory nor
+    /// a kill, or if the engine does not respond within `max_wait`. Waits until no such event can arrive any more.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,
@@ -56,7 +57,9 @@ impl Engine {
                 match self.first_oom_or_kill(id, started, finished + late).await? {
                     Some(Reason::OutOfMemory) => Some(true),
                     // The absence of an earlier event only counts if the engine has discarded none.
-                    Some(Reason::Killed) | None => self.has_events_before(started).await?.then_some(false),
+                    Some(Reason::Killed) => self.has_events_before(started).await?.then_some(false),
+                    // The engine may have missed the lack of memory, or something else than the engine killed the run.
+                    None => None,
                 },
             )
         };

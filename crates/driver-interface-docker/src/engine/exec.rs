@@ -66,12 +66,12 @@ struct ExecFacts {
 /// The size of the read buffer, in bytes.
 const PIECE: usize = 32 * 1024;
 
-/// Reads the output of a command. Dropping this closes the reading end.
+/// A reader of a command's output. Dropping the reader closes the reading half of the connection.
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
     dialect: &'static Dialect,
-    /// Whether a connection reset counts as end of file. The kernel resets a Unix connection that was closed
-    /// with unread input, but only after it has delivered all output.
+    /// Whether a connection reset counts as end of file. If the engine closes a Unix connection without reading all
+    /// input, the kernel reports a reset, but only after all output has been delivered.
     reset_ends: bool,
     demux: Option<Demux>,
     piece: Vec<u8>,
@@ -107,7 +107,7 @@ impl Engine {
         self.wire.upgrade(&target, start).await
     }
 
-    /// Connects to the output and, with `stdin`, the input of a container's main process.
+    /// Connects to the output of a container's main process and, if `stdin` is `true`, to its input.
     pub(crate) async fn attach(&self, container: &str, stdin: bool) -> Result<Duplex, EngineError> {
         let target = Query::new(format!("/containers/{container}/attach"))
             .pair("stream", "true")
@@ -122,7 +122,7 @@ impl Engine {
             .await
     }
 
-    /// Creates a reader of a command's output. `input`: whether the connection also carries input.
+    /// Creates a reader of a command's output. `input` is `true` if the connection also carries the command's input.
     pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool, input: bool) -> ExecReader {
         ExecReader {
             half,
@@ -145,7 +145,7 @@ impl Engine {
         self.wire.call(Method::POST, &target, start).await?.done()
     }
 
-    /// Returns the engine's record of a command, or `None` if it does not know the command.
+    /// Returns the engine's record of a command, or `None` if the engine does not know the command.
     pub(crate) async fn inspect_exec(&self, exec: &str) -> Result<Option<ExecRecord>, EngineError> {
         let target = Query::new(format!("/exec/{exec}/json"));
         match self.ask(&target).await {
@@ -200,8 +200,8 @@ impl ExecReader {
         self.lost
     }
 
-    /// Returns the next chunk of output without the engine's own messages, or `None` at the end. Cancel safe:
-    /// dropping the future loses no data.
+    /// Returns the next chunk of output without the engine's own messages, or `None` at the end of the output. Cancel
+    /// safe: dropping the future loses no data.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         while let Some(mut frame) = self.piece().await? {
             let Some(own) = self.dialect.engine_error(&frame.data) else {
@@ -243,7 +243,7 @@ impl ExecReader {
                 None => {
                     return Ok(Some(Frame {
                         stream: Stream::Stdout,
-                        starts: true,
+                        entries: 1,
                         data: Bytes::copy_from_slice(data),
                     }));
                 }

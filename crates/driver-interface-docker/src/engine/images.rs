@@ -74,7 +74,8 @@ impl Engine {
         Ok(answer.body)
     }
 
-    /// Creates an image, named or not, from a root file system's archive. `changes` are Dockerfile instructions.
+    /// Creates an image from an archive of a root file system. If `name` is `None`, the image has no name. `changes`
+    /// are Dockerfile instructions.
     pub(crate) async fn import_image(
         &self,
         name: Option<&str>,
@@ -92,7 +93,7 @@ impl Engine {
         progress(&answer.body).map_err(UploadError::Engine)
     }
 
-    /// Gives an image another name, `new`. `image` is the image's id or current name.
+    /// Gives an image the additional name `new`. `image` is the image's id or a current name.
     pub(crate) async fn tag_image(&self, image: &str, new: &ImageRef) -> Result<(), EngineError> {
         let (name, tag) = pull_parts(new);
         let target = Query::new(format!("/images/{image}/tag"))
@@ -122,7 +123,7 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Packs an image into an archive. `max_wait` is the maximum time without data.
+    /// Downloads an archive of an image. The download fails if no data arrives for the time `max_wait`.
     pub(crate) async fn save_image(&self, image: &str, max_wait: Duration) -> Result<Download, EngineError> {
         let target = Query::new(format!("/images/{image}/get"));
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
@@ -168,7 +169,7 @@ pub(crate) struct Report {
     /// The layer that the report is about.
     pub(crate) id: Option<String>,
     pub(crate) status: Option<String>,
-    /// The text that a load reports about each image, or a part of a build's output.
+    /// On a load, the report about one image. On a build, a part of the build's output.
     pub(crate) stream: Option<String>,
     /// The result of the operation. The result of a build is an object with the image's id.
     pub(crate) aux: Option<Value>,
@@ -197,8 +198,8 @@ impl Report {
     }
 }
 
-/// Returns the error contained in `body`, a sequence of progress reports as JSON objects, if any. A response with an
-/// error has HTTP status 200: always on Podman, and on Docker once the work has begun.
+/// Returns the error that `body` contains, if any. `body` is a sequence of progress reports as JSON objects. A
+/// response with an error has HTTP status 200: always on Podman, and on Docker once the work has begun.
 fn progress(body: &[u8]) -> Result<(), EngineError> {
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {
         let report = report.map_err(|error| EngineError::InvalidResponse(error.to_string()))?;

@@ -1,33 +1,37 @@
-//! Container logs. These calls use the wire module directly: bollard treats truncated frames as a clean end, and
-//! unframed output as frames.
+//! Reading container logs. This module uses the `wire` module instead of bollard's client, because that client has
+//! two defects. It mistakes a truncated frame for the end of the log, and it decodes output without frames as if the
+//! output had frames.
 
 use std::time::SystemTime;
 
-use http::Method;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use bytes::BytesMut;
 
 use super::Engine;
 use crate::translate::time;
-use crate::wire::{Demux, EngineError, Frame, Payload, Query, Stream};
+use crate::wire::{Demux, EngineError, Frame, LongBody, Query, Stream};
 
 /// Which part of a log to request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogRequest {
     pub(crate) follow: bool,
-    /// Whether each entry is to start with its timestamp.
+    /// Whether the engine puts a timestamp at the start of each entry.
     pub(crate) stamps: bool,
     pub(crate) since: Option<SystemTime>,
-    /// The number of entries to read from the end of the log, or `None` for all. Engines count the entries of both
-    /// streams even if only one is requested, so the driver then requests both.
+    /// The number of entries to read from the end of the log, or `None` for all entries. Engines count the entries of
+    /// both streams even if only one stream is requested. Therefore the driver always requests both streams if `tail`
+    /// is not `None`.
     pub(crate) tail: Option<u64>,
     pub(crate) streams: (bool, bool),
 }
 
-/// A log that is being read. Dropping this closes the connection.
+/// A log that is being read. Dropping this value closes the connection.
 pub(crate) struct Output {
-    body: Incoming,
+    body: LongBody,
+    /// The decoder of the output's frames. `None` if the container has a terminal: the output of a terminal has no
+    /// frames.
     demux: Option<Demux>,
+    /// Whether to join consecutive entries of one stream. Entries that start with a timestamp must not be joined.
+    joins: bool,
     ended: bool,
 }
 
@@ -52,49 +56,51 @@ impl Engine {
             Some(entries) => target.pair("tail", entries.to_string()),
             None => target.pair("tail", "all"),
         };
-        let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
+        let body = self.wire.long(&target).await?;
         // Only the output of a container without a terminal is framed; the response does not indicate this.
         Ok(Output {
-            body: answer.into_body(),
+            body,
             demux: (!tty).then(Demux::default),
+            joins: !request.stamps,
             ended: false,
         })
     }
 }
 
 impl Output {
-    /// Returns the next chunk of output, or `None` at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
+    /// Returns the output that has arrived since the previous call. If no output has arrived, waits for more output.
+    /// Returns `None` at the end of the log.
+    ///
+    /// # Cancel safety
+    /// If the call is dropped, no output is lost.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Frame>>, EngineError> {
+        let mut unframed = BytesMut::new();
         loop {
-            if let Some(demux) = &mut self.demux
-                && let Some(frame) = demux.next()?
-            {
-                return Ok(Some(frame));
+            if let Some(demux) = &mut self.demux {
+                let mut frames = Vec::new();
+                let decoded = demux.drain(self.joins, &mut frames);
+                if !frames.is_empty() {
+                    return Ok(Some(frames));
+                }
+                decoded?;
+            } else if !unframed.is_empty() {
+                return Ok(Some(vec![Frame {
+                    stream: Stream::Stdout,
+                    entries: 1,
+                    data: unframed.freeze(),
+                }]));
             }
             if self.ended {
                 return Ok(None);
             }
-            let Some(chunk) = self.body.frame().await else {
+            let buffer = match &mut self.demux {
+                Some(demux) => demux.buffer(),
+                None => &mut unframed,
+            };
+            if !self.body.read(buffer).await? {
                 self.ended = true;
                 if let Some(demux) = &self.demux {
                     demux.finish()?;
-                }
-                return Ok(None);
-            };
-            let Ok(data) = chunk
-                .map_err(|error| EngineError::Broken(Box::new(error)))?
-                .into_data()
-            else {
-                continue;
-            };
-            match &mut self.demux {
-                Some(demux) => demux.push(&data),
-                None => {
-                    return Ok(Some(Frame {
-                        stream: Stream::Stdout,
-                        starts: true,
-                        data,
-                    }));
                 }
             }
         }

@@ -29,7 +29,8 @@ pub(crate) struct NetworkPlan {
 struct DockerRequest<'a> {
     name: &'a str,
     driver: &'a str,
-    /// Without this field, engines before API 1.44 accept a taken name. bollard's model no longer has the field.
+    /// Makes engines before API 1.44 reject a name that another network already has. Declared here because bollard's
+    /// model no longer has this field.
     check_duplicate: bool,
     internal: bool,
     labels: &'a BTreeMap<String, String>,
@@ -75,8 +76,8 @@ struct PodmanRequest<'a> {
 }
 
 impl Engine {
-    /// Creates a network and returns its id. On Podman, this uses Podman's own endpoint, because the Docker-compatible
-    /// one drops the options that isolate networks from each other.
+    /// Creates a network and returns its id. On Podman, this uses Podman's own endpoint, because the
+    /// Docker-compatible endpoint drops the options that isolate networks from each other.
     pub(crate) async fn create_network(&self, plan: &NetworkPlan) -> Result<String, EngineError> {
         #[derive(Deserialize)]
         struct Created {
@@ -139,7 +140,8 @@ impl Engine {
         answer.json::<Created>().map(|created| created.id)
     }
 
-    /// Lists networks by one of the engine's filters, such as `label` or `name` (which matches substrings).
+    /// Lists the networks that match a filter of the engine, such as `label` or `name`. The filter `name` also
+    /// matches substrings.
     pub(crate) async fn list_networks(
         &self,
         filter: &str,

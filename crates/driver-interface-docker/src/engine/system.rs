@@ -62,10 +62,12 @@ pub(crate) struct SystemRecord {
     pub(crate) docker_root_dir: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) system_time: String,
-    /// The runtimes by name. Podman lists every runtime that it supports, installed or not.
+    /// The OCI runtimes; the key is the runtime's name. Podman lists every runtime that it supports, installed or
+    /// not.
     #[serde(deserialize_with = "nullable")]
     pub(crate) runtimes: BTreeMap<String, IgnoredAny>,
-    /// The directories of the Container Device Interface, if the engine uses it.
+    /// The directories with device specifications of the Container Device Interface (CDI). Empty if the engine does
+    /// not use CDI.
     #[serde(rename = "CDISpecDirs", deserialize_with = "nullable")]
     pub(crate) cdi_spec_dirs: Vec<String>,
 }
@@ -95,7 +97,8 @@ impl VersionRecord {
         }
     }
 
-    /// Returns the version of runc if it runs the containers, or an empty string if another runtime does.
+    /// Returns the version of runc if the engine uses runc to run containers, or an empty string if it uses another
+    /// runtime.
     pub(crate) fn runc(&self) -> &str {
         let of_runc = |name: &str| name == "runc" || name == "OCI Runtime (runc)";
         let found = self.components.iter().find(|component| of_runc(&component.name));

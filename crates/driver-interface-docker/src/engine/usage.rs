@@ -7,8 +7,8 @@ use crate::translate::usage::UsageRecord;
 use crate::wire::{EngineError, Payload, Query};
 
 impl Engine {
-    /// Measures the resource usage of a container once. Returns `None` if the response is empty, as Podman's is for a
-    /// container that has exited.
+    /// Measures the resource usage of a container once. Returns `None` if the response is empty. Podman's response is
+    /// empty for a container that has exited.
     pub(crate) async fn usage(&self, id: &str) -> Result<Option<UsageRecord>, EngineError> {
         let target = Query::new(format!("/containers/{id}/stats"))
             .pair("stream", "false")

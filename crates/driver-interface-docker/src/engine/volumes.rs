@@ -10,7 +10,8 @@ use crate::translate::records::{VolumeRecord, nullable};
 use crate::wire::{EngineError, Payload, Query};
 
 impl Engine {
-    /// Creates a volume, or returns the existing volume of that name. Engines respond in the same way in both cases.
+    /// Creates a volume, or returns the existing volume with the requested name. The engine's response does not show
+    /// which of the two happened.
     pub(crate) async fn create_volume(
         &self,
         request: VolumeCreateRequest,
@@ -43,7 +44,7 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Removes the volumes with this label that no container uses.
+    /// Removes the volumes that have the label `label` and that no container uses.
     pub(crate) async fn prune_volumes(&self, label: String) -> Result<(), EngineError> {
         let target = Query::new("/volumes/prune").pair("filters", filters("label", &[label]));
         let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;

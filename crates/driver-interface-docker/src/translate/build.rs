@@ -4,14 +4,14 @@ use crate::wire::Refusal;
 
 /// The maximum length of a line, in bytes. Longer lines are split.
 const MAX_LINE: usize = 64 * 1024;
-/// The maximum number of lines from the end of the output that an error contains.
+/// The maximum number of output lines in an error. They are the last lines of the output.
 const LINES: usize = 5;
 const LENGTH: usize = 500;
 
 /// The marks that Docker puts around the error output of commands.
 const MARKS: [&str; 2] = ["\u{1b}[91m", "\u{1b}[0m"];
 
-/// Joins the parts of a build's output into lines, and keeps the last ones for errors.
+/// Joins the parts of a build's output into lines, and keeps the last lines for errors.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     unfinished: String,
@@ -42,14 +42,14 @@ impl Output {
         lines
     }
 
-    /// Returns the last line if it has no line break.
+    /// Returns the rest of the output after the last line break, or `None` if there is no rest.
     pub(crate) fn finish(&mut self) -> Option<String> {
         let line = std::mem::take(&mut self.unfinished);
         (!line.is_empty()).then_some(line)
     }
 
-    /// Returns `; the output ends with: ` followed by the last lines, joined into one line. If there was no output,
-    /// the result is empty.
+    /// Returns `; the output ends with: ` followed by the last lines of the output, joined into one line. Returns an
+    /// empty text if there was no output.
     pub(crate) fn end(&self) -> String {
         let unfinished = Some(self.unfinished.as_str()).filter(|text| !text.trim().is_empty());
         let lines: Vec<&str> = self.last.iter().map(String::as_str).chain(unfinished).collect();
@@ -63,8 +63,8 @@ impl Output {
 }
 
 /// Returns whether a build was refused because the Dockerfile is missing, empty or invalid, or lacks the requested
-/// stage. Docker checks the whole file first and responds with status 400. Podman reports an error only when the
-/// build reaches it.
+/// stage. Docker checks the whole file first and responds with status 400. Podman reports an error in the file only
+/// when the build reaches the faulty line.
 pub(crate) fn is_about_dockerfile(refusal: &Refusal) -> bool {
     let text = refusal.message.as_str();
     let begins = [
@@ -83,7 +83,8 @@ pub(crate) fn is_about_dockerfile(refusal: &Refusal) -> bool {
             && text.contains("\": Build error: Unknown instruction: \"")
 }
 
-/// Returns whether a build failed at a base image, and not at a step that ran a command or copied files.
+/// Returns whether a build failed because of a base image. A build can also fail at a step that runs a command or
+/// copies files.
 pub(crate) fn is_about_base(refusal: &Refusal) -> bool {
     let text = refusal.message.as_str();
     let steps = ["building at STEP ", "The command ", "COPY failed", "ADD failed"];

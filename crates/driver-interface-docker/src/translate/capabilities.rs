@@ -1,4 +1,5 @@
-//! The features that the engine supports according to its own reports, and the checks of a config against them.
+//! The features that the engine supports according to its own reports, and checks whether a config is compatible with
+//! these features.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,13 +25,13 @@ const MIN_MEMORY: u64 = 6;
 pub(crate) struct EngineFeatures {
     pub(crate) capabilities: Capabilities,
     pub(crate) dialect: &'static Dialect,
-    /// Whether a tmpfs mount gets the mode of the image's directory at that path, not the requested one; see
-    /// [`keeps_mode`](tmpfs::keeps_mode).
+    /// Whether a tmpfs mount gets the mode of the image's directory at the mount point instead of the requested mode;
+    /// see [`keeps_mode`](tmpfs::keeps_mode).
     pub(crate) keeps_mode: bool,
     /// Whether the engine has an init program to run as the first process.
     pub(crate) init: bool,
-    /// Whether a container needs another log driver than the engine's default, because the default keeps no logs or,
-    /// like Podman's `journald`, may return them late.
+    /// Whether a container needs another log driver than the engine's default, because the default keeps no logs, or
+    /// may return them late, as Podman's `journald` does.
     pub(crate) needs_log_driver: bool,
     /// The OCI runtimes that a config may select.
     pub(crate) runtimes: Vec<String>,
@@ -237,8 +238,8 @@ fn guarantees(system: &SystemRecord, dialect: &Dialect, mounts: Option<&str>) ->
 }
 
 /// Returns whether the engine can limit the size of a container's writable layer, judging by the engine's storage
-/// driver and the file system below. On xfs, this also depends on the mount options, which the engine does not
-/// report. They are in `mounts`, the host's mount table, which is `None` unless the engine is local.
+/// driver and the file system below the driver. On xfs, this also depends on the mount options. The engine does not
+/// report these, so they are read from `mounts`, the host's mount table. `mounts` is `None` if the engine is remote.
 fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     let backing = system
         .driver_status

@@ -20,11 +20,12 @@ use super::{setup, tmpfs};
 
 const MIB: u64 = 1024 * 1024;
 pub(crate) const TMP: &str = "/tmp";
-/// How many seconds a stop by another client waits before the engine kills the container. Podman's default is 0.
+/// The stop timeout of new containers, in seconds. If another client stops a container without giving a timeout, the
+/// engine waits this long before it kills the container. Podman's default would be 0.
 const STOP_TIMEOUT: i64 = StopOptions::DEFAULT_GRACE.as_secs().cast_signed();
 
-/// Returns the create request for a container. `network` is the name of the network to join, `init` whether to run
-/// the engine's init program as the first process.
+/// Returns the create request for a container. `network` is the name of the network to join. If `init` is `true`, the
+/// first process is the engine's init program.
 pub(crate) fn request(
     config: &ContainerConfig,
     labels: Labels,
@@ -140,7 +141,7 @@ fn log_driver(config: &ContainerConfig, features: &EngineFeatures) -> Option<Hos
 }
 
 /// Returns the bind mounts that have an SELinux label, in the engine's older text form. The newer form cannot have
-/// such a label. Colons separate the parts of the text; validated paths contain none.
+/// such a label. Colons separate the parts of the text. Validated paths contain no colons.
 fn binds(config: &ContainerConfig) -> Option<Vec<String>> {
     let labelled = config.volumes.iter().filter_map(|volume| {
         let label = match volume.selinux? {
@@ -171,8 +172,8 @@ fn in_memory(config: &ContainerConfig, features: &EngineFeatures) -> Option<Hash
     (!mounts.is_empty()).then_some(mounts)
 }
 
-/// Returns whether the driver adds its own tmpfs mount at `/tmp`: the container's root file system is read-only, and
-/// the config mounts nothing there.
+/// Returns whether the driver adds its own tmpfs mount at `/tmp`. It does so if the container's root file system is
+/// read-only, and the config mounts nothing at `/tmp`.
 pub(crate) fn own_tmp(config: &ContainerConfig) -> bool {
     config.security.read_only
         && !config

@@ -1,9 +1,9 @@
 //! Interpretation of the engine's errors.
 //!
-//! There are two steps, both pure. [`cause`] derives a well-known cause from the operation, the error message and
-//! the HTTP status; [`error`] converts the cause to the interface's error. Docker's statuses are mostly conclusive.
-//! Podman responds with 500 to nearly everything, and its messages end with one of a fixed set of phrases. Only
-//! text written by the engine is compared, never text from the user; see `message`.
+//! The interpretation has two steps. Both are pure functions. [`cause`] derives a well-known cause from the
+//! operation, the error message and the HTTP status; [`error`] converts the cause to the interface's error. Docker's
+//! statuses are mostly conclusive. Podman responds with 500 to nearly everything, and its messages end with one of a
+//! fixed set of phrases. Only text written by the engine is compared, never text from the user; see `message`.
 
 mod cause;
 mod message;
@@ -49,7 +49,7 @@ pub(crate) enum Operation {
     RemoveVolume,
     CreateNetwork,
     RemoveNetwork,
-    /// Building an image. `driver/images/build.rs` interprets some failures itself.
+    /// Building an image. Some failures of a build are interpreted by `driver/images/build.rs` instead.
     BuildImage,
     TagImage,
     PushImage,
@@ -66,7 +66,8 @@ impl Operation {
 }
 
 /// Returns whether the engine refused the request without carrying it out. Podman answers most refusals with a 5xx
-/// status, so a 5xx counts as a refusal if its cause is recognised and not transient. Always false for reads.
+/// status, so a 5xx counts as a refusal if its cause is recognised and not transient. Returns `false` for every
+/// operation that only reads.
 pub(crate) fn is_refusal(operation: Operation, failure: &EngineError) -> bool {
     let EngineError::Refused(refusal) = failure else {
         return false;
@@ -121,7 +122,7 @@ fn connection(operation: Operation, failure: EngineError) -> DriverError {
     .into()
 }
 
-/// Returns the error if the engine denied access, which does not depend on the operation, and otherwise `None`.
+/// Returns the error if the engine denied access, and otherwise `None`. The result does not depend on the operation.
 fn access(status: u16, cause: &Cause, message: &str) -> Option<DriverError> {
     match (status, cause) {
         (401, Cause::Other) => Some(AuthenticationError::new(message).into()),

@@ -36,7 +36,8 @@ struct ActorRecord {
 pub(crate) struct Position {
     /// Nanoseconds since the epoch, by the engine's clock.
     pub(crate) nanos: u64,
-    /// Distinguishes the event from others of the same time; `None` for a point in time.
+    /// A number that distinguishes the event from other events with the same time. `None` if the position is a point
+    /// in time.
     pub(crate) key: Option<u32>,
 }
 
@@ -131,7 +132,7 @@ impl EventRecord {
     }
 }
 
-/// Computes the FNV-1a hash. It is stable across programs, and sufficient to distinguish events of the same
+/// Computes the FNV-1a hash. The hash is the same in every program, and sufficient to distinguish events of the same
 /// nanosecond.
 fn fingerprint(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| {
@@ -140,7 +141,7 @@ fn fingerprint(bytes: &[u8]) -> u32 {
 }
 
 /// Returns the kind of event for an engine's action, or `None` if the interface does not report such events. Podman's
-/// `died` and `remove` are Docker's `die` and `destroy`.
+/// actions `died` and `remove` correspond to Docker's `die` and `destroy`.
 fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
     let (word, detail) = match action.split_once(':') {
         Some((word, detail)) => (word, detail.trim()),

@@ -17,7 +17,7 @@ pub(crate) struct ExecRecord {
     pub(crate) running: bool,
     /// The exit code. Until the command has exited, this is `None` on Docker and 0 on Podman.
     pub(crate) exit_code: Option<i64>,
-    /// The process id. Until the command has begun, this is 0; on Podman, it is 0 again after the exit.
+    /// The process id. Until the command has begun, this is 0. On Podman, it is also 0 after the exit.
     #[serde(deserialize_with = "nullable")]
     pub(crate) pid: i64,
     /// On Podman, whether the command has exited.
@@ -37,7 +37,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exited {
     pub(crate) code: i64,
-    /// Whether the engine could start the command; `None` if the engine does not distinguish a failed start from a
+    /// Whether the engine could start the command. `None` if the engine does not distinguish a failed start from a
     /// failed command.
     pub(crate) started: Option<bool>,
 }
@@ -67,8 +67,8 @@ impl ExecRecord {
 }
 
 impl Exited {
-    /// Returns the engine's message if it could not start the command, or `None` if it could. The engine writes the
-    /// message to the command's own output.
+    /// Returns the engine's error message if the engine could not start the command, or `None` if the command was
+    /// started. The engine writes the message to the command's output.
     pub(crate) fn failure(self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
         match self.started {
             Some(true) => None,
@@ -85,7 +85,7 @@ impl Exited {
         }
     }
 
-    /// Returns the outcome that the code alone suggests; callers verify it.
+    /// Returns the outcome that the exit code alone suggests. Callers must verify this outcome.
     pub(crate) fn outcome(self) -> ExecOutcome {
         match Signal::from_number(self.code - 128) {
             Some(signal) => ExecOutcome::Signaled(signal),

@@ -8,8 +8,8 @@ use driver_interface_errors::FileSystemErrorKind as Kind;
 
 use crate::wire::Refusal;
 
-/// Returns the kind of failure, or `None` if the refusal is not about a file but, for example, about the engine's
-/// state.
+/// Returns the kind of failure. Returns `None` if the reason for the refusal is not a file but, for example, the
+/// engine's state.
 pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     let text = refusal.message.trim_end();
     if is_missing(text) {

@@ -5,8 +5,8 @@ use driver_interface_types::{ImageInfo, ImageRef};
 use super::records::ImageRecord;
 use super::time;
 
-/// Adds the tag `latest` to an image reference that has no tag or digest. Without it, a pull would fetch every tag of
-/// the image.
+/// Adds the tag `latest` to an image reference that has no tag or digest. Without a tag, a pull would fetch every tag
+/// of the image.
 pub(crate) fn engine_name(text: &str) -> String {
     if has_version(text) {
         text.to_owned()
@@ -103,7 +103,7 @@ fn has_version(text: &str) -> bool {
 }
 
 /// Returns the position of the colon before the tag, or `None` if there is no tag. Only a colon after the last slash
-/// counts: one before it belongs to the registry's port.
+/// counts, because an earlier colon belongs to the registry's port.
 fn tag_colon(name: &str) -> Option<usize> {
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
     name.get(last..)?.find(':').map(|colon| last + colon)

@@ -1,4 +1,5 @@
-//! The labels by which the driver recognises its resources, and those that store values which the engine does not keep.
+//! The labels by which the driver recognises its resources, and the labels for values that the engine itself does not
+//! store.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +8,31 @@ use driver_interface_types::{
     ContainerConfig, NetworkMode, ResourceLimits, VolumeConfig, VolumeOwner, label,
 };
 
-/// The image's name as given in the config.
+/// On a container: the image's name as given in the config.
 pub(crate) const IMAGE: &str = "io.driver-interface.image";
-/// The resource limits as JSON, because engines round the CPU limit and do not record a disk limit.
+/// On a container: the resource limits as JSON. They are stored because engines round the CPU limit and do not record
+/// a disk limit.
 pub(crate) const RESOURCES: &str = "io.driver-interface.resources";
-/// The keys of the config's own labels as JSON, because the engine merges the image's labels with them.
+/// On a container: the keys of the config's own labels, as JSON. They are stored because the engine merges the
+/// image's labels with the config's.
 pub(crate) const LABEL_KEYS: &str = "io.driver-interface.label-keys";
-/// On a container, the name of the default network that it uses. On a network, marks it as a default network.
+/// On a container: the name of the default network that the container uses. On a network: marks the network as a
+/// default network.
 pub(crate) const DEFAULT_NETWORK: &str = "io.driver-interface.default-network";
-/// The container's own name. Containers inherit their image's labels, so a container that another client creates from a
-/// snapshot of a managed container has all labels of the managed container, but a different name.
+/// On a container: the container's own name. If another client creates a container from a snapshot of a managed
+/// container, the new container inherits all labels of the managed container. Its actual name then differs from this
+/// label.
 pub(crate) const NAME: &str = "io.driver-interface.name";
-/// On an image: the namespace that imported it. Containers inherit their image's labels, so this is not one of the
-/// labels that identify a container.
+/// On an image: the namespace that imported it. Containers inherit their image's labels, so this label is not among
+/// those that identify a container of this namespace.
 pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
 
-/// On a volume: the owner of its directory, as JSON.
+/// On a volume: the owner of the volume's directory, as JSON.
 pub(crate) const VOLUME_OWNER: &str = "io.driver-interface.volume-owner";
-/// On a helper image or container: the namespace whose driver created it. Helpers have none of the labels that
-/// identify a caller's resources, so that no list or event shows them.
+/// On a helper image or container: the namespace of the driver that created the helper. Helpers have none of the
+/// labels that identify a caller's resources, so that no list or event shows them.
 pub(crate) const HELPER_OF: &str = "io.driver-interface.helper-of";
-/// On a helper image or container: the volume for which it was created.
+/// On a helper image or container: the volume for which the helper was created.
 pub(crate) const HELPER_VOLUME: &str = "io.driver-interface.helper-volume";
 
 /// Returns the labels of a container.
@@ -103,7 +108,7 @@ pub(crate) fn default_network(labels: &Labels) -> Option<&String> {
     labels.get(DEFAULT_NETWORK).filter(|name| !name.is_empty())
 }
 
-/// Returns a container's labels without those of the driver and the image: only the labels that the config set.
+/// Returns those of a container's labels that its config set. The labels of the driver and of the image are left out.
 pub(crate) fn of_config(labels: &Labels) -> Labels {
     let keys = labels
         .get(LABEL_KEYS)

@@ -8,11 +8,12 @@ use serde::Deserialize;
 use crate::wire::EngineError;
 
 const HEADER: &str = "x-docker-container-path-stat";
-/// The bit that marks a directory. Engines are written in Go, whose file modes have their own bits above the
-/// permissions.
+/// The bit that marks a directory. Engines are written in Go. Go's file modes mark the kind of file by bits above the
+/// permission bits.
 const DIRECTORY: u32 = 1 << 31;
 const LINK: u32 = 1 << 27;
-/// The bits of all files that are not regular: directory, link, device, pipe, socket, character device, or irregular.
+/// The bits that mark a file as not regular: as a directory, link, device, pipe, socket, character device, or
+/// irregular file.
 const KIND: u32 = DIRECTORY | LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -52,7 +53,8 @@ impl PathStat {
         Some(self.link_target.as_str()).filter(|target| !target.is_empty())
     }
 
-    /// Returns the target of a link, or `None` for other files. Engines follow chains of links to their end.
+    /// Returns the target of a link, or `None` for other files. If the target is a link too, engines report the end
+    /// of the chain of links.
     pub(crate) fn link_target(&self) -> Option<&str> {
         (self.mode & LINK != 0 && !self.link_target.is_empty()).then_some(self.link_target.as_str())
     }

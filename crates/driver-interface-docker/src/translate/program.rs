@@ -5,8 +5,9 @@ use super::records::ContainerRecord;
 /// The search path used if the container does not set one.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Returns the program that an init process is to start, and every path where it may be located, likely ones
-/// first. Returns `None` if there is no init process: the engine then detects a missing program itself.
+/// Returns the program that an init process is to start, and every path where the program may be located, the most
+/// likely paths first. Returns `None` if the container has no init process. In that case, the engine itself detects a
+/// missing program.
 pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>)> {
     if !record.host_config.init {
         return None;

@@ -1,5 +1,5 @@
-//! The engine's records, reduced to what the driver needs. Every field is optional and every enumeration is plain
-//! text, so that responses of an engine with new fields or states can still be parsed.
+//! The engine's records, reduced to the fields that the driver needs. Every field is optional and every enumeration
+//! is plain text, so that responses of an engine with new fields or states can still be parsed.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
 
 pub(crate) use driver_interface_kit::Labels;
 
-/// A container as returned by inspect. Of the environment, this deliberately keeps only the search path.
+/// A container as returned by inspect. This record deliberately omits the container's environment, except for the
+/// search path.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ContainerRecord {
@@ -137,7 +138,7 @@ pub(crate) struct HostConfigRecord {
     pub(crate) security_opt: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) readonly_rootfs: bool,
-    /// The tmpfs mounts with their options.
+    /// The tmpfs mounts. The key is the mount point, and the value is the mount options.
     #[serde(deserialize_with = "nullable")]
     pub(crate) tmpfs: BTreeMap<String, String>,
 }
@@ -199,13 +200,13 @@ pub(crate) struct VolumeRecord {
     pub(crate) created_at: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,
-    /// On Podman, these include the volume's owner.
+    /// The options of the volume driver. On Podman, they include the volume's owner.
     #[serde(deserialize_with = "nullable")]
     pub(crate) options: BTreeMap<String, String>,
 }
 
 impl VolumeRecord {
-    /// Returns the owner that the engine itself reports, or `None` if it reports none.
+    /// Returns the volume's owner as reported by the engine, or `None` if the engine reports no owner.
     pub(crate) fn reported_owner(&self) -> Option<VolumeOwner> {
         let id = |key: &str| self.options.get(key)?.parse().ok();
         Some(VolumeOwner::new(id("UID")?, id("GID")?))
@@ -281,7 +282,7 @@ pub(crate) struct ImageConfigRecord {
 }
 
 impl ContainerRecord {
-    /// Returns the name without the slash that Docker prepends.
+    /// Returns the container's name without the slash that Docker prepends.
     pub(crate) fn plain_name(&self) -> &str {
         self.name.strip_prefix('/').unwrap_or(&self.name)
     }

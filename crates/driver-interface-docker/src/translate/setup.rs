@@ -13,13 +13,14 @@ use driver_interface_types::{
 };
 
 const MIB: u64 = 1024 * 1024;
-/// The driver of a device request for the Container Device Interface.
+/// The driver name in a device request that uses the Container Device Interface.
 pub(crate) const CDI: &str = "cdi";
-/// The value that requests no entrypoint. Podman interprets an empty list as the image's own entrypoint.
+/// A container whose entrypoint consists of this word alone has no entrypoint. An empty list does not work on Podman,
+/// because it selects the image's own entrypoint.
 const NO_ENTRYPOINT: &str = "";
 
 /// Adds the config's process and environment settings to a request. `network` is the name of the network that the
-/// container joins, `other_ulimits` the ulimits to add if the config sets some ulimits, but not these.
+/// container joins. `other_ulimits` are added if the config sets other ulimits, but not these.
 pub(crate) fn add_to(
     body: &mut ContainerCreateBody,
     config: &ContainerConfig,
@@ -150,7 +151,7 @@ fn gpus(request: &GpuRequest) -> DeviceRequest {
     }
 }
 
-/// Returns a ulimit's value in the engine's form, in which -1 is no limit.
+/// Returns a ulimit's value in the engine's form, in which -1 means no limit.
 fn ulimit(value: UlimitValue) -> i64 {
     match value {
         UlimitValue::Limited(value) => signed(value),
@@ -158,7 +159,7 @@ fn ulimit(value: UlimitValue) -> i64 {
     }
 }
 
-/// Returns the ports to expose. Engines only publish exposed ports, regardless of the bindings.
+/// Returns the ports to expose. Engines publish a port only if it is exposed, even if it has a binding.
 fn exposed(config: &ContainerConfig) -> Vec<String> {
     let ports = config
         .ports

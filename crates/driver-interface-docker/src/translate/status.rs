@@ -47,13 +47,14 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     })
 }
 
-/// Returns `Some(true)` if the engine recorded that the last run ran out of memory, and otherwise `None`, for unknown:
-/// Docker may record it too late, and Podman does not record it on cgroup v1.
+/// Returns `Some(true)` if the engine recorded that the last run ran out of memory. Otherwise returns `None`, which
+/// means unknown: Docker may record a lack of memory too late, and Podman does not record it on cgroup v1.
 fn oom_killed(state: &StateRecord) -> Option<bool> {
     state.oom_killed.then_some(true)
 }
 
-/// Returns when the last run exited, but not before `started`: for a short run, Docker may report an earlier time.
+/// Returns when the last run exited. Never returns a time before `started`, although Docker may report such a time
+/// for a short run.
 fn finished_at(state: &StateRecord, started: SystemTime) -> Option<SystemTime> {
     time::parse(&state.finished_at).map(|finished| finished.max(started))
 }

@@ -7,8 +7,8 @@ pub(crate) use driver_interface_kit::time::parse;
 /// An upper bound for the rounding error of engines that parse times as floating-point numbers.
 const ROUNDING: Duration = Duration::from_micros(1);
 
-/// Formats `time` as the beginning of a period to query. The result is slightly earlier, so that the engine's rounding
-/// excludes nothing; callers drop what is earlier than they requested.
+/// Formats `time` as the beginning of a period to query. The result is slightly earlier than `time`, so that the
+/// engine's rounding excludes nothing. Callers must drop entries from before `time`.
 pub(crate) fn since(time: SystemTime) -> String {
     query(time.checked_sub(ROUNDING).unwrap_or(UNIX_EPOCH))
 }

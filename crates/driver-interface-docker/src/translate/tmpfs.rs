@@ -14,9 +14,9 @@ pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
 
 /// Returns the options of a tmpfs mount in the syntax of `mount`.
 ///
-/// If the config sets no owner and no mode, the container's user can write to the mount. Runtimes may give the mount
-/// the mode of the image's directory at that path (see [`keeps_mode`]), but never that directory's owner, so the mount
-/// belongs to the container's user.
+/// If the config sets no owner and no mode, the container's user can write to the mount. For this, the container's
+/// user is the owner of the mount, because the mode may not suffice: runtimes may give the mount the mode of the
+/// image's directory at that path (see [`keeps_mode`]). They never give it that directory's owner.
 pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &Dialect) -> String {
     let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
     let mut options = vec![
@@ -37,7 +37,7 @@ pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &
     options.join(",")
 }
 
-/// Returns the owner and group of a mount; `None` for each that is not known as a number.
+/// Returns the numeric owner and the numeric group of a mount. A value is `None` if its number is not known.
 fn owner(mount: &TmpfsMount, security: &SecurityOptions) -> (Option<u32>, Option<u32>) {
     let (uid, gid) = security.user_ids();
     (mount.uid.or(uid), mount.gid.or(gid))
@@ -62,8 +62,8 @@ pub(crate) fn unsupported(
     Some((field, why.to_owned()))
 }
 
-/// Returns why `mount` would not be as requested if the runtime gave it the mode of `below`, the image's directory at
-/// the same path. Returns `None` if the mount would be as requested.
+/// Assumes that the runtime gives `mount` the mode of `below`, the image's directory at the mount point. Returns the
+/// reason why this mode is unsuitable, or `None` if it is suitable.
 pub(crate) fn unsupported_reason(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -96,8 +96,8 @@ pub(crate) fn unsupported_reason(
 }
 
 /// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path instead of the
-/// requested mode. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`: `1.1.5+ds1`, or on
-/// Podman `runc version 1.1.5+ds1` followed by more lines.
+/// requested mode. Versions of runc before 1.1.8 do this. `runtime` is the version from the engine's `/version`:
+/// `1.1.5+ds1`, or on Podman `runc version 1.1.5+ds1` followed by more lines.
 pub(crate) fn keeps_mode(runtime: &str) -> bool {
     let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
     let end = text

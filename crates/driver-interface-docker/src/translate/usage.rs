@@ -51,8 +51,8 @@ struct MemoryRecord {
     stats: CacheRecord,
 }
 
-/// The part of the page cache that the kernel would reclaim first. On cgroup v1 this is `total_inactive_file`, because
-/// `inactive_file` excludes the container's child cgroups; on v2 it is `inactive_file`.
+/// The part of the page cache that the kernel would reclaim first. On cgroup v1, this is `total_inactive_file`,
+/// because `inactive_file` excludes the container's child cgroups. On cgroup v2, this is `inactive_file`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CacheRecord {
@@ -98,8 +98,9 @@ impl UsageRecord {
         time::parse(&self.read)
     }
 
-    /// Returns the stats since the measurement `earlier`, or `None` if the counters were reset in between or a time
-    /// is missing. `pids_limit` is used if the engine reports no process limit.
+    /// Returns the stats of this measurement. CPU usage is calculated from the difference to the measurement
+    /// `earlier`. Returns `None` if the counters were reset in between, or if a measurement has no time. `pids_limit`
+    /// is used if the engine reports no process limit.
     pub(crate) fn after(&self, earlier: &Self, pids_limit: u64) -> Option<ContainerStats> {
         let time = self.time()?;
         let passed = time.duration_since(earlier.time()?).ok()?;

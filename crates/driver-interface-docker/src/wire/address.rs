@@ -5,27 +5,27 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Unix(PathBuf),
-    /// A named pipe of Windows, such as `//./pipe/docker_engine`.
+    /// A Windows named pipe, such as `//./pipe/docker_engine`.
     Pipe(String),
     Tcp {
         host: String,
         port: u16,
-        /// Unset for plain text.
+        /// The TLS settings, or `None` for a plain-text connection.
         tls: Option<TlsFiles>,
     },
     Ssh(SshTarget),
 }
 
-/// How a TLS connection is verified, and by which certificate the client is known to the engine. The files are in PEM
+/// How a TLS connection is verified, and which certificate identifies the client to the engine. The files are in PEM
 /// format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
-    /// The certificates of the trusted authorities; unset to trust the authorities of the host's system.
+    /// The certificates of the trusted authorities. If `None`, the trusted authorities of this system are used.
     pub(crate) authorities: Option<PathBuf>,
     /// The client's certificate and its private key.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
-    /// Whether the client verifies the engine's certificate. Without verification, the connection is encrypted, but
-    /// anyone who can intercept the connection can read the data.
+    /// Whether the client verifies the engine's certificate. Without verification, the data is encrypted, but an
+    /// attacker who intercepts the connection can pose as the engine and read the data.
     pub(crate) verify: bool,
 }
 
@@ -35,9 +35,9 @@ pub(crate) struct SshTarget {
     pub(crate) user: Option<String>,
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
-    /// The engine's socket on that host; unset for the default one.
+    /// The engine's socket on that host. If `None`, the remote command uses its default socket.
     pub(crate) socket: Option<String>,
-    /// Whether to run `podman` instead of `docker`.
+    /// Whether the remote command is `podman` instead of `docker`.
     pub(crate) podman: bool,
     /// Options passed to `ssh` before all others.
     pub(crate) options: Vec<String>,

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::transport::is_engines;
 use super::{EngineError, Query, Wire};
 
-/// The maximum size of a list in bytes, enough for some eight thousand containers.
+/// The maximum size, in bytes, of a response with a list. It suffices for about eight thousand containers.
 const MAX_LIST: usize = 12 * 1024 * 1024;
 /// The maximum size, in bytes, of a response about one object, such as a container with its environment and labels.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
 /// The maximum size, in bytes, of the response to a change: an id, a word, or nothing.
-const MAX_SHORT: usize = 64 * 1024;
-/// The number of bytes by which the buffer for a long response grows. A buffer of this size is remapped when it
-/// grows, and not copied.
+pub(super) const MAX_SHORT: usize = 64 * 1024;
+/// The number of bytes by which the buffer for a long response grows. When a buffer of at least this size grows, the
+/// allocator remaps it instead of copying it.
 const GROWTH: usize = 1024 * 1024;
 /// The maximum number of bytes of an error's text to keep.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
@@ -53,8 +53,8 @@ impl Answer {
         Ok(Self { status, body })
     }
 
-    /// Checks that the body is empty, as it is in the response to a change. Podman may send `OK` or an empty
-    /// line.
+    /// Checks that the body is empty, as expected in the response to a change. Also accepts `OK` and an empty line,
+    /// which Podman may send.
     pub(crate) fn done(self) -> Result<(), EngineError> {
         match self.body.trim_ascii() {
             b"" | b"OK" => Ok(()),
@@ -96,7 +96,7 @@ impl Wire {
         self.call(method, target, Payload::Nothing).await?.done()
     }
 
-    /// Sends a request and returns the response with its body unread, unless the status is an error.
+    /// Sends a request, and returns the response with its body unread. Returns an error if the status is an error.
     pub(crate) async fn open(
         &self,
         method: Method,
@@ -118,7 +118,8 @@ impl Wire {
     }
 }
 
-/// Returns the response, unless its status is an error or the response is not from the engine itself.
+/// Returns the response unchanged if the engine itself sent it and its status is no error. Otherwise returns an
+/// error.
 pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
     let status = answer.status();
     let engines = is_engines(&answer);
@@ -127,14 +128,20 @@ pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Inco
     }
     // It counts as a refusal even if its text cannot be read.
     let body = Limited::new(answer.into_body(), MAX_SHORT).collect().await;
-    let text = body.map(|whole| message(&whole.to_bytes())).unwrap_or_default();
-    Err(if engines {
-        EngineError::refused(status.as_u16(), text)
-    } else {
-        EngineError::InvalidResponse(format!(
+    let text = body.map(Collected::to_bytes).unwrap_or_default();
+    Err(refusal(engines, status.as_u16(), &text))
+}
+
+/// Returns the error for a response with an error status, or for a response that is not from the engine itself.
+/// `body` is the body of the response.
+pub(super) fn refusal(is_engines: bool, status: u16, body: &[u8]) -> EngineError {
+    let text = message(body);
+    match is_engines {
+        true => EngineError::refused(status, text),
+        false => EngineError::InvalidResponse(format!(
             "status {status} from a server that is not the engine: {text}"
-        ))
-    })
+        )),
+    }
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
@@ -158,8 +165,8 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
 }
 
 /// Returns the text of an error response: its field `message` if the body is JSON, otherwise the beginning of the
-/// body. JSON without that field is not shown, because it may be a regular response with a wrong status. Such a
-/// response can contain environment variables.
+/// body. If the body is JSON without that field, the text contains nothing of the body, because the body may be a
+/// regular response with a wrong status. Such a response can contain environment variables.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {

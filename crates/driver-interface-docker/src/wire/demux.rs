@@ -3,24 +3,28 @@ use driver_interface_types::LogSource;
 
 use super::EngineError;
 
-/// The output stream that bytes belong to.
+/// One of the two output streams of a container or command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Stdout,
     Stderr,
 }
 
-/// Some bytes of one stream. A frame longer than [`Demux::MAX_PIECE`] is split into several pieces, of which only
-/// the first is marked as the frame's start.
+/// Consecutive bytes of one output stream. Usually these bytes are one frame from the engine. If a frame from the
+/// engine is longer than [`Demux::MAX_PIECE`], the decoder splits the frame into several values of this type. The
+/// decoder can also join short frames into one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) stream: Stream,
-    pub(crate) starts: bool,
+    /// The number of frames from the engine that start in `data`. The number is 0 if `data` only continues a long
+    /// frame, and greater than 1 if `data` contains joined frames.
+    pub(crate) entries: u64,
     pub(crate) data: Bytes,
 }
 
 impl Frame {
-    /// Returns the source of a frame of a log. The output of a terminal is a single stream.
+    /// Returns the log source of this frame. If `tty` is `true`, the source is always `Tty`, because the output of a
+    /// terminal is a single stream.
     pub(crate) fn source(&self, tty: bool) -> LogSource {
         match self.stream {
             _ if tty => LogSource::Tty,
@@ -30,10 +34,11 @@ impl Frame {
     }
 }
 
-/// A decoder for the engine's multiplexed output. Each frame has an eight-byte header (stream, three zero bytes,
-/// length) and its content. The transport may split the data anywhere.
+/// A decoder for the engine's multiplexed output. The output is a sequence of frames. Each frame consists of an
+/// eight-byte header (stream, three zero bytes, length) and the content. The data that the decoder receives at a time
+/// may end anywhere in a frame.
 ///
-/// Long frames are returned in pieces, so that a whole frame need not be buffered.
+/// The decoder returns a long frame in pieces. Therefore the decoder need not buffer the whole frame.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     buffer: BytesMut,
@@ -50,7 +55,8 @@ struct Open {
 const HEADER: usize = 8;
 
 impl Demux {
-    /// The maximum number of bytes in one [`Frame`]; longer frames of the engine are split.
+    /// The maximum number of bytes that [`next`](Self::next) returns at a time. Longer frames from the engine are
+    /// split into pieces.
     pub(crate) const MAX_PIECE: usize = 64 * 1024;
 
     /// Adds bytes received from the transport.
@@ -58,7 +64,8 @@ impl Demux {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Returns the next piece, or `None` if more data is needed first.
+    /// Returns the next frame, or the next piece of a long frame. Returns `None` if the decoder must receive more
+    /// data first.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         let Some(open) = &mut self.current else {
             let Some(open) = header(&mut self.buffer)? else {
@@ -73,7 +80,7 @@ impl Demux {
         }
         let frame = Frame {
             stream: open.stream,
-            starts: !open.started,
+            entries: u64::from(!open.started),
             data: self.buffer.split_to(piece).freeze(),
         };
         open.left -= piece;
@@ -84,7 +91,39 @@ impl Demux {
         Ok(Some(frame))
     }
 
-    /// Checks that the data received so far does not end inside a frame.
+    /// Returns the decoder's buffer, to which received bytes can be appended.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// Decodes all data that was received, and appends the decoded frames to `frames`. If `joins` is `true`,
+    /// consecutive frames of one stream are joined. A joined frame has at most twice as many bytes as
+    /// [`MAX_PIECE`](Self::MAX_PIECE).
+    ///
+    /// If a frame is invalid, the frames before this frame are still appended, and then an error is returned.
+    pub(crate) fn drain(&mut self, joins: bool, frames: &mut Vec<Frame>) -> Result<(), EngineError> {
+        let mut joined = None::<Joined>;
+        let done = loop {
+            let frame = match self.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            };
+            if !joins {
+                frames.push(frame);
+                continue;
+            }
+            match &mut joined {
+                Some(open) if open.takes(&frame) => open.add(&frame),
+                _ => frames.extend(joined.replace(Joined::new(frame)).map(Joined::finish)),
+            }
+        };
+        frames.extend(joined.map(Joined::finish));
+        done
+    }
+
+    /// Returns an error if the received data ends inside a frame. Call this function only after all received frames
+    /// were decoded.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
         if self.buffer.is_empty() && self.current.is_none() {
             Ok(())
@@ -96,8 +135,44 @@ impl Demux {
     }
 }
 
-/// The maximum length of a frame that any engine sends: 1 GiB. Most send 32 KiB; Podman sends a whole line of a
-/// log as one frame.
+/// Consecutive frames of one stream that are being joined.
+struct Joined {
+    first: Frame,
+    /// The content of all frames that were joined so far. `data` is empty as long as `first` is the only frame.
+    data: BytesMut,
+}
+
+impl Joined {
+    fn new(first: Frame) -> Self {
+        Self {
+            first,
+            data: BytesMut::new(),
+        }
+    }
+
+    fn takes(&self, frame: &Frame) -> bool {
+        self.first.stream == frame.stream && self.data.len() < Demux::MAX_PIECE
+    }
+
+    fn add(&mut self, frame: &Frame) {
+        if self.data.is_empty() {
+            self.data.reserve(Demux::MAX_PIECE);
+            self.data.extend_from_slice(&self.first.data);
+        }
+        self.data.extend_from_slice(&frame.data);
+        self.first.entries += frame.entries;
+    }
+
+    fn finish(mut self) -> Frame {
+        if !self.data.is_empty() {
+            self.first.data = self.data.freeze();
+        }
+        self.first
+    }
+}
+
+/// The maximum length of a frame from the engine, in bytes: 1 GiB. A longer frame is an error. The limit is this high
+/// because Podman sends a whole log line as one frame. Most engines send frames of up to 32 KiB.
 const MAX_FRAME: u32 = 1 << 30;
 
 fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
@@ -173,10 +248,23 @@ mod tests {
             prop_assert!(demux.finish().is_ok());
             let expected: Vec<Frame> = frames.iter().filter(|(_, data)| !data.is_empty()).map(|(kind, data)| Frame {
                 stream: if *kind == 2 { Stream::Stderr } else { Stream::Stdout },
-                starts: true,
+                entries: 1,
                 data: Bytes::copy_from_slice(data),
             }).collect();
-            prop_assert_eq!(got, expected);
+            prop_assert_eq!(&got, &expected);
+
+            let mut demux = Demux::default();
+            demux.push(&whole);
+            let mut joined = Vec::new();
+            demux.drain(true, &mut joined).unwrap();
+            let both_streams = |frames: &[Frame]| [Stream::Stdout, Stream::Stderr].map(|stream| {
+                let own = frames.iter().filter(|frame| frame.stream == stream);
+                own.flat_map(|frame| frame.data.to_vec()).collect::<Vec<u8>>()
+            });
+            prop_assert_eq!(both_streams(&joined), both_streams(&expected));
+            prop_assert!(joined.windows(2).all(|pair| pair[0].stream != pair[1].stream));
+            let entries: u64 = joined.iter().map(|frame| frame.entries).sum();
+            prop_assert_eq!(entries, expected.len() as u64);
         }
 
         #[test]
@@ -206,9 +294,21 @@ mod tests {
         demux.push(&[1, 0, 0, 0, 0x40, 0, 0, 0]);
         demux.push(&vec![b'x'; Demux::MAX_PIECE + 10]);
         let first = demux.next().unwrap().unwrap();
-        assert_eq!((first.data.len(), first.starts), (Demux::MAX_PIECE, true));
+        assert_eq!((first.data.len(), first.entries), (Demux::MAX_PIECE, 1));
         assert_eq!(demux.next().unwrap(), None);
         assert_eq!(demux.buffer.len(), 10);
+    }
+
+    #[test]
+    fn frames_before_an_invalid_one_are_returned_first() {
+        let mut demux = Demux::default();
+        demux.push(&[encode(1, b"a"), encode(1, b"b"), encode(7, b"c")].concat());
+        let mut frames = Vec::new();
+        assert!(demux.drain(true, &mut frames).is_err());
+        assert_eq!(frames.len(), 1);
+        assert_eq!((frames[0].data.as_ref(), frames[0].entries), (b"ab".as_ref(), 2));
+        assert!(demux.drain(true, &mut frames).is_err());
+        assert_eq!(frames.len(), 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::io;
 
-/// The reason why a call to the engine returned no usable response. `translate::errors` derives the effect on
-/// the operation.
+/// The reason why a call to the engine returned no usable response. `translate::errors` derives from it whether the
+/// operation may have taken effect.
 #[derive(Debug)]
 pub(crate) enum EngineError {
     /// The engine responded with an error status.
@@ -30,7 +30,8 @@ impl EngineError {
         })
     }
 
-    /// Creates the error for a broken connection. If TLS or `ssh` knows the reason, the error contains that reason.
+    /// Creates the error for a broken connection. If the TLS layer or `ssh` reported a reason, the error contains
+    /// that reason.
     pub(crate) fn broken(error: hyper::Error) -> Self {
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {

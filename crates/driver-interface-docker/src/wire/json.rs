@@ -7,11 +7,11 @@ use super::EngineError;
 
 /// The maximum size of an object, in bytes.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
-/// An object of at least this many bytes is parsed again only if its end may have arrived, so that a long object is
-/// not parsed once per chunk.
+/// The size, in bytes, from which an incomplete object counts as long. A long object is parsed again only when its
+/// end may have arrived, and not after every chunk.
 const LONG_OBJECT: usize = 64 * 1024;
 
-/// A streaming parser for concatenated JSON objects, with or without separators, split arbitrarily.
+/// A streaming parser for concatenated JSON objects, with or without separators. The chunks of data may end anywhere.
 ///
 /// Each object is returned as soon as it is complete. Only data that has not been returned is buffered.
 #[derive(Debug, Default)]

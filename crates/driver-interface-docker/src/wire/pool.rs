@@ -26,7 +26,8 @@ pub(super) struct Pool(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     idle: Vec<Idle>,
-    /// The task that closes the connections that have been idle for too long. It is finished if its runtime has stopped.
+    /// The task that closes the connections that have been idle for too long. The task is finished if its runtime has
+    /// stopped.
     closer: Option<AbortHandle>,
 }
 
@@ -40,7 +41,7 @@ struct Idle {
 
 impl Pool {
     /// Removes and returns the connection of the current runtime that was used last, or `None` if there is no usable
-    /// one.
+    /// connection.
     pub(super) fn take(&self) -> Option<Sender> {
         let here = Handle::current().id();
         let mut kept = lock(&self.0);
@@ -54,8 +55,8 @@ impl Pool {
         lock(&self.0).idle.len()
     }
 
-    /// Keeps a connection once the body of its response has been read to the end. If more than [`MAX_IDLE`] are then
-    /// kept, closes the connection that has been idle longest.
+    /// Keeps a connection once the body of its response has been read to the end. If the pool then has more than
+    /// [`MAX_IDLE`] connections, closes the connection that has been idle longest.
     pub(super) fn keep(&self, mut sender: Sender) {
         let pool = Arc::downgrade(&self.0);
         tokio::spawn(async move {

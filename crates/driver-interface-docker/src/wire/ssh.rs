@@ -1,11 +1,11 @@
 //! Connections over SSH: the system's `ssh` runs `docker system dial-stdio` on the engine's host, as the `docker`
 //! command does. The user's keys, agent, known hosts and `~/.ssh/config` apply.
 //!
-//! Each connection to the engine is a session of a shared SSH connection, the master. A server refuses sessions
-//! beyond ten on a connection, and drops clients at random while ten others are authenticating. Masters are therefore
-//! started one after the other, and each carries few sessions. A master ends with this process: its remote command
-//! reads from a pipe that this process holds. Masters are started on the drivers' own runtime, because one caller's
-//! stalled runtime must not delay other callers.
+//! Each connection to the engine is a session of a shared SSH connection, the master. By default, a server allows ten
+//! sessions per connection, and drops new clients at random while ten clients are authenticating. Therefore the
+//! driver starts masters one after the other, and each master carries few sessions. A master ends with this process,
+//! because the master's remote command reads from a pipe that this process holds. Masters are started on the drivers'
+//! own runtime, because one caller's stalled runtime must not delay other callers.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ use tokio::time::timeout;
 
 use super::SshTarget;
 
-/// How many sessions a master carries besides its own. Sessions that are closing still count at the server.
+/// How many sessions a master carries besides its own. The number is below the server's limit of ten, because the
+/// server still counts sessions that are closing.
 const SESSIONS: usize = 7;
 /// How long, in seconds, `ssh` tries to connect.
 const CONNECT_TIMEOUT: u32 = 30;
@@ -36,10 +37,10 @@ const KEEPALIVE_PROBES: u32 = 3;
 const MAX_ERROR_TEXT: u64 = 4 * 1024;
 /// How long the start of a master may take, including the login.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// The text that `ssh` itself prints once a master is connected. The remote command does not print it, because a
-/// server can force another command.
+/// The text that the local `ssh` prints once a master is connected. The remote command cannot print it instead,
+/// because a server can be configured to run another command.
 const READY: &str = "driver-interface-ready";
-/// The beginning of the name of a directory for sockets; the process id follows.
+/// The beginning of the name of a directory for sockets. The process id follows in the name.
 const CONTROL: &str = "di-ssh-";
 
 /// A host reached by `ssh`.
@@ -241,12 +242,12 @@ fn spawn(arguments: Vec<String>) -> io::Result<(Child, ChildStdin, ChildStdout, 
     }
 }
 
-/// A connection to the engine through one `ssh` process, which is killed when the connection is dropped.
+/// A connection to the engine through one `ssh` process. Dropping the connection kills the process.
 ///
 /// The end of the output is an error unless `ssh` reports success: a lost connection must not look like the end of a
 /// response.
 pub(super) struct SshStream {
-    /// `None` after it was shut down.
+    /// The input of the `ssh` process, or `None` after the input was shut down.
     input: Option<ChildStdin>,
     output: ChildStdout,
     process: Process,
@@ -276,7 +277,8 @@ impl SshStream {
         Poll::Ready(result)
     }
 
-    /// If a write failed because the process has exited, replaces the write's error by the reason for the exit.
+    /// Replaces the error of a write that failed because the process has exited. The new error contains the reason
+    /// for the exit.
     fn poll_written<T>(
         &mut self,
         context: &mut Context<'_>,

@@ -97,8 +97,8 @@ fn unusable(file: &Path, problem: impl std::fmt::Display) -> io::Error {
     )
 }
 
-/// Adds advice to a TLS error. Returns `None` for an error without known advice. The engine often reports a refused
-/// client certificate only with the first response.
+/// Adds advice to a TLS error. Returns `None` if no advice is known for the error. Callers also pass errors of
+/// responses, because an engine often refuses a client certificate only with the first response.
 pub(super) fn explained(error: &io::Error) -> Option<io::Error> {
     let tls = error.get_ref()?.downcast_ref::<Error>()?;
     let advice = match tls {
@@ -128,8 +128,8 @@ pub(super) fn explained(error: &io::Error) -> Option<io::Error> {
     Some(io::Error::new(error.kind(), format!("{tls}; {advice}")))
 }
 
-/// A verifier that accepts every certificate, for settings without verification such as `DOCKER_TLS` without
-/// `DOCKER_TLS_VERIFY`.
+/// A verifier that accepts every certificate. It is used if the settings disable verification, for example if
+/// `DOCKER_TLS` is set without `DOCKER_TLS_VERIFY`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

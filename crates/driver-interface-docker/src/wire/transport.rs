@@ -23,19 +23,20 @@ use super::ssh::Ssh;
 use super::tls::Tls;
 use super::{Address, EngineError, TransportError};
 
-/// How long a TCP connection may be idle before it is probed. The probes detect a peer that vanished silently within
-/// minutes.
+/// How long a TCP connection may be idle before it is probed. If the peer has vanished silently, the probes detect
+/// this within minutes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 
 /// The maximum number of bytes of unread response data to buffer. This also limits the size of the response headers.
 const MAX_BUFFER: usize = 128 * 1024;
 
-/// An HTTP client for one engine. Dropping a request, or its response before the end, closes its connection.
+/// An HTTP client for one engine. If the caller drops a request, or a response before its end, the client closes the
+/// connection.
 ///
-/// Connections are reused. If the engine is on this host, only requests that read reuse one, because they can be sent
-/// again if the engine has closed the connection in the meantime. If the engine is remote, all requests do, because a
-/// new connection takes several round trips.
+/// If the engine is on this host, only requests that read reuse an idle connection. They can be sent again if the
+/// engine has closed that connection in the meantime. If the engine is remote, all requests reuse idle connections,
+/// because a new connection takes several round trips.
 #[derive(Clone)]
 pub(crate) struct Wire {
     address: Arc<Address>,
@@ -104,8 +105,8 @@ impl Wire {
         &self.address
     }
 
-    /// Sends a request and returns as soon as the response headers are received. If the request may change something,
-    /// records it in [`effects`], so that a later error does not claim that nothing was changed.
+    /// Sends a request and returns as soon as the response headers are received. A request that may change something
+    /// is recorded in [`effects`], so that a later error does not claim that nothing was changed.
     pub(crate) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, TransportError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -189,7 +190,8 @@ impl Wire {
         answer
     }
 
-    /// Returns whether a request with this method may use a kept connection, and its connection may be kept.
+    /// Returns whether a request with this method may use an idle connection from the pool, and return its connection
+    /// to the pool.
     fn reuses(&self, method: &Method) -> bool {
         !self.address.is_local() || matches!(*method, Method::GET | Method::HEAD)
     }
@@ -225,16 +227,20 @@ impl Wire {
         }
     }
 
-    /// Returns the path and query to send, prefixed with the API version unless they contain one.
+    /// Returns `path`, prefixed with the API version unless `path` already contains a version.
+    pub(super) fn versioned(&self, path: &str) -> String {
+        if names_version(path) {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.prefix)
+        }
+    }
+
+    /// Returns the path and query to send, prefixed with the API version unless they already contain a version.
     fn target(&self, uri: &Uri) -> Result<Uri, TransportError> {
         let given = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let text = if names_version(given) {
-            given.to_owned()
-        } else {
-            format!("{}{given}", self.prefix)
-        };
         Uri::builder()
-            .path_and_query(text)
+            .path_and_query(self.versioned(given))
             .build()
             .map_err(TransportError::Request)
     }
@@ -253,7 +259,7 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Opens a named pipe. While all its instances are busy, tries again until the call's deadline.
+/// Opens a named pipe. While all instances of the pipe are busy, tries again until the call's deadline.
 #[cfg(windows)]
 async fn pipe(name: &str) -> io::Result<tokio::net::windows::named_pipe::NamedPipeClient> {
     use tokio::net::windows::named_pipe::ClientOptions;
@@ -301,14 +307,14 @@ where
     Ok((sender, tokio::spawn(connection.with_upgrades())))
 }
 
-/// Returns whether a response is from the engine itself and not from a proxy. Docker and Podman state
-/// their API version in every response, errors included; only a protocol switch may lack it.
+/// Returns whether a response is from the engine itself and not from a proxy. Docker and Podman send their API
+/// version in every response, even in errors. Only a protocol switch may lack the API version.
 pub(super) fn is_engines<B>(answer: &Response<B>) -> bool {
     answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key("api-version")
 }
 
-/// Returns whether a request may change a container, image, volume or network. Waiting, resizing a terminal and
-/// preparing a command, which does nothing until it is started, also use `POST`.
+/// Returns whether a request may change a container, image, volume or network. Some `POST` requests change nothing:
+/// waiting, resizing a terminal, and preparing a command without starting it.
 fn is_change(method: &Method, path: &str) -> bool {
     let harmless = ["/wait", "/resize", "/exec"];
     !matches!(*method, Method::GET | Method::HEAD) && !harmless.iter().any(|end| path.ends_with(end))

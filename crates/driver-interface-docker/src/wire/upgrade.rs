@@ -7,8 +7,8 @@ use hyper_util::rt::TokioIo;
 use super::call::answered;
 use super::{EngineError, Payload, Query, Wire};
 
-/// A connection turned into a pair of byte streams. Shutting it down only ends the sending direction; dropping it
-/// closes the connection.
+/// An upgraded HTTP connection, which carries a byte stream in each direction. Shutting it down ends only the sending
+/// direction. Dropping it closes the connection.
 pub(crate) type Duplex = TokioIo<Upgraded>;
 
 impl Wire {

@@ -39,7 +39,7 @@ impl Wire {
         Answer::whole(answer).await.map_err(UploadError::Engine)
     }
 
-    /// Like [`upload`](Self::upload), but returns the response with its body unread.
+    /// Like [`upload`](Self::upload), sends a stream, but returns the response with its body unread.
     pub(crate) async fn upload_with(
         &self,
         request: request::Builder,

@@ -157,6 +157,7 @@ async fn connect(uri: &str, namespace: &str, deadlines: Deadlines) -> Result<Doc
     let config = DockerConfig::for_uri(uri)?
         .namespace(Namespace::new(namespace).unwrap())
         .deadlines(deadlines)
+        .keep_default_network(Duration::ZERO)
         .without_registry_credentials();
     DockerDriver::connect(config).await
 }

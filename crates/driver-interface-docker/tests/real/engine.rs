@@ -36,7 +36,8 @@ impl Bench {
     pub(crate) async fn in_namespace(&self, namespace: &str) -> DockerDriver {
         let config = DockerConfig::for_uri(self.uri)
             .unwrap()
-            .namespace(Namespace::new(namespace).unwrap());
+            .namespace(Namespace::new(namespace).unwrap())
+            .keep_default_network(Duration::ZERO);
         DockerDriver::connect(config).await.unwrap()
     }
 
@@ -45,7 +46,8 @@ impl Bench {
         let config = DockerConfig::for_uri(self.uri)
             .unwrap()
             .namespace(Namespace::new(self.namespace.as_str()).unwrap())
-            .policy(policy);
+            .policy(policy)
+            .keep_default_network(Duration::ZERO);
         DockerDriver::connect(config).await.unwrap()
     }
 
@@ -199,7 +201,9 @@ fn on<F: Future<Output = ()>>(
     let uri = if engine == "docker" { "docker:" } else { "podman:" };
     let config = DockerConfig::for_uri(uri)
         .unwrap()
-        .namespace(Namespace::new(namespace.as_str()).unwrap());
+        .namespace(Namespace::new(namespace.as_str()).unwrap())
+        // The tests verify what is left right after each removal.
+        .keep_default_network(Duration::ZERO);
     let wanted = if engine == "docker" { "Docker" } else { "Podman" };
     let driver = match runtime.block_on(DockerDriver::connect(config)) {
         Ok(driver) if driver.engine_info().name == wanted => driver,

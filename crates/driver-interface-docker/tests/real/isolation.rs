@@ -1,13 +1,16 @@
 //! Networks that are weakly isolated, and unmanaged resources on the same engine.
 
+use std::time::Duration;
+
+use driver_interface_docker::{DockerConfig, DockerDriver};
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver, ContainerFilter, ContainerId, NetworkConfig, NetworkId, NetworkMode, RemoveOptions,
-    ResourceFilter, StopOptions, Strictness, VolumeConfig, Warning,
+    ContainerDriver, ContainerFilter, ContainerId, Namespace, NetworkConfig, NetworkId, NetworkMode,
+    RemoveOptions, ResourceFilter, StopOptions, Strictness, VolumeConfig, Warning,
 };
 use serde_json::json;
 
-use super::engine::on_each;
+use super::engine::{Bench, on_each};
 
 #[test]
 fn weak_isolation_warns_or_is_refused() {
@@ -32,16 +35,88 @@ fn weak_isolation_warns_or_is_refused() {
     });
 }
 
+/// Returns the networks of the bench's namespace on the engine.
+fn networks(bench: &Bench) -> Vec<String> {
+    let left = bench.raw.left(&bench.namespace).into_iter();
+    left.filter(|one| one.starts_with("network")).collect()
+}
+
+#[test]
+fn default_network_is_kept_for_a_while() {
+    on_each("default_network_is_kept_for_a_while", async |bench| {
+        let driver_keeping = async |period| {
+            let config = DockerConfig::for_uri(bench.uri)
+                .unwrap()
+                .namespace(Namespace::new(bench.namespace.as_str()).unwrap())
+                .keep_default_network(period);
+            DockerDriver::connect(config).await.unwrap()
+        };
+        let cycle = async |driver: &DockerDriver| {
+            let made = driver.create_container(&bench.config("true")).await.unwrap();
+            let remove = driver.remove_container(&made.id, RemoveOptions::default());
+            remove.await.unwrap();
+        };
+        let driver = driver_keeping(Duration::from_secs(3600)).await;
+        cycle(&driver).await;
+        let kept = networks(&bench);
+        assert_eq!(kept.len(), 1);
+        cycle(&driver).await;
+        assert_eq!(networks(&bench), kept);
+        assert_eq!(bench.driver.remove_idle_networks().await.unwrap(), 1);
+        assert_eq!(networks(&bench).len(), 0);
+
+        // The network does not outlive the last clone of the driver.
+        cycle(&driver).await;
+        let clone = driver.clone();
+        drop(driver);
+        assert_eq!(networks(&bench).len(), 1);
+        drop(clone);
+        bench.settled().await;
+
+        // Unless it is used again, the network is removed when the time has come, and not before.
+        let driver = driver_keeping(Duration::from_secs(1)).await;
+        cycle(&driver).await;
+        let used = driver.create_container(&bench.config("true")).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(networks(&bench).len(), 1);
+        driver
+            .remove_container(&used.id, RemoveOptions::default())
+            .await
+            .unwrap();
+        bench.settled().await;
+        drop(driver);
+    });
+}
+
+#[test]
+fn program_that_returns_from_main_leaves_no_network() {
+    on_each(
+        "program_that_returns_from_main_leaves_no_network",
+        async |bench| {
+            let config = DockerConfig::for_uri(bench.uri)
+                .unwrap()
+                .namespace(Namespace::new(bench.namespace.as_str()).unwrap());
+            let container = bench.config("true");
+            let main = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async move {
+                    let driver = DockerDriver::connect(config).await.unwrap();
+                    let made = driver.create_container(&container).await.unwrap();
+                    let remove = driver.remove_container(&made.id, RemoveOptions::default());
+                    remove.await.unwrap();
+                });
+            });
+            main.join().unwrap();
+            assert_eq!(networks(&bench).len(), 0);
+        },
+    );
+}
+
 #[test]
 fn missing_default_network_is_recreated() {
     on_each("missing_default_network_is_recreated", async |bench| {
         let made = bench.created("true").await;
-        let names: Vec<String> = bench
-            .raw
-            .left(&bench.namespace)
-            .into_iter()
-            .filter(|one| one.starts_with("network"))
-            .collect();
+        let names = networks(&bench);
         assert_eq!(names.len(), 1);
         assert!(
             bench

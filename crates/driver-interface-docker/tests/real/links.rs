@@ -43,7 +43,8 @@ impl Link {
                     .connect(Duration::from_secs(60))
                     .read(Duration::from_secs(8)),
             )
-            .namespace(Namespace::new(bench.namespace.as_str()).unwrap());
+            .namespace(Namespace::new(bench.namespace.as_str()).unwrap())
+            .keep_default_network(Duration::ZERO);
         let driver = DockerDriver::connect(config).await.unwrap();
         Self { driver, proxy }
     }

@@ -123,6 +123,7 @@ fn config(bench: &Bench, uri: &str) -> DockerConfig {
     DockerConfig::for_uri(uri)
         .unwrap()
         .namespace(Namespace::new(bench.namespace.as_str()).unwrap())
+        .keep_default_network(Duration::ZERO)
 }
 
 async fn refused(config: DockerConfig) -> DriverError {

@@ -17,7 +17,7 @@ pub(crate) async fn fail(_: MockProcess) -> u8 {
     1
 }
 
-/// Sleeps for the sum of its arguments. Each argument is a number of seconds, or has a unit.
+/// Sleeps for the sum of its arguments. Each argument is a number of seconds, or a number with a unit, such as `5m`.
 pub(crate) async fn sleep(process: MockProcess) -> u8 {
     let mut total = Duration::ZERO;
     for arg in process.args().iter().skip(1) {
@@ -59,7 +59,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds * unit).ok()
 }
 
-/// Sleeps for the number of microseconds that its argument gives.
+/// Sleeps for the number of microseconds given by the first argument.
 pub(crate) async fn usleep(process: MockProcess) -> u8 {
     let micros = process
         .args()

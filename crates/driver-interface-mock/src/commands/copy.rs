@@ -4,7 +4,7 @@ use super::filters::{CHUNK, cost};
 use super::options::count;
 use crate::process::MockProcess;
 
-/// Copies blocks from `if=` to `of=`. Uses as much memory as the block size, `bs=`.
+/// Copies blocks from the file `if=` to the file `of=`. The process's memory usage is one block, whose size is `bs=`.
 pub(crate) async fn dd(process: MockProcess) -> u8 {
     let (mut input, mut output) = (process.stdin.clone(), process.stdout.clone());
     let (mut block, mut blocks, mut quiet) = (512_u64, u64::MAX, false);

@@ -7,7 +7,7 @@ use crate::process::{Input, MockProcess, Output};
 
 /// The maximum number of bytes that a command reads at once.
 pub(super) const CHUNK: usize = 64 * 1024;
-/// The interval at which `tail -f` checks the file.
+/// The interval at which `tail -f` checks the file for new data.
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns the CPU time that a command uses to process `bytes` bytes: one second per gigabyte.
@@ -15,8 +15,8 @@ pub(super) fn cost(bytes: usize) -> Duration {
     Duration::from_nanos(bytes as u64)
 }
 
-/// Opens the files `names`, or standard input if `names` is empty. Returns each opened input with its name, and exit
-/// code 1 if a file could not be opened, otherwise 0.
+/// Opens the files `names`, or standard input if `names` is empty. Returns each opened input with its name, and the
+/// exit code: 1 if a file could not be opened, otherwise 0.
 pub(super) async fn inputs(process: &MockProcess, names: &[String]) -> (Vec<(String, Input)>, u8) {
     if names.is_empty() {
         return (vec![(String::new(), process.stdin.clone())], 0);

@@ -90,8 +90,8 @@ impl<'a> Printer<'a> {
         self.done |= cut;
     }
 
-    /// Prints the conversion at the start of `text`, whose `%` is already consumed. Returns the text after the
-    /// conversion.
+    /// Prints an argument according to the conversion at the start of `text`. The conversion's `%` is already
+    /// consumed. Returns the text after the conversion.
     fn directive<'f>(&mut self, text: &'f str) -> &'f str {
         let mut directive = Directive::default();
         let mut chars = text.char_indices().peekable();

@@ -108,7 +108,8 @@ pub(crate) async fn tr(process: MockProcess) -> u8 {
     }
 }
 
-/// Returns the bytes of a set in the notation of `tr`, such as `a-z`, `\n` or `[:upper:]`.
+/// Returns the bytes that a set contains. `text` is the set in the notation of `tr`, such as `a-z`, `\n` or
+/// `[:upper:]`.
 fn byte_set(text: &str) -> Vec<u8> {
     let class = |range: std::ops::RangeInclusive<u8>| range.collect::<Vec<u8>>();
     match text {
@@ -182,7 +183,7 @@ pub(crate) async fn cut(process: MockProcess) -> u8 {
     status
 }
 
-/// Returns whether `number` is in a list such as `1,3-5,7-`.
+/// Returns whether `list` contains `number`. `list` has a form such as `1,3-5,7-`.
 fn in_list(list: &str, number: usize) -> bool {
     list.split(',').any(|part| match part.split_once('-') {
         None => part.parse() == Ok(number),

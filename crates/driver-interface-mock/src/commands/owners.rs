@@ -75,8 +75,8 @@ enum Refused {
     NotPermitted,
 }
 
-/// Calls `apply` for each file operand. Its arguments are the first operand (the new mode or owner), the file's
-/// metadata, and whether the user may change owners.
+/// Calls `apply` for each file that the command changes. The arguments of `apply` are the command's first operand
+/// (the new mode or owner), the file's metadata, and whether the user may change owners.
 async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;
@@ -151,7 +151,7 @@ pub(super) fn new_mode(requested: &str, old: u32) -> Option<u32> {
     Some(mode)
 }
 
-/// Prints the status of files: in the format given by `-c`, otherwise the name and size.
+/// Prints the status of files in the format that `-c` gives. Without `-c`, prints the name, size and type.
 pub(crate) async fn stat(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "c:tL").await else {
         return 1;

@@ -70,7 +70,8 @@ pub(crate) async fn uname(process: MockProcess) -> u8 {
     process.answer(text).await
 }
 
-/// Prints the engine's time in the format `+%s`, `+%s%N` or `+%N`, by default as RFC 3339.
+/// Prints the engine's time. In a format such as `+%s%N`, replaces `%s` and `%N`. Without a format, prints the time
+/// as RFC 3339.
 pub(crate) async fn date(process: MockProcess) -> u8 {
     let now = process.host.clock.now();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -106,8 +107,8 @@ pub(crate) async fn env(mut process: MockProcess) -> u8 {
     run_instead(process, rest, "env").await
 }
 
-/// Replaces the program of `process` by the program and arguments `words`. Error messages begin with `name`, the
-/// command that was called.
+/// Runs another program in `process`. `words` are that program and its arguments. Error messages begin with `name`,
+/// the command that was called, such as `nohup`.
 async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
     let program = words.first().cloned().unwrap_or_default();
     match process.launcher().load_as_script(&program, &words) {
@@ -127,7 +128,7 @@ async fn cannot_execute(process: &MockProcess, name: &str, program: &str, proble
     problem.exit_code()
 }
 
-/// Runs a program like `setsid`, but in the same session: the simulation has no sessions.
+/// Runs a program. A real `setsid` runs the program in a new session, but the simulation has no sessions.
 pub(crate) async fn setsid(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default().to_vec();
     run_instead(process, words, "setsid").await
@@ -139,7 +140,7 @@ pub(crate) async fn nohup(process: MockProcess) -> u8 {
     run_instead(process, words, "nohup").await
 }
 
-/// Prints the path of the terminal that standard input is, or a message that it is no terminal.
+/// Prints the terminal's path if standard input is a terminal, otherwise prints `not a tty`.
 pub(crate) async fn tty(process: MockProcess) -> u8 {
     let there = process.stdin.is_terminal();
     process
@@ -148,8 +149,8 @@ pub(crate) async fn tty(process: MockProcess) -> u8 {
     u8::from(!there)
 }
 
-/// Prints the terminal's size for `size`, and changes the modes in [`Modes`]. Accepts all other settings, but ignores
-/// them.
+/// Prints the terminal's size if the argument is `size`. Otherwise, changes the modes in [`Modes`]. Accepts all other
+/// settings, but ignores them.
 pub(crate) async fn stty(process: MockProcess) -> u8 {
     let Some(terminal) = process.terminal.clone().filter(|_| process.stdin.is_terminal()) else {
         process
@@ -286,7 +287,8 @@ async fn list_signals(process: &MockProcess, of: Option<&String>) -> u8 {
     process.answer(text).await
 }
 
-/// Runs a program and, after the given time, sends it `TERM` or the signal given by `-s`.
+/// Runs a program. If the program is still running after the given time, sends `TERM` or the signal given by `-s` to
+/// the program.
 pub(crate) async fn timeout(process: MockProcess) -> u8 {
     let mut args = process.args().get(1..).unwrap_or_default().to_vec();
     let mut signal = Signal::Term;

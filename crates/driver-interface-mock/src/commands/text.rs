@@ -65,7 +65,7 @@ pub(crate) async fn dirname(process: MockProcess) -> u8 {
     process.answer(format!("{directory}\n")).await
 }
 
-/// Prints a line repeatedly until its output is closed.
+/// Prints a line repeatedly until standard output is closed.
 pub(crate) async fn yes(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default();
     let line = format!(

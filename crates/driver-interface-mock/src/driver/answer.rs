@@ -1,10 +1,10 @@
-//! Simulated responses of the engine, which errors carry as their source.
+//! Simulated responses of the engine. Errors have such a response as their source.
 
 use std::fmt;
 
 use crate::profile::Kind;
 
-/// A refusal by the engine. For mock-docker, its message has Docker's wording.
+/// The reason why the engine refuses a request. For mock-docker, the message has Docker's wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NameTaken { name: String, by: String },
@@ -25,7 +25,7 @@ pub(crate) enum Refusal {
     BadArchive(&'static str),
 }
 
-/// A response of the engine that an error carries as its source.
+/// A response of the engine, which becomes the source of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EngineAnswer {
     status: Option<u16>,

@@ -61,7 +61,7 @@ impl<K: Kind> MockDriver<K> {
 enum Keys {
     /// The pipe that the main process reads; `None` if another session has already taken the pipe.
     Pipe(Option<Output>),
-    /// The terminal, and the output to which it echoes the input.
+    /// The container's terminal, and the log that receives the terminal's echo of the input.
     Terminal(Arc<Terminal>, Arc<LogStore>),
 }
 

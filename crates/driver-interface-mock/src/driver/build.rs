@@ -27,11 +27,11 @@ struct Build<K> {
     context: Tree,
     steps: VecDeque<Instruction>,
     count: usize,
-    /// The arguments declared before the first stage.
+    /// The build arguments declared before the first stage.
     global_args: BTreeMap<String, String>,
-    /// The stages so far, each with its name. The last one is being built.
+    /// The stages so far, each with its name. The last stage is being built.
     stages: Vec<(String, Image)>,
-    /// The values of the arguments declared in the stage that is being built.
+    /// The values of the build arguments that the current stage declares.
     args: BTreeMap<String, String>,
     is_over: bool,
 }
@@ -113,8 +113,8 @@ fn context_of(archive: Bytes) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Returns the instructions of a Dockerfile up to the end of the stage `target`, which is given by name or number.
-/// Without `target`, returns all instructions.
+/// Returns the instructions of a Dockerfile up to the end of the stage `target`. `target` is the stage's name or
+/// number. Without `target`, returns all instructions.
 fn until_target(recipe: Recipe, target: Option<&str>) -> Result<VecDeque<Instruction>, String> {
     let mut steps = VecDeque::from(recipe.0);
     let Some(target) = target else {
@@ -226,7 +226,8 @@ impl<K: Kind> Build<K> {
         Ok(())
     }
 
-    /// Returns a base image, which is pulled if the engine does not have it.
+    /// Returns a base image. Pulls the image first if the engine does not have it or the build options request a
+    /// pull.
     fn base_image(&self, base: &str, line: &str) -> Result<Image> {
         let failed = |problem: String| {
             let message = format!("{problem}; the output ends with: {line}");

@@ -177,7 +177,7 @@ fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError
         .into()
 }
 
-/// Returns the message, hint and engine refusal of the error that reports `problem`.
+/// Returns the parts of the error that reports `problem`: the message, the hint and the engine's refusal.
 pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
     match problem {
         StartProblem::NoSuchProgram(program) => (

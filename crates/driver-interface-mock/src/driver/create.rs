@@ -38,7 +38,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || self.check(config), work).await
     }
 
-    /// Checks the config as far as that is possible without the engine.
+    /// Checks everything in the config that can be checked without the engine.
     fn check(&self, config: &ContainerConfig) -> Result<()> {
         let violations = self.violations(config);
         if !violations.is_empty() {
@@ -58,8 +58,8 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Returns the violations of the validation rules in the config. The rules include the ones that only this kind
-    /// of driver has.
+    /// Returns the violations that validation finds in the config. Some validation rules apply only to this kind of
+    /// driver.
     pub(super) fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
             Ok(()) => Vec::new(),
@@ -89,7 +89,7 @@ impl<K: Kind> MockDriver<K> {
         report
     }
 
-    /// Returns the container that an earlier call with this key created, or `None` if there is none.
+    /// Returns the container that an earlier call with this key created, or `None` if no such container exists.
     fn created_before(
         &self,
         state: &State,
@@ -104,7 +104,8 @@ impl<K: Kind> MockDriver<K> {
         Ok(container.instance())
     }
 
-    /// Atomically creates the container, or returns the one that an earlier call with this key created.
+    /// Atomically creates the container. If an earlier call with this key created the container, returns that
+    /// container.
     fn commit(
         &self,
         config: &ContainerConfig,
@@ -212,7 +213,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(())
     }
 
-    /// Returns the ownership that resources created by this driver get.
+    /// Returns the ownership of the resources that this driver creates.
     pub(super) fn ownership(&self) -> Ownership {
         let options = &self.core.options;
         let owner = format!("{}.{}.{:x}", K::PROFILE.name, std::process::id(), options.seed);
@@ -220,8 +221,9 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the command line that a container runs: the entrypoint followed by the command. Each is the config's if set,
-/// otherwise the image's. If the config sets an entrypoint, even an empty one, the image's command is not used.
+/// Returns the command line that a container runs: the entrypoint followed by the command. The config's entrypoint
+/// and command replace those of the image. If the config sets an entrypoint, even an empty entrypoint, the image's
+/// command is not used.
 fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     let entrypoint = config.entrypoint.as_ref().unwrap_or(&image.entrypoint);
     let command = if config.command.is_empty() && config.entrypoint.is_none() {
@@ -232,7 +234,8 @@ fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     entrypoint.iter().chain(command).cloned().collect()
 }
 
-/// Returns the config, with the image's value for each setting that the config leaves unset.
+/// Returns the config with the image's stop signal, working directory and health check added where the config does
+/// not set its own.
 pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
     let mut full = config.clone();
     full.stop_signal = full.stop_signal.or(image.stop_signal);

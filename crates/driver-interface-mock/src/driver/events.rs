@@ -11,7 +11,7 @@ use crate::engine::Position;
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// A reader of the engine's events, and its position.
+/// A reader of the engine's events. The field `position` states the next event to read.
 struct Reader {
     engine: MockEngine,
     namespace: Namespace,

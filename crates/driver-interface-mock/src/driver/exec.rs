@@ -17,7 +17,7 @@ use crate::engine::{Exec, ExecProblem, ExecRequest, State};
 use crate::process::{Client, Input, Output, Terminal};
 use crate::profile::Kind;
 
-/// One output stream of a command. At most a given number of bytes of the output is kept.
+/// One output stream of a command. The buffer `bytes` keeps at most a given number of bytes of the output.
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
     ended: bool,
@@ -125,7 +125,7 @@ impl Kept {
         }
     }
 
-    /// Waits for the next chunk and keeps it, or notes the end of the output.
+    /// Waits for the next chunk and adds it to `bytes`. At the end of the output, sets `ended`.
     async fn take(&mut self) {
         match self.chunks.recv().await {
             Some(chunk) => self.bytes.push(&chunk),
@@ -133,7 +133,7 @@ impl Kept {
         }
     }
 
-    /// Keeps the chunks that have already arrived.
+    /// Adds the chunks that have already arrived to `bytes`.
     fn drain(&mut self) {
         while let Ok(chunk) = self.chunks.try_recv() {
             self.bytes.push(&chunk);
@@ -141,7 +141,8 @@ impl Kept {
     }
 }
 
-/// Returns the recorded call for a command. Its summary contains the program's name, but no arguments or values.
+/// Returns the call to record when a command is run. The call's summary contains the program's name, but neither the
+/// program's arguments nor the values of environment variables.
 pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfig) -> Call {
     let program = config.argv.first().map_or("", String::as_str);
     let program = program.rsplit('/').next().unwrap_or(program);
@@ -153,7 +154,8 @@ pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfi
     Call::new(operation).on(id).summary(summary)
 }
 
-/// Returns the exec request for `config`. With `terminal`, input comes from the terminal, and errors go to `stdout`.
+/// Returns the exec request for `config`. If `terminal` is set, the command reads its input from the terminal, and
+/// its standard error goes to `stdout`.
 pub(super) fn request(
     config: &ExecConfig,
     terminal: Option<Arc<Terminal>>,

@@ -98,9 +98,9 @@ impl<K: Kind> MockDriver<K> {
 
 /// The destination of an exec session's input.
 enum Keys {
-    /// A pipe that the command reads.
+    /// A pipe that the command reads; `None` if the config already contains the whole input.
     Pipe(Option<Output>),
-    /// The command's terminal, and the client to which the terminal echoes the input.
+    /// The command's terminal. The client receives the terminal's echo of the input.
     Terminal(Client),
 }
 

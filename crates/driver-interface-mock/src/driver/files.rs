@@ -168,7 +168,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(FileSystem::of_tree(Arc::clone(&volume.tree)))
     }
 
-    /// Returns a container's files as root sees them, and the owner of files created in it.
+    /// Returns a container's files as root sees them, and the owner that new files in the container get.
     fn files(&self, id: &ContainerId) -> Result<(FileSystem, FileOwner)> {
         let mut state = self.core.engine.state();
         let container = state
@@ -180,7 +180,8 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the owner of files that `user` creates, given as `UID` or `UID:GID`. Returns root if a name is given.
+/// Returns the owner of files that `user` creates. `user` has the form `UID` or `UID:GID`. For a user name, returns
+/// root.
 fn owner_of(user: &str) -> FileOwner {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     match (uid.parse(), gid.parse()) {

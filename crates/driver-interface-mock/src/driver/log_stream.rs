@@ -24,16 +24,16 @@ struct Reader {
     selection: LogSelection,
     timestamps: bool,
     position: u64,
-    /// The line number at which the reader stops.
+    /// The number of the first line that is not read any more.
     before: u64,
-    /// The last run whose lines are read, counted from 1.
+    /// The number of the last run whose lines are read. Runs are numbered from 1.
     run: usize,
     live: Option<Live>,
     /// The chunks of the current line that are not returned yet.
     rest: Option<LogChunkSplitter>,
 }
 
-/// The notifications that a following reader waits for.
+/// The notifications that a reader waits for if it follows the log.
 struct Live {
     changed: watch::Receiver<Changes>,
     arrived: watch::Receiver<u64>,

@@ -57,7 +57,7 @@ pub type MockDockerDriver = MockDriver<Docker>;
 /// writable mounts: they are rejected with `ConfigurationError` at `volumes[n].readOnly`.
 pub type MockLocalDriver = MockDriver<Local>;
 
-/// A mock driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. Clones share one driver.
+/// A mock driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. A clone is another handle to the same driver.
 pub struct MockDriver<K> {
     core: Arc<Core>,
     kind: PhantomData<K>,
@@ -85,7 +85,7 @@ struct Core {
     connected_at: Instant,
 }
 
-/// The time that a call that follows logs gets in addition to the normal deadline.
+/// The additional time for a call that follows logs, on top of the normal deadline.
 const FOLLOW_DEADLINE: Duration = Duration::from_secs(3600);
 
 impl<K: Kind> MockDriver<K> {
@@ -153,8 +153,8 @@ impl<K: Kind> MockDriver<K> {
     /// operation other than a health check fails if the engine is unreachable. An error gets the names of the driver
     /// and the operation.
     ///
-    /// `check` validates the input first, which takes no time. `work` starts after the latency, so dropping the future
-    /// before that has no effect.
+    /// `check` validates the input first, which takes no time. `work` starts after the latency. Dropping the future
+    /// before `work` starts has no effect on the engine.
     async fn call<T>(
         &self,
         call: Call,
@@ -236,7 +236,8 @@ impl<K: Kind> MockDriver<K> {
         format!("{:016x}", lock(&self.core.rng).random::<u64>())
     }
 
-    /// Returns the capabilities of a mock. Its limits count as enforced: simulated processes cannot evade them.
+    /// Returns the capabilities of a mock driver. Resource limits are declared as enforced, because simulated
+    /// processes cannot evade them.
     fn declared() -> Capabilities {
         let mut can = Capabilities::minimal();
         can.operations.extend(Operation::ALL);

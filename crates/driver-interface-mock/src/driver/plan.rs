@@ -30,7 +30,8 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Returns the config with its defaults filled in, including those of the image if it is present.
+    /// Returns the config with its defaults filled in. If the engine has the image, the image's defaults are filled
+    /// in, too.
     fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
         let mut full = config.clone();
         full.init.get_or_insert(true);
@@ -42,7 +43,7 @@ impl<K: Kind> MockDriver<K> {
         full
     }
 
-    /// Returns the reasons to refuse the config that do not depend on the state of the engine.
+    /// Returns the reasons to refuse the config, except those that depend on the state of the engine.
     fn refused(&self, config: &ContainerConfig) -> Vec<Warning> {
         let violations = self.violations(config).into_iter();
         let mut found: Vec<Warning> = violations

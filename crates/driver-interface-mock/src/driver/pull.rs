@@ -18,7 +18,7 @@ use crate::Operation;
 use crate::engine::PullRefusal;
 use crate::profile::Kind;
 
-/// The progress reports of a pull: layer, status, and bytes done.
+/// The progress reports of a pull. Each report has the layer, the status, and the number of bytes done.
 const STEPS: [(&str, &str, Option<u64>); 6] = [
     ("5a1d0c6f3e27", "Pulling fs layer", None),
     ("c0ffee0badd1", "Pulling fs layer", None),

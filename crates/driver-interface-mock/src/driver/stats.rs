@@ -17,7 +17,8 @@ use crate::{MockEngine, Operation};
 
 /// The interval between two measurements.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The memory counted for each process (its code, stack and so on), on top of what the simulated program reports.
+/// The memory in bytes that is counted for each process (its code, stack and so on). It is added to the memory that
+/// the simulated program reports.
 const PROCESS_BYTES: u64 = 384 * 1024;
 
 /// Measures one run of a container periodically.
@@ -102,7 +103,7 @@ impl Meter {
         run.is_some_and(|run| run.number == self.run)
     }
 
-    /// Returns the usage, or `None` once the run has ended. The CPU share is that since the last measurement.
+    /// Returns the usage, or `None` once the run has ended. The CPU share covers the time since the last measurement.
     fn measure(&mut self) -> Option<ContainerStats> {
         let state = self.engine.state();
         let container = state.containers.get(&self.id)?;

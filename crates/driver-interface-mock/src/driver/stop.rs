@@ -88,7 +88,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Unpauses the run if it is paused, so that it can handle the signal.
+    /// Unpauses the run if it is paused, so that its main process can handle the stop signal.
     fn thaw(&self, target: &Target) {
         let mut state = self.core.engine.state();
         let state = &mut *state;
@@ -138,7 +138,8 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Returns the caller's timeout or, without one, 0 for a forced stop and the default for a graceful stop.
+/// Returns the grace period: the caller's timeout, if there is one. Otherwise, the grace period is 0 for a forced
+/// stop, and the driver's default for a graceful stop.
 fn grace_of<K: Kind>(options: StopOptions) -> Duration {
     let default = if options.force {
         Duration::ZERO

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::sync::lock;
 
-/// The values of the last byte of a container's address.
+/// The possible values of the last byte of a container's address.
 const HOSTS: std::ops::RangeInclusive<u8> = 2..=254;
 
 /// The subnets of all networks on which a container has had an address.

@@ -11,8 +11,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Creates a clock that shows the time `epoch` now. Without `epoch`, it shows the real time, truncated to the
-    /// precision of the wire format.
+    /// Creates a clock that starts at the time `epoch`. Without `epoch`, the clock starts at the real time, truncated
+    /// to milliseconds, the precision of the wire format.
     pub(crate) fn starting_at(epoch: Option<SystemTime>) -> Self {
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

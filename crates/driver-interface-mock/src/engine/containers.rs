@@ -15,7 +15,7 @@ pub(crate) struct Containers {
     by_label: HashMap<String, HashMap<String, InOrder>>,
 }
 
-/// Containers in the order of their creation. No two have the same creation time.
+/// Containers in the order of their creation. No two containers have the same creation time.
 type InOrder = BTreeMap<SystemTime, ContainerId>;
 
 impl Containers {
@@ -56,7 +56,7 @@ impl Containers {
         self.by_id.len()
     }
 
-    /// Adds a container. The caller ensures that no other container has its id or name.
+    /// Adds a container. The caller ensures that no other container has this container's id or name.
     pub(crate) fn insert(&mut self, container: Container) {
         let id = &container.id;
         self.by_name.insert(container.name.clone(), id.clone());

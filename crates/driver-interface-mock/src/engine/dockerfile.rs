@@ -19,7 +19,7 @@ pub(crate) struct Instruction {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recipe(pub(crate) Vec<Instruction>);
 
-/// The instructions of a Dockerfile, each with whether a simulated engine carries it out.
+/// All Dockerfile instructions. The flag states whether a simulated engine can carry out the instruction.
 const KNOWN: [(&str, bool); 18] = [
     ("FROM", true),
     ("ARG", true),
@@ -42,7 +42,8 @@ const KNOWN: [(&str, bool); 18] = [
 ];
 
 impl Recipe {
-    /// Parses a Dockerfile. Returns a description of the problem if it is empty or has an unknown instruction.
+    /// Parses a Dockerfile. Returns a description of the problem if the Dockerfile is invalid, for example because it
+    /// is empty or has an unknown instruction.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (mut found, mut unfinished) = (Vec::new(), String::new());
         for line in text.lines() {
@@ -68,7 +69,7 @@ impl Recipe {
         }
     }
 
-    /// Returns the first instruction that a simulated engine cannot carry out.
+    /// Returns the name of the first instruction that a simulated engine cannot carry out.
     pub(crate) fn unsupported(&self) -> Option<&str> {
         let unsupported = |name: &str| KNOWN.contains(&(name, false));
         let mut names = self.0.iter().map(|instruction| instruction.name.as_str());
@@ -92,7 +93,7 @@ impl Instruction {
 }
 
 /// Applies an instruction such as `ENV` or `USER` to the settings of an image. `variables` are the values that the
-/// instruction may use. Returns `false` if the instruction is not one that changes settings.
+/// instruction may use. Returns `false` for an instruction that does not change settings, such as `COPY`.
 pub(crate) fn change_setting(
     image: &mut Image,
     instruction: &Instruction,
@@ -125,13 +126,14 @@ pub(crate) fn change_setting(
     Ok(true)
 }
 
-/// Returns the words of a command. The command is a JSON list of words, or a line that a shell runs.
+/// Returns the words of a command. `text` is a JSON list of words. Any other text is a shell command line, and the
+/// words are `/bin/sh`, `-c` and that text.
 fn command(text: &str) -> Vec<String> {
     let words = serde_json::from_str(text);
     words.unwrap_or_else(|_| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
 }
 
-/// Returns a list of paths. `text` is a JSON list, or the paths separated by spaces.
+/// Returns a list of paths. `text` is either a JSON list, or the paths separated by spaces.
 pub(crate) fn paths(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| words(text))
 }
@@ -154,7 +156,7 @@ fn pairs(name: &str, text: &str) -> Result<Vec<(String, String)>, String> {
     words.into_iter().map(pair).collect()
 }
 
-/// Splits a text into words. Quotes and backslashes keep spaces in a word.
+/// Splits a text into words at whitespace. Whitespace in quotes or after a backslash does not end a word.
 fn words(text: &str) -> Vec<String> {
     let (mut all, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut letters = text.chars();
@@ -174,7 +176,7 @@ fn words(text: &str) -> Vec<String> {
     all
 }
 
-/// Replaces `$NAME` and `${NAME}` by their values. Unknown names have no value.
+/// Replaces `$NAME` and `${NAME}` by the value of the variable. An unknown variable is replaced by an empty text.
 pub(crate) fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('$') {

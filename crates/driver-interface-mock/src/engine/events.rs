@@ -18,7 +18,7 @@ const CURSOR_PREFIX: &str = "mock-";
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
     kept: VecDeque<Record>,
-    /// The number of discarded events, which is the number of the oldest event kept.
+    /// The number of discarded events. The oldest event kept has this number.
     dropped: u64,
     arrived: watch::Sender<u64>,
 }
@@ -84,7 +84,7 @@ impl EventLog {
         self.dropped + self.kept.len() as u64
     }
 
-    /// Returns whether a position is valid, that is, not after the next event to be recorded.
+    /// Returns whether a position is valid. A position is invalid if it is after the next event to be recorded.
     pub(crate) fn has(&self, position: Position) -> bool {
         position.0 <= self.end()
     }
@@ -94,8 +94,8 @@ impl EventLog {
         Position(self.end())
     }
 
-    /// Returns the position of the first event at or after `time`. If discarded events may also have been at or after
-    /// `time`, returns position 0, so that the reader gets a gap if events were discarded.
+    /// Returns the position of the first event at or after `time`. If even the oldest event kept is at or after
+    /// `time`, returns position 0. From there, the reader first gets a gap if any events were discarded.
     pub(crate) fn at(&self, time: SystemTime) -> Position {
         let earlier = self.kept.iter().take_while(|record| record.event.time < time);
         match earlier.count() as u64 {

@@ -124,14 +124,14 @@ impl Exec {
         }
     }
 
-    /// Kills the command and every process it has started, if it is still running.
+    /// If the command is still running, kills it and every process it has started.
     pub(crate) fn abandon(&self) {
         if self.record.outcome.borrow().is_none() {
             self.kill();
         }
     }
 
-    /// Detaches the command, so that it keeps running when this value is dropped. Returns its record.
+    /// Detaches the command: the command keeps running when this value is dropped. Returns the command's record.
     pub(crate) fn detach(mut self) -> ExecRecord {
         self.detached = true;
         self.record.clone()
@@ -147,7 +147,7 @@ impl Drop for Exec {
 }
 
 impl MockEngine {
-    /// Starts a command in a running container. The caller holds the lock of `state`, so this is atomic.
+    /// Starts a command in a running container. The start is atomic, because the caller holds the lock of `state`.
     pub(crate) fn start_exec(
         &self,
         state: &mut State,
@@ -232,8 +232,8 @@ impl MockEngine {
     }
 }
 
-/// Runs a command. Returns how the command exited, and whether it ran longer than `limit`. In that case, the command
-/// and every process that it had started were killed.
+/// Runs a command. If the command runs longer than `limit`, kills it and every process it has started. Returns how
+/// the command exited, and whether it exceeded `limit`.
 async fn run_within(
     host: &Arc<Host>,
     entry: &Arc<Entry>,

@@ -14,7 +14,7 @@ use super::{ExecRequest, MockEngine, Shared};
 use crate::process::{Client, Input, Output};
 use crate::sync::lock;
 
-/// The maximum number of bytes kept of the output of one test.
+/// The maximum number of output bytes that are kept for one test.
 const KEPT_OUTPUT: usize = 4096;
 
 /// The result of running a health check's test once.
@@ -24,7 +24,8 @@ struct Finding {
 }
 
 impl MockEngine {
-    /// Starts a task that checks the health of run `run`. Returns `None` if the container has no health check.
+    /// Starts a task that runs the container's health checks during run `run`. Returns `None` if the container has no
+    /// health check.
     pub(super) fn start_checks(
         &self,
         id: &ContainerId,
@@ -48,7 +49,7 @@ impl MockEngine {
         Some(task.abort_handle())
     }
 
-    /// Runs the test once. Returns `None` if the container is paused or run `run` has ended.
+    /// Runs the test of the health check once. Returns `None` if the container is paused or run `run` has ended.
     async fn test(&self, id: &ContainerId, run: u64, check: &HealthCheck) -> Option<Finding> {
         let (output, mut chunks) = Client::new(None);
         let argv = match &check.test {

@@ -8,7 +8,8 @@ use crate::fs::{Tree, open_directories, stock_root};
 /// The program that stock images run by default. It sleeps until it is signalled.
 pub(crate) const IDLE: &str = "idle";
 
-/// Words in a repository or tag that make a pull of the image fail as nonexistent.
+/// Words that mark an image as nonexistent. If an image's repository or tag contains such a word, a pull of the image
+/// fails.
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
 /// The start of a repository component. If an image name has such a component, pulls and pushes fail with a denial of
 /// access.
@@ -22,11 +23,12 @@ const UNREACHABLE: &str = ":1";
 /// The password or token that every registry rejects.
 const WRONG_SECRET: &str = "wrong";
 
-/// The images that the engine has, and those that it can pull.
+/// The images that the engine has, and the images that the registries have.
 #[derive(Debug)]
 pub(crate) struct Images {
     local: BTreeMap<String, Image>,
-    /// The names of the images that can be pulled. If `None`, all can be pulled except those marked as nonexistent.
+    /// The names of the images that the registries have. If `None`, the registries have every image that is not
+    /// marked as nonexistent.
     registry: Option<BTreeSet<String>>,
     /// The images that were pushed to registries, by name.
     pushed: BTreeMap<String, Image>,
@@ -45,7 +47,7 @@ pub(crate) struct Image {
     pub(crate) command: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) working_dir: String,
-    /// The user of the image's containers; root if unset.
+    /// The user of the image's containers; root if `None`.
     pub(crate) user: Option<String>,
     pub(crate) volumes: BTreeSet<String>,
     pub(crate) labels: BTreeMap<String, String>,
@@ -160,7 +162,8 @@ impl Images {
         Some(info)
     }
 
-    /// Returns information about every image, each once, ordered by the image's first name.
+    /// Returns information about every image, ordered by the first name of each image. An image with several names is
+    /// listed once.
     pub(crate) fn infos(&self) -> Vec<ImageInfo> {
         let mut seen = BTreeSet::new();
         let first = self.local.values().filter(|image| seen.insert(image.number));
@@ -169,7 +172,7 @@ impl Images {
         infos
     }
 
-    /// Gives an image another name. Returns whether there is such an image.
+    /// Gives the image `reference` the additional name `new`. Returns whether the engine has the image.
     pub(crate) fn tag(&mut self, reference: &ImageRef, new: &ImageRef) -> bool {
         let Some(image) = self.get(reference).cloned() else {
             return false;
@@ -197,7 +200,8 @@ impl Images {
         Ok(())
     }
 
-    /// Stores an image in its registry. Returns information about it, or `None` if the engine does not have it.
+    /// Stores an image in its registry. Returns information about the image, or `None` if the engine does not have
+    /// the image.
     pub(crate) fn push(&mut self, reference: &ImageRef) -> Option<ImageInfo> {
         let image = self.get(reference)?;
         let digest = Some(image.digest());
@@ -219,8 +223,8 @@ impl Images {
             .insert(reference.canonical());
     }
 
-    /// Pulls an image from its registry. An image that the engine already has is kept, unless it was imported or an
-    /// image of this name was pushed.
+    /// Pulls an image from its registry. An image that the engine already has is kept, with two exceptions: an
+    /// imported image is replaced, and an image that was pushed under this name replaces the existing image.
     pub(crate) fn pull(
         &mut self,
         reference: &ImageRef,
@@ -237,7 +241,7 @@ impl Images {
         Ok(())
     }
 
-    /// Returns an error if the registry would refuse to let this image be pulled with these credentials.
+    /// Returns an error if the registry would refuse a pull of this image with these credentials.
     pub(crate) fn check(
         &self,
         reference: &ImageRef,
@@ -334,7 +338,8 @@ impl Image {
         }
     }
 
-    /// Returns the digest of the image's configuration, or one derived from its name and number if there is none.
+    /// Returns the digest of the image's configuration. If the image came without a configuration, returns a digest
+    /// derived from the image's name and number.
     pub(crate) fn digest(&self) -> String {
         if let Some(digest) = &self.digest {
             return digest.clone();

@@ -1,4 +1,4 @@
-//! The test interface of the engine: functions that inspect and change it without a driver.
+//! The test interface of the engine: functions that inspect and change the engine without a driver.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -169,8 +169,9 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Sets whether the health check of the image passes in a container. By default, the health check passes. Returns
-    /// whether the container exists.
+    /// Overrides the health of a container. If `healthy` is `false`, `is_container_healthy` returns `false` for the
+    /// container, whatever the image's health check reports. If `healthy` is `true`, which is the default, there is
+    /// no override. Returns whether the container exists.
     pub fn set_container_healthy(&self, id: &ContainerId, healthy: bool) -> bool {
         let mut state = self.state();
         let container = state.containers.get_mut(id);

@@ -76,7 +76,8 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
     Ok(found)
 }
 
-/// Returns the digest in the name of an image configuration, if any: `<hex>.json` or `blobs/sha256/<hex>`.
+/// Returns the digest that the file name of an image configuration contains. The name has the form `<hex>.json` or
+/// `blobs/sha256/<hex>`. Returns `None` for any other name.
 fn digest_of(config_name: &str) -> Option<String> {
     let name = config_name.rsplit('/').next()?;
     let digits = name.strip_suffix(".json").unwrap_or(name);
@@ -90,7 +91,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// Returns the image with the settings of its configuration `config`.
+/// Returns `image` with the settings that the image configuration `config` contains.
 fn described(mut image: Image, config: &Value) -> Image {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     image.created_at = text(config.get("created")).and_then(|time| humantime::parse_rfc3339(&time).ok());

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::Clock;
 use crate::sync::lock;
 
-/// The maximum number of bytes kept of a container's output. Older output is discarded, as in an engine that
+/// The maximum number of bytes that the log of a container keeps. Older output is discarded, as in an engine that
 /// rotates logs.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
@@ -58,7 +58,7 @@ pub(crate) enum Next {
 pub(crate) struct LogStore {
     clock: Clock,
     lines: Mutex<Lines>,
-    /// The attached sessions: the streams that each receives, and where to send them.
+    /// The attached sessions: for each session, the streams that it receives, and the channel to which they are sent.
     attached: Mutex<Vec<(Vec<LogSource>, mpsc::UnboundedSender<Bytes>)>>,
     /// The number of the next line to be written.
     arrived: watch::Sender<u64>,
@@ -67,7 +67,7 @@ pub(crate) struct LogStore {
 #[derive(Debug, Default)]
 struct Lines {
     kept: VecDeque<Line>,
-    /// The number of discarded lines, which is the number of the oldest line kept.
+    /// The number of discarded lines. The oldest line kept has this number.
     dropped: u64,
     bytes: usize,
     partial: [Vec<u8>; 3],
@@ -93,7 +93,7 @@ impl LogStore {
     }
 
     /// Returns a receiver of the output that is written to `streams` from now on. The receiver ends when the current
-    /// run ends or, if there is none, when the next run ends.
+    /// run ends. If there is no current run, it ends when the next run ends.
     pub(crate) fn attach(&self, streams: &[LogSource]) -> mpsc::UnboundedReceiver<Bytes> {
         let (sender, receiver) = mpsc::unbounded_channel();
         lock(&self.attached).push((streams.to_vec(), sender));
@@ -124,7 +124,7 @@ impl LogStore {
             .send_if_modified(|seen| std::mem::replace(seen, end) != end);
     }
 
-    /// Begins a new run. All further output belongs to it.
+    /// Begins a new run. All further output belongs to this run.
     pub(crate) fn begin_run(&self) {
         let mut lines = lock(&self.lines);
         let first = lines.end();
@@ -141,7 +141,7 @@ impl LogStore {
         self.arrived.subscribe()
     }
 
-    /// Returns the number of the first of the last `count` lines that `selection` selects.
+    /// Finds the last `count` lines that `selection` selects, and returns the number of the first of these lines.
     pub(crate) fn tail(&self, selection: &LogSelection, count: u64) -> u64 {
         let lines = lock(&self.lines);
         let own = lines.kept.iter().enumerate().rev();
@@ -198,8 +198,8 @@ impl LogStore {
         lock(&self.lines).end()
     }
 
-    /// Returns the lines that `options` selects. The limit `options.tail` only applies to the lines before number
-    /// `now_at`; all lines from there on are returned.
+    /// Returns the lines that `options` selects. The limit `options.tail` applies only to the lines before line
+    /// number `now_at`. All selected lines from that number on are returned.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> String {
         let lines = lock(&self.lines);
         let selected = LogSelection {

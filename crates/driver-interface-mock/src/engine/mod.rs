@@ -44,8 +44,8 @@ use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};
 use crate::sync::lock;
 
-/// A simulated engine. All drivers of an engine, of either kind, see the same resources, like processes that
-/// share a real engine. Clones share one engine.
+/// A simulated engine. All drivers of an engine, of either kind, see the same resources, like processes that share a
+/// real engine. A clone is another handle to the same engine.
 ///
 /// ```
 /// use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
@@ -107,7 +107,7 @@ impl MockEngine {
         }))
     }
 
-    /// Returns a number for a new driver, starting at 0.
+    /// Returns the number of a new driver. The first driver of the engine has number 0.
     pub(crate) fn next_driver(&self) -> u64 {
         self.0.drivers.fetch_add(1, Ordering::Relaxed)
     }

@@ -10,7 +10,8 @@ use crate::fs::{Caller, FileSystem, Meta, Mount, SharedTree, Tree, absolute};
 /// The default size of `/dev/shm`, in MiB.
 const SHM_SIZE_MIB: u64 = 64;
 
-/// Returns the mounts of a new run: the root, volumes, host directories, and new tmpfs mounts for `user`.
+/// Returns the mounts of a new run: the root, volumes, host directories, and new tmpfs mounts. By default, `user`
+/// owns the tmpfs mounts.
 pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Vec<Mount> {
     let mut mounts = lasting_mounts(state, id);
     let Some(container) = state.containers.get(id) else {

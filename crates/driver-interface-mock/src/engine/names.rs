@@ -11,7 +11,7 @@ use crate::sync::lock;
 /// The address at which containers reach the engine's host.
 const HOST_GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 17, 0, 1));
 
-/// Returns the address of an extra host.
+/// Converts the address of an extra host to an IP address.
 pub(crate) fn host_address(address: HostAddress) -> IpAddr {
     match address {
         HostAddress::Ip(address) => address,

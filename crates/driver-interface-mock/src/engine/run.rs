@@ -28,7 +28,7 @@ pub(crate) enum StartProblem {
 }
 
 impl MockEngine {
-    /// Starts a container that is not running. The caller holds the lock of `state`, so this is atomic.
+    /// Starts a container that is not running. The start is atomic, because the caller holds the lock of `state`.
     pub(crate) fn start_run(&self, state: &mut State, id: &ContainerId) -> Result<(), StartProblem> {
         let its_network = state.containers.get(id).map(network_of);
         let Some(container) = state.containers.get(id) else {
@@ -124,8 +124,9 @@ impl MockEngine {
     }
 }
 
-/// Loads the program of a container or an exec. Fails if the program is missing or not executable. If the program is
-/// found but cannot be run, returns a program that prints the message of the init process or the runtime and exits.
+/// Loads the program of a container or an exec. Fails if the program is missing or not executable. An executable
+/// program may still have an unknown format or a missing interpreter. In this case, returns a program that prints the
+/// error message of the init process or the runtime, and exits.
 pub(super) fn launch(
     launcher: &Launcher<'_>,
     words: &[String],
@@ -201,7 +202,8 @@ impl Drop for Ending {
     }
 }
 
-/// Returns the network on which a container gets its address, if it has any. Each session has its own network.
+/// Returns the network on which a container gets its address, or `None` if the container has no network. Each session
+/// has its own network.
 pub(crate) fn network_of(container: &Container) -> Option<String> {
     match &container.config.network {
         NetworkMode::None => None,
@@ -224,7 +226,8 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
     env
 }
 
-/// Returns the user that `text` gives as `USER[:GROUP]`. The image's `/etc/passwd` and `/etc/group` define the names.
+/// Returns the user that `text` gives as `USER[:GROUP]`. Names are looked up in the container's `/etc/passwd` and
+/// `/etc/group`.
 pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Image;
 use crate::fs::{FileSystem, Tree, pack};
 
-/// Returns an archive of an image under the name `reference`, in chunks.
+/// Returns an archive that contains `image` under the name `reference`. The archive is split into chunks.
 pub(crate) fn saved(image: &Image, reference: &ImageRef) -> Vec<Bytes> {
     let digest = image.digest();
     let (config_name, layer_name) = (format!("{digest}.json"), format!("{digest}/layer.tar"));

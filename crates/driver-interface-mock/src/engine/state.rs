@@ -49,7 +49,8 @@ pub(crate) struct Container {
     pub(crate) labels: Labels,
     pub(crate) created_at: SystemTime,
     pub(crate) image: u64,
-    /// The named networks that the container is attached to, without its session's network.
+    /// The named networks that the container is attached to. The network of the container's session is not among
+    /// them.
     pub(crate) networks: Vec<Attachment>,
     pub(crate) command: Vec<String>,
     /// The environment variables that the image sets.
@@ -58,14 +59,14 @@ pub(crate) struct Container {
     pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
-    /// The input of the next or current run.
+    /// The standard input of the current run or, if there is no current run, of the next run.
     pub(crate) stdin: Stdin,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) enforcement: EnforcementReport,
     pub(crate) phase: Phase,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) healthy: bool,
-    /// The health check results of the container's last run; `None` if it has no health check.
+    /// The health check results of the container's last run; `None` if the container has no health check.
     pub(crate) health: Option<ContainerHealth>,
     /// Announces changes of the container. Once the sender is dropped, receivers know that the container was removed.
     pub(crate) changed: watch::Sender<Changes>,
@@ -74,15 +75,15 @@ pub(crate) struct Container {
 /// The changes of a container so far. Receivers can still read them after the container was removed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// The number of changes. A run gets the value of this counter at its start as its number.
+    /// The number of changes. The value of this counter at the start of a run becomes the run's number.
     pub(crate) count: u64,
     /// The number of runs that have ended.
     pub(crate) ends: u64,
-    /// How the last run that has ended exited; `None` before the first exit.
+    /// How the most recently ended run exited; `None` before the first exit.
     pub(crate) exit: Option<ExitInfo>,
 }
 
-/// A network that a container is attached to, and its aliases there.
+/// A network that a container is attached to, and the container's aliases on that network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attachment {
     pub(crate) network: NetworkId,
@@ -197,7 +198,8 @@ impl State {
             .find(|record| record.network.id == *id)
     }
 
-    /// Returns the network of `namespace` whose full id or, if there is none, whose name is `text`.
+    /// Returns the network of `namespace` whose full id is `text`. If there is no such network, returns the network
+    /// whose name is `text`.
     pub(crate) fn named_network(&self, namespace: &Namespace, text: &str) -> Option<&NetworkRecord> {
         let by_id = self
             .own_networks(namespace)
@@ -253,12 +255,13 @@ impl Container {
         }
     }
 
-    /// Returns the user of the container's main process as the config gives it; `0` by default.
+    /// Returns the user of the container's main process, as given in the config; `0` by default.
     pub(crate) fn user(&self) -> &str {
         self.config.security.user.as_deref().unwrap_or("0")
     }
 
-    /// Returns the container's host name: the config's or, by default, the first 12 characters of the id.
+    /// Returns the container's host name: the host name that the config sets or, by default, the first 12 characters
+    /// of the container's id.
     pub(crate) fn hostname(&self) -> String {
         let own = || self.id.as_str().chars().take(12).collect();
         self.config.hostname.clone().unwrap_or_else(own)

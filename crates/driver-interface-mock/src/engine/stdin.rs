@@ -7,7 +7,8 @@ use driver_interface_types::TtySize;
 use crate::process::{Input, Output, Terminal, pipe};
 use crate::sync::lock;
 
-/// The standard input of a container's next or current run: a terminal, or a pipe of which each end is taken once.
+/// The standard input of a container's next or current run: a terminal or a pipe. Each end of the pipe can be taken
+/// only once.
 #[derive(Debug)]
 pub(crate) struct Stdin {
     /// The terminal, if the container has one. Its size is unknown until a session sets it.
@@ -38,7 +39,8 @@ impl Stdin {
         lock(&self.pipe).0.take()
     }
 
-    /// Returns the input of the main process: the terminal, or the reading end of the pipe, which can be taken once.
+    /// Returns the input of the main process: the terminal, or the reading end of the pipe. The reading end can be
+    /// taken only once; after that, the input is empty.
     pub(crate) fn take_reader(&self) -> Input {
         let pipe = lock(&self.pipe).1.take();
         match &self.terminal {

@@ -101,7 +101,8 @@ pub(crate) struct UnpackProblem {
     pub(crate) text: &'static str,
 }
 
-/// Unpacks an archive into `directory`. Paths and links that lead out of `directory` stay inside the container.
+/// Unpacks an archive into `directory`. Entry names that contain `..` stay inside `directory`. Links may lead out of
+/// `directory`, but not out of the container.
 pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Result<(), UnpackProblem> {
     for entry in Entries::new(archive) {
         let entry = entry.map_err(|text| UnpackProblem {
@@ -144,7 +145,8 @@ pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Re
     Ok(())
 }
 
-/// Returns an archive of the file or directory at `path`, with the entry name `name`. File contents are not copied.
+/// Returns an archive of the file or directory at `path`. The entry's name is `name`. File contents are shared with
+/// the file system, not copied.
 pub(crate) fn pack(files: &FileSystem, path: &str, name: &str) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     pack_into(&mut pieces, files, path, name, true);
@@ -178,7 +180,7 @@ fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str
     }
 }
 
-/// The content of a file, shared with the file system, as the owner of a chunk.
+/// The content of a file, shared with the file system. A chunk created from this value needs no copy of the content.
 pub(crate) struct SharedFile(pub(crate) std::sync::Arc<Vec<u8>>);
 
 impl AsRef<[u8]> for SharedFile {
@@ -187,7 +189,8 @@ impl AsRef<[u8]> for SharedFile {
     }
 }
 
-/// Returns the header of an entry. If its names are long, the extra entries that they require come first.
+/// Returns the header of an entry. A name or link target that is too long for the header is written in an extra entry
+/// before the header.
 fn header(name: &str, kind: u8, size: u64, meta: Meta, link: &str) -> Bytes {
     let mut out = BytesMut::new();
     for (long, mark) in [(name, b'L'), (link, b'K')] {

@@ -5,8 +5,8 @@ pub(crate) fn open_directories() -> &'static [&'static str] {
     &["tmp", "var/tmp", "dev/shm"]
 }
 
-/// Returns the root file system of a stock image. It has the files of a small Linux image, but no programs, which come
-/// from the command table.
+/// Returns the root file system of a stock image. It has the files of a small Linux image, but no programs. The
+/// programs come from the command table.
 pub(crate) fn stock_root() -> Tree {
     let mut root = Tree::default();
     for directory in [

@@ -49,7 +49,8 @@ impl FileSystem {
         Ok(if done.is_empty() { "/".to_owned() } else { done })
     }
 
-    /// Returns the node at a path whose directories are not links. The node itself may be a link.
+    /// Returns the node at `path`. No directory in `path` may be a link. If the node itself is a link, returns the
+    /// link.
     pub(crate) fn plain_node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.below(path).ok()?;
         lock(&mount.tree).node(&rest)

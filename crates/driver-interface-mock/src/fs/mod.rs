@@ -29,14 +29,15 @@ pub(crate) struct Mount {
     pub(crate) target: String,
     pub(crate) tree: SharedTree,
     pub(crate) read_only: bool,
-    /// Further mount options in the format of `/proc/mounts`: empty, or each preceded by a comma.
+    /// Further mount options in the format of `/proc/mounts`. The text is empty, or has a comma before each option.
     pub(crate) options: &'static str,
 }
 
 /// The mounts of a container, as seen by one user.
 #[derive(Clone, Debug)]
 pub(crate) struct FileSystem {
-    /// The mounts with the longest target first, so that the first mount that contains a path is the topmost.
+    /// The mounts, sorted by the length of the target, with the longest target first. A path belongs to the first
+    /// mount in this list whose target contains the path.
     mounts: Arc<[Mount]>,
     caller: Caller,
 }
@@ -76,7 +77,7 @@ impl FileSystem {
         Self::new(vec![root], Caller::ROOT)
     }
 
-    /// Returns the same mounts as seen by the user `caller`.
+    /// Returns this file system as seen by the user `caller`.
     pub(crate) fn as_caller(&self, caller: Caller) -> Self {
         Self {
             mounts: Arc::clone(&self.mounts),
@@ -157,7 +158,8 @@ impl FileSystem {
         )
     }
 
-    /// Changes the metadata of the file at `path` with the function `change`, if the user may do that.
+    /// Changes the metadata of the file at `path` with the function `change`. Fails if the user may not change the
+    /// file.
     pub(crate) fn change(&self, path: &str, change: impl FnOnce(&mut Meta)) -> Result<(), Errno> {
         let (mount, rest) = self.at(path)?;
         let mut tree = lock(&mount.tree);
@@ -185,7 +187,8 @@ impl FileSystem {
         lock(&mount.tree).remove(&rest, recursive)
     }
 
-    /// Puts a node at `path`, replacing any existing node. Fails if only one of the two nodes is a directory.
+    /// Puts a node at `path`, replacing any existing node. Fails if either the new or the existing node is a
+    /// directory, but not both.
     pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
@@ -221,7 +224,7 @@ impl FileSystem {
         self.at(path).map_or_else(|errno| errno, missing)
     }
 
-    /// Returns whether the user may access the file at `path` in this way.
+    /// Returns whether the user has the access `access` to the file at `path`.
     pub(crate) fn may(&self, path: &str, access: Access) -> bool {
         self.meta(path)
             .is_some_and(|meta| meta.allows(self.caller, access))
@@ -235,8 +238,8 @@ impl FileSystem {
         }
     }
 
-    /// Returns the mount that contains `path`, and the path relative to that mount, without following the last link.
-    /// The directory must be writable.
+    /// Returns the mount that contains `path`, and the path relative to that mount. If the last component of `path`
+    /// is a link, the link is not followed. The directory that contains this component must be writable.
     fn own_location(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;
@@ -253,8 +256,8 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// Returns the mount that contains `path`, and the path relative to that mount. The file, or the directory of a
-    /// new file, must be writable.
+    /// Returns the mount that contains `path`, and the path relative to that mount. If there is a file at `path`, the
+    /// file must be writable. Otherwise, the directory must be writable.
     fn writable(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let (mount, rest) = self.at(path)?;
         let tree = lock(&mount.tree);
@@ -272,7 +275,7 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// Returns the mount that contains `path`, and the path relative to that mount, following links.
+    /// Returns the mount that contains `path`, and the path relative to that mount. Links in `path` are followed.
     fn at(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, true)?;
         self.below(&path)
@@ -288,7 +291,8 @@ impl FileSystem {
     }
 }
 
-/// Returns `path` relative to `directory`, or `None` if it is not below that directory.
+/// Returns `path` relative to `directory`, or `None` if `path` is not in that directory. For the directory itself,
+/// the result is empty.
 fn rest_of(path: &str, directory: &str) -> Option<String> {
     let rest = path.strip_prefix(directory.trim_end_matches('/'))?;
     if rest.is_empty() {

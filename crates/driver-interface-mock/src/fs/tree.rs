@@ -22,7 +22,8 @@ pub(crate) struct Tree {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Dir,
-    /// A file. Its content is shared until written, so that a container costs no memory for its image's files.
+    /// A file with its content. A container shares the content with its image until the file is written, which saves
+    /// memory.
     File(Arc<Vec<u8>>),
     /// A symbolic link to this target.
     Link(String),
@@ -77,7 +78,7 @@ impl Tree {
     }
 
     /// Puts a node at `path`, replacing an existing file or link. If there is no space for the new node, fails and
-    /// keeps the existing one.
+    /// keeps the existing node.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         self.check_parent(path)?;
         let length = |node: Option<&Node>| match node {
@@ -99,7 +100,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes every node whose file name is `unwanted`.
+    /// Removes every node for whose file name `unwanted` returns `true`.
     pub(super) fn forget_names(&mut self, unwanted: impl Fn(&str) -> bool) {
         self.nodes
             .retain(|path, _| !unwanted(path.rsplit('/').next().unwrap_or_default()));
@@ -114,7 +115,7 @@ impl Tree {
         sizes.sum()
     }
 
-    /// Creates the file at `path` if it is missing. Otherwise, truncates it if `truncate` is set.
+    /// Creates the file at `path` if it is missing. If the file exists, truncates it if `truncate` is set.
     pub(crate) fn create(&mut self, path: &str, truncate: bool) -> Result<(), Errno> {
         match self.node(path) {
             Some(Node::Dir) => Err(Errno::IsADirectory),
@@ -134,8 +135,8 @@ impl Tree {
         }
     }
 
-    /// Writes `bytes` to a file, at `offset` or, if it is `None`, at the end. Returns the offset after the written
-    /// bytes. If the file was removed while open, discards the bytes.
+    /// Writes `bytes` to a file, at `offset` or, if `offset` is `None`, at the end of the file. Returns the offset
+    /// after the written bytes. If the file was removed while it was open, discards the bytes.
     pub(crate) fn write(&mut self, path: &str, offset: Option<u64>, bytes: &[u8]) -> Result<u64, Errno> {
         let Some(Node::File(data)) = self.nodes.get_mut(path) else {
             return Ok(offset.unwrap_or_default().saturating_add(bytes.len() as u64));

@@ -20,8 +20,8 @@ use super::MockProcess;
 /// let driver = MockDockerDriver::builder().command("greet", greet).build();
 /// ```
 pub trait MockCommand: Send + Sync + 'static {
-    /// Runs the program to completion and returns its exit code. The future is dropped if the process is ended by a
-    /// signal that it does not [catch](MockProcess::on_signal).
+    /// Runs the program to completion and returns its exit code. The future is dropped if a signal ends the process
+    /// because the process does not [catch](MockProcess::on_signal) the signal.
     fn run(&self, process: MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
 }
 

@@ -35,17 +35,18 @@ pub(crate) struct Entry {
     pub(crate) parent: u32,
     /// The user id. A signal from a process with another user id is refused, unless the sender is privileged.
     pub(crate) uid: u32,
-    /// The process id of the first process of the exec that this process belongs to; `None` outside of execs.
+    /// The process id of the first process of the exec that this process belongs to; `None` if the process belongs to
+    /// no exec.
     pub(crate) exec: Option<u32>,
     out_of_memory: AtomicBool,
-    /// Whether signals without an explicit action have no effect, as for a container's first process. `KILL` and `STOP`
-    /// take effect nonetheless.
+    /// Whether a signal has no effect if the process has not set an action for that signal. This is so for a
+    /// container's first process. `KILL` and `STOP` always take effect.
     protected: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
     fatal: watch::Sender<Option<Signal>>,
-    /// Whether `KILL` was sent to the process. It ends even a paused process.
+    /// Whether `KILL` was sent to the process. `KILL` ends even a paused process.
     killed: watch::Sender<bool>,
     /// Whether the process is stopped, which lasts from `STOP` until `CONT`.
     stopped: watch::Sender<bool>,
@@ -64,7 +65,7 @@ impl Entry {
         Self::new(pid, uid, None, name)
     }
 
-    /// Creates a child of `parent`. It inherits the signals that `parent` ignores.
+    /// Creates a child of `parent`. The child inherits the signals that `parent` ignores.
     pub(crate) fn child(pid: u32, parent: &Self, name: &str) -> Self {
         Self::new(pid, parent.uid, Some(parent), name)
     }
@@ -124,7 +125,7 @@ impl Entry {
         name.clone_into(&mut lock(&self.name));
     }
 
-    /// Delivers a signal to the process, according to its action for the signal.
+    /// Delivers a signal to the process. The process's action for the signal determines the effect.
     pub(crate) fn send(&self, signal: Signal) {
         let mut signals = lock(&self.signals);
         let action = signals.actions.get(&signal).copied().unwrap_or_default();
@@ -216,7 +217,7 @@ impl Entry {
         let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
     }
 
-    /// Returns a receiver of whether the process is stopped.
+    /// Returns a receiver whose value is `true` while the process is stopped.
     pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.subscribe()
     }

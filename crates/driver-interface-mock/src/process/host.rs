@@ -72,7 +72,8 @@ struct Table {
 
 /// The length of a period of the CPU limit. In each period, the container may use its share of CPU time.
 const CPU_PERIOD: Duration = Duration::from_millis(100);
-/// The main process's id in a container with an init process, which has id 1. The runtime has used ids 2 to 6.
+/// The process id of the main process in a container that has an init process. The init process has id 1, and the
+/// runtime has used ids 2 to 6.
 const MAIN_PID: u32 = 7;
 
 impl Host {
@@ -157,7 +158,7 @@ impl Host {
         }
     }
 
-    /// Sends a signal to every process of an exec, as the keys of a terminal do.
+    /// Sends a signal to every process of an exec, as Ctrl-C on a terminal does.
     pub(crate) fn signal_exec(&self, exec: u32, signal: Signal) {
         let table = lock(&self.table);
         for entry in table.live.values().filter(|entry| entry.exec == Some(exec)) {
@@ -191,7 +192,8 @@ impl Host {
         reaper.exit
     }
 
-    /// Waits until a signal ends the process. While the process is stopped, only `KILL` ends it.
+    /// Waits until a signal ends the process. While the process is stopped or its container is paused, only `KILL`
+    /// ends it.
     async fn fatal(&self, entry: &Entry) -> Signal {
         let mut still = self.still(entry);
         loop {
@@ -256,8 +258,9 @@ impl Host {
         effective_capabilities(&self.security, uid) & capability(name) != 0
     }
 
-    /// Sends a signal from the process `from` to the process `pid`. Processes of a container cannot kill or stop its
-    /// first process, not even that process itself. An init process forwards all other signals to the main process.
+    /// Sends a signal from the process `from` to the process `pid`. `KILL` and `STOP` have no effect on the
+    /// container's first process, even if that process sends them to itself. An init process forwards all other
+    /// signals to the main process.
     pub(crate) fn kill(&self, from: &Entry, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
         let to = if pid == 1 && self.has_init { MAIN_PID } else { pid };
         let entry = self.find(to).ok_or(Errno::Search)?;
@@ -297,7 +300,7 @@ impl Host {
         lock(&self.table).out_of_memory
     }
 
-    /// Uses CPU time: waits for `time`, and longer if the container has used up its share of the current period.
+    /// Uses CPU time: waits for `time`, or longer if the container has used up its share of the current period.
     pub(crate) async fn use_cpu(&self, entry: &Entry, time: Duration) {
         sleep(time).await;
         let throttled_until = {
@@ -327,7 +330,8 @@ impl Host {
     }
 }
 
-/// Whether a process is halted: because its container is paused, or because it received a stop signal.
+/// The halt state of a process. A process is halted while its container is paused, or while the process is stopped by
+/// a signal.
 struct Still {
     frozen: watch::Receiver<bool>,
     stopped: watch::Receiver<bool>,

@@ -137,7 +137,7 @@ impl Output {
     }
 }
 
-/// Where a process reads its input. Clones share the source, so only one of them gets each byte.
+/// Where a process reads its input. Clones share the source: each byte is read by only one of the clones.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Null,
@@ -205,8 +205,8 @@ impl Input {
         }
     }
 
-    /// Discards the rest of the last block of a pipe or terminal. The C library reads whole blocks, although the
-    /// program used only `used` bytes.
+    /// Discards input that the C library would have buffered. The C library reads a pipe or terminal in whole blocks.
+    /// A program that uses only `used` bytes therefore loses the rest of the last block.
     pub(crate) async fn drop_block(&self, used: u64) {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return;
@@ -222,8 +222,8 @@ impl Input {
         }
     }
 
-    /// Reads up to and including the next line feed, or the rest of the input if there is none. An empty result means
-    /// the end of the input.
+    /// Reads up to and including the next line feed. If there is no line feed, reads the rest of the input. An empty
+    /// result means the end of the input.
     pub(crate) async fn read_line(&self) -> Vec<u8> {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return Vec::new();

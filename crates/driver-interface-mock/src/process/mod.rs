@@ -29,7 +29,7 @@ use crate::fs::{Errno, FileSystem, absolute};
 
 /// A simulated process, as its program sees it: with arguments, environment, streams, files, signals and time.
 ///
-/// Clones are cheap and share one process.
+/// A clone is another handle to the same process, and is cheap to create.
 #[derive(Clone)]
 pub struct MockProcess {
     pub(crate) host: Arc<Host>,
@@ -44,8 +44,8 @@ pub struct MockProcess {
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    /// The CPU time in microseconds that the process has used but not yet slept for, because timers have a resolution
-    /// of a millisecond.
+    /// The CPU time, in microseconds, that the process has used but not yet slept for. Short times are accumulated,
+    /// because timers have a resolution of a millisecond.
     unslept_cpu: Arc<AtomicU64>,
 }
 
@@ -110,7 +110,7 @@ impl MockProcess {
         &self.args
     }
 
-    /// Returns the value of an environment variable, or `None` if it is unset.
+    /// Returns the value of an environment variable, or `None` if the variable is not set.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
     }
@@ -131,7 +131,7 @@ impl MockProcess {
     /// Writes to the process's standard error.
     ///
     /// # Errors
-    /// The same as [`print`](Self::print).
+    /// If the output is a pipe without readers, or the file system is full.
     pub async fn eprint(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
         Ok(self.stderr.write(text.as_ref()).await?)
     }

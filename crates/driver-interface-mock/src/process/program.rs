@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::{CommandTable, MockCommand};
 use crate::fs::{Access, FileSystem, Node, absolute};
 
-/// The value that is used if the environment has no `PATH`.
+/// The search path that is used if the environment has no `PATH`.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The first bytes of a script that names its interpreter.
 const SHEBANG: &[u8] = b"#!";
 /// The number of bytes that the kernel reads of a script's first line, after `#!`.
 const LONGEST_SHEBANG: usize = 255;
-/// The maximum number of chained interpreters, of which each is itself a script with an interpreter.
+/// The maximum length of a chain of interpreters. A chain arises if a script's interpreter is itself a script.
 const MOST_INTERPRETERS: u32 = 4;
 
 /// The reason why a program cannot be run. Its message has Linux's wording.
@@ -58,7 +58,8 @@ pub(crate) enum Located {
     File(String),
 }
 
-/// Finds programs for a process. Programs in the usual directories come from the command table; all others are files.
+/// Finds programs for a process. Programs in the usual directories come from the command table; all other programs
+/// are files.
 pub(crate) struct Launcher<'a> {
     pub(crate) commands: &'a CommandTable,
     pub(crate) files: &'a FileSystem,
@@ -147,7 +148,8 @@ impl Launcher<'_> {
         Err(LaunchError::TooManyLinks)
     }
 
-    /// Returns the interpreter in the first line of a script, and the rest of that line as its only argument, if any.
+    /// Returns the interpreter in the first line of a script. The rest of that line, if any, is returned as the
+    /// interpreter's only argument.
     fn interpreter_of(&self, path: &str) -> Result<(String, Option<String>), LaunchError> {
         let Some(Node::File(data)) = self.files.node(&absolute(self.cwd, path)) else {
             return Err(LaunchError::NotFound);

@@ -44,9 +44,9 @@ pub enum Signal {
     Stop = 19,
     /// Stop from the terminal. Acts like [`Stop`](Self::Stop) unless caught or ignored.
     Tstp = 20,
-    /// Terminal input in the background. Acts like [`Stop`](Self::Stop) unless caught or ignored.
+    /// A background process reads from the terminal. Acts like [`Stop`](Self::Stop) unless caught or ignored.
     Ttin = 21,
-    /// Terminal output in the background. Acts like [`Stop`](Self::Stop) unless caught or ignored.
+    /// A background process writes to the terminal. Acts like [`Stop`](Self::Stop) unless caught or ignored.
     Ttou = 22,
     /// Urgent data. Ignored unless caught.
     Urg = 23,

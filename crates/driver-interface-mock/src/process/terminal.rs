@@ -61,7 +61,8 @@ impl Modes {
         maps_returns: true,
         processes_output: true,
     };
-    /// The modes in which bytes are not processed. The echo mode is not used: `stty raw` leaves it unchanged.
+    /// The modes in which bytes are not processed. The value of `echo` is not used, because `stty raw` does not
+    /// change the terminal's echo.
     pub(crate) const RAW: Self = Self {
         echo: true,
         canonical: false,
@@ -128,7 +129,8 @@ impl Terminal {
         }
     }
 
-    /// Types end of file. In the middle of a line, types it twice, because the first one only flushes the line.
+    /// Types end of file. If a line has been begun, types end of file twice, because the first end of file only
+    /// flushes the line.
     pub(crate) async fn end(&self, screen: &Client) {
         let in_line = !lock(&self.state).line.is_empty();
         let keys: &[u8] = if in_line {

@@ -16,7 +16,8 @@ pub(crate) trait Variables {
 /// The maximum nesting depth of an arithmetic expression.
 const MAX_DEPTH: usize = 60;
 
-/// The binary operators, by ascending precedence. In each list, an operator comes before its own prefixes.
+/// The binary operators, by ascending precedence. In each list, longer operators come first, so that `<=` is not
+/// taken for `<`.
 const LEVELS: [&[&str]; 10] = [
     &["||"],
     &["&&"],
@@ -30,7 +31,7 @@ const LEVELS: [&[&str]; 10] = [
     &["*", "/", "%"],
 ];
 const ASSIGNMENTS: [&str; 11] = ["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="];
-/// All operators. Longer ones come first, so that the longest match is found first.
+/// All operators. Longer operators come first, so that the longest match is found first.
 const OPERATORS: [&str; 35] = [
     "<<=", ">>=", "||", "&&", "==", "!=", "<=", ">=", "<<", ">>", "++", "--", "+=", "-=", "*=", "/=", "%=",
     "&=", "|=", "^=", "=", "|", "^", "&", "<", ">", "+", "-", "*", "/", "%", "!", "~", "?", ":",
@@ -58,8 +59,8 @@ struct Reader<'a> {
     rest: &'a str,
     variables: &'a mut dyn Variables,
     depth: usize,
-    /// Whether assignments are skipped because the result is unused, as in the part of `?:`, `&&` or `||` that is not
-    /// evaluated.
+    /// Whether assignments are skipped. This is so in an operand of `?:`, `&&` or `||` whose value is not needed. A
+    /// division by zero is then not an error.
     skipping: bool,
 }
 

@@ -76,7 +76,7 @@ pub(crate) enum Target {
     Read(Word),
     Write(Word),
     Append(Word),
-    /// `2>&1`: a duplicate of this file descriptor.
+    /// A duplicate of this file descriptor. In `2>&1`, this is file descriptor 1.
     Same(u8),
     Close,
     /// A here-document with this text.
@@ -111,7 +111,8 @@ pub(crate) struct Parameter {
 pub(crate) enum Form {
     Plain,
     Length,
-    /// `-`, `=`, `?` or `+`. If `colon` is set, an empty value counts as unset.
+    /// The operator `-`, `=`, `?` or `+`, as in `${name-word}`. If `colon` is set, as in `${name:-word}`, an empty
+    /// value is treated like a missing value.
     Instead {
         operator: char,
         colon: bool,

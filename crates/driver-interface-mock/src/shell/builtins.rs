@@ -218,7 +218,8 @@ impl Shell {
         }
     }
 
-    /// Implements `type` and `command -v`: prints what each name refers to, in words if `in_words` is set.
+    /// Implements `type` and `command -v`: prints what each name refers to. If `in_words` is set, prints a sentence
+    /// such as `cd is a shell builtin`.
     async fn describe(&mut self, names: &[String], in_words: bool) -> u8 {
         let mut status = 0;
         for name in names {

@@ -25,7 +25,7 @@ impl Shell {
         })
     }
 
-    /// Runs a command, followed by the traps of the signals that were received meanwhile.
+    /// Runs a command. Then runs the traps of the signals that the shell received during the command.
     pub(super) fn run<'a>(&'a mut self, command: &'a Command) -> Running<'a> {
         Box::pin(async move {
             self.depth += 1;
@@ -315,7 +315,8 @@ impl Shell {
     }
 }
 
-/// Returns whether a loop ends after its body returned `result`. An error is a `Stop` for an enclosing construct.
+/// Returns whether a loop ends after its body returned `result`. Returns an error if the `Stop` in `result` also
+/// concerns the code around the loop.
 fn leaves_loop(result: Run) -> Result<bool, Stop> {
     match result {
         Ok(()) | Err(Stop::Continue(0 | 1)) => Ok(false),

@@ -23,7 +23,8 @@ enum Piece {
 type Pieces = Result<Vec<Piece>, Stop>;
 
 impl Shell {
-    /// Expands words into fields. A field that is a pattern is replaced by the names of the files it matches.
+    /// Expands words into fields. A field that is a pattern is replaced by the names of the files that match the
+    /// pattern.
     pub(super) async fn expand_all(&mut self, words: &[Word]) -> Result<Vec<String>, Stop> {
         let mut fields = Vec::new();
         for word in words {
@@ -175,7 +176,8 @@ impl Shell {
         Ok(())
     }
 
-    /// Returns `value`, or an empty string if it is `None`. With `set -u`, ends the shell if it is `None`.
+    /// Returns `value`, or an empty string if `value` is `None`. With `set -u`, a `value` of `None` ends the shell
+    /// instead.
     async fn needed(&mut self, name: &str, value: Option<String>) -> Result<String, Stop> {
         match value {
             Some(value) => Ok(value),
@@ -221,7 +223,7 @@ impl Shell {
         fields
     }
 
-    /// Adds a field to `fields` or, if it is a pattern that matches files, the names of these files.
+    /// Adds a field to `fields`. If the field is a pattern that matches files, adds the names of these files instead.
     fn push_field(&self, field: Vec<Symbol>, fields: &mut Vec<String>) {
         if glob::is_pattern(&field) && !self.options.noglob {
             let files = self.files_like(&field);

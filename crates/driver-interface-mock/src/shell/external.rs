@@ -50,7 +50,7 @@ impl Shell {
         })
     }
 
-    /// Implements `exec`: the program replaces the shell, whose traps are not run any more.
+    /// Implements `exec`: the program replaces the shell. The shell's traps are not run any more.
     pub(super) async fn exec(&mut self, words: &[String]) -> Run {
         let Some(name) = words.first() else {
             self.status = 0;

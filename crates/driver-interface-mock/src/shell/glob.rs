@@ -54,8 +54,8 @@ fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
 }
 
 /// Matches a character against a set such as `a-z]`, given without its `[`. Returns whether the set contains `c`, and
-/// the number of symbols in the set. Returns `None` if there is no closing `]`, because the `[` then does not begin a
-/// set.
+/// the number of symbols in the set. Returns `None` if there is no closing `]`. In this case, the `[` does not begin
+/// a set.
 pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
     let negated = matches!(set.first(), Some(('!' | '^', false)));
     let mut at = usize::from(negated);

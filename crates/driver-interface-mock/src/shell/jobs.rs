@@ -10,7 +10,7 @@ use crate::process::{Entry, Exit, Input, MockProcess, Output, Signal, SignalActi
 const CHUNK: usize = 64 * 1024;
 
 impl Shell {
-    /// Creates a child process, and returns a copy of this shell that runs in it.
+    /// Creates a child process, and returns a copy of this shell that runs in the child process.
     pub(super) async fn fork(&mut self) -> Result<Self, Stop> {
         match self.process.fork(vec![self.name.clone()]) {
             Ok(process) => Ok(self.subshell(process)),
@@ -157,7 +157,7 @@ fn spawn(child: Shell, command: Command) -> Arc<Entry> {
 }
 
 impl Shell {
-    /// Returns the shell's process with the arguments `args`, as builtins need it.
+    /// Returns the shell's process with the arguments `args`, for running a builtin.
     pub(super) fn as_process(&self, args: &[String]) -> MockProcess {
         let mut process = self.process.clone();
         process.args = args.into();

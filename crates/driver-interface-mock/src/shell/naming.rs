@@ -72,7 +72,8 @@ impl Shell {
         Ok(0)
     }
 
-    /// Assigns a variable if `argument` is `name=value`; an argument without `=` is only a name. Returns the name.
+    /// Processes an argument of the form `name=value` or `name`. In the first form, assigns the value to the
+    /// variable. Returns the name.
     async fn assign_argument(&mut self, argument: &str) -> Result<String, Stop> {
         match argument.split_once('=') {
             Some((name, value)) => {

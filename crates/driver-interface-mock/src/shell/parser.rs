@@ -15,7 +15,7 @@ pub(crate) enum ParseError {
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
 
-/// The maximum nesting depth in a script. It prevents scripts from overflowing the stack.
+/// The maximum nesting depth in a script. This limit prevents scripts from overflowing the stack.
 pub(super) const MAX_DEPTH: usize = 60;
 
 const RESERVED: [&str; 16] = [
@@ -132,7 +132,7 @@ impl Parser {
         }
     }
 
-    /// Returns the next word if it is a reserved word, otherwise `None`. Does not consume it.
+    /// Returns the next word if it is a reserved word, otherwise `None`. Does not consume the word.
     pub(super) fn reserved(&self) -> Option<&'static str> {
         let ends = |length: usize| {
             self.peek_at(length)
@@ -199,7 +199,8 @@ impl Parser {
         }
     }
 
-    /// Parses a list, which must not be empty. At the end of the script, the error names the expected word `end`.
+    /// Parses a list, which must not be empty. If the script ends instead, the error names `end` as the expected
+    /// word.
     pub(super) fn body(&mut self, end: &str) -> Parsed<List> {
         let list = self.nested(Self::list)?;
         match (list.is_empty(), self.peek()) {
@@ -297,7 +298,8 @@ impl Parser {
         Ok(Command::Function(name, Arc::new(body)))
     }
 
-    /// Parses a name of letters, digits and `_` that does not start with a digit. Returns `None` if there is none.
+    /// Parses a name of letters, digits and `_` that does not start with a digit. Returns `None` if there is no such
+    /// name at this position.
     pub(super) fn name(&mut self) -> Option<String> {
         let first = self.peek().filter(|c| c.is_ascii_alphabetic() || *c == '_')?;
         let mut name = String::from(first);

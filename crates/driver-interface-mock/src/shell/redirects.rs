@@ -4,7 +4,8 @@ use super::ast::{Part, Redirect, Target, Word};
 use super::parser::{Parsed, Parser, syntax, unknown};
 
 impl Parser {
-    /// Parses a redirection, if there is one at this position, and adds it to `into`. Returns whether there was one.
+    /// Parses the redirection at this position, if there is one, and adds it to `into`. Returns whether there was a
+    /// redirection.
     pub(super) fn redirect(&mut self, into: &mut Vec<Redirect>) -> Parsed<bool> {
         self.blanks();
         let start = self.at;

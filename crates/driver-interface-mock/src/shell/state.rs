@@ -14,7 +14,8 @@ pub(super) struct Shell {
     pub(super) name: String,
     pub(super) args: Vec<String>,
     pub(super) variables: BTreeMap<String, Variable>,
-    /// For each running function, the variables to restore when it returns, innermost function last.
+    /// For each running function, the variables to restore when that function returns. The innermost function comes
+    /// last.
     pub(super) locals: Vec<Vec<(String, Option<Variable>)>>,
     pub(super) functions: BTreeMap<String, Arc<Command>>,
     pub(super) traps: BTreeMap<Trap, String>,
@@ -27,10 +28,11 @@ pub(super) struct Shell {
     /// `$?`: the exit code of the last command.
     pub(super) status: u8,
     pub(super) options: Options,
-    /// How many conditions the running command is part of. In a condition, a failure does not end the shell.
+    /// The number of conditions that contain the running command. In a condition, a failure does not end the shell,
+    /// even with `set -e`.
     pub(super) tested: u32,
     pub(super) depth: u32,
-    /// How many loops of the current function the running command is in.
+    /// The number of loops in the current function that contain the running command.
     pub(super) loops: u32,
 }
 
@@ -65,7 +67,7 @@ pub(super) enum Stop {
 
 pub(super) type Run = Result<(), Stop>;
 
-/// A future that runs a command. It is boxed, because commands nest and stacks are small.
+/// A future that runs a command. The future is boxed, because commands nest and stacks are small.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Run> + Send + 'a>>;
 
 impl Shell {
@@ -112,7 +114,7 @@ impl Shell {
         }
     }
 
-    /// Returns a copy of the shell for another process. Of the traps, the copy has only those that ignore a signal.
+    /// Returns a copy of the shell for another process. The copy keeps only those traps that ignore a signal.
     pub(super) fn subshell(&self, process: MockProcess) -> Self {
         let ignored = self.traps.iter().filter(|(_, action)| action.is_empty());
         Self {

@@ -5,7 +5,7 @@ use super::state::{Shell, Stop};
 use crate::fs::Errno;
 use crate::process::{Input, Output};
 
-/// The shell's streams from before a redirection, to be restored after it.
+/// The shell's streams before a redirection. They are restored after the redirected command.
 pub(super) struct Streams {
     stdin: Input,
     stdout: Output,
@@ -87,7 +87,7 @@ impl Shell {
     }
 }
 
-/// Returns the message for an error. If the file is missing, this is `missing`, the shell's own wording.
+/// Returns the message for an error. If the file is missing, returns `missing`, which is the shell's own wording.
 fn reason(errno: Errno, missing: &str) -> String {
     match errno {
         Errno::NotFound | Errno::NotADirectory => missing.to_owned(),

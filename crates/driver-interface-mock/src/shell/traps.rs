@@ -20,8 +20,8 @@ impl Trap {
 }
 
 impl Shell {
-    /// Sets the action of a trap. If `action` is `None`, removes the trap, so that its signal has its earlier effect
-    /// again.
+    /// Sets the action of a trap. If `action` is `None`, removes the trap. The signal then has the effect that it has
+    /// in a shell without traps.
     pub(super) fn set_trap(&mut self, trap: Trap, action: Option<&str>) {
         if let Trap::Signal(signal) = trap {
             let does = match action {
@@ -64,7 +64,8 @@ impl Shell {
         }
     }
 
-    /// Ends the shell with `INT`. If the shell is the first process, which `INT` does not end, it exits instead.
+    /// Ends the shell with the signal `INT`. A shell that is the first process is not ended by `INT`, and exits
+    /// instead.
     async fn interrupt(&mut self) -> Run {
         self.process.on_signal(Signal::Int, SignalAction::Default);
         self.process.entry.send(Signal::Int);

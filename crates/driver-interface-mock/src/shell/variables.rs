@@ -4,7 +4,7 @@ use super::arith::Variables;
 use super::state::{Run, Shell, Stop, Variable};
 
 impl Shell {
-    /// Returns the value of the variable or parameter `name`, or `None` if it is unset.
+    /// Returns the value of the variable or parameter `name`, or `None` if it is not set.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         match name {
             "?" => Some(self.status.to_string()),
@@ -46,7 +46,8 @@ impl Shell {
         Ok(())
     }
 
-    /// Sets and exports variables for one command. Returns the previous variables, for [`put_back`](Self::put_back).
+    /// Sets and exports variables for one command. Returns the previous variables, to be passed to
+    /// [`put_back`](Self::put_back).
     pub(super) async fn assign_for_a_while(
         &mut self,
         assignments: Vec<(String, String)>,

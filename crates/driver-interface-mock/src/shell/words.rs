@@ -199,7 +199,7 @@ impl Parser {
         Ok(Part::Quoted(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Parses `$((…))`. Its text is expanded like text in double quotes before it is evaluated.
+    /// Parses `$((…))`. The text in the parentheses is expanded like text in double quotes, and then evaluated.
     fn arithmetic(&mut self) -> Parsed<Part> {
         self.at += 3;
         let start = self.at;

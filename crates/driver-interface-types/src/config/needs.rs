@@ -141,8 +141,8 @@ impl ContainerConfig {
         requested.map(|(_, path, feature)| (path, feature)).collect()
     }
 
-    /// Returns the networks that must exist before the container is created. Each pair has the path in the config and
-    /// the name or id of a network.
+    /// Returns the networks that the config names. They must exist before the container is created. Each pair has the
+    /// path of a setting, and the name or id of the network in this setting.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, NetworkConnectOptions};
@@ -166,11 +166,12 @@ impl ContainerConfig {
         first.into_iter().chain(further).collect()
     }
 
-    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this first, so
-    /// that no setting is silently ignored.
+    /// Returns an error if the config needs a feature that `capabilities` does not declare. Drivers call this method
+    /// before they create a container, because they must not silently ignore a setting.
     ///
     /// # Errors
-    /// [`UnsupportedError`], which names the path of the first such setting and the missing capability.
+    /// [`UnsupportedError`], which names the missing capability and the path of the first setting that needs a
+    /// missing capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         self.needs().into_iter().try_for_each(|(path, feature)| {
             capabilities.require(Operation::CreateContainer, &format!("`{path}`"), feature)

@@ -21,7 +21,7 @@ const CONTAINED: &[&str] = &[
     "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 ];
 
-/// Describes how the capability `name` affects more than the container, as a phrase for messages.
+/// Returns a phrase for messages that says how the capability `name` affects more than the container.
 fn reach(name: &str) -> &'static str {
     match name {
         "NET_ADMIN" | "NET_RAW" | "NET_BROADCAST" => {
@@ -44,7 +44,8 @@ pub(crate) fn drop(names: &[String], found: &mut Findings<'_>) {
     each(names, found, |_| Ok(()));
 }
 
-/// Checks the capabilities to add. None of their names may be in `dropped`; `ALL` in `dropped` is allowed.
+/// Checks the capabilities to add. A capability must not be both in `names` and in `dropped`. The name `ALL` is
+/// allowed in `dropped`.
 pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>) {
     let policy = found.policy;
     each(names, found, |name| {
@@ -93,7 +94,8 @@ fn unlike_earlier(list: &[String], index: usize, name: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks that `name` is a Linux capability in this interface's form: upper case, without the `CAP_` prefix.
+/// Checks that `name` is `ALL`, or a Linux capability in this interface's form: upper case, without the `CAP_`
+/// prefix.
 fn known(name: &str) -> Verdict {
     let is_known = |name: &str| name == ALL_CAPABILITIES || CAPABILITIES.contains(&name);
     if is_known(name) {

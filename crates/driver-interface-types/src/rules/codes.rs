@@ -1,4 +1,4 @@
-//! The stable code of every rule, for matching without parsing messages.
+//! The stable codes of the validation rules. Callers can match an error by its code instead of parsing the message.
 //!
 //! A code never changes its meaning and is never reused.
 //!
@@ -22,7 +22,7 @@ codes! {
     INVALID_JSON = "invalid-json";
     /// A value does not have its field's type, or is not one of the field's allowed values.
     WRONG_TYPE = "wrong-type";
-    /// An object has a field that its type does not have.
+    /// An object has an unknown field: the object's type has no field of this name.
     UNKNOWN_FIELD = "unknown-field";
     /// A required field is missing.
     MISSING_FIELD = "missing-field";
@@ -34,18 +34,18 @@ codes! {
     TOO_LONG = "too-long";
     /// A list or map has too many entries.
     TOO_MANY = "too-many";
-    /// A string contains a character that is not allowed in this field, such as NUL, another control character, `=`
-    /// or `:`.
+    /// A string contains a character that is not allowed in the string's field, such as NUL, another control
+    /// character, `=` or `:`.
     INVALID_CHARACTER = "invalid-character";
-    /// A name is not in the form that its field requires, which is usually letters, digits, `_`, `.` and `-` up to a
-    /// maximum length.
+    /// A name does not have the form that its field requires. The usual form is letters, digits, `_`, `.` and `-`, up
+    /// to a maximum length.
     INVALID_NAME = "invalid-name";
     /// A name or key is reserved for the drivers or the engine.
     RESERVED = "reserved";
     /// An image reference does not follow the registries' grammar.
     INVALID_IMAGE = "invalid-image-reference";
-    /// A number is not finite, too small or too large, or another value is outside its allowed range, such as an
-    /// address outside its subnet.
+    /// A number is too small, too large or not finite, or another value is outside its allowed range. An example is
+    /// an address outside its subnet.
     OUT_OF_RANGE = "out-of-range";
     /// A path does not start with `/`.
     NOT_ABSOLUTE = "not-absolute";

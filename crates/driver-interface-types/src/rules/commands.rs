@@ -97,7 +97,7 @@ pub(crate) fn test(test: &HealthTest, found: &mut Findings<'_>) {
     }
 }
 
-/// Returns a rule that accepts a duration in a health check if it is from `least` milliseconds to
+/// Returns a rule for a duration in a health check. The rule accepts durations from `least` milliseconds to
 /// [`MAX_HEALTH_TIME`].
 pub(crate) fn health_time(least: u64) -> impl Fn(&Duration) -> Verdict {
     move |time| {

@@ -28,8 +28,8 @@ pub(crate) fn label_value(schema: &mut Schema) {
     id(SessionId::MIN_LEN, SessionId::MAX_LEN, true)(schema);
 }
 
-/// Returns a function that adds the rules for a name of `min` to `max` characters. A label value must also end with a
-/// letter or digit.
+/// Returns a function that adds the rules for a name of `min` to `max` characters. If `is_label_value` is set, the
+/// name must also end with a letter or digit.
 pub(crate) fn id(min: usize, max: usize, is_label_value: bool) -> impl FnMut(&mut Schema) {
     let pattern = if is_label_value { LABEL_VALUE } else { NAME };
     move |schema| {
@@ -90,7 +90,7 @@ pub(crate) fn added(schema: &mut Schema) {
     );
 }
 
-/// Returns a function that adds the bounds of a whole number, and its unit as a comment.
+/// Returns a function that adds the bounds of a whole number, and adds the number's unit as a comment.
 pub(crate) fn within(Bounds { unit, min, max }: Bounds) -> impl FnMut(&mut Schema) {
     move |schema| {
         merge(schema, json!({ "minimum": min, "maximum": max }));
@@ -100,8 +100,8 @@ pub(crate) fn within(Bounds { unit, min, max }: Bounds) -> impl FnMut(&mut Schem
     }
 }
 
-/// Returns a function that adds the bounds of a duration in a health check: `min` milliseconds and
-/// [`MAX_HEALTH_TIME`].
+/// Returns a function that adds the bounds of a duration in a health check. The minimum is `min` milliseconds, and
+/// the maximum is [`MAX_HEALTH_TIME`].
 pub(crate) fn health_time(min: u64) -> impl FnMut(&mut Schema) {
     let max = MAX_HEALTH_TIME.as_secs() * 1000;
     move |schema| {

@@ -13,31 +13,32 @@ use std::time::Duration;
 use super::{Findings, Verdict, codes, refuse};
 use crate::ResourceLimits;
 
-/// The minimum CPU limit, in cores. Engines convert cores to a quota per 100 ms, and the kernel accepts no quota below
-/// 1 ms.
+/// The minimum CPU limit, in cores. Engines convert the limit to a quota of CPU time per 100 ms. The kernel rejects
+/// quotas below 1 ms.
 pub const MIN_CPU: f64 = 0.01;
-/// The maximum CPU limit, in cores; 1024 cores are 1.024 × 10¹² nano-CPUs. A driver's own limit may be lower.
+/// The maximum CPU limit, in cores. Converted to nano-CPUs, this limit is 1.024 × 10¹². A driver may declare a lower
+/// maximum.
 pub const MAX_CPU: f64 = 1024.0;
-/// The minimum memory limit, in MiB: Docker refuses less.
+/// The minimum memory limit, in MiB. Docker refuses lower limits.
 pub const MIN_MEMORY: u64 = 6;
-/// The maximum memory limit, in MiB: one pebibyte, so that twice as many bytes (memory and swap) still fit into an
-/// `i64`.
+/// The maximum memory limit, in MiB: one pebibyte. Twice as many bytes, for memory and swap together, still fit into
+/// an `i64`.
 pub const MAX_MEMORY: u64 = 1 << 30;
 /// The minimum disk limit, in MiB.
 pub const MIN_DISK: u64 = 1;
 /// The maximum disk limit, in MiB: one pebibyte.
 pub const MAX_DISK: u64 = 1 << 30;
-/// The minimum process limit: the main process.
+/// The minimum process limit: one process, which is the main process.
 pub const MIN_PIDS: u64 = 1;
-/// The maximum process limit: the kernel's own limit on process ids.
+/// The maximum process limit: the kernel's maximum number of process ids.
 pub const MAX_PIDS: u64 = 4_194_304;
 /// The largest numeric user or group id that engines accept.
 pub const MAX_UID: u64 = 2_147_483_647;
 /// The maximum length in bytes of a word of a command, or of an environment variable in the form `KEY=value`. The
-/// kernel limits one string passed to a program to 128 KiB, including the terminating NUL.
+/// kernel limits each string that is passed to a program to 128 KiB, including the terminating NUL.
 pub const MAX_WORD: usize = 128 * 1024 - 1;
-/// The maximum total size in bytes of all words of a command, and likewise of all environment variables. Together, the
-/// two reach the kernel's usual limit for starting a program.
+/// The maximum total size in bytes of all words of a command. The total size of all environment variables has the
+/// same maximum. Both maximums together are the kernel's usual limit for starting a program, 2 MiB.
 pub const MAX_WORDS_TOTAL: usize = 1024 * 1024;
 /// The maximum length in bytes of a key in a map of a config, such as the name of an environment variable, label or
 /// option.
@@ -52,14 +53,15 @@ pub const MAX_MOUNTS: usize = 64;
 pub const MAX_PATH: usize = 4095;
 /// The maximum length of the name of a user or group, in characters.
 pub const MAX_USER_NAME: usize = 32;
-/// The maximum length in characters of the name of an engine's driver or runtime, or of an AppArmor profile.
+/// The maximum length in characters of the name of a runtime, of an AppArmor profile, or of a driver in the engine,
+/// such as a volume driver or network driver.
 pub const MAX_DRIVER_NAME: usize = 255;
 
 /// The maximum number of published ports.
 pub const MAX_PORTS: usize = 256;
 /// The maximum number of entries in each list of names, such as network aliases, extra hosts or groups.
 pub const MAX_NAMES: usize = 256;
-/// The maximum number of DNS servers: resolvers use no more.
+/// The maximum number of DNS servers. Resolvers ignore all further servers.
 pub const MAX_DNS: usize = 3;
 /// The maximum number of devices.
 pub const MAX_DEVICES: usize = 64;
@@ -72,7 +74,7 @@ pub const MAX_PROFILE: usize = 1024 * 1024;
 /// The maximum interval, timeout and start period of a health check.
 pub const MAX_HEALTH_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The bounds of a whole number, and its unit for messages.
+/// The bounds of a whole number, and the number's unit, which is shown in messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     /// The unit, as in "must be a whole number of MiB"; empty if the number has no unit.
@@ -96,7 +98,7 @@ pub(crate) const ID: Bounds = bounds("", 0, MAX_UID);
 pub(crate) const PORT: Bounds = bounds("", 1, u16::MAX as u64);
 /// The bounds of the swap that a container may use. With 0, the container may use no swap.
 pub(crate) const SWAP: Bounds = bounds("MiB", 0, MAX_MEMORY);
-/// The bounds of a CPU weight, which are those of the kernel.
+/// The bounds of a CPU weight. The kernel has the same bounds.
 pub(crate) const CPU_SHARES: Bounds = bounds("", 2, 262_144);
 pub(crate) const COUNT: Bounds = bounds("", 1, u32::MAX as u64);
 
@@ -154,8 +156,8 @@ pub fn whole_number(unit: &str) -> String {
     }
 }
 
-/// Returns the message for a number that is outside its bounds: above `max` if `too_large` is set, otherwise below
-/// `min`.
+/// Returns the message for a number that is outside its bounds. If `too_large` is set, the number is above `max`,
+/// otherwise the number is below `min`.
 #[doc(hidden)]
 pub fn out_of_range(unit: &str, min: u64, max: u64, too_large: bool, got: impl Display) -> String {
     let what = whole_number(unit);

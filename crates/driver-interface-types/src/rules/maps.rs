@@ -1,5 +1,5 @@
-//! The validation rules for maps: environment variables, labels and network options. Messages do not show the values of
-//! environment variables and labels, which may be secret.
+//! The validation rules for maps, such as environment variables, labels and options. Messages do not show the values
+//! of environment variables and labels, because these values may be secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,8 +62,9 @@ pub(crate) fn unset_env(keys: &BTreeSet<String>, found: &mut Findings<'_>) {
     }
 }
 
-/// The allowed kernel parameters, which belong to the container's IPC namespace. [`sysctls`] also allows those below
-/// `net.` (network namespace) and `fs.mqueue.` (IPC namespace). All other parameters affect the host.
+/// Kernel parameters that are allowed because they belong to the container's IPC namespace. [`sysctls`] also allows
+/// all parameters below `net.` (network namespace) and below `fs.mqueue.` (IPC namespace). All other parameters
+/// affect the host.
 const OWN_SYSCTLS: &[&str] = &[
     "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
     "kernel.shmmni", "kernel.shm_rmid_forced",
@@ -85,7 +86,8 @@ pub(crate) fn sysctls(map: &Texts, found: &mut Findings<'_>) {
 }
 
 /// Checks the options of a volume. With the volume driver `local`, options can mount any file system that the
-/// engine's host can reach. Therefore only the type `tmpfs` and the types that the policy allows are accepted.
+/// engine's host can reach. Therefore this driver may have only the type `tmpfs` and the types that the policy
+/// allows.
 pub(crate) fn volume_options(config: &VolumeConfig, found: &mut Findings<'_>) {
     let map = &config.options;
     driver_options(map, found);

@@ -73,8 +73,8 @@ fn source_of(mount: &VolumeMount, bind_problem: impl Fn(&str) -> Option<String>)
     }
 }
 
-/// Returns an error if a setting is set although it is not allowed for the kind of the mount. `kind` is the kind of
-/// mount for which the setting is allowed.
+/// Returns an error if a setting of a mount is set (`is_set`), but is not allowed for this kind of mount
+/// (`is_allowed`). `kind` is the kind of mount that may have the setting.
 fn only_for(is_set: bool, is_allowed: bool, kind: &str) -> Verdict {
     if is_allowed || !is_set {
         return Ok(());
@@ -142,8 +142,8 @@ pub(crate) fn location_in_container(path: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks that the source or target path of a mount is absolute, without `..`, not too long, and without characters at
-/// which engines split mounts.
+/// Checks the source path or target path of a mount. The path must be absolute, and must not be too long. The path
+/// must not contain `..`, or a character at which engines split the text form of a mount.
 fn clean_path(path: &str) -> Verdict {
     if path.is_empty() {
         return refuse(codes::EMPTY, "must not be empty");

@@ -8,7 +8,8 @@ use crate::{
     ContainerPath, ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId, name_problem,
 };
 
-/// Names that engines use for their own networks, and modes that are not networks.
+/// Names that a new network must not have. Engines use these names for built-in networks, or for network modes such
+/// as `none` and `container`.
 const RESERVED_NETWORKS: &[&str] = &[
     "default", "none", "host", "bridge", "private", "nat", "podman", "pasta", "slirp4netns", "ingress",
     "container", "ns", "pod",
@@ -78,7 +79,8 @@ pub(crate) fn image(text: &str) -> Verdict {
     )
 }
 
-/// Checks the name of an engine's driver or runtime, such as `local`, `bridge` or `vieux/sshfs:latest`.
+/// Checks the name of a runtime, or of a driver in the engine, such as a volume driver or network driver. Examples of
+/// valid names are `local`, `bridge` and `vieux/sshfs:latest`.
 pub(crate) fn driver_name(text: &str) -> Verdict {
     if text.is_empty() {
         return refuse(
@@ -173,7 +175,8 @@ pub(crate) fn group_name(text: &str) -> Verdict {
     })
 }
 
-/// Checks one side of `user:group`, which is a number or a name. Messages show `whole`.
+/// Checks `part`, which is the user or the group in `whole`. A user or group must be a numeric id or a name. Messages
+/// show `whole`.
 fn user_part(part: &str, whole: &str) -> Verdict {
     if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {
         return match part.parse::<u64>() {
@@ -228,7 +231,7 @@ pub(crate) fn hostname(text: &str) -> Verdict {
     Ok(())
 }
 
-/// Checks a network alias, or the name of an extra host.
+/// Checks a network alias, a DNS search domain or the name of an extra host.
 pub(crate) fn network_name(text: &str) -> Verdict {
     name(text, |text| name_problem(text, 1, MAX_HOST_NAME))
 }

@@ -1,6 +1,7 @@
 //! Purely textual path functions: none of them accesses a file system.
 
-/// Returns the path without empty components, `.` and a trailing slash; `None` if it is relative or contains `..`.
+/// Returns `path` without empty components, `.` components and a trailing slash. Returns `None` if `path` is relative
+/// or has a `..` component.
 pub fn normalised(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len());
     for part in path.strip_prefix('/')?.split('/') {
@@ -16,7 +17,7 @@ pub fn normalised(path: &str) -> Option<String> {
     Some(if out.is_empty() { "/".to_owned() } else { out })
 }
 
-/// Returns whether `path` is `directory` or inside it. Both must be normalised.
+/// Returns whether `path` is equal to `directory` or inside `directory`. Both paths must be normalised.
 pub fn is_within(path: &str, directory: &str) -> bool {
     directory == "/"
         || path

@@ -52,7 +52,8 @@ pub(crate) fn soft_limit(soft: UlimitValue, hard: UlimitValue) -> Verdict {
     )
 }
 
-/// Checks the number of ports, and that no two of them are published at the same host address and port.
+/// Checks the number of ports, and that no two entries have the same host address, host port and protocol. Two
+/// entries without a host port must differ in the host address, container port or protocol.
 pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
     found.at_most(MAX_PORTS, "ports", ports.len());
     let (mut mappings, mut locations) = (BTreeSet::new(), BTreeSet::new());
@@ -86,7 +87,7 @@ pub(crate) fn dns(servers: &[IpAddr], found: &mut Findings<'_>) {
     found.at_most(MAX_DNS, "DNS servers", servers.len());
 }
 
-/// Checks the options of a DNS resolver, which are words without spaces.
+/// Checks the options of the DNS resolver. Each option is a word without spaces.
 pub(crate) fn dns_options(options: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "DNS options", options.len());
     for (index, option) in options.iter().enumerate() {
@@ -101,7 +102,7 @@ pub(crate) fn dns_options(options: &[String], found: &mut Findings<'_>) {
     }
 }
 
-/// Checks the groups of a user: names or numeric ids.
+/// Checks the groups of a user. Each group is a name or a numeric id.
 pub(crate) fn groups(groups: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "groups", groups.len());
     for (index, group) in groups.iter().enumerate() {
@@ -141,7 +142,7 @@ pub(crate) fn addresses(addresses: &[IpAddr], found: &mut Findings<'_>) {
     }
 }
 
-/// Parses an address range in CIDR form to the address and the length of the prefix in bits.
+/// Parses an address range in CIDR form. Returns the address and the length of the prefix in bits.
 fn cidr(text: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = text.split_once('/')?;
     let (address, bits): (IpAddr, u32) = (address.parse().ok()?, bits.parse().ok()?);
@@ -149,7 +150,7 @@ fn cidr(text: &str) -> Option<(IpAddr, u32)> {
     (1..most).contains(&bits).then_some((address, bits))
 }
 
-/// Returns the part of an address that identifies its network, for a prefix of `bits` bits.
+/// Returns the first `bits` bits of an address. These bits identify the network to which the address belongs.
 fn network_part(address: IpAddr, bits: u32) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(u32::from(address) >> (32 - bits)),

@@ -3,17 +3,18 @@
 /// The maximum number of characters of external text that a message shows.
 const SHOWN: usize = 64;
 
-/// Returns the text in backquotes, on one line, with control characters escaped, and truncated if it is long.
+/// Returns `text` in backquotes and on one line. Control characters are escaped, and a long text is truncated.
 pub fn shown(text: &str) -> String {
     format!("`{}`", escaped(text, SHOWN))
 }
 
-/// Formats a key as a step of a path: `["A=B"]`.
+/// Formats a map key as a step of a violation's path, such as `["A=B"]`.
 pub fn key_step(key: &str) -> String {
     format!("[\"{}\"]", escaped(key, SHOWN))
 }
 
-/// Sanitises a sentence from another library, which may quote its input at any length.
+/// Sanitises a sentence from another library. The sentence can be very long, because it may quote the library's
+/// input.
 pub fn sentence(text: &str) -> String {
     escaped(text, 4 * SHOWN).replace("\\\"", "\"").replace("\\'", "'")
 }
@@ -26,7 +27,8 @@ fn escaped(text: &str, most: usize) -> String {
     out
 }
 
-/// Returns the candidate that is most similar to `text` if `text` is probably a misspelling of it, otherwise `None`.
+/// Returns the candidate that is most similar to `text`. Returns `None` if `text` is probably not a misspelling of
+/// any candidate.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     // Longer text is not a typo, and the time to compute the edit distance is quadratic in the length.

@@ -4,12 +4,12 @@ use driver_interface_errors::Hint;
 
 use crate::{ContainerDriver, ContainerInstance, ExitInfo, LogOptions, Signal};
 
-/// The maximum number of lines that an error includes from the end of the container's log. `LENGTH` is the maximum
-/// number of characters.
+/// The maximum number of lines that an error includes from the end of the container's log.
 const LINES: usize = 5;
+/// The maximum number of characters that an error includes from the end of the container's log.
 const LENGTH: usize = 400;
 
-/// An exit that happened before the awaited condition held.
+/// The exit of a container before the condition that the caller waits for was met.
 pub(super) struct EarlyExit<'a> {
     exit: &'a ExitInfo,
     log: String,
@@ -43,7 +43,8 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Returns `; its log ends with: ` and the end of the log on one line; empty if the container wrote nothing.
+    /// Returns `; its log ends with: ` followed by the end of the log on one line. Returns an empty string if the
+    /// container wrote nothing.
     pub(super) fn log(&self) -> String {
         let lines: Vec<&str> = self.lines().collect();
         let text = lines.join(" | ");
@@ -54,8 +55,8 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// Returns a hint about the cause of the exit, or `None` if the cause is unknown. The program's last output does
-    /// not prove the cause, so only this hint, and not the kind of error, depends on that output.
+    /// Returns a hint about the cause of the exit, or `None` if the cause is unknown. The end of the log does not
+    /// prove the cause. Therefore only the hint depends on the log; the kind of error does not.
     pub(super) fn hint(&self) -> Option<Hint> {
         match self.exit.code {
             _ if self.exit.oom_killed == Some(true) => Some(Hint::OutOfMemory),
@@ -75,8 +76,8 @@ impl<'a> EarlyExit<'a> {
     }
 }
 
-/// Returns the hint for a log line with a well-known error message, such as one of libc or of a program that switches
-/// users.
+/// Returns the hint for a log line that contains a well-known error message. Such messages come, for example, from
+/// libc or from programs that switch users.
 fn hint_of(line: &str) -> Option<Hint> {
     let line = line.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(phrase));
@@ -133,7 +134,8 @@ mod tests {
         EarlyExit { exit: &exit(1), log }.log()
     }
 
-    /// Exit codes, last log lines (of busybox, nginx, PostgreSQL, Python, the JVM and runc), and the expected hints.
+    /// Test cases: an exit code, the last log line (of busybox, nginx, PostgreSQL, Python, the JVM or runc), and the
+    /// expected hint.
     const LAST_WORDS: &[(i64, &str, Hint)] = &[
         (
             1,

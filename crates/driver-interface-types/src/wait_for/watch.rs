@@ -58,8 +58,9 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         sleep(pause).await;
     }
 
-    /// Runs `work`, which polls the container, for no longer than `deadline`. The error message after the deadline
-    /// says that the container "had not" `awaited`, so `awaited` is a phrase such as "become healthy".
+    /// Runs `work`, which polls the container, for no longer than `deadline`. After the deadline, the error message
+    /// says what the container "had not" done. `awaited` is the phrase that follows "had not", such as "become
+    /// healthy".
     pub(crate) async fn within<T>(
         &self,
         deadline: Duration,

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-/// A JSON value as written: unlike `serde_json::Value` it keeps duplicate fields.
+/// A JSON value as written. Unlike `serde_json::Value`, a `Node` keeps duplicate fields.
 pub(super) enum Node {
     Null,
     Bool(bool),
@@ -14,7 +14,8 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// Describes the type of the value, for messages. The value itself may be secret, so it is not included.
+    /// Describes the type of the value, for messages. The description does not contain the value, because the value
+    /// may be secret.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use super::node::Node;
 
-/// The largest number up to which a float represents every whole number exactly.
+/// The limit up to which a float represents every whole number exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Compares a JSON tree with a JSON Schema that schemars generated from a type, and collects all violations.
@@ -19,7 +19,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Returns the valid parts of a tree, with placeholders for missing or invalid required parts, and all violations.
+    /// Returns the valid parts of a tree, and all violations. Placeholders stand for required parts that are missing
+    /// or invalid.
     pub(super) fn read(node: Node, root: &'a Value) -> (Value, Vec<Violation>) {
         let mut reader = Self {
             root,
@@ -54,8 +55,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Follows references in a schema. If a schema has alternatives, picks the one that matches `node`. If none
-    /// matches, picks the last alternative other than `null`.
+    /// Follows references in a schema. If a schema has alternatives, picks the alternative that matches `node`. If no
+    /// alternative matches, picks the last alternative other than `null`.
     fn resolve(&self, schema: &'a Value, node: &Node) -> &'a Value {
         if let Some(reference) = schema["$ref"].as_str() {
             let target = self.root.pointer(reference.trim_start_matches('#'));
@@ -148,7 +149,7 @@ impl<'a> Reader<'a> {
         Value::Array(items.into_iter().enumerate().map(item).collect())
     }
 
-    /// Reads the name of an enum's variant.
+    /// Reads a text that must be the name of an enum's variant.
     fn choice(&mut self, node: Node, choices: &[Value], path: &str) -> Option<Value> {
         let got = match node {
             Node::Text(text) if choices.iter().any(|choice| choice["const"] == *text) => {
@@ -164,8 +165,8 @@ impl<'a> Reader<'a> {
         self.wrong_type(path, &format!("one of `{}`", names.join("`, `")), &got)
     }
 
-    /// Reads a whole number, which may be written as a float such as `512.0`. The rules check its bounds; here it
-    /// only has to fit its type.
+    /// Reads a whole number, which may be written as a float such as `512.0`. This function checks only that the
+    /// number fits the integer type. The validation rules check the bounds.
     fn whole(&mut self, number: &Number, schema: &Value, path: &str) -> Option<Value> {
         let largest = largest(schema);
         let float = number.as_f64().unwrap_or_default();
@@ -238,7 +239,8 @@ fn largest(schema: &Value) -> u64 {
     }
 }
 
-/// Returns the unit of a whole number, which its schema states in `$comment`; empty if there is no unit.
+/// Returns the unit of a whole number, or an empty text if the number has no unit. The schema states the unit in
+/// `$comment`.
 fn unit(schema: &Value) -> &str {
     schema["$comment"]
         .as_str()
@@ -260,7 +262,7 @@ fn expected(schema: &Value) -> String {
     text.to_owned()
 }
 
-/// Returns the form that the schema's format requires, or `None` if `text` already has it.
+/// Returns the form that the schema's format requires, or `None` if `text` already has this form.
 fn other_form(schema: &Value, text: &str) -> Option<&'static str> {
     match schema["format"].as_str() {
         Some("ip") if text.parse::<IpAddr>().is_err() => Some("an IP address"),

@@ -20,8 +20,8 @@ const DIRECTORIES: &[&str] = &[
 /// The parent directories of home directories.
 const HOMES: &[&str] = &["/home", "/var/home", "/users"];
 
-/// Directories and files, at any location, in which users' programs keep credentials, or users' engines keep sockets,
-/// images and containers.
+/// Directories and files in which users' programs keep credentials, or users' engines keep sockets, images and
+/// containers. They are dangerous at any location.
 const PRIVATE: &[&str] = &[
     ".ssh", ".gnupg", ".pki", ".password-store", ".netrc", ".git-credentials", ".pgpass", ".my.cnf",
     ".npmrc", ".yarnrc.yml", ".pypirc", ".gem/credentials", ".cargo/credentials", ".cargo/credentials.toml",
@@ -36,14 +36,14 @@ const PRIVATE: &[&str] = &[
     ".local/share/kwalletd", ".local/share/systemd",
 ];
 
-/// Substrings of the names of engine sockets. Such a socket, at any location, gives root access to the host.
+/// Substrings of the names of engine sockets. An engine's socket gives root access to the host, at any location.
 const ENGINES: &[&str] = &[
     "docker", "podman", "containerd", "crio", "buildkit", "nerdctl", "kubelet", "libvirt", "virtqemud",
     "lxd", "incus",
 ];
 
-/// Returns why a bind mount of `path` is dangerous, or `None` if it is not. `path` must be normalised and in lower
-/// case. `protected` lists directories to treat like those in `DIRECTORIES`.
+/// Returns why a bind mount of `path` is dangerous. Returns `None` if the bind mount is not dangerous. `path` must be
+/// normalised and in lower case. `protected` lists further directories that are treated like `DIRECTORIES`.
 pub(super) fn danger(path: &str, protected: &[String]) -> Option<String> {
     if is_engine_socket(path) {
         return Some("access to an engine's socket gives control over its host".to_owned());
@@ -97,8 +97,8 @@ fn is_home(path: &str) -> bool {
 
 enum Private {
     Inside(&'static str),
-    /// The checked path may contain this private path, because it ends with one of its parents. For example,
-    /// `/data/.config` may contain `.config/gh`.
+    /// The checked path may contain this private path, because the checked path ends with a parent of the private
+    /// path. For example, `/data/.config` may contain `.config/gh`.
     Above(&'static str),
 }
 

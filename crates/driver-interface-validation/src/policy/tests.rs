@@ -1,6 +1,6 @@
 use super::*;
 
-/// Returns a policy that allows bind mounts of all paths except the dangerous ones.
+/// Returns a policy that allows bind mounts of all paths except dangerous paths.
 fn open() -> ValidationPolicy {
     ValidationPolicy::default().allow_any_bind()
 }

@@ -118,8 +118,8 @@ async fn session(
     Ok(change(inside.driver.attach_container(id).await?))
 }
 
-/// Returns `session` with another input. Data written to this input reaches the container, but closing it does not
-/// close the container's input.
+/// Returns `session` with another input. Data that is written to this input reaches the container. Closing this input
+/// does not close the container's input.
 fn never_closed(mut session: AttachSession) -> AttachSession {
     if let Some(mut inside) = session.stdin.take() {
         let (near, mut far) = duplex(64 * 1024);
@@ -133,7 +133,7 @@ fn never_closed(mut session: AttachSession) -> AttachSession {
     session
 }
 
-/// Returns a reader of the bytes of `inside`. The reader does not end when `inside` ends.
+/// Returns a reader that yields the bytes of `inside`. The reader does not end when `inside` ends.
 fn endless(
     mut inside: std::pin::Pin<Box<dyn tokio::io::AsyncRead + Send>>,
 ) -> impl tokio::io::AsyncRead + Send {

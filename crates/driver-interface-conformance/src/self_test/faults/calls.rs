@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::self_test::mutation::Memory;
 
-/// Runs a future in its own task, so that it continues if the call is dropped.
+/// Runs a future in its own task. The future continues even if the call that started it is dropped.
 pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
@@ -38,7 +38,7 @@ impl Drop for WhenDropped {
     }
 }
 
-/// Runs a call while it holds the lock `lock`. If the call is dropped, the lock is never released.
+/// Runs `call` and holds the lock named `lock` during the call. If the call is dropped, the lock is never released.
 pub(super) async fn serialized<T>(memory: &Memory, lock: &str, call: impl Future<Output = T>) -> T {
     let (acquired, released) = (format!("{lock} acquired"), format!("{lock} released"));
     let before = memory.note(&acquired);

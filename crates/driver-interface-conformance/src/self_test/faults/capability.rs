@@ -200,7 +200,8 @@ async fn import_once(inside: &Inside, image: &ImageRef, root: TarStream) -> Resu
 
 macro_rules! only_declared {
     ($($operation:literal $Operation:ident($($argument:pat_param),*) => $check:literal;)*) => {
-        /// Faults in which the driver declares an operation that it does not support, one for each operation.
+        /// Faults in which the driver declares an operation that it does not support. There is one fault for each
+        /// operation.
         pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
             concat!($operation, "-declared-but-unsupported"),
             concat!("`", $operation, "` is declared but unsupported."),

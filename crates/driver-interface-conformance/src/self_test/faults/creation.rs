@@ -211,7 +211,7 @@ async fn labels_for_creator_only(inside: &Inside, id: &ContainerId) -> Result<Op
     Ok(found)
 }
 
-/// Creates a container. If that fails with the error code `code`, returns the result of `instead`.
+/// Creates a container. If the creation fails with the error code `code`, returns the result of `instead`.
 async fn unless(
     inside: &Inside,
     config: &ContainerConfig,

@@ -1,4 +1,4 @@
-//! Faults in what a driver does after a call was dropped.
+//! Faults in the behaviour of a driver after a call was dropped.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -257,7 +257,7 @@ async fn reader_stops_container(
     })
 }
 
-/// Takes one of 20 connections, which are never given back. Waits forever if all are taken.
+/// Takes one of 20 connections and never gives it back. If all connections are taken, waits forever.
 async fn acquire_connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;

@@ -32,7 +32,8 @@ macro_rules! swallowed {
         $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $requested:expr)?
             => $result:expr $(, $also:literal)*;
     )*) => {
-        /// Faults in which an operation on a resource that does not exist succeeds, one for each operation.
+        /// Faults in which an operation succeeds although its resource does not exist. There is one fault for each
+        /// operation.
         pub(super) const SWALLOWED: &[Fault] = &[$(Fault::new(
             concat!($check, "-of-missing-succeeds"),
             concat!("`", stringify!($operation), "` on a missing resource succeeds."),

@@ -1,4 +1,4 @@
-//! Faults in commands whose exit the call waits for.
+//! Faults in exec calls that wait for the command's exit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -430,7 +430,8 @@ async fn not_killed(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -
     done.unwrap_or_else(|_| Ok(ExecOutput::new(ExecOutcome::TimedOut, "", "")))
 }
 
-/// Runs a command. After its timeout, kills it with a second command: `kill`, the arguments `args`, the process id.
+/// Runs a command. If the command exceeds its timeout, kills it with a second command: `kill`, followed by the
+/// arguments `args` and the process id.
 async fn killed_by(
     args: &str,
     inside: &Inside,

@@ -205,13 +205,14 @@ async fn session(
     Ok(change(inside.driver.exec_stream(id, config).await?))
 }
 
-/// The input of a session. Closing this input runs the function `end` instead.
+/// The input of a session. Closing this input does not close the real input `inside`, but runs the function `end`.
 struct Input {
     inside: Pin<Box<dyn AsyncWrite + Send>>,
     end: Box<dyn FnMut() -> Poll<std::io::Result<()>> + Send>,
 }
 
-/// Returns `session` with an input that runs the function `end` instead of being closed.
+/// Returns `session` with another input. Closing this input does not close the session's real input, but runs the
+/// function `end`.
 fn with_end(
     mut session: ExecSession,
     end: impl FnMut() -> Poll<std::io::Result<()>> + Send + 'static,
@@ -241,7 +242,7 @@ impl AsyncWrite for Input {
     }
 }
 
-/// Returns `session` with the fault that closing the input kills the command.
+/// Returns `session` with a fault: closing the input kills the command.
 fn killed_at_end(session: ExecSession) -> ExecSession {
     let (session, control) = with_control(session, Flaw::None);
     with_end(session, move || {
@@ -251,8 +252,8 @@ fn killed_at_end(session: ExecSession) -> ExecSession {
     })
 }
 
-/// Returns a stream of the bytes of `from`, which are read as fast as possible, even if nothing reads the returned
-/// stream.
+/// Returns a stream of the bytes of `from`. A task reads `from` as fast as possible, even if nothing reads the
+/// returned stream.
 fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send {
     let (mut write, read) = tokio::io::duplex(usize::MAX >> 1);
     // This fails if the returned stream was dropped.
@@ -277,12 +278,13 @@ struct Control {
     reported: AtomicBool,
 }
 
-/// Returns the session with the fault `flaw` in its control.
+/// Returns `session` with a control that has the fault `flaw`.
 fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
     with_control(session, flaw).0
 }
 
-/// Returns `session` with the fault `flaw` in its control, and separately the control without the fault.
+/// Returns `session` with a control that has the fault `flaw`. Also returns the session's original control, which
+/// does not have the fault.
 fn with_control(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
     let correct = Arc::clone(&inside);

@@ -400,7 +400,7 @@ fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T
     }
 }
 
-/// Expands a path as a glob pattern. Only works for the patterns of the checks.
+/// Expands a path as a glob pattern. The function only works for the patterns that the checks use.
 fn expand_glob(path: &ContainerPath) -> Result<ContainerPath> {
     let expanded = path.as_str().replace("[^a]", "b").replace(['*', '?'], "x");
     Ok(ContainerPath::new(expanded.replace(['[', ']', '\\'], ""))?)

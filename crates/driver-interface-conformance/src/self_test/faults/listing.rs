@@ -368,7 +368,8 @@ async fn with_result(
     Ok(list)
 }
 
-/// Returns the containers that match `filter`. Labels match if `fit` returns `true`.
+/// Returns the containers that match `filter`. `fit` returns whether a container's labels match the labels of the
+/// filter.
 async fn matching_labels(
     inside: &Inside,
     filter: &ContainerFilter,

@@ -207,7 +207,7 @@ async fn records_start(inside: &Inside, id: &ContainerId) -> Result<StartOutcome
     result
 }
 
-/// Returns whether a call, perhaps of another caller, is starting the container.
+/// Returns whether the container is being started. The start may come from another caller.
 async fn is_starting(inside: &Inside, id: &ContainerId) -> bool {
     sleep(Duration::from_millis(20)).await;
     let latest = inside.memory.latest(&format!("start of {id} "));

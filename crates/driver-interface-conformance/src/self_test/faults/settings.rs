@@ -1,4 +1,4 @@
-//! Faults in the settings that users carry over from other tools.
+//! Faults in settings that users know from other container tools.
 
 use std::net::Ipv4Addr;
 

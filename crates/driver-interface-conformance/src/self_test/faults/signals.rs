@@ -214,7 +214,8 @@ async fn kill_exited_succeeds(inside: &Inside, id: &ContainerId, signal: Signal)
     replace_not_running(inside.driver.kill_container(id, signal).await, ())
 }
 
-/// Returns an error if there is no such container. A faulty operation that does nothing else calls this function.
+/// Returns an error if the container does not exist. This function is called by faulty operations that otherwise do
+/// nothing.
 async fn must_exist(inside: &Inside, id: &ContainerId) -> Result<()> {
     inside.driver.is_container_healthy(id).await.map(drop)
 }

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::calls::WhenDropped;
 
-/// Returns the stream with each item replaced by the result of `change`. Items for which `change` returns `None` are
+/// Returns `stream` with each item replaced by the result of `change`. Items for which `change` returns `None` are
 /// omitted.
 pub(super) fn changed<T: Send + 'static>(
     stream: DriverStream<T>,
@@ -22,8 +22,8 @@ pub(super) fn changed<T: Send + 'static>(
     }))
 }
 
-/// Returns the stream of a call without errors: the stream ends before its first error. If the call itself failed,
-/// the returned stream is empty.
+/// Returns the stream of a call, but ends the stream before its first error. If the call itself failed, returns an
+/// empty stream.
 pub(super) fn without_errors<T: Send + 'static>(called: Result<DriverStream<T>>) -> Result<DriverStream<T>> {
     Ok(match called {
         Ok(stream) => DriverStream::new(stream.take_while(|item| ready(item.is_ok()))),
@@ -40,7 +40,8 @@ pub(super) fn with_errors<T: Send + 'static>(
     Ok(DriverStream::new(stream.map(move |item| item.map_err(&change))))
 }
 
-/// Returns a stream that yields the items only after `stream` has ended. If `stream` fails, yields only the error.
+/// Returns a stream that yields the items of `stream`, but only after `stream` has ended. If `stream` fails, yields
+/// only the error.
 pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     let all = futures_util::stream::once(stream.collect_all());
     DriverStream::new(all.flat_map(|all: Result<Vec<T>>| {
@@ -52,12 +53,13 @@ pub(super) fn buffered<T: Send + 'static>(stream: DriverStream<T>) -> DriverStre
     }))
 }
 
-/// Returns the stream with the fault that the stream never ends.
+/// Returns a stream that yields the items of `stream` and then never ends.
 pub(super) fn endless<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     DriverStream::new(stream.chain(futures_util::stream::pending()))
 }
 
-/// Returns a stream with the items of `stream`, which is read as fast as possible, even if no items are requested.
+/// Returns a stream with the items of `stream`. A task reads `stream` as fast as possible, even if no items are
+/// requested.
 pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> DriverStream<T> {
     let (send, receive) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -70,7 +72,8 @@ pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> Driv
     }))
 }
 
-/// Returns the stream with `dropped` as the action to run if the stream is dropped before its end.
+/// Returns a stream with the items of `stream`. The action `dropped` runs if the returned stream is dropped before
+/// its end.
 pub(super) fn until_dropped<T: Send + 'static>(
     stream: DriverStream<T>,
     dropped: WhenDropped,

@@ -1,4 +1,5 @@
-//! Faults in times and durations: truncated to whole seconds, zero treated as unset, or from another clock.
+//! Faults in times and durations: values truncated to whole seconds, zero treated as a missing value, and times from
+//! another clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Faults in call arguments: truncated, trimmed, expanded as globs, or left over from an earlier call.
+//! Faults in which call arguments are truncated, trimmed, expanded as globs, or left over from an earlier call.
 
 use std::time::Duration;
 
@@ -400,8 +400,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Returns `own`, the value of this call. If `own` is `None`, returns the value of the latest earlier call that had
-/// one.
+/// If `own` is a value, records the value under `key` and returns it. If `own` is `None`, returns the value that an
+/// earlier call recorded last under `key`.
 fn kept(inside: &Inside, key: &str, own: Option<String>) -> Option<String> {
     match own {
         Some(own) => {

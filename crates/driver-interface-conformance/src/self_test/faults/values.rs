@@ -1,4 +1,4 @@
-//! Faults in config values: truncated, trimmed, lower-cased, or left over from an earlier resource.
+//! Faults in which config values are truncated, trimmed, lower-cased, or left over from an earlier resource.
 
 use std::collections::BTreeMap;
 

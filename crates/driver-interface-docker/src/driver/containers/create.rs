@@ -29,14 +29,14 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "create_container";
 
-/// Podman's init program, whose arguments are `--` and the command.
+/// Podman's init program. Its arguments are `--` and the container's command.
 const PODMAN_INIT: &str = "/run/podman-init";
 
 /// The maximum number of attempts to create a container if its default network disappears during an attempt.
 const ATTEMPTS: usize = 4;
 
-/// The pauses, in milliseconds, before each lookup of the container that has the requested name. Podman reserves a name
-/// before the container becomes visible.
+/// The pauses, in milliseconds, before each attempt to find the container that already has the requested name.
+/// Several attempts are needed because Podman reserves a name before the container becomes visible.
 const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 
 /// The result of a create request, with the id of the container.
@@ -79,7 +79,7 @@ pub(in crate::driver) async fn create(
     change(OPERATION, deadline, work).await.map(Rollback::keep)
 }
 
-/// Returns an error if the config cannot be applied. Runs before anything is created.
+/// Returns an error if the engine cannot apply the config. The driver calls this before it creates anything.
 async fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
     let violations = driver.violations(config).await;
     if !violations.is_empty() {
@@ -103,8 +103,9 @@ async fn lock(driver: &Inner, key: &CreationKey, deadline: Duration) -> Result<O
 }
 
 impl Inner {
-    /// Returns the container that an earlier creation with this key created, or `None` if there is none. First
-    /// connects the container to those further networks of its config that it has not joined yet.
+    /// Returns the container that an earlier creation with this key created, or `None` if there is no such container.
+    /// Before it returns the container, connects it to those further networks of its config to which it is not
+    /// connected yet.
     async fn earlier(
         &self,
         config: &ContainerConfig,
@@ -129,8 +130,8 @@ impl Inner {
         Ok(None)
     }
 
-    /// Creates the container. Dropping the returned `Rollback` removes the container. The work runs to completion
-    /// even if the caller drops the call.
+    /// Creates the container. Dropping the returned `Rollback` removes the container. Even if the caller drops its
+    /// call, this function runs to completion.
     async fn create_container(
         self: Arc<Self>,
         config: ContainerConfig,
@@ -187,9 +188,9 @@ impl Inner {
     }
 
     /// Returns the name of the network to join and, for the default network, a mark that keeps that network from
-    /// being removed. Creates the default network now only if the engine cannot create a container without it.
-    /// Otherwise the driver creates the network after the container: once a container uses the network, no other
-    /// process removes the network as idle.
+    /// being removed. Creates the default network only if the engine cannot create a container without that network.
+    /// Otherwise the driver creates the network later, after the container, because no other process removes a
+    /// network that a container uses.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {
             Some(name) => Ok((name.to_owned(), None)),
@@ -361,7 +362,7 @@ fn no_init() -> UnsupportedError {
     )
 }
 
-/// Converts `error`, which made the creation of the default network fail, to a `ContainerCreationError`.
+/// Converts `error`, the failure to create the default network, to a `ContainerCreationError`.
 fn no_network(error: DriverError) -> DriverError {
     let (hint, retryable) = (error.hint(), error.is_retryable());
     let wrapped =

@@ -13,7 +13,7 @@ use crate::translate::enforcement::{self, Facts};
 use crate::translate::image::info;
 use crate::translate::tmpfs;
 
-/// The code of a refusal because something does not exist.
+/// The code of a refusal whose reason is that a resource does not exist.
 const NOT_FOUND: &str = "not-found";
 const UNSUPPORTED: &str = "unsupported";
 
@@ -68,7 +68,7 @@ impl Inner {
         }
     }
 
-    /// Adds to `plan` the refusals for missing resources and for a taken name.
+    /// Adds to `plan` the refusals for missing resources, and for a container name that is already in use.
     async fn refuse_missing(&self, config: &ContainerConfig, plan: &mut CreationPlan) -> Result<()> {
         for index in self.missing_sources(config).await {
             let path = format!("volumes[{index}].source");

@@ -14,7 +14,7 @@ use crate::translate::labels;
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// How long the removal of a container waits for the removal of its default network.
+/// How long the driver waits, after it has removed a container, for the removal of the container's default network.
 const RELEASE: Duration = Duration::from_secs(5);
 
 /// The maximum number of attempts at a forced removal.
@@ -64,15 +64,17 @@ impl Inner {
             return self.not_removed(&requested, &record.id, failure).await;
         }
         if let Some(network) = labels::default_network(&record.config.labels).cloned() {
-            // The container is removed whether or not releasing the network succeeds.
+            // The container is removed whether or not its network can be.
             let release = tokio::spawn(async move { self.release_default_network(&network).await });
             let _ = timeout(RELEASE, release).await;
         }
         Ok(())
     }
 
-    /// Returns the error for a failed removal. If another removal is in progress, waits for it and returns
-    /// `ContainerNotFoundError`.
+    /// Returns the error for a failed removal of a container. If the engine is already removing the container for
+    /// another caller, waits until the container no longer exists, and returns `ContainerNotFoundError`. Also returns
+    /// `ContainerNotFoundError` if the engine refused the removal for an unrecognised reason and the container no
+    /// longer exists.
     async fn not_removed(&self, requested: &str, id: &str, failure: EngineError) -> Result<()> {
         let Some(found) = refused_for(&failure) else {
             return Err(self.error(Operation::RemoveContainer, requested, failure));

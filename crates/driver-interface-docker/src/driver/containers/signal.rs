@@ -118,7 +118,7 @@ impl Inner {
     }
 
     /// Stops a container and starts it again. If the caller drops the call before the start, the container stays
-    /// stopped, because another caller may have wanted to stop it in the meantime.
+    /// stopped, because another caller may have requested a stop in the meantime.
     pub(in crate::driver) async fn restart(
         self: Arc<Self>,
         requested: String,
@@ -131,7 +131,7 @@ impl Inner {
     }
 }
 
-/// Returns the error for a container that is not running, according to `state`.
+/// Returns the error for an operation that requires a running container. `state` is the container's actual state.
 pub(in crate::driver) fn not_running(requested: &str, state: &StateRecord) -> DriverError {
     let text = match status::status(state) {
         // The state changed between the engine's check and the inspection.

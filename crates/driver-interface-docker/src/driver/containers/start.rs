@@ -89,8 +89,8 @@ impl Inner {
         }
     }
 
-    /// Returns an error if the container's program is missing or not executable. If the container has an init
-    /// process, the engine does not detect the problem: the start succeeds, and the caller would only see an exited
+    /// Returns an error if the container's program is missing or not executable. The engine does not detect this
+    /// problem if the container has an init process: the start would succeed, and the caller would only see an exited
     /// container.
     async fn refuse_missing_program(&self, requested: &str, record: &ContainerRecord) -> Result<()> {
         if record.state.running {
@@ -135,8 +135,9 @@ impl Inner {
         Ok(Some(found.is_executable()))
     }
 
-    /// Recreates the default network, if the container uses it. `repairs` is the number of earlier repairs: if it is
-    /// not 0, also reconnects the container to that network. Returns whether to retry the start.
+    /// Recreates the default network if the container uses that network. `repairs` is the number of earlier repairs
+    /// during this start. If it is not 0, also reconnects the container to the network. Returns whether to retry the
+    /// start.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
         let (Some(name), Some(session)) = (labels::default_network(own), session_of(own)) else {

@@ -17,11 +17,11 @@ use crate::translate::{labels, status};
 use crate::wire::EngineError;
 
 const STREAM: &str = "stream_container_stats";
-/// The interval between measurements. The interval of the engines' own streams varies (5 s on Podman), so the
-/// driver requests single measurements.
+/// The interval between measurements. The driver requests single measurements, because the interval of the engines'
+/// own streams varies (5 s on Podman).
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Measures the resource usage of a running container periodically.
+/// A periodic measurement of the resource usage of a running container.
 struct Meter {
     driver: Arc<Inner>,
     id: String,

@@ -15,7 +15,8 @@ use crate::wire::EngineError;
 
 /// The exit code of a process that was killed with SIGKILL.
 const KILLED: i64 = 137;
-/// How often to inspect a container that should exit, in addition to waiting for its exit.
+/// The interval between inspections of a container that should exit. The driver inspects the container in addition to
+/// waiting for the exit.
 const RECHECK: Duration = Duration::from_secs(1);
 const KILL: &str = "SIGKILL";
 const DEFAULT_SIGNAL: &str = "SIGTERM";
@@ -28,7 +29,7 @@ enum Signalled {
     Exited,
 }
 
-/// Returns the grace period of a stop: the time in which the process may exit by itself before the driver kills it or
+/// Returns the grace period of a stop: the time that the process has to exit before the driver kills the process or
 /// gives up.
 pub(in crate::driver) fn grace(options: StopOptions) -> Duration {
     match options {
@@ -108,7 +109,7 @@ impl Inner {
         }
     }
 
-    /// Sends a signal, and unpauses a paused container so that the process can handle it.
+    /// Sends a signal. If the container is paused, also unpauses it, so that the process can handle the signal.
     async fn signal(&self, requested: &str, record: &ContainerRecord, signal: &str) -> Result<Signalled> {
         let sent = self.engine.signal_container(&record.id, signal).await;
         let signalled = self.accepted(requested, record, sent).await?;
@@ -120,8 +121,8 @@ impl Inner {
         Ok(signalled)
     }
 
-    /// Returns whether the process was still running, given `done`, the engine's response to a signal or to unpausing.
-    /// It is not an error if the process has exited or the container is not paused.
+    /// Interprets `done`, the engine's response to a signal or to unpausing. Returns whether the process was still
+    /// running. An exited process or a container that is not paused is not an error.
     async fn accepted(
         &self,
         requested: &str,
@@ -145,7 +146,8 @@ impl Inner {
         }
     }
 
-    /// Waits until the engine's records show that the run in `record` is over. Podman's wait returns slightly earlier.
+    /// Waits until the engine's records show that the run that `record` describes is over. The engine's wait request
+    /// is not enough, because on Podman it returns slightly before the records show the exit.
     pub(in crate::driver) async fn wait_for_end(&self, record: &ContainerRecord) {
         loop {
             // The engine's wait does not return if the container is restarted immediately.
@@ -162,8 +164,8 @@ impl Inner {
         }
     }
 
-    /// Returns the container's state after the run in `record`, or `None` if that run is not over. If the engine is
-    /// still recording the exit, waits for that, but not longer than a quarter of the stop margin.
+    /// Returns the container's state after the run that `record` describes, or `None` if that run is not over. If the
+    /// engine is still recording the exit, waits for the record, but not longer than a quarter of the stop margin.
     async fn run_ended(&self, requested: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
         let began = Instant::now();
         loop {
@@ -181,7 +183,8 @@ impl Inner {
     }
 }
 
-/// Returns whether the run in `then` is over in `now`: the container is not running, or a later run has started.
+/// Compares the container's earlier state `then` with its current state `now`. Returns whether the run that `then`
+/// describes is over: the container is not running, or a later run has started.
 fn is_over(then: &StateRecord, now: &StateRecord) -> bool {
     !status::is_alive(now) || status::started_at(now) != status::started_at(then)
 }

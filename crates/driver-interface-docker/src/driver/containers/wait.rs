@@ -16,22 +16,23 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "wait_container";
 
-/// The time before the first inspection of a container while the engine's wait is pending. It is short because the
-/// engine may not have begun to wait yet. The interval then doubles, up to `LATER_POLL_INTERVAL`: the later
-/// inspections catch exits that the engine's wait misses.
+/// The time between sending a wait request and the first inspection of the container. The time is short because the
+/// container may exit before the engine begins to wait. The interval doubles after each inspection, up to
+/// `LATER_POLL_INTERVAL`. The later inspections find exits that the wait request misses.
 const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LATER_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How long the driver still waits for the response to the engine's wait once a run is over.
+/// How long the driver still waits for the response to its wait request after an inspection has shown that the run is
+/// over.
 const LATE_RESPONSE: Duration = Duration::from_secs(1);
-/// How long the engine may still report a run as running after the engine's wait has returned.
+/// How long the engine may still report a run as running after it has responded to the wait request.
 const LATE_RECORD: Duration = Duration::from_secs(5);
-/// How long to pause before retrying after a failed wait.
+/// How long to pause before repeating a failed wait request.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// The result of inspecting a container that is waited for.
+/// The result of inspecting a container whose exit the driver waits for.
 enum Observed {
     Exited(ExitInfo),
-    /// The run is over, but the engine has no record of its exit.
+    /// The run is over, but the engine has no record of the run's exit.
     Over,
     Running,
 }
@@ -65,7 +66,8 @@ pub(in crate::driver) async fn wait(
 }
 
 impl Inner {
-    /// Returns `exit` with the out-of-memory state from the engine's events if the container's record lacked it.
+    /// Returns `exit`. If the container's record did not show whether the run ran out of memory, adds that
+    /// information from the engine's events.
     async fn with_oom_killed(
         &self,
         last: &ContainerRecord,
@@ -105,8 +107,8 @@ impl Inner {
         }
     }
 
-    /// Returns the exit info from `response`, the engine's wait, or from an inspection, whichever comes first. Returns
-    /// `None` if the engine's wait failed and should be repeated.
+    /// Returns the exit info from `response`, the future response to the wait request, or from an inspection,
+    /// whichever comes first. Returns `None` if the wait request failed and should be repeated.
     async fn response_or_poll(
         &self,
         requested: &str,
@@ -137,7 +139,8 @@ impl Inner {
         }
     }
 
-    /// Inspects the container, returns what became of the run in `last`, and stores the new record in `last`.
+    /// Inspects the container. Returns whether the run that `last` describes is over, and its exit if known. Stores
+    /// the new record in `last`.
     async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
@@ -148,7 +151,7 @@ impl Inner {
         Ok(observed)
     }
 
-    /// Returns the exit info for `code`, the exit code that the engine's wait returned.
+    /// Returns the exit info for `code`, the exit code in the response to the wait request.
     async fn exit_with_code(
         &self,
         requested: &str,
@@ -177,7 +180,7 @@ impl Inner {
         }
     }
 
-    /// Handles a failure of the engine's wait. Returns `None` if the wait should be repeated.
+    /// Handles `failure`, the failure of a wait request. Returns `None` if the request should be repeated.
     async fn wait_failed(
         &self,
         requested: &str,
@@ -202,8 +205,8 @@ fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
     status::exit(&record.state, created_at)
 }
 
-/// Returns what the record `now` shows of the run in the earlier record `then`. If the container had not run yet in
-/// `then`, that run is its first one.
+/// Compares the container's earlier record `then` with its current record `now`. Returns the current state of the run
+/// that `then` describes. If the container had not run yet in `then`, returns the state of its first run.
 fn observed(then: &ContainerRecord, now: &ContainerRecord) -> Observed {
     if is_later_run(&then.state, &now.state) {
         return Observed::Over;

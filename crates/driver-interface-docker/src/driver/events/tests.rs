@@ -30,7 +30,7 @@ fn event(nanos: u64, action: &str) -> String {
     json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": nanos}).to_string()
 }
 
-/// Starts a fake engine that performs one of `steps` per connection. The returned task ends with the request targets
+/// Starts a fake engine that performs one of `steps` per connection. The returned task returns the request targets
 /// that the engine received.
 fn engine(
     directory: &tempfile::TempDir,

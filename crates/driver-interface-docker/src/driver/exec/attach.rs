@@ -77,7 +77,8 @@ pub(in crate::driver) async fn attach(inner: &Arc<Inner>, requested: &str) -> Re
     Ok(AttachSession::new(stdin, stdout, stderr, control))
 }
 
-/// Forwards the output at the caller's pace or, while the container is being stopped, buffers it.
+/// Forwards the main process's output as fast as the caller reads it. While the container is being stopped, buffers
+/// the output instead.
 struct Pump {
     inner: Arc<Inner>,
     reader: ExecReader,
@@ -85,8 +86,8 @@ struct Pump {
     stderr: Sender,
     /// Set when the output must be read even if the caller does not read it.
     draining: Arc<Flag>,
-    /// Set when the container's run is over. From then on, the output counts as cut off if no data arrives for as
-    /// long as the read deadline.
+    /// Set when the container's run is over. From then on, the output counts as cut off if no data arrives within the
+    /// read deadline.
     exited: Arc<Flag>,
     /// Set when the caller has dropped the session.
     closed: Arc<Flag>,
@@ -106,7 +107,7 @@ impl Pump {
         pass_all_on(&mut self.stdout, &mut self.stderr).await;
     }
 
-    /// Reads to the end of the output. Returns why the output was cut off, or `None` if it is complete.
+    /// Reads to the end of the output. Returns why the output was cut off, or `None` if the output is complete.
     async fn read(&mut self) -> Option<CutOff> {
         let silence = self.inner.deadlines.read;
         let mut last = Instant::now();

@@ -24,7 +24,7 @@ const EXIT_REPORT_LAG: Duration = Duration::from_millis(500);
 /// A started command and its streams.
 pub(in crate::driver) struct StartedExec {
     pub(in crate::driver) io: Duplex,
-    /// Kills the command when dropped.
+    /// The command and its processes. Dropping this kills them.
     pub(in crate::driver) tree: Tree,
 }
 
@@ -97,7 +97,8 @@ async fn start(
     }
 }
 
-/// Builds the engine's request. The variable with `mark` comes last, so that no variable of the config overrides it.
+/// Builds the engine's request. The environment variable with `mark` comes last, so that the config's variables
+/// cannot override it.
 pub(super) fn request(config: &ExecConfig, mark: &str) -> ExecRequest {
     let own = config
         .env
@@ -137,8 +138,8 @@ impl Inner {
         false
     }
 
-    /// Returns the error for a command that the engine refused to start. Engines report the container's state
-    /// inconsistently, so the driver inspects the container.
+    /// Returns the error for a command that the engine refused to start. Engines describe the container's state
+    /// inconsistently in such refusals, so the driver inspects the container.
     pub(super) async fn refused_start(&self, requested: &str, id: &str, failure: EngineError) -> DriverError {
         if let EngineError::Refused(refusal) = &failure
             && let cause = cause(Operation::Exec, refusal)

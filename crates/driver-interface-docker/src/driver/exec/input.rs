@@ -11,11 +11,13 @@ use crate::wire::Duplex;
 /// The character that a terminal interprets as end of input at the beginning of a line (Ctrl-D).
 const EOT: u8 = 0x04;
 
-/// The input of a command. Shutting down this writer closes the command's input and leaves the output open.
+/// A writer to the input of a command. Shutting down the writer closes the command's input and leaves the output
+/// open.
 ///
-/// If the input is a pipe, the driver closes it by half-closing the connection. If the input is a terminal, Docker
-/// would then detach from the whole command, so the driver sends EOT instead: once at the beginning of a line, and
-/// twice within a line, because the first EOT then only flushes the line.
+/// If the input is a pipe, the driver half-closes the connection to close the input. If the input is a terminal, a
+/// half-closed connection would make Docker detach from the whole command. The driver therefore sends EOT to a
+/// terminal. At the beginning of a line, one EOT ends the input. Within a line, the driver sends two, because the
+/// first EOT only flushes the line.
 pub(super) struct CommandInput {
     write: WriteHalf<Duplex>,
     /// The state needed to end a terminal's input, or `None` if the input is a pipe.
@@ -25,7 +27,7 @@ pub(super) struct CommandInput {
 #[derive(Default)]
 struct Ending {
     within_line: bool,
-    /// The number of EOT characters still to be sent, or `None` if the input has not been shut down.
+    /// The number of EOT characters that must still be sent, or `None` before the shutdown of the input.
     left: Option<usize>,
 }
 

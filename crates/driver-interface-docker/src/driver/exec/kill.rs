@@ -1,13 +1,14 @@
 //! Killing a command together with every process it has started.
 //!
-//! Engines have no API call for this, and a process can leave its parent, process group and session, but not
-//! easily its environment. Therefore every command has a mark in its environment, which its children inherit.
-//! A second command, run as the same user, searches `/proc` for the mark, using only shell builtins.
+//! Engines have no API call for this. A process can easily leave its parent, process group and session, but not its
+//! environment. Therefore every command has a mark in its environment, and its child processes inherit the mark. To
+//! kill them, the driver runs a second command as the same user. That command searches `/proc` for the mark, using
+//! only shell builtins.
 //!
 //! A process escapes if it has cleared its environment, started its own session and lost its marked parent (see the
 //! crate's README). Nothing links such a process to the command: all commands share the container's cgroup, and the
-//! process's parent is now the container's first process. Without `sh` in the image, nothing can be killed, so a
-//! timeout is rejected up front.
+//! parent of the process is now the container's first process. Without `sh` in the image, the driver cannot kill a
+//! command, so it rejects a timeout up front.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::wire::{EngineError, Stream};
 /// The environment variable whose value marks the processes of a command.
 pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
 
-/// How long to wait for a command to begin before killing it.
+/// The maximum time to wait for a command to begin. The driver kills or resizes a command only after this wait.
 const BEGINS: Duration = Duration::from_secs(20);
 /// How long to keep trying to kill a command in the background.
 const IN_BACKGROUND: Duration = Duration::from_secs(60);
@@ -39,10 +40,11 @@ const ROUNDS: usize = 5;
 /// How many bytes of a helper script's output to keep.
 const HELPER_OUTPUT: usize = 4 * 1024;
 
-/// A shell script that kills every process that has the mark, is a child of such a process, or shares a session with
-/// one. Repeats this until a pass over `/proc` finds no such process, and then exits with 0. Suspends the processes
-/// before it kills them, so that none reacts to the death of another. Never kills itself or the container's first
-/// process. A process is not killed for sharing the session of that first process.
+/// A shell script that kills the processes of a command. A process belongs to the command if it has the mark, if its
+/// parent belongs to the command, or if another process of the command is in its session. The session of the
+/// container's first process does not count. The script repeats this until a pass over `/proc` finds no process of
+/// the command, and then exits with 0. In each pass, it suspends the processes before it kills them, so that none
+/// reacts to the death of another. It never kills itself or the container's first process.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -83,8 +85,8 @@ done 2>/dev/null
 exit 1
 "#;
 
-/// A shell script that prints `alive` or `exited` for the command's own process, regardless of its descendants. Only
-/// the command's own process has both the mark and a parent outside the container.
+/// A shell script that prints `alive` or `exited`, depending on the command's own process. Its child processes do not
+/// count. Only the command's own process has both the mark and a parent outside the container.
 const PROBE_SCRIPT: &str = r#"
 mark=$1
 for directory in /proc/[0-9]*; do
@@ -149,7 +151,7 @@ impl Tree {
         &self.exec
     }
 
-    /// Keeps the command running when the tree is dropped.
+    /// Lets the command continue to run when the tree is dropped.
     pub(in crate::driver) fn disarm(&self) {
         self.armed.store(false, Ordering::SeqCst);
     }
@@ -173,8 +175,9 @@ impl Tree {
         });
     }
 
-    /// Kills the command and its processes, and returns when none is left. The command's output must be read in the
-    /// meantime, because an engine that cannot deliver output does not notice that the process has exited.
+    /// Kills the command and its processes, and returns when no such process is left. Meanwhile, the caller must read
+    /// the command's output, because an engine that cannot deliver output does not notice that the process has
+    /// exited.
     ///
     /// # Errors
     /// `ExecFailedError` with unknown effect: not all processes could be killed within the stop margin.
@@ -224,7 +227,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Waits until input may be sent, and returns whether the command may still read it.
+    /// Waits until the driver can send input without losing the command's output. Returns whether the command may
+    /// still read the input.
     pub(in crate::driver) fn takes_input(&self) -> impl Future<Output = bool> + use<> {
         let tree = self.unarmed_handle();
         async move {
@@ -285,7 +289,8 @@ impl Tree {
         Ok(found.map(|record| (self.inner.engine.dialect().exec_phase)(&record)))
     }
 
-    /// Returns the error for a failed inspection, with unknown effect: the command may already have changed something.
+    /// Returns the error for a failed inspection of the command. Its effect is unknown, because the command may
+    /// already have changed something.
     fn unsettled(&self, failure: EngineError) -> DriverError {
         let error = self.inner.error(Operation::Read, &self.requested, failure);
         error.with_effect(Effect::Unknown)

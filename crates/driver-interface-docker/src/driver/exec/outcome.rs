@@ -15,23 +15,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the engine may still report a container as running after the container and its commands were killed.
 const CONTAINER_EXIT_LAG: Duration = Duration::from_secs(4);
 
-/// A script that prints the number of out-of-memory kills in the container. It reads the files of cgroup v2 and v1.
+/// A script that prints the number of out-of-memory kills in the container. The script reads the files of cgroup v2
+/// and v1.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
     if [ -r $file ]; then while read -r key value; do \
     if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; fi; done; exit 0";
 
-/// The exit code that Docker records instead of the command's own if the connection to the command broke.
+/// The exit code that Docker records instead of the command's own exit code if the connection to the command broke.
 const BROKEN: i64 = 126;
 
 impl Tree {
-    /// After the end of the output, returns how the command exited, or `None` if it exited with its container.
+    /// Returns how the command exited, once its output has ended. Returns `None` if the whole container exited.
     ///
-    /// Engines end the output when the command has exited, even if it closed its streams earlier. If the output ends
-    /// while the command is running or with the error `broken`, the connection was cut.
+    /// Engines end the output when the command has exited, even if the command closed its streams earlier. The
+    /// connection was cut if the output ended while the command was running, or if it ended with the error `broken`.
     ///
     /// # Errors
-    /// `ConnectionError`: the connection was cut. The output since then is lost, and Docker may record an exit code
-    /// other than the command's own.
+    /// `ConnectionError`: the connection was cut. The rest of the output is lost, and Docker may record a wrong exit
+    /// code.
     pub(in crate::driver) async fn exit_after_output(
         &self,
         broken: Option<EngineError>,
@@ -71,7 +72,7 @@ impl Tree {
         }
     }
 
-    /// Returns `exited` if its exit code is the command's own.
+    /// Returns `exited` if it contains the command's own exit code.
     ///
     /// # Errors
     /// `ConnectionError`: the engine could not deliver all of the output.
@@ -83,7 +84,7 @@ impl Tree {
     }
 
     /// Returns whether the exit code in `exited` is the command's own. If Docker could not deliver the output, it
-    /// records 126, and only the event of the command's exit has the command's own code.
+    /// records the code 126 instead. Only the event of the command's exit then has the command's own code.
     async fn is_own_code(&self, exited: Exited) -> Result<bool> {
         if exited.code != BROKEN || exited.started != Some(true) {
             return Ok(true);
@@ -105,7 +106,7 @@ impl Tree {
             .into()
     }
 
-    /// Waits until the command has exited and returns how it exited, or `None` if it exited with its container.
+    /// Waits until the command has exited, and returns how it exited. Returns `None` if the whole container exited.
     pub(in crate::driver) async fn exited(&self) -> Result<Option<Exited>> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(5);
@@ -132,8 +133,8 @@ impl Tree {
             .into()
     }
 
-    /// Converts an exit to the command's outcome; `None` means that the command exited with its container. If the code
-    /// suggests a kill, finds out whether the container's exit or a lack of memory was the reason.
+    /// Converts an exit to the command's outcome. If `exited` is `None`, the whole container exited. If the exit code
+    /// suggests a kill, finds out whether the reason was the container's exit or a lack of memory.
     pub(super) async fn outcome(&self, exited: Option<Exited>) -> Result<ExecOutcome> {
         let Some(exited) = exited else {
             return Ok(ExecOutcome::ContainerGone);

@@ -10,10 +10,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-/// How many bytes of each output to buffer while the caller does not read. If the buffer is full, the command blocks.
+/// How many bytes of stdout, and of stderr, to buffer while the caller does not read. If the buffer is full, the
+/// command blocks.
 const HELD: usize = 64 * 1024;
-/// How many bytes of each output to buffer if the command must no longer block, because it is being killed or has
-/// exited. This exceeds what an exiting process can leave in its pipes.
+/// How many bytes of stdout, and of stderr, to buffer if the command must no longer block, because it is being killed
+/// or has exited. This exceeds what an exiting process can leave in its pipes.
 const HELD_AT_END: usize = 4 * 1024 * 1024;
 
 /// The error at the end of an output that was cut off.
@@ -34,21 +35,21 @@ impl CutOff {
 
 /// The driver's end of stdout or stderr, which forwards the data to a [`Receiver`].
 pub(super) struct Sender {
-    /// `None` once the receiver was dropped.
+    /// The pipe to the receiver, or `None` if the receiver was dropped.
     pipe: Option<DuplexStream>,
     waiting: VecDeque<Bytes>,
     held: usize,
     end: Arc<OnceLock<CutOff>>,
 }
 
-/// The caller's end of stdout or stderr: the bytes in order, followed by end of file if the output is complete, and by
-/// an error if not.
+/// The caller's end of stdout or stderr. After the last byte, a read returns end of file if the output is complete,
+/// or an error if the output was cut off.
 pub(super) struct Receiver {
     pipe: DuplexStream,
     end: Arc<OnceLock<CutOff>>,
 }
 
-/// Creates the two ends of an output that has no data yet.
+/// Creates the driver's end and the caller's end of an empty output.
 pub(super) fn output() -> (Sender, Receiver) {
     let (near, far) = duplex(HELD);
     let end = Arc::new(OnceLock::new());

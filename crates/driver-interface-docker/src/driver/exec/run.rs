@@ -115,8 +115,9 @@ impl Run {
         Ok(self.output(outcome))
     }
 
-    /// Reads until the output ends, which happens soon after the command's exit, and returns how the command exited. If
-    /// nothing more arrives within the read deadline after the exit, marks the output as incomplete.
+    /// Reads until the output ends, and returns how the command exited, or `None` if the whole container exited.
+    /// Engines end the output soon after the exit. If the output neither ends nor brings more data within the read
+    /// deadline after the exit, marks the output as incomplete.
     async fn end(&mut self) -> Result<Option<Exited>> {
         let silence = self.tree.inner().deadlines.read;
         let begins = self.tree.inner().deadlines.start;
@@ -162,7 +163,7 @@ impl Run {
     }
 
     /// Kills the command and returns its output so far. Keeps reading the output in the meantime, because an engine
-    /// that cannot deliver output does not notice the exit.
+    /// that cannot deliver output does not notice that the command has exited.
     async fn overdue(mut self, longest: Duration) -> Result<ExecOutput> {
         let tree = self.tree.unarmed_handle();
         let latest = Instant::now() + tree.inner().deadlines.stop_margin;

@@ -8,15 +8,15 @@ use tokio::sync::Notify;
 
 /// The open exec sessions of each container.
 ///
-/// An engine that cannot deliver a command's output does not notice that the command's process has exited, and then
-/// cannot stop, kill or remove the container. Before each of these operations, the driver therefore tells the sessions
-/// to drain their output.
+/// If an engine cannot deliver a command's output, it does not notice that the command's process has exited. The
+/// engine then cannot stop, kill or remove the container. Therefore the driver tells the sessions to drain their
+/// output before each of these operations.
 #[derive(Default)]
 pub(in crate::driver) struct Sessions {
     open: Mutex<Vec<(String, Weak<Flag>)>>,
 }
 
-/// A flag that is set once and that a single task waits for.
+/// A flag that can be set and is never cleared. At most one task waits for it.
 #[derive(Default)]
 pub(super) struct Flag {
     on: AtomicBool,

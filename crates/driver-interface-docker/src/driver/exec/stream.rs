@@ -141,17 +141,17 @@ async fn error_text(tree: &Tree, reader: &mut ExecReader, exited: Exited) -> Res
 
 struct Shared {
     tree: Tree,
-    /// Set when the output must be drained even if the caller does not read it: after a kill, and once the command
-    /// has exited.
+    /// Set when the driver must drain the output even if the caller does not read it. This is the case after a kill,
+    /// and after the command has exited.
     draining: Arc<Flag>,
     /// Set when the command has exited or its session was dropped. From then on, the output counts as cut off if no
-    /// data arrives for as long as the read deadline.
+    /// data arrives within the read deadline.
     exited: Flag,
     /// Whether the driver killed the command.
     killed: AtomicBool,
 }
 
-/// How the command exited, as determined at the end of its output; `None` while the output is open.
+/// How the command exited, as determined at the end of the command's output. `None` while the output is open.
 type OutputEnd = Option<Result<Option<Exited>>>;
 
 impl Shared {
@@ -174,7 +174,8 @@ impl Shared {
         }
     }
 
-    /// Returns how the command exited, from the end of its output or from an inspection, whichever comes first.
+    /// Waits until the end of the output or an inspection shows that the command has exited. Returns how the command
+    /// exited, or `None` if the whole container exited.
     async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Exited>> {
         let mut pause = FIRST_POLL_INTERVAL;
         loop {
@@ -202,7 +203,8 @@ impl Shared {
     }
 }
 
-/// Forwards the output at the caller's pace or, once the command must no longer block, buffers it.
+/// Forwards the command's output as fast as the caller reads it. Once the command must no longer block, buffers the
+/// output instead.
 struct Pump {
     shared: Arc<Shared>,
     reader: ExecReader,
@@ -229,7 +231,7 @@ impl Pump {
         pass_all_on(&mut self.stdout, &mut self.stderr).await;
     }
 
-    /// Reads to the end of the output, and returns how the command exited, or `None` if it exited with its container.
+    /// Reads to the end of the output. Returns how the command exited, or `None` if the whole container exited.
     async fn read(&mut self) -> Result<Option<Exited>> {
         let shared = Arc::clone(&self.shared);
         let silence = shared.tree.inner().deadlines.read;
@@ -275,7 +277,7 @@ pub(super) fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
     }
 }
 
-/// Waits until the command has exited, and then until the time `until` unless that has passed.
+/// Waits until the flag `exited` is set and the time `until` has come.
 pub(super) async fn silent(exited: &Flag, until: Instant) {
     exited.wait().await;
     sleep_until(until).await;

@@ -20,8 +20,8 @@ use crate::translate::errors::Operation;
 use crate::translate::tar::Renamer;
 use crate::wire::{EngineError, UploadError};
 
-/// Runs an operation that consumes a stream from the caller. The operation stops if the caller drops the call, because
-/// the stream may then never end.
+/// Runs an operation that consumes a stream from the caller. If the caller drops the call, the operation stops,
+/// because the stream may never end.
 pub(in crate::driver) async fn transfer<T>(
     operation: &'static str,
     deadline: Duration,
@@ -127,15 +127,15 @@ pub(in crate::driver) fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Returns a renamer if the requested path is a link to `path`. The engine names the entries after `path`; the
-/// renamer restores the requested name.
+/// Returns a renamer if the requested path is a link to `path`. In this case, the engine names the archive's entries
+/// after `path`, and the renamer restores the requested name.
 fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
     let required = request.file_name().filter(|name| *name != led_to)?;
     Some(Renamer::new(led_to, required))
 }
 
-/// Returns the content of a download.
+/// Returns the data of a download as a stream.
 pub(in crate::driver) fn pieces(download: Download) -> ByteStream {
     ByteStream::new(stream::try_unfold(download, |mut download| async move {
         let data = download.next().await.map_err(cut)?;
@@ -143,8 +143,8 @@ pub(in crate::driver) fn pieces(download: Download) -> ByteStream {
     }))
 }
 
-/// Returns the archive with its entries renamed by `renamer`. Reading fails if the archive is truncated or, unless
-/// `name` is empty, has an entry outside `name`.
+/// Returns `archive` with its entries renamed by `renamer`. Reading the result fails if the archive is truncated. If
+/// `name` is not empty, reading also fails at an entry whose path does not begin with the component `name`.
 pub(in crate::driver) fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
@@ -170,8 +170,9 @@ pub(in crate::driver) fn broken(why: &'static str) -> DriverError {
     cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
 }
 
-/// Checks the next chunk of an archive. Returns a description of the problem if the archive is corrupt or has an entry
-/// outside `name`, the last component of the requested path.
+/// Checks the next chunk of an archive. Returns a description of the problem if the archive is corrupt, or if `name`
+/// is not empty and the path of an entry does not begin with the component `name`. `name` is the last component of
+/// the requested path.
 fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
     reader.push(data);
     while let Some(part) = reader.next()? {
@@ -185,8 +186,9 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
     Ok(())
 }
 
-/// Returns the same archive, ending with an error if it is corrupt, truncated or has entry names that lead out of the
-/// directory. The engine itself only keeps entries within the container.
+/// Returns `archive` with checks added. Reading the result fails if the archive is corrupt or truncated, or if an
+/// entry's name leads out of `directory` or is too long. The engine itself only prevents entries outside the
+/// container.
 pub(in crate::driver) fn checked(directory: String, archive: TarStream) -> TarStream {
     let start = (archive, TarReader::default(), directory);
     TarStream::new(stream::try_unfold(

@@ -201,8 +201,8 @@ fn owner(user: &str) -> FileOwner {
     }
 }
 
-/// Returns an archive with the file and the directories to create for it, generated while it is sent. `names` are the
-/// names of these directories, followed by the name of the file.
+/// Returns an archive with the file and the directories to create for the file. `names` are the names of these
+/// directories, followed by the name of the file. The archive is generated while it is sent.
 fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> ByteStream {
     let rights = |mode| Rights {
         mode,

@@ -1,8 +1,8 @@
-//! Files that only a container's own processes can reach: those on tmpfs mounts, where the engine sees the files
-//! underneath.
+//! Files on tmpfs mounts. Only the container's own processes can reach these files, because the engine sees the
+//! directory underneath the mount.
 //!
-//! A shell in the container transfers these files, using programs from the container's image. Its output begins with a
-//! status line, and the content ends with a marker, so that truncated content is never mistaken for complete content.
+//! A shell in the container transfers these files, using programs from the container's image. The shell's output
+//! begins with a status line. The content ends with a marker, so that the driver detects truncated content.
 
 mod read;
 mod write;
@@ -24,7 +24,7 @@ use crate::engine::ExecReader;
 use crate::translate::file_error;
 use crate::wire::{Duplex, EngineError, Stream};
 
-/// The most privileged user of a container.
+/// The user and group ids of root, the most privileged user of a container.
 const ROOT: &str = "0:0";
 /// How many bytes of a script's stderr to keep.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
@@ -166,7 +166,8 @@ impl Inside {
         }
     }
 
-    /// Returns the next chunk of content, or `None` at its end. Fails if no data arrives for the time `longest`.
+    /// Returns the next chunk of content, or `None` at the end of the content. Fails if no data arrives within the
+    /// time `longest`.
     async fn content(&mut self, longest: std::time::Duration) -> Result<Option<Bytes>> {
         loop {
             let free = self.held.len().saturating_sub(self.mark.len());

@@ -12,7 +12,7 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::{file_error, status};
 use crate::wire::{EngineError, Refusal};
 
-/// The maximum number of links in a path. As on Linux, more links than this count as a loop.
+/// The maximum number of links in a path. A path with more links counts as a loop, as on Linux.
 const MAX_LINKS: usize = 40;
 /// The maximum length of a file name on Linux, in bytes. Engines respond to longer names inconsistently.
 pub(in crate::driver) const MAX_NAME: usize = 255;
@@ -20,7 +20,7 @@ pub(in crate::driver) const MAX_NAME: usize = 255;
 /// A file operation on a container.
 #[derive(Clone, Copy)]
 pub(in crate::driver) struct FileRequest<'a> {
-    /// The operation called, such as `write_file`.
+    /// The name of the operation that the caller called, such as `write_file`.
     pub(in crate::driver) operation: &'static str,
     /// The container id or name as given by the caller.
     pub(in crate::driver) container: &'a str,
@@ -32,14 +32,14 @@ pub(in crate::driver) struct FileRequest<'a> {
 /// A path whose links have been resolved inside the container, as far as the engine can see them.
 #[derive(Debug)]
 pub(in crate::driver) struct Location {
-    /// The path, without links in the part that exists.
+    /// The resolved path. The existing part of the path contains no links.
     pub(in crate::driver) path: String,
-    /// The file at the path, or `None` if there is none.
+    /// The description of the file at the path, or `None` if the path does not exist.
     pub(in crate::driver) stat: Option<PathStat>,
     /// The deepest existing directory at or above the path.
     pub(in crate::driver) base: String,
-    /// Whether the path is on a tmpfs mount that only the container's own processes can reach. If so, the links below
-    /// the mount point were not resolved, and it was not checked whether the file exists.
+    /// Whether the path is on a tmpfs mount that only the container's own processes can reach. If so, the driver has
+    /// not resolved the links below the mount point, and does not know whether the file exists.
     pub(in crate::driver) in_memory: bool,
 }
 
@@ -55,8 +55,8 @@ impl Location {
 }
 
 impl Inner {
-    /// Resolves the requested path from the root, one component at a time. Engines follow links themselves, but do not
-    /// report the resulting path, which decides whether access is allowed.
+    /// Resolves the requested path from the root, one component at a time. The driver needs the resolved path to
+    /// decide whether access is allowed. Engines follow links themselves, but do not report the resolved path.
     pub(in crate::driver) async fn locate(&self, request: FileRequest<'_>) -> Result<Location> {
         let mut parts: Vec<String> = parts(request.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {
@@ -139,7 +139,7 @@ impl Inner {
     }
 
     /// Returns the error for a rejected request: a file system error if the engine's message describes one, otherwise
-    /// an engine error. `writes`: whether the request may have changed files.
+    /// an engine error. `writes` is `true` if the request may have changed files.
     pub(in crate::driver) async fn refused(
         &self,
         request: FileRequest<'_>,
@@ -152,7 +152,8 @@ impl Inner {
         self.file_error(request.container, request.path, refusal, writes)
     }
 
-    /// Returns the error for a file operation on `path` in `subject` that the engine refused.
+    /// Returns the error for a refused operation on the file `path`. `subject` is the container or volume that
+    /// contains the file.
     pub(in crate::driver) fn file_error(
         &self,
         subject: &str,
@@ -183,9 +184,9 @@ impl Inner {
         error.with_source(EngineError::Refused(refusal)).into()
     }
 
-    /// Returns whether a path is on a tmpfs mount that only the container's own processes can reach: the engine would
-    /// write to the directory underneath the mount, and would not find the mount's files. Returns an error if the path
-    /// is on such a mount and the container is not running.
+    /// Returns whether a path is on a tmpfs mount that only the container's own processes can reach: if the engine
+    /// accessed such a path, it would use the directory underneath the mount. Returns an error if the path is on such
+    /// a mount and the container is not running.
     fn is_in_memory(&self, request: FileRequest<'_>, path: &str) -> Result<bool> {
         let dialect = self.engine.dialect();
         let refuse = |text: String| Err(UnsupportedError::new(request.operation, text).into());
@@ -225,13 +226,12 @@ pub(in crate::driver) fn unread(path: &str, kind: Kind, message: impl Into<Strin
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
 }
 
-/// Creates the error that a caller gets when reading from a download that was interrupted.
+/// Creates the error for a caller that reads from an interrupted download.
 pub(in crate::driver) fn cut(failure: EngineError) -> DriverError {
     crate::translate::errors::error(Operation::Read, "archive", failure)
 }
 
-/// Splits a path into its components, including `..`, which can only be resolved once all links before it are
-/// resolved.
+/// Splits a path into its components. Keeps `..`, because a `..` can only be resolved after the links before it.
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = String> {
     let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
     parts.map(str::to_owned).collect::<Vec<_>>().into_iter()

@@ -33,8 +33,9 @@ impl Access {
 }
 
 impl Inner {
-    /// Returns the header with the credentials in `given` or, if that is `None`, with those stored by `docker login`.
-    /// The header is `None` if there are no credentials. Also returns how the registry is accessed.
+    /// Returns the header with the credentials for the image's registry, or `None` if there are no credentials. The
+    /// driver uses the credentials in `given` or, if that is `None`, those stored by `docker login`. Also returns how
+    /// the engine accesses the registry.
     pub(super) async fn auth(
         &self,
         image: &ImageRef,
@@ -62,8 +63,9 @@ impl Inner {
         Ok((Some(header(&fields(&credentials, server)?)?), access))
     }
 
-    /// Returns the header with the credentials for all registries that a build may pull from: those in `given`, and for
-    /// other registries those stored by `docker login`. The driver does not know which registries the Dockerfile names.
+    /// Returns the header with the credentials for all registries that a build may pull from: the credentials in
+    /// `given`, and for other registries the credentials stored by `docker login`. The header covers all of them,
+    /// because the driver does not know which registries the Dockerfile names.
     pub(super) async fn auth_of_build(
         &self,
         given: &BTreeMap<String, RegistryCredentials>,

@@ -30,7 +30,8 @@ const BUILD: &str = "build_image";
 struct Build {
     driver: Arc<Inner>,
     image: ImageRef,
-    /// The id of the image that had the name before, if this namespace created it.
+    /// The id of the image that had the requested name before the build. `None` if there was no such image, or if
+    /// this namespace did not create it.
     before: Option<String>,
     reports: ObjectStream,
     output: Output,
@@ -213,7 +214,7 @@ impl Build {
     }
 }
 
-/// Returns the context with a Dockerfile of this text.
+/// Returns `context` with an additional Dockerfile that contains `text`.
 fn with_dockerfile(text: &str, context: TarStream) -> TarStream {
     let rights = Rights {
         mode: 0o644,

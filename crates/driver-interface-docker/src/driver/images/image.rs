@@ -14,7 +14,8 @@ use crate::translate::records::ImageRecord;
 use crate::wire::{EngineError, UploadError};
 
 impl Inner {
-    /// Ensures, according to the pull policy, that the engine has the image for the platform.
+    /// Ensures that the engine has the image for the platform. Pulls the image if necessary and if the pull policy
+    /// allows it.
     pub(in crate::driver) async fn ensure_image(
         &self,
         image: &ImageRef,
@@ -69,9 +70,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes the image that a failed import left behind, and gives its name back to the image that had the name
-    /// before. With containerd's image store, Docker creates the image before it unpacks the archive, and keeps it if
-    /// unpacking fails.
+    /// Removes the image that a failed import left behind, and gives the image's name back to the image that had the
+    /// name before. With containerd's image store, Docker creates an image before it unpacks the archive. Docker
+    /// keeps that image if unpacking fails.
     async fn remove_broken(&self, image: &ImageRef, before: Option<&ImageRecord>) {
         let now = self.find_image(image).await.ok().flatten();
         let name = engine_name(image.as_str());
@@ -83,7 +84,7 @@ impl Inner {
         }
     }
 
-    /// Returns the error of a failed import or load. If the archive itself ended with an error, returns that error.
+    /// Returns the error of a failed import or load. If the caller's archive ended with an error, returns that error.
     pub(super) fn upload_error(&self, image: &str, error: UploadError) -> DriverError {
         match error {
             UploadError::Content(error) => error,
@@ -91,7 +92,8 @@ impl Inner {
         }
     }
 
-    /// Removes the image `id` if a later image took its name, and no container uses it.
+    /// Removes the image `id` if it has no name any more, because a newer image has taken the name. The engine keeps
+    /// the image if a container uses it.
     pub(super) async fn remove_nameless(&self, id: &str) {
         let now = self.engine.inspect_image(id).await;
         if now.is_ok_and(|now| now.repo_tags.is_empty()) {

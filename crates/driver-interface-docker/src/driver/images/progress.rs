@@ -1,4 +1,5 @@
-//! The common part of pulls, pushes and builds: they report their progress as a stream, within a deadline.
+//! The common part of pulls, pushes and builds: a stream of progress reports, with a deadline for the whole
+//! operation.
 
 use std::future::Future;
 use std::time::Duration;
@@ -53,8 +54,8 @@ async fn in_time<S: Steps, T>(
 }
 
 impl Inner {
-    /// Returns the next progress of a layer from the reports of a pull or push, or `None` at their end. `failed`
-    /// returns the error for a failure.
+    /// Returns the next progress of a layer from the reports of a pull or push, or `None` at the end of the reports.
+    /// `failed` converts a failure to the error to return.
     pub(super) async fn next_layer(
         &self,
         operation: &str,
@@ -76,8 +77,8 @@ impl Inner {
         }
     }
 
-    /// Waits for `progress`, the next step of a pull or push. If the engine reports the progress of pulls, waits no
-    /// longer than the stall deadline.
+    /// Waits for `progress`, the next step of a pull or push. The wait is limited to the stall deadline if the engine
+    /// reports the progress of pulls.
     pub(super) async fn unless_stalled<T>(
         &self,
         operation: &str,
@@ -91,7 +92,7 @@ impl Inner {
     }
 }
 
-/// Returns the progress of a layer that a report contains, if any.
+/// Returns the progress of a layer that `report` contains, or `None` if it contains no such progress.
 pub(super) fn layer_progress(report: &Report) -> Option<LayerProgress> {
     let detail = report.progress_detail.clone().unwrap_or_default();
     let mut progress = LayerProgress::new(report.id.clone()?, report.status.clone()?);

@@ -73,8 +73,8 @@ impl Inner {
         })
     }
 
-    /// Returns the error for a failed pull. Like a registry's response, the error does not distinguish between an
-    /// image that does not exist and one that the caller may not see.
+    /// Returns the error for a failed pull. The error does not distinguish between an image that does not exist and
+    /// an image that the caller may not see, because a registry's response does not distinguish them.
     fn not_pulled(&self, image: &ImageRef, access: &Access, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(Operation::PullImage, &failure);
         let error = self.pull_error(image, access, failure);

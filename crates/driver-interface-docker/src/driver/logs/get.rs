@@ -1,4 +1,4 @@
-//! Logs as text.
+//! The operation `get_container_logs`, which returns logs as text.
 
 use driver_interface_errors::{Result, UnsupportedError};
 use driver_interface_kit::LogText;
@@ -12,7 +12,8 @@ use crate::translate::records::ContainerRecord;
 
 const OPERATION: &str = "get_container_logs";
 
-/// The maximum number of bytes returned in one call. A stream has no such limit.
+/// The maximum number of bytes of logs that one call returns. If the logs are longer, the call fails.
+/// `stream_container_logs` has no such limit.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 pub(in crate::driver) async fn get(inner: &Inner, id: &ContainerId, options: LogOptions) -> Result<String> {
@@ -53,7 +54,8 @@ fn streamed(options: LogOptions) -> LogStreamOptions {
     streamed
 }
 
-/// Returns the last lines of a log. Reads only the end of the log if the engine supports this.
+/// Returns the last `last` lines of a log. If possible, requests only the end of the log from the engine. Otherwise
+/// reads the whole log.
 async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
     // The output of a terminal does not show how many entries were received.
     let tail_works = reader.inner.engine.dialect().tail_works;
@@ -71,22 +73,23 @@ async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) ->
     }
 }
 
-/// Returns how many log entries to request first, or `None` to read everything. An engine counts the entries of both
-/// streams, and counts each part of a long line as an entry, so the lines needed may take more entries than the first
-/// guess.
+/// Returns how many log entries to request first to get `lines` lines, or `None` to read the whole log. The result is
+/// greater than `lines`, because an engine counts the entries of both streams, and counts each part of a long line as
+/// an entry. Even this number of entries may contain too few lines.
 fn first_guess(lines: u64) -> Option<u64> {
     more(lines.checked_add(16)?)
 }
 
-/// Returns how many entries to request next if `entries` did not suffice, or `None` to read everything.
+/// Returns how many log entries to request next if the last `entries` entries of the log contain too few lines.
+/// Returns `None` to read the whole log.
 fn more(entries: u64) -> Option<u64> {
     const MOST: u64 = 1 << 20;
     entries.checked_mul(4).filter(|entries| *entries <= MOST)
 }
 
 impl Sink for LogText {
-    async fn take(&mut self, chunk: LogChunk) -> std::result::Result<(), Stopped> {
-        self.push(&chunk);
+    async fn take(&mut self, chunks: Vec<LogChunk>) -> std::result::Result<(), Stopped> {
+        chunks.iter().for_each(|chunk| self.push(chunk));
         if self.bytes() <= MAX_BYTES {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Reading a log once and passing it to a sink.
+//! Reading the log of a container and passing the log to a sink.
 
 use std::future::pending;
 use std::time::{Duration, SystemTime};
@@ -15,18 +15,20 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{EngineError, Frame, Stream};
 
-/// How long the output must be silent after a container's exit to count as complete.
+/// After a container has exited, its output counts as complete if no more output arrives for this time.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How long to wait for a container's exit before inspecting the container anyway.
+/// The maximum time between two inspections of a container whose exit the driver awaits. If the engine reports the
+/// exit earlier, the driver inspects the container earlier.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
-/// How often to inspect a paused container.
+/// The time between two inspections of a paused container.
 const PAUSED_POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How long after the `until` time the engine may still deliver entries written before that time.
+/// How long the driver still reads a log after the `until` time. The engine may deliver entries late that were
+/// written before the `until` time.
 const LATE: Duration = Duration::from_millis(500);
 
-/// The receiver of a log. The reader reads nothing while the receiver processes a chunk.
+/// The receiver of a log. While `take` processes chunks, the reader reads nothing from the engine.
 pub(super) trait Sink: Send {
-    fn take(&mut self, chunk: LogChunk) -> impl Future<Output = Result<(), Stopped>> + Send;
+    fn take(&mut self, chunks: Vec<LogChunk>) -> impl Future<Output = Result<(), Stopped>> + Send;
 }
 
 /// The reason why reading stopped.
@@ -49,7 +51,8 @@ impl From<DriverError> for Stopped {
     }
 }
 
-/// The number of bytes read from each stream.
+/// For each stream of a log, the number of bytes that were already read. When the log is read again, a copy of this
+/// value counts down the bytes to skip.
 #[derive(Clone, Default)]
 struct ReadBytes {
     stdout: u64,
@@ -68,17 +71,32 @@ impl ReadBytes {
         *self.of(frame.stream) += frame.data.len() as u64;
     }
 
-    /// Removes from a frame the bytes that were read before. Returns the rest, or `None` if there is none.
+    /// Removes from the start of a frame the bytes that were already read, and subtracts them from the count of bytes
+    /// to skip. Returns the rest of the frame, or `None` if the rest is empty.
     fn skip_read(&mut self, mut frame: Frame) -> Option<Frame> {
         let left = self.of(frame.stream);
         let old = usize::try_from(*left).unwrap_or(usize::MAX).min(frame.data.len());
         *left -= old as u64;
         frame.data = frame.data.slice(old..);
-        frame.starts &= old == 0;
+        if old > 0 {
+            frame.entries = 0;
+        }
         Some(frame).filter(|frame| !frame.data.is_empty())
     }
 
-    /// Returns whether the log had fewer bytes when it was read again than the first time.
+    /// Removes from each frame the bytes that were already read. Returns only frames that still contain bytes.
+    fn skip_all_read(&mut self, mut frames: Vec<Frame>) -> Vec<Frame> {
+        if self.is_short() {
+            frames = frames
+                .into_iter()
+                .filter_map(|frame| self.skip_read(frame))
+                .collect();
+        }
+        frames
+    }
+
+    /// Returns whether there are still bytes to skip. If this is the case after the whole log was read again, the log
+    /// has become shorter since it was read before.
     fn is_short(&self) -> bool {
         self.stdout + self.stderr > 0
     }
@@ -93,7 +111,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads everything that the options request, and passes it to `sink`.
+    /// Reads the part of the log that `options` requests, and passes this part to `sink`.
     pub(super) async fn read(
         &self,
         record: ContainerRecord,
@@ -108,8 +126,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the last `entries` entries of the existing log, or all if that is `None`, regardless of the options'
-    /// `tail`. Returns how many entries were received.
+    /// Reads the last `entries` entries of the existing log and passes them to `sink`. If `entries` is `None`, reads
+    /// all entries. Ignores `tail` in `options`. Returns how many entries were received.
     pub(super) async fn read_end(
         &self,
         record: &ContainerRecord,
@@ -120,15 +138,11 @@ impl Reader<'_> {
         let done = async {
             let mut chunks = LogChunks::new(self.options, 0);
             let mut output = self.open(record, false, entries).await?;
-            while let Some(frame) = self.next(&mut output).await? {
-                received += u64::from(frame.starts);
-                send_all(
-                    sink,
-                    chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
-                )
-                .await?;
+            while let Some(frames) = self.next(&mut output).await? {
+                received += frames.iter().map(|frame| frame.entries).sum::<u64>();
+                send(sink, convert(&mut chunks, record, frames)).await?;
             }
-            send_all(sink, chunks.finish()).await
+            send(sink, chunks.finish()).await
         };
         let done = done.await;
         self.outcome_of(done, received)
@@ -144,7 +158,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns whether a log broke off because its container was removed, which is the regular end of a followed log.
+    /// Returns whether `failure` occurred because the container `id` was removed. For a followed log, the removal is
+    /// not an error: the log ends.
     async fn is_removal(&self, id: &str, failure: &EngineError) -> bool {
         let refused = match failure {
             EngineError::Refused(refusal) => Some(cause(Operation::ReadLogs, refusal)),
@@ -173,17 +188,19 @@ impl Reader<'_> {
         } else {
             self.rest(&record, &mut chunks, &mut read_bytes, sink).await?;
         }
-        send_all(sink, chunks.finish()).await
+        send(sink, chunks.finish()).await
     }
 
-    /// Returns the time left until the `until` time of the options, or `None` if `until` is not set.
+    /// Returns the time that remains until `options.until`, or `None` if `options.until` is `None`. The result is
+    /// zero if the time has passed.
     fn left_until(&self) -> Option<Duration> {
         let until = self.options.until?;
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
-    /// Waits until the container has been started if the log is to be followed. Returns `None` if the container is
-    /// removed first.
+    /// If the log is to be followed, waits until the container has been started. Returns the container's current
+    /// record. Returns `None` if the container is removed, or if the `until` time is reached, before the container is
+    /// started.
     async fn started(&self, mut record: ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let mut pause = Duration::from_millis(50);
         while self.options.follow && status::status(&record.state) == ContainerStatus::Created {
@@ -200,12 +217,13 @@ impl Reader<'_> {
         Ok(Some(record))
     }
 
-    /// Counts the lines that the log has now, in the requested streams and period.
+    /// Counts the lines that the log contains now. Counts only lines of the requested streams and the requested
+    /// period.
     async fn count(&self, record: &ContainerRecord) -> Result<u64, Stopped> {
         let mut chunks = LogChunks::new(self.options, u64::MAX);
         let mut output = self.open(record, false, None).await?;
-        while let Some(frame) = self.next(&mut output).await? {
-            chunks.push(frame.source(record.config.tty), frame.starts, frame.data);
+        while let Some(frames) = self.next(&mut output).await? {
+            convert(&mut chunks, record, frames);
         }
         chunks.finish();
         Ok(chunks.lines())
@@ -235,8 +253,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the next frame of the existing log.
-    async fn next(&self, output: &mut Output) -> Result<Option<Frame>, Stopped> {
+    /// Returns the next frames of a log that is not followed, or `None` at the end of the log. Returns an error if
+    /// nothing arrives within the deadline `logs`.
+    async fn next(&self, output: &mut Output) -> Result<Option<Vec<Frame>>, Stopped> {
         self.in_time(self.inner.deadlines.logs, output.next()).await
     }
 
@@ -257,7 +276,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log until the run in `record` is over or the `until` time is reached, including all output up to then.
+    /// Follows the log until the container's run that `record` describes is over, or until the `until` time is
+    /// reached. Reads all output that was written before that moment.
     async fn follow(
         &self,
         record: &ContainerRecord,
@@ -283,7 +303,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log as the container writes it, but only for as long as the engine is certain to deliver all of it.
+    /// Reads the log while the container writes to it. Returns when the container's run is over or the time `until`
+    /// is reached. Also returns as soon as the engine may no longer deliver the complete log. The caller then reads
+    /// the missing output with [`rest`](Self::rest).
     async fn live(
         &self,
         record: &ContainerRecord,
@@ -306,8 +328,8 @@ impl Reader<'_> {
         loop {
             // After the exit, silence counts as the end, because some engines keep the stream open. The time during
             // which the sink processes a chunk does not count as silence, because nothing is read then.
-            let frame = tokio::select! {
-                frame = output.next() => frame?,
+            let frames = tokio::select! {
+                frames = output.next() => frames?,
                 over = &mut over, if !ended => {
                     over?;
                     ended = true;
@@ -316,28 +338,26 @@ impl Reader<'_> {
                 () = sleep(SILENCE), if ended => return Ok(()),
                 () = reached(until) => return Ok(()),
             };
-            let Some(frame) = frame else {
+            let Some(frames) = frames else {
                 return Ok(());
             };
-            let Some(frame) = known.skip_read(frame) else {
+            let frames = known.skip_all_read(frames);
+            if frames.is_empty() {
                 continue;
-            };
+            }
             if trust.is_some_and(|trust| seen_running.is_none_or(|seen| seen.elapsed() >= trust)) {
                 seen_running = Some(Instant::now());
                 if !self.is_running(record).await? {
                     return Ok(());
                 }
             }
-            read_bytes.add(&frame);
-            send_all(
-                sink,
-                chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
-            )
-            .await?;
+            frames.iter().for_each(|frame| read_bytes.add(frame));
+            send(sink, convert(chunks, record, frames)).await?;
         }
     }
 
-    /// Reads the part of the existing log that was not read before.
+    /// Reads the existing log again, and passes the part that was not read before to `sink`. `read_bytes` has the
+    /// number of bytes that were read before. Returns an error if the log has become shorter.
     async fn rest(
         &self,
         record: &ContainerRecord,
@@ -347,15 +367,10 @@ impl Reader<'_> {
     ) -> Result<(), Stopped> {
         let mut output = self.open(record, false, None).await?;
         let mut known = read_bytes.clone();
-        while let Some(frame) = self.next(&mut output).await? {
-            if let Some(frame) = known.skip_read(frame) {
-                read_bytes.add(&frame);
-                send_all(
-                    sink,
-                    chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
-                )
-                .await?;
-            }
+        while let Some(frames) = self.next(&mut output).await? {
+            let frames = known.skip_all_read(frames);
+            frames.iter().for_each(|frame| read_bytes.add(frame));
+            send(sink, convert(chunks, record, frames)).await?;
         }
         if known.is_short() {
             let text = "the log was truncated while it was followed, so some of its end may be missing";
@@ -364,8 +379,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Waits until the run in `record` is over. Returns an error if the engine cannot report the container's state:
-    /// the engine would not report the end of the log either.
+    /// Waits until the container's run that `record` describes is over. Returns an error if the engine does not
+    /// report the container's state. Without this error, the driver might wait forever, because such an engine may
+    /// not report the end of the log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         while self.is_alive(record).await? {
             self.poll_later(record).await;
@@ -373,7 +389,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Waits until the container, which may be paused, is running or its run is over.
+    /// Waits until the container is running and not paused, or until the run that `record` describes is over.
     async fn runs_again(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         loop {
             // Sleep first, in case the engine ends its streams immediately.
@@ -394,7 +410,8 @@ impl Reader<'_> {
         Ok(now.is_some_and(|now| status::status(&now.state) == ContainerStatus::Running))
     }
 
-    /// Returns the container's current record, or `None` if it has been removed or restarted since `record`.
+    /// Returns the container's current record. Returns `None` if the container was removed or restarted after
+    /// `record` was read.
     async fn run_now(&self, record: &ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let now = self.find(&record.id).await?;
         Ok(now.filter(|now| status::started_at(&now.state) == status::started_at(&record.state)))
@@ -405,7 +422,8 @@ impl Reader<'_> {
             .await
     }
 
-    /// Waits for the container's next exit, but no longer than [`POLL_INTERVAL`]. Pauses after an error.
+    /// Waits for the container's next exit, but no longer than [`POLL_INTERVAL`]. If the engine reports an error,
+    /// waits one second and ignores the error.
     async fn poll_later(&self, record: &ContainerRecord) {
         match timeout(POLL_INTERVAL, self.inner.engine.wait_next_exit(&record.id)).await {
             Ok(Ok(_)) => sleep(Duration::from_millis(20)).await,
@@ -422,11 +440,24 @@ async fn reached(until: Option<Instant>) {
     }
 }
 
-async fn send_all(sink: &mut impl Sink, chunks: Vec<LogChunk>) -> Result<(), Stopped> {
-    for chunk in chunks {
-        sink.take(chunk).await?;
+fn convert(chunks: &mut LogChunks, record: &ContainerRecord, frames: Vec<Frame>) -> Vec<LogChunk> {
+    let mut out = Vec::new();
+    for frame in frames {
+        chunks.push(
+            frame.source(record.config.tty),
+            frame.entries > 0,
+            frame.data,
+            &mut out,
+        );
     }
-    Ok(())
+    out
+}
+
+async fn send(sink: &mut impl Sink, chunks: Vec<LogChunk>) -> Result<(), Stopped> {
+    match chunks.is_empty() {
+        true => Ok(()),
+        false => sink.take(chunks).await,
+    }
 }
 
 #[cfg(test)]
@@ -436,7 +467,7 @@ mod tests {
     fn frame(stream: Stream, data: &'static [u8]) -> Frame {
         Frame {
             stream,
-            starts: true,
+            entries: 1,
             data: bytes::Bytes::from_static(data),
         }
     }
@@ -448,9 +479,9 @@ mod tests {
         read_bytes.add(&frame(Stream::Stderr, b"x"));
         assert_eq!(read_bytes.skip_read(frame(Stream::Stdout, b"ab")), None);
         let cut = read_bytes.skip_read(frame(Stream::Stdout, b"cd")).unwrap();
-        assert_eq!((cut.data.as_ref(), cut.starts), (b"d".as_ref(), false));
+        assert_eq!((cut.data.as_ref(), cut.entries), (b"d".as_ref(), 0));
         assert_eq!(read_bytes.skip_read(frame(Stream::Stderr, b"x")), None);
         let new = read_bytes.skip_read(frame(Stream::Stderr, b"y")).unwrap();
-        assert_eq!((new.data.as_ref(), new.starts), (b"y".as_ref(), true));
+        assert_eq!((new.data.as_ref(), new.entries), (b"y".as_ref(), 1));
     }
 }

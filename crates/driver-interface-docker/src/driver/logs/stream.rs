@@ -1,10 +1,11 @@
-//! Logs as a stream.
+//! The operation `stream_container_logs`, which returns logs as a stream.
 
 use std::sync::Arc;
 
 use driver_interface_errors::{InternalError, Result};
 use driver_interface_types::{LogChunk, LogStream, LogStreamOptions};
 use driver_interface_validation::validate_log_stream_options;
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -14,10 +15,11 @@ use crate::driver::task::{located, read};
 
 const OPERATION: &str = "stream_container_logs";
 
-/// How many chunks are buffered for the caller. While the buffer is full, the driver does not read the log.
+/// The maximum number of batches that are buffered for the caller. A batch has the chunks that the driver received
+/// from the engine in one read. While the buffer is full, the driver stops reading the log.
 const WAITING: usize = 4;
 
-type Sender = mpsc::Sender<Result<LogChunk>>;
+type Sender = mpsc::Sender<Result<Vec<LogChunk>>>;
 
 pub(in crate::driver) async fn stream(
     inner: &Arc<Inner>,
@@ -39,7 +41,7 @@ pub(in crate::driver) async fn stream(
             let _ = sender.send(Err(located(error, OPERATION))).await;
         }
     }));
-    let items = futures_util::stream::unfold((receiver, Some(task)), |(mut receiver, task)| async move {
+    let items = stream::unfold((receiver, Some(task)), |(mut receiver, task)| async move {
         let mut task = task?;
         if let Some(item) = receiver.recv().await {
             return Some((item, (receiver, Some(task))));
@@ -49,10 +51,17 @@ pub(in crate::driver) async fn stream(
         let error = InternalError::new("reading the log failed").with_source(failed);
         Some((Err(located(error.into(), OPERATION)), (receiver, None)))
     });
+    let items = items.flat_map(|batch| {
+        let (chunks, error) = match batch {
+            Ok(chunks) => (chunks, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        stream::iter(chunks.into_iter().map(Ok).chain(error.map(Err)))
+    });
     Ok(LogStream::new(items))
 }
 
-/// The task that reads the log for a stream. Dropping this aborts the task.
+/// A handle of the task that reads the log for a stream. Dropping the handle aborts the task.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {
@@ -62,7 +71,7 @@ impl Drop for Task {
 }
 
 impl Sink for Sender {
-    async fn take(&mut self, chunk: LogChunk) -> std::result::Result<(), Stopped> {
-        self.send(Ok(chunk)).await.map_err(|_| Stopped::Left)
+    async fn take(&mut self, chunks: Vec<LogChunk>) -> std::result::Result<(), Stopped> {
+        self.send(Ok(chunks)).await.map_err(|_| Stopped::Left)
     }
 }

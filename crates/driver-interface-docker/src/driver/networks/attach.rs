@@ -83,8 +83,9 @@ impl Inner {
         }
     }
 
-    /// Waits until the engine has cleaned up after a container that has exited. If Podman detaches the container from a
-    /// network before that, it can no longer inspect the container.
+    /// If the container has exited, waits until the engine has cleaned up after the container, but at most for half
+    /// of the deadline `remove`. If Podman detaches a container from a network before this cleanup, Podman can no
+    /// longer inspect the container.
     async fn wait_until_cleared(&self, record: &ContainerRecord) {
         let cleared = async {
             while !status::is_alive(&record.state)
@@ -97,8 +98,9 @@ impl Inner {
         let _ = timeout(self.deadlines.remove / 2, cleared).await;
     }
 
-    /// Returns the result of a failed attempt to attach or detach a container (`attach` says which): success if the
-    /// container is now in the requested state, because another process made the same change, and otherwise an error.
+    /// Returns the result of a request to attach (`attach` is `true`) or detach a container that failed with
+    /// `failure`. If the engine refused the request, but the container is now attached or detached as requested, the
+    /// result is success: another process has made the change. Otherwise the result is an error.
     async fn not_changed(
         &self,
         requested: &str,

@@ -1,4 +1,4 @@
-//! Creating, listing and removing the networks of callers.
+//! Creating, listing and removing networks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,18 +19,19 @@ use crate::wire::EngineError;
 
 const CREATE: &str = "create_network";
 
-/// How long a process whose new network has the lowest id waits for the removal of the other networks of the same
-/// name.
+/// The maximum time to wait after several processes have created a network with the same name. The process whose
+/// network has the lowest id waits until the other processes have removed their networks.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// The maximum number of attempts if a race condition in the engine breaks a creation.
+/// The maximum number of attempts to create a network. The driver tries again only if a race condition inside the
+/// engine made the request fail.
 const TRIES: u32 = 5;
 
-/// The outcome of a race for a network name.
+/// The outcome of creating a network whose name other processes may request at the same time.
 pub(in crate::driver) enum Settled {
     Won(NetworkRecord),
     Lost,
-    /// The network was created, and another process has removed it since.
+    /// The network was created, but then another process removed the network.
     Gone,
 }
 
@@ -86,11 +87,15 @@ impl Inner {
         }
     }
 
-    /// Creates a network. If several processes race for the name, at most one succeeds.
+    /// Creates a network. If several processes race for the name, at most one process succeeds.
     ///
-    /// The engine's own check of the name may let several creations through. A process that sees only its own network
-    /// has won, because a process that creates a duplicate later sees both. If a process sees several networks, it
-    /// keeps its own only if its id is the lowest, and waits until the others are removed.
+    /// The engine may create several networks with the same name despite its check for duplicates. Therefore, after
+    /// the creation, the driver lists the networks that have the name:
+    /// - If the list has only the driver's own network, the driver has won. A process that creates a duplicate later
+    ///   finds both networks in its list.
+    /// - If another network has a lower id, the driver removes its own network and has lost.
+    /// - If the driver's network has the lowest id, the driver waits until the other networks are removed. If they
+    ///   still exist after `MAX_WAIT`, the driver removes its own network and has lost.
     pub(in crate::driver) async fn create_network_once(
         self: &Arc<Self>,
         plan: &NetworkPlan,
@@ -163,7 +168,7 @@ impl Inner {
         .await;
     }
 
-    /// Returns all networks whose name is exactly `name`, including unmanaged ones.
+    /// Returns all networks whose name is exactly `name`, including unmanaged networks.
     pub(in crate::driver) async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
         let listed = self.engine.list_networks("name", vec![name.to_owned()]).await;
         let mut found = listed.map_err(|failure| self.error(Operation::Read, name, failure))?;
@@ -192,7 +197,8 @@ impl Inner {
         removed.map_err(|failure| self.error(Operation::RemoveNetwork, &requested, failure))
     }
 
-    /// Returns whether any container, running or not, is attached. Docker's own check only covers running containers.
+    /// Returns whether a container is attached to the network, running or not. Docker itself refuses to remove a
+    /// network only if a running container is attached.
     pub(in crate::driver) async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
         for value in [&network.id, &network.name] {
             let listed = self.engine.containers_on_network(value).await;

@@ -1,12 +1,13 @@
-//! The driver's default network: created with its first container, removed after its last.
+//! The driver's default network. The driver creates this network together with the first container that uses the
+//! network, and removes the network some time after the removal of the last such container.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
-use driver_interface_kit::session_of;
-use tokio::time::{sleep, timeout};
+use driver_interface_kit::{background, session_of};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::create::Settled;
 use crate::driver::inner::{Inner, unique};
@@ -16,23 +17,29 @@ use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
 use crate::wire::EngineError;
 
-/// The maximum number of attempts to remove a network to which a removed container still seems attached.
+/// The maximum number of attempts to remove a default network. The driver tries again after an error and after
+/// [`Release::Unsettled`].
 const RELEASES: u32 = 5;
 const RELEASE_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the removal of the kept default networks may take after the last clone of the driver was dropped.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// The result of an attempt to remove a default network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Release {
     Removed,
-    /// The network is in use, or another process has removed it.
+    /// A container of this namespace uses the network or is about to use it, or the network no longer exists.
     Stays,
-    /// The engine reports the network as in use although no container of this namespace uses it, or a container has
-    /// just begun to use it.
+    /// The network exists, but another attempt may remove it. Either the engine reports the network as in use
+    /// although no container of this namespace uses it, or a container for this network was created during the
+    /// removal. In the second case, the driver has created the network again.
     Unsettled,
 }
 
 impl Inner {
-    /// Returns the name of a session's default network. On Docker, one network serves the whole namespace.
+    /// Returns the name of a session's default network. On Docker, all sessions of the namespace have the same
+    /// default network.
     pub(in crate::driver) fn default_network_name(&self, session: &str) -> String {
         if self.engine.dialect().network_per_session {
             format!("{}-{session}", self.network)
@@ -41,8 +48,9 @@ impl Inner {
         }
     }
 
-    /// Creates the default network unless it exists. The creation has a deadline, because an engine that never responds
-    /// must not block other callers. If the engine creates the network after that, the next caller finds it.
+    /// Creates the default network if it does not exist. The creation has a deadline, because an engine that never
+    /// responds must not block other callers. If the engine creates the network after the deadline, the next caller
+    /// finds that network.
     pub(in crate::driver) async fn ensure_default_network(
         self: &Arc<Self>,
         name: &str,
@@ -58,8 +66,8 @@ impl Inner {
             .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
     }
 
-    /// Creates the default network unless it exists; the caller must hold `section`. Retries for as long as other
-    /// processes create the network and remove it again.
+    /// Creates the default network if it does not exist. The caller must hold the lock `section`. Other processes may
+    /// create the network and remove it again in the meantime. The function then tries again, as often as necessary.
     async fn create_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         while self.default_networks(name).await?.is_empty() {
             let per_session = self.engine.dialect().network_per_session;
@@ -88,8 +96,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns an error if an unmanaged network has the name of the default network: containers of this namespace must
-    /// never join such a network.
+    /// Returns an error if networks named `name` exist, but none of these networks is a default network of this
+    /// namespace. Containers must not join another network in place of their default network.
     pub(in crate::driver) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
         let same_name = self.networks_called(name).await?;
         if same_name.is_empty() || same_name.iter().any(|network| self.is_default(network)) {
@@ -101,9 +109,45 @@ impl Inner {
             .into())
     }
 
-    /// Removes the default network unless a container uses it or is about to use it. Only logs errors: the next release
-    /// or cleanup retries.
+    /// Removes the default network, unless a container uses the network or is about to use it. If `keep_network` is
+    /// zero, the removal happens now. Otherwise a background task removes the network after the time `keep_network`.
     pub(in crate::driver) async fn release_default_network(self: &Arc<Self>, name: &str) {
+        if self.keep_network.is_zero() {
+            return self.remove_default_network(name).await;
+        }
+        if self.networks.keep(name, Instant::now() + self.keep_network) {
+            let driver = Arc::downgrade(self);
+            background::spawn(async move {
+                // While the task waits, it does not keep the driver alive.
+                while let Some(driver) = driver.upgrade() {
+                    let (due, next) = driver.networks.due(Instant::now());
+                    for name in due {
+                        driver.remove_default_network(&name).await;
+                    }
+                    drop(driver);
+                    match next {
+                        Some(next) => sleep_until(next).await,
+                        None => return,
+                    }
+                }
+            });
+        }
+    }
+
+    /// Removes each default network that is kept for later containers, unless a container uses the network. Called
+    /// after the last clone of the driver was dropped: this driver can then create no further container.
+    pub(in crate::driver) async fn close_networks(self: Arc<Self>) {
+        let removals = self.networks.take_kept().into_iter().map(|name| {
+            let driver = Arc::clone(&self);
+            async move { driver.remove_default_network(&name).await }
+        });
+        let all = futures_util::future::join_all(removals);
+        let _ = timeout(CLOSE, all).await;
+    }
+
+    /// Removes the default network, unless a container uses the network or is about to use it. Logs errors and does
+    /// not return them: the next release or cleanup of the network tries again.
+    async fn remove_default_network(self: &Arc<Self>, name: &str) {
         match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(network = name, %error, "the default network was not removed"),
@@ -111,8 +155,10 @@ impl Inner {
         }
     }
 
-    /// Removes every default network that no container uses, whichever process created it, and the orphaned helpers of
-    /// volumes. Returns how many networks were removed or, after trying all of them, the first error.
+    /// Removes every default network of this namespace that no container uses, including networks that other
+    /// processes created. Also removes helper containers and helper images whose volume no longer exists. Returns how
+    /// many networks were removed. If a removal fails, the function still tries the other removals, and then returns
+    /// the first error.
     pub(in crate::driver) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
         let networks = self.all_own_networks().await?;
         let containers = self.own_summaries().await?;
@@ -137,7 +183,8 @@ impl Inner {
         failure.or(helpers.err()).map_or(Ok(removed), Err)
     }
 
-    /// Removes the default network unless a container uses it or is about to. Returns whether the network was removed.
+    /// Removes the default network, unless a container uses the network or is about to use it. Returns whether the
+    /// network was removed.
     async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<bool> {
         let mut tries = 0;
         loop {
@@ -187,7 +234,7 @@ impl Inner {
         Ok(release)
     }
 
-    /// Returns whether any container, in any state, was created to use the default network of this name.
+    /// Returns whether a container of this namespace, in any state, was created to use the default network `name`.
     async fn has_users(&self, name: &str) -> Result<bool> {
         let mut filters = self.ownership.filters();
         filters.push(format!("{DEFAULT_NETWORK}={name}"));

@@ -1,12 +1,14 @@
-//! Helper containers of volumes, and setting the owner of a volume on an engine that has no option for it.
+//! Helper containers of volumes. On an engine without an option for a volume's owner, they set the owner of a volume.
 //!
-//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted there. The
-//! driver imports a helper image with just that directory, creates a helper container from it without starting it, and
-//! removes both. This needs no program, registry or permission inside a container, and respects user namespaces.
+//! When Docker creates a container, it copies the owner of the image's directory to an empty volume mounted there.
+//! The driver imports a helper image that contains only such a directory, creates a helper container from the image,
+//! and removes both. The helper container is never started. This method needs no program, registry or permission
+//! inside a container, and respects user namespaces.
 //!
 //! Both helpers have the volume's name in their labels, and exist only while the volume does. If the driver's process
-//! is killed, the removal of the volume first removes its helpers. The cleanup of idle networks removes helpers whose
-//! volume no longer exists, and never affects a process that is creating a volume.
+//! is killed, the helpers remain until the volume is removed: each removal of a volume first removes the volume's
+//! helpers. The cleanup of idle networks removes helpers whose volume no longer exists. It never affects a process
+//! that is creating a volume.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,11 +41,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The beginning of Podman's message about a name that matches several volumes.
 const AMBIGUOUS: &str = "more than one result for volume name";
 
-/// The maximum number of attempts if another program removes a helper, as `docker image prune` does.
+/// The maximum number of attempts if another program, such as `docker image prune`, removes a helper.
 pub(super) const TRIES: u32 = 5;
 
 impl Inner {
-    /// Sets the owner of a new volume. Returns the volume, and the owner that its directory has afterwards.
+    /// Sets the owner of a new volume. Returns the volume, and the actual owner of the volume's directory.
     pub(in crate::driver) async fn set_volume_owner(
         self: &Arc<Self>,
         volume: &str,
@@ -94,8 +96,8 @@ impl Inner {
         self.engine.owner_of_path(&id, DIRECTORY).await
     }
 
-    /// Creates a helper container with the volume mounted at [`DIRECTORY`], and returns its id. If the volume is
-    /// empty and the engine supports this, the volume gets the owner `owner`.
+    /// Creates a helper container with the volume mounted at [`DIRECTORY`], and returns its id. If `owner` is `Some`
+    /// and the volume is empty, Docker also makes `owner` the owner of the volume.
     pub(super) async fn create_helper(
         &self,
         volume: &str,
@@ -184,11 +186,11 @@ impl Inner {
         }
     }
 
-    /// Returns whether `message`, the refusal to remove a volume, names a container that will soon no longer use the
-    /// volume:
+    /// Returns whether `message`, the engine's refusal to remove a volume, names a container that will soon stop
+    /// using the volume:
     ///
-    /// - a container that cannot be found: on Docker, a container uses its volumes from shortly before it can be
-    ///   found until shortly after its removal;
+    /// - a container that cannot be found. On Docker, a new container uses its volumes shortly before it can be
+    ///   found, and a removed container still uses them for a short time;
     /// - a container whose removal is in progress;
     /// - a helper container, which has just been created or is being removed by another cleanup.
     async fn is_used_by_unfinished(&self, message: &str) -> Result<bool, EngineError> {
@@ -210,7 +212,7 @@ impl Inner {
         Ok(false)
     }
 
-    /// Removes a volume by the label with its creation's id, which no other volume has.
+    /// Removes a volume by the label that contains the id of its creation. No other volume has this id.
     async fn remove_volume_by_label(
         &self,
         volume: &VolumeRecord,
@@ -229,7 +231,7 @@ impl Inner {
         }
     }
 
-    /// Removes the helpers of a volume. Returns whether any of them was removed.
+    /// Removes the helpers of a volume. Returns whether at least one helper was removed.
     async fn remove_helpers(&self, volume: &str) -> Result<bool, EngineError> {
         let helpers = self.helpers().await?;
         self.remove_helpers_if(helpers, |helper| helper.volume == volume)
@@ -284,7 +286,8 @@ impl Inner {
             .collect())
     }
 
-    /// Removes the helpers that `is_unwanted` selects. Returns whether any of them no longer exists.
+    /// Removes the helpers that `is_unwanted` selects. Returns whether at least one of the selected helpers no longer
+    /// exists.
     async fn remove_helpers_if(
         &self,
         helpers: Vec<Helper>,
@@ -339,8 +342,8 @@ pub(super) fn helper_operation(operation: &str) -> String {
     format!("{operation}-helper")
 }
 
-/// Returns an archive with the directory of the helper image, and with a second directory that makes the image's layer
-/// unique: helpers of other volumes may be created and removed concurrently.
+/// Returns an archive with the directory of the helper image, and with a second directory that makes the image's
+/// layer unique. Otherwise, helpers of other volumes that are created and removed concurrently could share the layer.
 fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
     let rights = Rights {
         mode: MODE,

@@ -24,7 +24,7 @@ const IMPORT: &str = "import_volume";
 struct Helper {
     driver: Arc<Inner>,
     operation: String,
-    /// The id of the container; `None` until the engine has reported it.
+    /// The id of the container, or `None` until the engine has reported the id.
     id: Option<String>,
     owner: Option<VolumeOwner>,
     is_removed: bool,
@@ -138,7 +138,7 @@ impl Helper {
     }
 
     /// Returns an archive that restores the mode and owner of the volume's directory after an import. Returns `None`
-    /// if the engine does not change them, or if the owner is unknown.
+    /// if the engine never changes the mode and owner during an import, or if the owner is unknown.
     async fn root(&self) -> Result<Option<ByteStream>> {
         let engine = &self.driver.engine;
         let Some(owner) = self.owner.filter(|_| engine.dialect().unpacks_root) else {

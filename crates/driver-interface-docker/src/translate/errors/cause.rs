@@ -19,7 +19,7 @@ pub(crate) enum Cause {
     NotRunning,
     /// Another client is removing the container right now.
     RemovalUnderWay,
-    /// The container's state does not suit the operation; the engine's message does not say in which way.
+    /// The container's state does not allow the operation, but the engine's message does not contain the state.
     WrongState,
     /// Neither the request nor the image specifies a command.
     NoCommand,
@@ -44,7 +44,7 @@ pub(crate) enum Cause {
     RegistryUnreachable,
     /// The registry's content is not an image, or does not match its digest.
     Corrupt,
-    /// The engine hit a race condition of its own and rolled back; a retry will succeed.
+    /// A race condition inside the engine made the request fail, and the engine rolled back. A retry will succeed.
     Transient,
     /// The engine rejects a parameter.
     BadParameter,
@@ -53,8 +53,8 @@ pub(crate) enum Cause {
 
 use Cause::*;
 
-/// Determines why the engine refused a request: mainly from its error message or, if that is inconclusive, from the
-/// HTTP status.
+/// Determines why the engine refused a request: mainly from the engine's error message or, if the message is
+/// inconclusive, from the HTTP status.
 pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
     let message = Message::new(&refusal.message);
     let status = refusal.status;
@@ -107,16 +107,16 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
 }
 
 /// Returns whether the engine rejects part of the request as invalid. Docker reports this with HTTP status 400,
-/// Podman with a phrase. A message of the OCI runtime does not count, because it ends with the same phrase if the
-/// kernel lacks a feature.
+/// Podman with a phrase. A message of the OCI runtime does not count, because the runtime also uses this phrase if
+/// the kernel lacks a feature.
 fn is_refused_input(status: u16, message: &Message) -> bool {
     status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }
 
 /// Determines the cause of a failed pull or push. A registry's message may occur anywhere in the text, and engines
 /// join the messages of several registries and mirrors. The only text from the user is the image's reference, which
-/// contains no spaces. Phrases with spaces are therefore the registry's. A single word only counts if it is a whole
-/// part between colons.
+/// contains no spaces. A phrase with spaces is therefore always the registry's. A single word could be the user's, so
+/// it only counts if it is a whole part between colons.
 fn pull(status: u16, text: &str) -> Option<Cause> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let has_code = |code: &str| text.split(": ").any(|part| part.trim() == code);

@@ -5,7 +5,8 @@
 
 use super::Cause;
 
-/// A known message: its beginning, its end and its meaning. The text in between comes from the user.
+/// A known error message of an engine: its beginning, its end and its cause. Text from the user is between the
+/// beginning and the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Phrase {
     begins: &'static str,
@@ -38,7 +39,8 @@ impl Phrase {
     }
 }
 
-/// An engine's message in lower case, without the texts that the engine and its runtime put around the reason.
+/// An engine's error message in lower case. It is reduced to the reason: the prefixes and suffixes of the engine and
+/// its runtime are removed.
 #[derive(Debug)]
 pub(super) struct Message {
     text: String,
@@ -57,16 +59,16 @@ const SHIM: &str = "failed to create shim task: ";
 const DOCKER_RUNTIME: [&str; 3] = [
     "oci runtime create failed: ", "oci runtime start failed: ", "oci runtime exec failed: ",
 ];
-/// Docker's suffixes after the message of its runtime. Docker interprets "not a directory" as an unsuitable mount,
-/// and reports "permission denied" for a directory.
+/// Docker's suffixes after the message of its runtime. Docker adds the first suffix if the runtime reports "not a
+/// directory", and the second suffix if the program is a directory.
 const DOCKER_ENDS: [&str; 3] = [
     ": unknown: are you trying to mount a directory onto a file (or vice-versa)? check if the specified host path exists \
      and is the expected type",
     ": unknown: permission denied",
     ": unknown",
 ];
-/// Podman's suffixes after the message of its runtime. Podman chooses a suffix by words anywhere in the message,
-/// including the user's, so the suffixes carry no information.
+/// Podman's suffixes after the message of its runtime. Podman chooses a suffix by words anywhere in the message, even
+/// by words from the user. Therefore the suffixes carry no information.
 const PODMAN_ENDS: [&str; 3] = [
     ": oci runtime attempted to invoke a command that was not found",
     ": oci permission denied",
@@ -103,8 +105,8 @@ impl Message {
         self.from_runtime
     }
 
-    /// Returns the cause of the first phrase that matches. A message always begins with the engine's text, but may end
-    /// with the user's. Therefore phrases that only match the end come last.
+    /// Returns the cause of the first phrase that matches. A message always begins with the engine's text, but may
+    /// end with the user's. Therefore the phrases that only match the end of a message are tried last.
     pub(super) fn find(&self, tables: &[&[Phrase]]) -> Option<Cause> {
         let all = || tables.iter().copied().flatten();
         let find = |text: &str| {
@@ -119,7 +121,8 @@ impl Message {
         find(&self.text).or_else(|| find(self.without_id()))
     }
 
-    /// Returns the text without the id that engines append to some messages, or the whole text if there is none.
+    /// Returns the text without the id that engines append to some messages, or the whole text if it does not end
+    /// with an id.
     pub(super) fn without_id(&self) -> &str {
         match self.text.rsplit_once(' ') {
             Some((rest, id))

@@ -1,7 +1,7 @@
 //! The engines' phrases, by operation.
 //!
-//! Taken from the sources of moby, podman, runc and crun, and recorded from running engines if possible. The
-//! tests contain a message for each phrase.
+//! The phrases are taken from the sources of moby, podman, runc and crun, and from responses of running engines if
+//! possible. The tests contain a message for each phrase.
 
 use super::Cause::*;
 use super::Operation;

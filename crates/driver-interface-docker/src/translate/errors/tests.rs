@@ -8,12 +8,12 @@ use crate::wire::Refusal;
 
 const ID: &str = "a4e01bafb3d5f784d368bb2ab1dbe85129b1863546dee22e9d70c1f8f7130c33";
 
-/// A test case: the operation, and the HTTP status and message of the engine's response; then the expected error
-/// code, whether the error is retryable, and its hint.
+/// A test case. It has the operation, the HTTP status and the message of the engine's response. The expected result
+/// follows: the error code, whether the error is retryable, and its hint.
 type Case = (Operation, u16, &'static str, &'static str, bool, Option<Hint>);
 
-/// Responses recorded from Docker 20.10.24 and Podman 4.3.1, and the expected error for each. Text from the user
-/// is marked: `«…»` may be any text, `‹…›` the name of a container, an image or the like.
+/// Responses recorded from Docker 20.10.24 and Podman 4.3.1, and the expected error for each. Text from the user is
+/// marked. `«…»` stands for any text, and `‹…›` for the name of a resource, such as a container or an image.
 #[rustfmt::skip]
 const RECORDED: &[Case] = &{
     use Operation::*;

@@ -23,7 +23,8 @@ pub(crate) struct Renamer {
     left: u64,
     /// The size of the next entry, if its pax header contains one.
     size: Option<u64>,
-    /// Whether a GNU long name or a pax `path` preceded the entry and replaces the name in its header.
+    /// Whether a GNU long name or a pax `path` precedes the entry. Such a name replaces the name in the entry's
+    /// header.
     named: bool,
     ended: bool,
 }

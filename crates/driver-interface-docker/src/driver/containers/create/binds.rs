@@ -17,10 +17,11 @@ use crate::wire::Address;
 /// Whether this process sees the same files that the engine mounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::driver) enum HostFiles {
-    /// This process sees the engine's storage directory. A path missing here does not exist on the engine's host.
+    /// This process sees the engine's storage directory. If this process does not find a path, the path does not
+    /// exist on the engine's host.
     Shared,
-    /// The engine is reached over a local socket. The engine may still see other files: this process may run in a
-    /// container that mounts the socket, or the engine may run in a virtual machine.
+    /// The engine is reached over a local socket, but may see other files than this process. This process may run in
+    /// a container that mounts the socket, or the engine may run in a virtual machine.
     Unknown,
     /// The engine is on another host.
     Elsewhere,
@@ -82,9 +83,9 @@ impl Inner {
     }
 
     /// Returns the config with resolved bind mount sources, so that the engine mounts the paths that the policy
-    /// allowed. Called right before the request is sent; each start checks the sources again (see
-    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). A directory can still be replaced by a link before the engine
-    /// resolves the path.
+    /// allowed. Called right before the create request is sent. Each start of the container checks the sources again
+    /// (see [`refuse_moved_binds`](Self::refuse_moved_binds)). Another process can still replace a directory by a
+    /// link before the engine resolves the path.
     pub(super) async fn with_real_sources(&self, config: &ContainerConfig) -> Result<ContainerConfig> {
         let mut real = config.clone();
         for (index, source) in self.bind_sources(config).await {
@@ -106,8 +107,8 @@ impl Inner {
         Ok(real)
     }
 
-    /// Returns an error if a bind mount now resolves to a path that the policy forbids, because a directory was
-    /// replaced by a link after the container was created.
+    /// Returns an error if a bind mount of an existing container now resolves to a path that the policy forbids. This
+    /// happens if a directory was replaced by a link after the creation.
     pub(in crate::driver) async fn refuse_moved_binds(
         &self,
         requested: &str,
@@ -165,8 +166,8 @@ impl Inner {
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    /// Returns why a source that the policy allows as written must not be mounted, or `None` if the source may be
-    /// mounted.
+    /// Checks a resolved bind mount source; the policy has already allowed the source's path as written. Returns the
+    /// reason why the source must not be mounted, or `None` if it may be mounted.
     fn link_problem(&self, source: &Source) -> Option<String> {
         match source {
             Source::Real(path) => {

@@ -11,7 +11,8 @@ use crate::translate::tmpfs;
 
 impl Inner {
     /// Checks that the volumes, the bind mount sources and the networks that the config names exist. Returns the name
-    /// of the config's main network, which the config may identify by id, or `None` if the config names no network.
+    /// of the config's main network, even if the config identifies the network by id. Returns `None` if the config
+    /// names no network.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<Option<String>> {
         let absent = self.missing_sources(config).await;
         if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
@@ -53,8 +54,8 @@ impl Inner {
     }
 
     /// Returns an error if the OCI runtime would give a tmpfs mount the mode of the image's directory at the same
-    /// path, and that mode is unsuitable. `id` is the id of the new container: the engine reports the modes of an
-    /// image's directories only for a container.
+    /// path, and that mode is unsuitable. `id` is the id of the new container. It is needed because the engine
+    /// reports the mode of an image's directory only for a container.
     pub(super) async fn check_tmpfs_modes(&self, id: &str, config: &ContainerConfig) -> Result<()> {
         let is_known = matches!(config.runtime.as_deref(), None | Some("runc"));
         if !self.features.keeps_mode || !is_known {
@@ -82,8 +83,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns an error if the engine created the volume `name` itself during the creation `operation`. Engines
-    /// silently create an empty volume if the requested one was removed between the driver's check and the creation.
+    /// Returns an error if the volume `name` does not exist, or if the engine itself created it during the container
+    /// creation with the key `operation`. Engines silently create an empty volume if the requested volume was removed
+    /// between the driver's check and the container's creation.
     pub(super) async fn check_volume_not_recreated(&self, name: &str, operation: &str) -> Result<()> {
         match self.find_volume(name).await? {
             Some(volume)

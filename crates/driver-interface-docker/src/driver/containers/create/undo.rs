@@ -15,8 +15,9 @@ use crate::translate::labels;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Removes a container whose creation failed or was dropped, the volumes that the engine created for it and, if
-    /// `is_default`, `network` unless it is in use. Returns whether the container no longer exists.
+    /// Removes a container whose creation failed or was dropped, and the volumes that the engine created for the
+    /// container. If `is_default`, also removes `network`, unless the network is in use. Returns whether the
+    /// container no longer exists.
     pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) -> bool {
         let mut is_removed = false;
         let implicit_volumes = self.implicit_volumes(&id).await;
@@ -85,7 +86,8 @@ impl Inner {
         });
     }
 
-    /// Removes the container of a creation whose response was lost. Waits for the container, which may not exist yet.
+    /// Removes the container of a creation whose response was lost. The container may not exist yet, so this function
+    /// waits for it.
     async fn remove_lost(&self, name: &str, key: &CreationKey) {
         repeat_until(|| async {
             let Ok(Some(record)) = self.find_named(name).await else {

@@ -45,7 +45,7 @@ impl Inner {
         Ok(self.content_of(inside))
     }
 
-    /// Reads a whole file into memory. Returns an error if it has more than `limit` bytes.
+    /// Reads a whole file into memory. Returns an error if the file has more than `limit` bytes.
     pub(in crate::driver) async fn read_all_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
@@ -74,9 +74,9 @@ impl Inner {
         Ok((self.content_of(inside), name))
     }
 
-    /// Starts a script as the container's user or, if that user has no access, as root. Root comes second because it
-    /// may lack the capability to read other users' files. Returns the running script, and the rest of its status
-    /// line after `fine`.
+    /// Starts a script as the container's user or, if that user has no access, as root. The driver tries root second,
+    /// because root may lack the capability to read other users' files. Returns the running script, and the text that
+    /// follows the word `fine` in the script's status line.
     async fn run_inside(
         self: &Arc<Self>,
         text: &'static str,

@@ -13,8 +13,8 @@ use crate::driver::files::location::FileRequest;
 use crate::driver::inner::Inner;
 use crate::wire::Duplex;
 
-/// A script that writes a file. It counts the bytes, because the input also ends if the connection breaks or the call
-/// is dropped.
+/// A script that writes a file. The script counts the bytes, because its input also ends early if the connection
+/// breaks or the caller drops the call.
 const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
@@ -46,8 +46,8 @@ say failed
 "#;
 
 impl Inner {
-    /// Writes a temporary file next to the target, and renames it once it is complete. The command runs as `owner`,
-    /// because in a container without capabilities not even root can change a file's owner.
+    /// Writes a temporary file next to the target, and renames it once it is complete. The script runs as the user
+    /// `owner`, because not even root can change a file's owner in a container without capabilities.
     pub(in crate::driver) async fn write_inside(
         self: &Arc<Self>,
         request: FileRequest<'_>,
