@@ -65,6 +65,24 @@ pub(crate) fn refuse(code: impl Into<Cow<'static, str>>, message: impl Into<Stri
     })
 }
 
+/// The step from a list to its item with this index, in the path of a violation.
+pub(crate) struct Index(usize);
+
+/// The step from a map to its entry with this key, in the path of a violation.
+pub(crate) struct Key<'a>(&'a str);
+
+impl From<Index> for String {
+    fn from(Index(index): Index) -> Self {
+        format!("[{index}]")
+    }
+}
+
+impl From<Key<'_>> for String {
+    fn from(Key(key): Key<'_>) -> Self {
+        text::key_step(key)
+    }
+}
+
 /// The violations found in one field of a config, including the list items, map entries and fields inside that field.
 pub(crate) struct Findings<'a> {
     policy: &'a dyn HostPolicy,

@@ -7,7 +7,9 @@
 mod node;
 mod read;
 
-use std::collections::HashSet;
+use std::any::TypeId;
+use std::collections::{HashMap, HashSet};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use driver_interface_types::rules::RuleContext;
 use driver_interface_types::rules::text::sentence;
@@ -15,6 +17,7 @@ use driver_interface_types::{ContainerConfig, NetworkConfig, VolumeConfig};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use self::node::Node;
 use self::read::Reader;
@@ -106,14 +109,13 @@ pub fn parse_network_config(json: &str) -> Result<NetworkConfig, ConfigurationEr
 
 fn parse<T>(json: &str, policy: &ValidationPolicy) -> Result<T, ConfigurationError>
 where
-    T: DeserializeOwned + JsonSchema + Validate<Context = RuleContext>,
+    T: DeserializeOwned + JsonSchema + Validate<Context = RuleContext> + 'static,
 {
     let node: Node = serde_json::from_str(json).map_err(|error| {
         let message = format!("must be valid JSON: {}", sentence(&error.to_string()));
         ConfigurationError::single("", codes::INVALID_JSON, message)
     })?;
-    let schema = raw_schema::<T>();
-    let (value, mut found) = Reader::read(node, &schema);
+    let (value, mut found) = Reader::read(node, schema::<T>());
     // The reader has checked all types, so this fails only for a Rust type that the reader does not know.
     let value = T::deserialize(value)
         .map_err(|error| ConfigurationError::single("", codes::WRONG_TYPE, sentence(&error.to_string())))?;
@@ -123,6 +125,24 @@ where
     found.extend(judged.filter(|new| !and_parents(&new.path).any(|path| broken.contains(path))));
     refuse_if_any(found)?;
     Ok(value)
+}
+
+/// Returns the schema of a type, which is generated once.
+fn schema<T: JsonSchema + 'static>() -> &'static Value {
+    static SCHEMAS: OnceLock<RwLock<HashMap<TypeId, &'static Value>>> = OnceLock::new();
+    let schemas = SCHEMAS.get_or_init(RwLock::default);
+    let known = schemas
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&TypeId::of::<T>())
+        .copied();
+    known.unwrap_or_else(|| {
+        let mut schemas = schemas.write().unwrap_or_else(PoisonError::into_inner);
+        // The number of types is small and fixed, so the schemas may stay in memory.
+        schemas
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Box::leak(Box::new(raw_schema::<T>())))
+    })
 }
 
 /// Returns a path and all its parents. For `a.b[0]`, the parents are `a.b`, `a` and the empty path of the root.

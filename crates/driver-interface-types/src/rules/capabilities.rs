@@ -1,7 +1,7 @@
 //! The validation rules for Linux capabilities.
 
 use super::text::{nearest, shown};
-use super::{Findings, Verdict, codes, refuse};
+use super::{Findings, Index, Verdict, codes, refuse};
 
 /// All Linux capabilities (`capabilities(7)`), without the `CAP_` prefix.
 pub(crate) const CAPABILITIES: &[&str] = &[
@@ -83,7 +83,7 @@ fn each(names: &[String], found: &mut Findings<'_>, own_rule: impl Fn(&str) -> V
         let verdict = known(name)
             .and_then(|()| unlike_earlier(names, index, name))
             .and_then(|()| own_rule(name));
-        found.note(format!("[{index}]"), verdict);
+        found.note(Index(index), verdict);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::limits::{MAX_HEALTH_TIME, MAX_WORD, MAX_WORDS_TOTAL};
 use super::text::shown;
-use super::{Findings, Verdict, codes, refuse};
+use super::{Findings, Index, Verdict, codes, refuse};
 use crate::{ContainerConfig, EventFilter, HealthTest, NetworkMode, TtySize};
 
 /// Checks a program and its arguments.
@@ -14,7 +14,7 @@ pub(crate) fn command(words: &[String], found: &mut Findings<'_>) {
             0 if word.is_empty() => refuse(codes::EMPTY, "must not be empty: it is the program"),
             _ => argument(word),
         };
-        found.note(format!("[{index}]"), verdict);
+        found.note(Index(index), verdict);
     }
     let total: usize = words.iter().map(|word| word.len() + 1).sum();
     if total > MAX_WORDS_TOTAL {

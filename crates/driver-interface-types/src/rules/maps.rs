@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::{MAX_ENTRIES, MAX_KEY, MAX_VALUE, MAX_WORD, MAX_WORDS_TOTAL};
-use super::text::{key_step, shown};
-use super::{Findings, Verdict, codes, refuse};
+use super::text::shown;
+use super::{Findings, Key, Verdict, codes, refuse};
 use crate::{VolumeConfig, label};
 
 type Texts = BTreeMap<String, String>;
@@ -58,7 +58,7 @@ pub(crate) fn driver_options(map: &Texts, found: &mut Findings<'_>) {
 
 pub(crate) fn unset_env(keys: &BTreeSet<String>, found: &mut Findings<'_>) {
     for key in keys {
-        found.note(key_step(key), map_key(key));
+        found.note(Key(key), map_key(key));
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn volume_options(config: &VolumeConfig, found: &mut Findings<'_>) {
         .filter(|key| !matches!(key.as_str(), "type" | "device" | "o"))
     {
         let message = "must be `type`, `device` or `o`: the volume driver `local` has no other options";
-        found.note(key_step(key), refuse(codes::FORBIDDEN_OPTION, message));
+        found.note(Key(key), refuse(codes::FORBIDDEN_OPTION, message));
     }
     let value = |key: &str| map.get(key).map_or("", String::as_str);
     let is_bind = value("o")
@@ -111,7 +111,7 @@ pub(crate) fn volume_options(config: &VolumeConfig, found: &mut Findings<'_>) {
             "must be `tmpfs`, or a type that the driver's policy allows (`ValidationPolicy::allow_volume_type`); got {}",
             shown(kind)
         );
-        found.note(key_step("type"), refuse(codes::FORBIDDEN_OPTION, message));
+        found.note(Key("type"), refuse(codes::FORBIDDEN_OPTION, message));
     }
     if config.owner.is_some() {
         let message = "must not be set together with `owner`: set the owner in `o`, as in `uid=1000`";
@@ -174,8 +174,8 @@ fn each(
     value_rule: impl Fn(&str, &str) -> Verdict,
 ) {
     for (key, value) in map {
-        found.note(key_step(key), key_rule(key));
-        found.note(key_step(key), value_rule(key, value));
+        found.note(Key(key), key_rule(key));
+        found.note(Key(key), value_rule(key, value));
     }
 }
 

@@ -24,7 +24,10 @@ pub(crate) fn unique_tmpfs(mounts: &[TmpfsMount], found: &mut Findings<'_>) {
     unique_targets("tmpfs", mounts.iter().map(|mount| mount.target.as_str()), found);
 }
 
-fn unique_targets<'a>(list: &str, targets: impl Iterator<Item = &'a str>, found: &mut Findings<'_>) {
+fn unique_targets<'a>(list: &str, targets: impl ExactSizeIterator<Item = &'a str>, found: &mut Findings<'_>) {
+    if targets.len() < 2 {
+        return;
+    }
     let mut first_with = BTreeMap::new();
     for (index, target) in targets.enumerate() {
         if location_in_container(target).is_err() {

@@ -7,7 +7,7 @@ use super::limits::{MAX_DEVICES, MAX_DNS, MAX_NAMES, MAX_PORTS};
 use super::names::{group_name, network_mode, network_name};
 use super::paths::{is_within, normalised};
 use super::text::{key_step, nearest, shown};
-use super::{Findings, Verdict, codes, refuse};
+use super::{Findings, Index, Verdict, codes, refuse};
 use crate::{DeviceMapping, GpuRequest, HostAddress, NetworkMode, PortMapping, Subnet, Ulimit, UlimitValue};
 
 /// The names of the kernel's resource limits, without `RLIMIT_` and in lower case.
@@ -79,7 +79,7 @@ pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
 pub(crate) fn names(names: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "names", names.len());
     for (index, name) in names.iter().enumerate() {
-        found.note(format!("[{index}]"), network_name(name));
+        found.note(Index(index), network_name(name));
     }
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn dns_options(options: &[String], found: &mut Findings<'_>) {
 pub(crate) fn groups(groups: &[String], found: &mut Findings<'_>) {
     found.at_most(MAX_NAMES, "groups", groups.len());
     for (index, group) in groups.iter().enumerate() {
-        found.note(format!("[{index}]"), group_name(group));
+        found.note(Index(index), group_name(group));
     }
 }
 
