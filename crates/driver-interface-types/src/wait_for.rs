@@ -10,9 +10,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::words::Words;
-use crate::{ContainerDriver, ContainerId, ContainerInstance, ExecConfig, IntoCommand, LogOptions};
+use crate::{
+    ContainerDriver, ContainerId, ContainerInstance, ExecConfig, IntoCommand, LogOptions, Operation,
+};
 
 mod early_exit;
+mod log;
 mod watch;
 
 pub(crate) use watch::Watch;
@@ -160,8 +163,11 @@ impl fmt::Display for WaitFor {
     }
 }
 
-/// Polls the container until `condition` holds. Returns an error if the container has exited and the condition does
-/// not hold.
+/// Waits until `condition` holds. Follows the container's log if the condition is a text in the log, and otherwise polls
+/// the container.
+///
+/// # Errors
+/// Returns an error if the container exits before the condition holds, or if the condition does not hold at `deadline`.
 pub(crate) async fn wait_ready<D>(
     driver: &D,
     operation: &'static str,
@@ -174,7 +180,11 @@ where
 {
     condition.check()?;
     let watch = Watch::new(driver, operation, id);
+    let follows = driver.capabilities().supports(Operation::StreamContainerLogs);
     let work = async {
+        if let (WaitFor::Log(text), true) = (condition, follows) {
+            return log::text_or_exit(driver, &watch, text).await;
+        }
         loop {
             let now = watch.poll().await?;
             match condition.holds(driver, &now).await {
