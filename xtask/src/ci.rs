@@ -84,6 +84,9 @@ const DYNAMIC: &[Step<'_>] = &[
 /// takes about three minutes.
 const FAULTS: &str = "300";
 
+/// The number of tests that run at the same time. A test of an engine mostly waits for the engine.
+const TEST_THREADS: &str = "4";
+
 /// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
 /// A failed test or check is rerun once, alone. If the rerun fails, the whole run fails. If the rerun passes, the
@@ -339,6 +342,7 @@ fn timed(
             .env("DRIVER_INTERFACE_FAULT_FRESH", fresh_seed())
             .current_dir(root);
         match *name {
+            TESTS => command.env("RUST_TEST_THREADS", TEST_THREADS),
             DOCS => command.env("RUSTDOCFLAGS", "--deny warnings"),
             MSRV => command.env("CARGO_TARGET_DIR", root.join("target/oldest-rust")),
             _ => &mut command,

@@ -219,6 +219,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `ContainerNotFoundError`: no such container.
     /// - `ConfigurationError`: `options` sets neither `stdout` nor `stderr`.
+    /// - `UnsupportedError`: the text is too long for one call; use `stream_container_logs`.
     ///
     /// # Idempotency
     /// Read-only.
@@ -1204,9 +1205,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
-    /// The driver normally removes a default network once the network's last container is removed. The network is
-    /// left over if another program removes that container, or if the driver's process is killed. This call removes
-    /// the leftover default networks of the namespace, and returns their number. A network to which any container is
+    /// The driver normally removes a default network with the network's last container, or keeps the network for a
+    /// while for the next container. The network is left over if another program removes that container, or if the
+    /// driver's process is killed. This call removes the unused default networks, and returns their number. A network to which any container is
     /// attached is kept, whatever the container's status, and whichever driver created the container. A container
     /// that is created concurrently still gets its network. The call also removes helper resources of volumes that no
     /// longer exist, but does not count them.

@@ -30,7 +30,7 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Self::declared()
+        self.core.capabilities.clone()
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {

@@ -44,18 +44,18 @@ impl<K: Kind> MockDriver<K> {
         if !violations.is_empty() {
             return Err(ConfigurationError::new(violations).into());
         }
-        config.require(&Self::declared())?;
+        config.require(&self.core.capabilities)?;
         let cpu = config.resources.cpu;
         if cpu > K::PROFILE.max_cpu {
             return Err(ResourceLimitError::new("cpu", K::PROFILE.max_cpu, cpu).into());
         }
-        match (config.strictness, Self::enforcement(config).warnings().first()) {
-            (Strictness::Require, Some(warning)) => {
-                let reason = format!("{}: {}", warning.path, warning.message);
-                Err(UnsupportedError::new("create_container", reason).into())
-            }
-            _ => Ok(()),
+        if config.strictness == Strictness::Require
+            && let Some(warning) = Self::enforcement(config).warnings().first()
+        {
+            let reason = format!("{}: {}", warning.path, warning.message);
+            return Err(UnsupportedError::new("create_container", reason).into());
         }
+        Ok(())
     }
 
     /// Returns the violations that validation finds in the config. Some validation rules apply only to this kind of

@@ -76,6 +76,7 @@ pub(crate) struct DriverOptions {
 struct Core {
     engine: MockEngine,
     options: DriverOptions,
+    capabilities: Capabilities,
     recorder: Recorder,
     faults: Faults,
     rng: Mutex<StdRng>,
@@ -109,6 +110,7 @@ impl<K: Kind> MockDriver<K> {
             rng_seed,
             connected_at: Instant::now(),
             options,
+            capabilities: Self::declared(),
         };
         Self {
             core: Arc::new(core),

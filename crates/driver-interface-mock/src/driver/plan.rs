@@ -49,7 +49,7 @@ impl<K: Kind> MockDriver<K> {
         let mut found: Vec<Warning> = violations
             .map(|violation| Warning::new(violation.path, violation.code, violation.message))
             .collect();
-        let declared = Self::declared();
+        let declared = &self.core.capabilities;
         for (path, capability) in config.needs() {
             if !declared.supports(capability) {
                 let message = format!("it needs `{capability}`, which this driver does not declare");

@@ -59,7 +59,7 @@ impl<K: Kind> MockDriver<K> {
         let call = Call::new(Operation::CreateVolume).on(&config.name);
         let check = || {
             validate_volume_config(config)?;
-            Ok(config.require(&Self::declared())?)
+            Ok(config.require(&self.core.capabilities)?)
         };
         self.call(call, check, work).await
     }
@@ -140,7 +140,7 @@ impl<K: Kind> MockDriver<K> {
         let call = Call::new(Operation::CreateNetwork).on(&config.name);
         let check = || {
             validate_network_config(config)?;
-            Ok(config.require(&Self::declared())?)
+            Ok(config.require(&self.core.capabilities)?)
         };
         self.call(call, check, work).await
     }
