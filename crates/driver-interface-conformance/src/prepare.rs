@@ -68,8 +68,8 @@ pub(crate) async fn capabilities(driver: &Arc<dyn ContainerDriver>) -> Result<Ca
     guard::call(CONNECT_DEADLINE, async move { driver.capabilities() }).await
 }
 
-/// Returns the capabilities of the driver, and a report that identifies the driver and its engine. The report's
-/// `leaks` name the calls that panicked or timed out.
+/// Returns the capabilities of the driver, and a report that identifies the driver and its engine. If a call panics or
+/// times out, the report lists the call in its field `leaks`.
 pub(crate) async fn describe(
     target: &dyn Target,
     driver: &Arc<dyn ContainerDriver>,

@@ -229,7 +229,7 @@ impl DockerConfig {
         default_network(self, name: impl Into<String>) { self.network = Some(name.into()); }
         /// Sets how long a default network is kept after its last container was removed, so that the next container
         /// can use the network immediately. The default is 10 s. With zero, the network is removed with its last
-        /// container.
+        /// container. Podman's networks are never kept, because each of them serves only one session.
         ///
         /// The network is also removed when the last clone of the driver is dropped, and by `remove_idle_networks`,
         /// `remove_session` and `clear_namespace`. If the process is killed or calls [`std::process::exit`], an

@@ -17,6 +17,7 @@ mod volumes;
 
 use std::fmt;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use driver_interface_errors::Result;
 use driver_interface_kit::background;
@@ -39,12 +40,16 @@ pub struct DockerDriver {
     _closer: Arc<Closer>,
 }
 
+/// How long the drop of the last clone waits until a thread of the runtime waits for the removal of the kept network. If
+/// all threads are busy for longer, the network may stay when the program exits.
+const BLOCKING_START: Duration = Duration::from_millis(100);
+
 /// A guard that, when it is dropped, removes the default networks that are kept for later containers.
 struct Closer(Arc<Inner>);
 
 impl Drop for Closer {
     fn drop(&mut self) {
-        if !self.0.networks.keeps_any() {
+        if !self.0.networks.close() {
             return;
         }
         let close = Arc::clone(&self.0).close_networks();
@@ -53,10 +58,18 @@ impl Drop for Closer {
             close.await;
             drop(closing);
         });
-        // A runtime that shuts down waits for its blocking tasks, so the program does not exit during the removal.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn_blocking(move || closed.recv());
-        }
+        // The program must not exit during the removal.
+        let Ok(runtime) = Handle::try_current() else {
+            let _ = closed.recv();
+            return;
+        };
+        // A runtime that shuts down waits for its blocking tasks, but only for those that have started.
+        let (starting, started) = mpsc::channel::<()>();
+        runtime.spawn_blocking(move || {
+            drop(starting);
+            closed.recv()
+        });
+        let _ = started.recv_timeout(BLOCKING_START);
     }
 }
 

@@ -74,7 +74,8 @@ impl LogChunks {
     }
 
     /// Returns the number of received lines that match the requested streams and times. An unfinished line counts, too.
-    /// If the options need no times, lines are counted only until the lines to skip have passed.
+    /// If the options need no times, the counting stops when all lines to skip have been received. The result is then
+    /// smaller than the number of lines.
     pub fn lines(&self) -> u64 {
         self.lines
     }

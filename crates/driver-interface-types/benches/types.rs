@@ -1,4 +1,5 @@
 //! Ids, errors, capabilities, and the cost of one call through a wrapper.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot go on fails")]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -76,7 +76,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
 ];
 
-/// Returns the values of `keys` in `/proc/self/status` of a process with the security options `security`.
+/// Runs a process with the security options `security`, and returns the values of `keys` from its `/proc/self/status`.
 async fn status(ctx: &Ctx, security: SecurityOptions, keys: &[&str]) -> CheckResult<Vec<String>> {
     let (_, printed) = ctx
         .finished(&ctx.program(["cat", "/proc/self/status"]).security(security))

@@ -3,6 +3,7 @@
 mod attach;
 mod create;
 mod default;
+mod kept;
 mod uses;
 
 pub(super) use attach::is_attached;

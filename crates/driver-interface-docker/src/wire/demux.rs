@@ -156,7 +156,6 @@ impl Joined {
 
     fn add(&mut self, frame: &Frame) {
         if self.data.is_empty() {
-            self.data.reserve(Demux::MAX_PIECE);
             self.data.extend_from_slice(&self.first.data);
         }
         self.data.extend_from_slice(&frame.data);
@@ -195,13 +194,14 @@ fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
                 )));
             }
         };
-        buffer.advance(HEADER);
         let left = u32::from_be_bytes([a, b, c, d]);
+        // An invalid header stays in the buffer, so that nothing after it is decoded.
         if left > MAX_FRAME {
             return Err(EngineError::InvalidResponse(format!(
                 "the output has a frame of {left} bytes, which is too long"
             )));
         }
+        buffer.advance(HEADER);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         if left > 0 {
             return Ok(Some(Open {
@@ -301,14 +301,20 @@ mod tests {
 
     #[test]
     fn frames_before_an_invalid_one_are_returned_first() {
-        let mut demux = Demux::default();
-        demux.push(&[encode(1, b"a"), encode(1, b"b"), encode(7, b"c")].concat());
-        let mut frames = Vec::new();
-        assert!(demux.drain(true, &mut frames).is_err());
-        assert_eq!(frames.len(), 1);
-        assert_eq!((frames[0].data.as_ref(), frames[0].entries), (b"ab".as_ref(), 2));
-        assert!(demux.drain(true, &mut frames).is_err());
-        assert_eq!(frames.len(), 1);
+        for invalid in [
+            &encode(7, b"c")[..],
+            &[1, 0, 0, 0, 0x40, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, b'x'],
+        ] {
+            let mut demux = Demux::default();
+            demux.push(&[&encode(1, b"a")[..], &encode(1, b"b"), invalid].concat());
+            let mut frames = Vec::new();
+            assert!(demux.drain(true, &mut frames).is_err());
+            assert_eq!(frames.len(), 1);
+            assert_eq!((frames[0].data.as_ref(), frames[0].entries), (b"ab".as_ref(), 2));
+            // The error remains: what follows is not decoded.
+            assert!(demux.drain(true, &mut frames).is_err());
+            assert_eq!(frames.len(), 1);
+        }
     }
 
     #[test]

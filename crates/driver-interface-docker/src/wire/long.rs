@@ -124,11 +124,12 @@ mod direct {
         pub(super) async fn read(&mut self, into: &mut BytesMut) -> Result<bool, EngineError> {
             loop {
                 let before = into.len();
-                let is_over = self.decoder.decode(&mut self.received, into)?;
+                let decoded = self.decoder.decode(&mut self.received, into);
                 if into.len() > before {
+                    // After an error, the decoder returns the error again at the next call.
                     return Ok(true);
                 }
-                if is_over {
+                if decoded? {
                     return Ok(false);
                 }
                 self.received.reserve(PIECE);
@@ -230,6 +231,10 @@ mod direct {
         fn decode(&mut self, received: &mut BytesMut, into: &mut BytesMut) -> Result<bool, EngineError> {
             loop {
                 match *self {
+                    // Without this, a missing size would count as 0, the end of the response.
+                    Self::ChunkSize if received.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                        return Err(invalid(&"it has a chunk without a size"));
+                    }
                     Self::ChunkSize => match httparse::parse_chunk_size(received) {
                         Ok(httparse::Status::Complete((length, size))) => {
                             received.advance(length);
@@ -367,6 +372,8 @@ mod direct {
         fn invalid_framing_is_an_error() {
             for end in [
                 &b"x\r\n"[..],
+                b"\r\n\r\n",
+                b";x\r\n\r\n",
                 b"3\r\nabcd\r\n",
                 b"3\r\nabc\n\n",
                 b"0\r\n\xff\r\n\r\n",

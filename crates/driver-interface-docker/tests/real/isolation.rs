@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use serde_json::json;
 
-use super::engine::{Bench, on_each};
+use super::engine::{Bench, on_docker, on_each, on_podman};
 
 #[test]
 fn weak_isolation_warns_or_is_refused() {
@@ -41,32 +41,34 @@ fn networks(bench: &Bench) -> Vec<String> {
     left.filter(|one| one.starts_with("network")).collect()
 }
 
+async fn keeping(bench: &Bench, period: Duration) -> DockerDriver {
+    let config = DockerConfig::for_uri(bench.uri)
+        .unwrap()
+        .namespace(Namespace::new(bench.namespace.as_str()).unwrap())
+        .keep_default_network(period);
+    DockerDriver::connect(config).await.unwrap()
+}
+
+async fn create_and_remove(bench: &Bench, driver: &DockerDriver) {
+    let made = driver.create_container(&bench.config("true")).await.unwrap();
+    let remove = driver.remove_container(&made.id, RemoveOptions::default());
+    remove.await.unwrap();
+}
+
 #[test]
 fn default_network_is_kept_for_a_while() {
-    on_each("default_network_is_kept_for_a_while", async |bench| {
-        let driver_keeping = async |period| {
-            let config = DockerConfig::for_uri(bench.uri)
-                .unwrap()
-                .namespace(Namespace::new(bench.namespace.as_str()).unwrap())
-                .keep_default_network(period);
-            DockerDriver::connect(config).await.unwrap()
-        };
-        let cycle = async |driver: &DockerDriver| {
-            let made = driver.create_container(&bench.config("true")).await.unwrap();
-            let remove = driver.remove_container(&made.id, RemoveOptions::default());
-            remove.await.unwrap();
-        };
-        let driver = driver_keeping(Duration::from_secs(3600)).await;
-        cycle(&driver).await;
+    on_docker("default_network_is_kept_for_a_while", async |bench| {
+        let driver = keeping(&bench, Duration::from_secs(3600)).await;
+        create_and_remove(&bench, &driver).await;
         let kept = networks(&bench);
         assert_eq!(kept.len(), 1);
-        cycle(&driver).await;
+        create_and_remove(&bench, &driver).await;
         assert_eq!(networks(&bench), kept);
         assert_eq!(bench.driver.remove_idle_networks().await.unwrap(), 1);
         assert_eq!(networks(&bench).len(), 0);
 
         // The network does not outlive the last clone of the driver.
-        cycle(&driver).await;
+        create_and_remove(&bench, &driver).await;
         let clone = driver.clone();
         drop(driver);
         assert_eq!(networks(&bench).len(), 1);
@@ -74,40 +76,76 @@ fn default_network_is_kept_for_a_while() {
         bench.settled().await;
 
         // Unless it is used again, the network is removed when the time has come, and not before.
-        let driver = driver_keeping(Duration::from_secs(1)).await;
-        cycle(&driver).await;
+        let driver = keeping(&bench, Duration::from_secs(1)).await;
+        create_and_remove(&bench, &driver).await;
         let used = driver.create_container(&bench.config("true")).await.unwrap();
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(networks(&bench).len(), 1);
-        driver
-            .remove_container(&used.id, RemoveOptions::default())
-            .await
-            .unwrap();
+        let remove = driver.remove_container(&used.id, RemoveOptions::default());
+        remove.await.unwrap();
         bench.settled().await;
         drop(driver);
     });
 }
 
 #[test]
-fn program_that_returns_from_main_leaves_no_network() {
+fn podman_network_is_removed_with_its_last_container() {
+    on_podman(
+        "podman_network_is_removed_with_its_last_container",
+        async |bench| {
+            let driver = keeping(&bench, Duration::from_secs(3600)).await;
+            create_and_remove(&bench, &driver).await;
+            assert_eq!(networks(&bench).len(), 0);
+        },
+    );
+}
+
+#[test]
+fn creation_dropped_with_its_driver_leaves_no_network() {
     on_each(
+        "creation_dropped_with_its_driver_leaves_no_network",
+        async |bench| {
+            for pause in [1, 20, 60, 150, 400] {
+                let driver = keeping(&bench, Duration::from_secs(3600)).await;
+                let pause = Duration::from_millis(pause);
+                let config = bench.config("true");
+                if let Ok(made) = tokio::time::timeout(pause, driver.create_container(&config)).await {
+                    let made = made.unwrap();
+                    let remove = driver.remove_container(&made.id, RemoveOptions::default());
+                    let _ = tokio::time::timeout(pause, remove).await;
+                }
+                drop(driver);
+                bench.settled().await;
+            }
+        },
+    );
+}
+
+#[test]
+fn program_that_returns_from_main_leaves_no_network() {
+    on_docker(
         "program_that_returns_from_main_leaves_no_network",
         async |bench| {
-            let config = DockerConfig::for_uri(bench.uri)
-                .unwrap()
-                .namespace(Namespace::new(bench.namespace.as_str()).unwrap());
-            let container = bench.config("true");
-            let main = std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(async move {
-                    let driver = DockerDriver::connect(config).await.unwrap();
-                    let made = driver.create_container(&container).await.unwrap();
-                    let remove = driver.remove_container(&made.id, RemoveOptions::default());
-                    remove.await.unwrap();
+            for (is_dropped_inside, has_idle_thread) in [(true, false), (true, true), (false, false)] {
+                let program = std::sync::Arc::clone(&bench);
+                let main = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build()
+                        .unwrap();
+                    let driver = runtime.block_on(keeping(&program, Duration::from_secs(3600)));
+                    let outside = runtime.block_on(async move {
+                        create_and_remove(&program, &driver).await;
+                        if has_idle_thread {
+                            tokio::task::spawn_blocking(|| ()).await.unwrap();
+                        }
+                        (!is_dropped_inside).then_some(driver)
+                    });
+                    drop(outside);
                 });
-            });
-            main.join().unwrap();
-            assert_eq!(networks(&bench).len(), 0);
+                main.join().unwrap();
+                assert_eq!(networks(&bench).len(), 0, "{is_dropped_inside} {has_idle_thread}");
+            }
         },
     );
 }

@@ -145,8 +145,8 @@ pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Re
     Ok(())
 }
 
-/// Returns an archive of the file or directory at `path`. The entry's name is `name`. File contents are shared with
-/// the file system, not copied.
+/// Returns an archive of the file or directory at `path`. In the archive, the file or directory is called `name`. File
+/// contents are shared with the file system, not copied.
 pub(crate) fn pack(files: &FileSystem, path: &str, name: &str) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     pack_into(&mut pieces, files, path, name, true);

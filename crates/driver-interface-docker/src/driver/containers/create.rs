@@ -138,7 +138,15 @@ impl Inner {
         key: CreationKey,
         lock: Option<OwnedMutexGuard<()>>,
     ) -> Result<Rollback<ContainerInstance>> {
-        let (network, awaited) = self.join(&config).await?;
+        let (network, awaited) = match self.join(&config).await {
+            Ok(joined) => joined,
+            Err(error) => {
+                // The network may be one that was kept for this container.
+                self.release_if_default(&config, &self.default_network_name(&config.session_id))
+                    .await;
+                return Err(error);
+            }
+        };
         let result = self.request_container(&config, &key, &network).await;
         let id = match result {
             Ok(Requested::Created(id)) => id,

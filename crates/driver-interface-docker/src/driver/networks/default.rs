@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
-use driver_interface_kit::{background, session_of};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use driver_interface_kit::session_of;
+use tokio::time::{sleep, timeout};
 
 use super::create::Settled;
 use crate::driver::inner::{Inner, unique};
@@ -109,50 +109,30 @@ impl Inner {
             .into())
     }
 
-    /// Removes the default network, unless a container uses the network or is about to use it. If `keep_network` is
-    /// zero, the removal happens now. Otherwise a background task removes the network after the time `keep_network`.
+    /// Removes the default network, unless a container uses the network or is about to use it. The removal happens now,
+    /// or after the time for which the network is kept.
     pub(in crate::driver) async fn release_default_network(self: &Arc<Self>, name: &str) {
-        if self.keep_network.is_zero() {
-            return self.remove_default_network(name).await;
-        }
-        if self.networks.keep(name, Instant::now() + self.keep_network) {
-            let driver = Arc::downgrade(self);
-            background::spawn(async move {
-                // While the task waits, it does not keep the driver alive.
-                while let Some(driver) = driver.upgrade() {
-                    let (due, next) = driver.networks.due(Instant::now());
-                    for name in due {
-                        driver.remove_default_network(&name).await;
-                    }
-                    drop(driver);
-                    match next {
-                        Some(next) => sleep_until(next).await,
-                        None => return,
-                    }
-                }
-            });
+        if !self.keep_default_network(name) {
+            self.remove_default_network(name).await;
         }
     }
 
-    /// Removes each default network that is kept for later containers, unless a container uses the network. Called
-    /// after the last clone of the driver was dropped: this driver can then create no further container.
+    /// Removes the default network that was kept for later containers, unless a container uses the network. Called after
+    /// the last clone of the driver was dropped: this driver can then create no further container.
     pub(in crate::driver) async fn close_networks(self: Arc<Self>) {
-        let removals = self.networks.take_kept().into_iter().map(|name| {
-            let driver = Arc::clone(&self);
-            async move { driver.remove_default_network(&name).await }
-        });
-        let all = futures_util::future::join_all(removals);
-        let _ = timeout(CLOSE, all).await;
+        let _ = timeout(CLOSE, self.remove_default_network(&self.network)).await;
     }
 
-    /// Removes the default network, unless a container uses the network or is about to use it. Logs errors and does
-    /// not return them: the next release or cleanup of the network tries again.
-    async fn remove_default_network(self: &Arc<Self>, name: &str) {
+    /// Removes the default network, unless a container uses the network or is about to use it. Returns whether the
+    /// network needs no further attempt, because it was removed or is used. Logs errors and does not return them: the
+    /// next release or cleanup of the network tries again.
+    pub(super) async fn remove_default_network(self: &Arc<Self>, name: &str) -> bool {
         match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(release)) => return release != Release::Unsettled,
             Ok(Err(error)) => tracing::debug!(network = name, %error, "the default network was not removed"),
             Err(_) => tracing::debug!(network = name, "the default network was not removed in time"),
         }
+        false
     }
 
     /// Removes every default network of this namespace that no container uses, including networks that other
@@ -174,7 +154,7 @@ impl Inner {
         let (mut removed, mut failure) = (0, None);
         for name in unused {
             match self.remove_if_idle(&name).await {
-                Ok(done) => removed += usize::from(done),
+                Ok(release) => removed += usize::from(release == Release::Removed),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -185,13 +165,13 @@ impl Inner {
 
     /// Removes the default network, unless a container uses the network or is about to use it. Returns whether the
     /// network was removed.
-    async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<bool> {
+    async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<Release> {
         let mut tries = 0;
         loop {
             tries += 1;
             match self.try_to_remove(name).await {
                 Ok(Release::Unsettled) | Err(_) if tries < RELEASES => sleep(RELEASE_PAUSE).await,
-                Ok(release) => return Ok(release == Release::Removed),
+                Ok(release) => return Ok(release),
                 Err(error) => return Err(error),
             }
         }

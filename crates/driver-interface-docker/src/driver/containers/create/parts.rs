@@ -38,7 +38,7 @@ impl Inner {
         called(&own, network).map(|found| found.name.clone())
     }
 
-    /// Returns the further networks of a config, each with its options.
+    /// Returns the networks that a container joins in addition to its first one, each with its options.
     pub(super) async fn further_networks<'a>(
         &self,
         config: &'a ContainerConfig,

@@ -103,7 +103,7 @@ impl Inner {
         .await;
     }
 
-    async fn release_if_default(self: &Arc<Self>, config: &ContainerConfig, network: &str) {
+    pub(super) async fn release_if_default(self: &Arc<Self>, config: &ContainerConfig, network: &str) {
         if config.network == NetworkMode::Default {
             self.release_default_network(network).await;
         }
