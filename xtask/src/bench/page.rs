@@ -8,8 +8,9 @@ use super::measure::{Goal, Measured, Ratio, US};
 /// Returns the results as a Markdown page for the documentation.
 pub(super) fn markdown(results: &Results) -> String {
     let mut page = format!(
-        "# Performance\n\nMeasured with `cargo xtask bench` on {}, {}, {} processors. Ratios hold on other machines, \
-         times do not.\n\n## On the engine\n\nThe contenders take turns. Each time is the median of one operation; \
+        "# Performance\n\nMeasured with `cargo xtask bench` on {}, {}, {} processors. Run it on your machine: ratios are \
+         similar there, times are not. Raw HTTP is the floor: the same requests, written plainly on the engine's \
+         socket.\n\n## On the engine\n\nThe contenders take turns. Each time is the median of one operation; \
          each ratio is our time divided by the other's, with its confidence interval of 95 %.\n\n\
          | work | contender | median | 95th percentile | we take |\n| --- | --- | --- | --- | --- |\n",
         results.engine, results.system, results.processors
