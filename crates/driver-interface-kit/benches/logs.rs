@@ -1,5 +1,9 @@
 //! Cutting logs into chunks and joining them into text.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on fails"
+)]
 
 use std::hint::black_box;
 

@@ -1,5 +1,9 @@
 //! Lifecycles, inspections and lists of the mock, with its latency off.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on fails"
+)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use driver_interface_mock::{Latency, MockDockerDriver};

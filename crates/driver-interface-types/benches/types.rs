@@ -1,5 +1,9 @@
 //! Ids, errors, capabilities, and the cost of one call through a wrapper.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on fails"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;

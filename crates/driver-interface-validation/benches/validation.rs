@@ -1,5 +1,9 @@
 //! Validating configs and parsing them from JSON.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on fails"
+)]
 
 use std::hint::black_box;
 
