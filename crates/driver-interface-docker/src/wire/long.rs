@@ -68,6 +68,7 @@ mod direct {
     use super::*;
     use crate::wire::TransportError;
     use crate::wire::call::{MAX_SHORT, refusal};
+    use crate::wire::transport::ENGINES_HEADER;
 
     /// How many bytes to read from the connection at a time.
     const PIECE: usize = 64 * 1024;
@@ -199,7 +200,7 @@ mod direct {
             };
             let head = Self {
                 status: response.code.unwrap_or_default(),
-                is_engines: named("api-version").is_some(),
+                is_engines: named(ENGINES_HEADER).is_some(),
                 decoder,
             };
             received.advance(length);

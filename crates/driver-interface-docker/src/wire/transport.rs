@@ -31,6 +31,9 @@ const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 /// The maximum number of bytes of unread response data to buffer. This also limits the size of the response headers.
 const MAX_BUFFER: usize = 128 * 1024;
 
+/// The header by which a response of the engine itself is recognised. A proxy's response lacks it.
+pub(super) const ENGINES_HEADER: &str = "api-version";
+
 /// An HTTP client for one engine. If the caller drops a request, or a response before its end, the client closes the
 /// connection.
 ///
@@ -310,7 +313,7 @@ where
 /// Returns whether a response is from the engine itself and not from a proxy. Docker and Podman send their API
 /// version in every response, even in errors. Only a protocol switch may lack the API version.
 pub(super) fn is_engines<B>(answer: &Response<B>) -> bool {
-    answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key("api-version")
+    answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key(ENGINES_HEADER)
 }
 
 /// Returns whether a request may change a container, image, volume or network. Some `POST` requests change nothing:
